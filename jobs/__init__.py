@@ -1,0 +1,1 @@
+"""spark-submit scripts: parse options, call the library, return an exit code."""

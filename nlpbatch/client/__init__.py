@@ -1,0 +1,1 @@
+"""Clients of the service: a pure retry policy, a blocking client and an asyncio one."""

@@ -1,0 +1,28 @@
+"""Time as an argument: code that waits takes a Clock, so that its tests don't."""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What waiting code may ask of time."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds since an arbitrary start; never goes back."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Block the calling thread for that long."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds since an arbitrary start; never goes back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Block the calling thread for that long."""
+        time.sleep(seconds)

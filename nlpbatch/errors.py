@@ -1,0 +1,214 @@
+"""Every error this product raises, as one tree.
+
+    NlpbatchError
+    ├── ConfigError              config_invalid         a configuration file or option is wrong
+    ├── RequestError                                    the caller's fault; sending it again changes nothing
+    │   ├── InvalidRequest       invalid_request
+    │   ├── Unauthenticated      unauthenticated
+    │   ├── NotFound             not_found
+    │   ├── MethodNotAllowed     method_not_allowed
+    │   ├── UnknownAnalyzer      unknown_analyzer
+    │   ├── UnknownField         unknown_field
+    │   ├── LengthRequired       length_required
+    │   ├── RequestTooLarge      request_too_large
+    │   ├── UnsupportedMediaType unsupported_media_type
+    │   └── FingerprintMismatch  fingerprint_mismatch
+    ├── Overloaded                                      an expected answer: wait, then send the same again
+    │   ├── QueueFull            queue_full             this caller's own queue is full
+    │   ├── NoCapacity           no_capacity            the service as a whole has none
+    │   └── Draining             draining               this process is shutting down
+    └── ServiceError
+        ├── InternalError        internal               a defect in the service
+        ├── BackendFailed        backend_failed         the proxy got no usable answer from a backend
+        ├── ServiceUnreachable   service_unreachable    no connection
+        ├── ServiceTimeout       service_timeout        connected, no answer in time
+        ├── UnexpectedAnswer     unexpected_answer      an answer that is not what was asked
+        └── PatienceExhausted    patience_exhausted     retried until the configured patience ran out
+
+`code` is stable and part of the HTTP contract; `retryable` is what retry logic reads, never the message.
+"""
+
+from typing import Any, ClassVar, Self
+
+
+class NlpbatchError(Exception):
+    """Root of all errors; carries `code`, `retryable` and optional details, and survives pickling.
+
+    Args:
+        message: Value, bound and remedy, for a person. Never contains text that was sent for analysis.
+        retry_after_s: Seconds to wait before sending again, when the service computed one.
+        request_id: The service's id of the request, for finding it in the logs.
+        details: Further members of the problem document (JSON values).
+
+    """
+
+    code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        request_id: str | None = None,
+        **details: Any,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after_s = retry_after_s
+        self.request_id = request_id
+        self.details = details
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild from all arguments: the default would drop the keyword ones between executor and driver."""
+        return _rebuild, (type(self), self.message, self.retry_after_s, self.request_id, self.details)
+
+    @classmethod
+    def rebuild(
+        cls, message: str, retry_after_s: float | None, request_id: str | None, details: dict[str, Any]
+    ) -> Self:
+        """Return an equal error of this class."""
+        return cls(message, retry_after_s=retry_after_s, request_id=request_id, **details)
+
+
+def _rebuild(cls: type[NlpbatchError], *state: Any) -> NlpbatchError:
+    return cls.rebuild(*state)
+
+
+class ConfigError(NlpbatchError):
+    """A configuration file or a command's option is wrong."""
+
+    code = "config_invalid"
+
+
+class RequestError(NlpbatchError):
+    """The caller's fault: the same request will be refused again."""
+
+    code = "invalid_request"
+
+
+class InvalidRequest(RequestError):
+    """The request can't be read, or a member has the wrong type or value; `path` points at it."""
+
+
+class Unauthenticated(RequestError):
+    """No API key, or one that the proxy doesn't know."""
+
+    code = "unauthenticated"
+
+
+class NotFound(RequestError):
+    """No such path."""
+
+    code = "not_found"
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, the method doesn't."""
+
+    code = "method_not_allowed"
+
+
+class UnknownAnalyzer(RequestError):
+    """The service has no analyzer of that name."""
+
+    code = "unknown_analyzer"
+
+
+class UnknownField(RequestError):
+    """A token field that the service doesn't offer."""
+
+    code = "unknown_field"
+
+
+class LengthRequired(RequestError):
+    """A request body without Content-Length: its cost can't be known before it is read."""
+
+    code = "length_required"
+
+
+class RequestTooLarge(RequestError):
+    """The body or its number of documents is over the limit."""
+
+    code = "request_too_large"
+
+
+class UnsupportedMediaType(RequestError):
+    """A Content-Type or Accept that is neither JSON nor an Arrow stream."""
+
+    code = "unsupported_media_type"
+
+
+class FingerprintMismatch(RequestError):
+    """The analyzer is no longer the one that `If-Match` pinned."""
+
+    code = "fingerprint_mismatch"
+
+
+class Overloaded(NlpbatchError):
+    """Too much at once: the same request will be accepted later."""
+
+    code = "no_capacity"
+    retryable = True
+
+
+class QueueFull(Overloaded):
+    """This caller has as much waiting as it may have."""
+
+    code = "queue_full"
+
+
+class NoCapacity(Overloaded):
+    """The service as a whole can't take more now."""
+
+    code = "no_capacity"
+
+
+class Draining(Overloaded):
+    """The process that answered is shutting down."""
+
+    code = "draining"
+
+
+class ServiceError(NlpbatchError):
+    """The service failed, or couldn't be reached."""
+
+
+class InternalError(ServiceError):
+    """A defect in the service; the request may be innocent, so it is sent again a few times."""
+
+    code = "internal"
+    retryable = True
+
+
+class BackendFailed(ServiceError):
+    """The proxy got no usable answer from any backend."""
+
+    code = "backend_failed"
+    retryable = True
+
+
+class ServiceUnreachable(ServiceError):
+    """No connection to the service, or it broke off."""
+
+    code = "service_unreachable"
+    retryable = True
+
+
+class ServiceTimeout(ServiceError):
+    """Connected, but no answer within the attempt's time."""
+
+    code = "service_timeout"
+    retryable = True
+
+
+class UnexpectedAnswer(ServiceError):
+    """The answer is not what was asked: wrong type, wrong number of outcomes, or not from this service."""
+
+    code = "unexpected_answer"
+
+
+class PatienceExhausted(ServiceError):
+    """Retried for as long as the caller was willing to wait; the last error is the cause."""
+
+    code = "patience_exhausted"

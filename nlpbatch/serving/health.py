@@ -1,0 +1,32 @@
+"""The three endpoints that every server of ours has beside its work."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from nlpbatch.serving.drain import DRAIN
+
+Readiness = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
+"""Returns whether work can be taken now, and members that say more."""
+
+
+def add_health_routes(app: web.Application, readiness: Readiness, registry: CollectorRegistry) -> None:
+    """Add `/healthz` (the process runs), `/readyz` (it can take work; 503 if not) and `/metrics` (Prometheus)."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def readyz(request: web.Request) -> web.Response:
+        ready, members = await readiness()
+        ready = ready and not request.app[DRAIN].draining
+        return web.json_response({"ready": ready} | members, status=200 if ready else 503)
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)

@@ -1,0 +1,75 @@
+"""Runs an application until it is told to stop, then lets it finish what it has begun."""
+
+import asyncio
+import logging
+import signal
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.serving.drain import DRAIN, Drain
+from nlpbatch.serving.problems import problems
+
+_log = logging.getLogger("nlpbatch.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where to listen and how long to finish.
+
+    Args:
+        host: Address to bind.
+        port: TCP port; 0 lets the system choose, the log says which.
+        drain_timeout_s: How long requests in progress may go on after SIGTERM.
+
+    """
+
+    host: str
+    port: int
+    drain_timeout_s: float
+
+
+def new_application(*, body_bytes: int, drain_retry_after_s: float) -> web.Application:
+    """Return an empty application with the middleware and the drain that every server of ours has."""
+    app = web.Application(middlewares=[problems], client_max_size=body_bytes)
+    app[DRAIN] = Drain(drain_retry_after_s)
+    return app
+
+
+async def serve(app: web.Application, listen: Listen) -> None:
+    """Serve until SIGTERM or SIGINT, then drain: refuse new work, finish the rest, close.
+
+    Raises:
+        ConfigError: The address can't be bound.
+
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    # handler_cancellation: a caller who hung up must not keep its place in a queue.
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, listen.host, listen.port, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigError(
+                f"can't listen on {listen.host}:{listen.port}: {error.strerror}: choose another port"
+            ) from error
+        for host, port, *_ in runner.addresses:
+            _log.info("listening", extra={"host": host, "port": port})
+        await stop.wait()
+        await _drain(app[DRAIN], listen.drain_timeout_s)
+    finally:
+        await runner.cleanup()
+
+
+async def _drain(drain: Drain, timeout_s: float) -> None:
+    _log.info("draining", extra={"in_progress": drain.in_progress, "timeout_s": timeout_s})
+    # The listener stays open meanwhile: a refusal that says when to come back beats a refused connection.
+    drain.start()
+    finished = await drain.wait_idle(timeout_s)
+    _log.info("drained", extra={"finished": finished, "left": drain.in_progress})

@@ -1,0 +1,108 @@
+"""The outermost middleware: a request id for everyone, and a problem document for every error."""
+
+import json
+import logging
+import math
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from nlpbatch import errors
+from nlpbatch.errors import NlpbatchError
+from nlpbatch.serving.drain import DRAIN
+from nlpbatch.wire.media import PROBLEM_JSON, REQUEST_ID
+from nlpbatch.wire.problem import to_problem
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+REQUEST_ID_KEY = "request_id"
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_log = logging.getLogger("nlpbatch.access")
+
+
+@web.middleware
+async def problems(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Answer the request, turning whatever was raised into a problem document, and log one line without any text."""
+    started_s = time.monotonic()
+    request[REQUEST_ID_KEY] = _request_id(request)
+    status = 499  # the caller hung up before there was an answer
+    try:
+        response = await _answer(request, handler)
+        status = response.status
+    finally:
+        _log.info(
+            "request",
+            extra={
+                "method": request.method,
+                "path": request.path,
+                "status": status,
+                "seconds": round(time.monotonic() - started_s, 4),
+                REQUEST_ID_KEY: request[REQUEST_ID_KEY],
+            }
+            | request.get("log", {}),
+        )
+    if not response.prepared:
+        response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
+    return response
+
+
+async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    try:
+        if request.path.startswith("/v1/"):
+            with request.app[DRAIN].admit():
+                return await handler(request)
+        return await handler(request)
+    except NlpbatchError as error:
+        return problem_response(error, request)
+    except web.HTTPException as error:
+        return problem_response(_translate(error, request), request)
+    except ConnectionError:
+        raise  # the caller is gone; nobody reads an answer
+    except Exception as error:  # noqa: BLE001  (the last resort: a defect becomes a 500, not a dropped connection)
+        _log.exception("defect", extra={REQUEST_ID_KEY: request[REQUEST_ID_KEY]})
+        defect = errors.InternalError("the service failed on this request: report the request id to its operator")
+        defect.__cause__ = error
+        return problem_response(defect, request)
+
+
+def problem_response(error: NlpbatchError, request: web.Request) -> web.Response:
+    """Return the error as RFC 9457 asks for, with Retry-After where the error knows it."""
+    error.request_id = request[REQUEST_ID_KEY]
+    members = to_problem(error)
+    request["log"] = request.get("log", {}) | {"code": error.code}
+    response = web.Response(
+        status=members["status"],
+        text=json.dumps(members, ensure_ascii=False),
+        content_type=PROBLEM_JSON,
+    )
+    if error.retry_after_s is not None:
+        # Whole seconds are all the header can say; the exact value is in the document.
+        response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, errors.Unauthenticated):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="nlpbatch"'
+    if "allow" in error.details:
+        response.headers["Allow"] = str(error.details["allow"])
+    if not request.body_exists or request.content.at_eof():
+        return response
+    # An unread body would have to be swallowed before the connection could serve again: closing is cheaper.
+    response.force_close()
+    return response
+
+
+def _translate(error: web.HTTPException, request: web.Request) -> NlpbatchError:
+    if isinstance(error, web.HTTPNotFound):
+        return errors.NotFound(f"no such path: {request.path[:200]}")
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allow = ", ".join(sorted(error.allowed_methods))
+        return errors.MethodNotAllowed(f"{request.path[:200]} takes {allow}, not {request.method[:20]}", allow=allow)
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return errors.RequestTooLarge("the body is larger than this service accepts: send fewer documents at a time")
+    return errors.InvalidRequest(f"the request can't be read: {error.reason}")
+
+
+def _request_id(request: web.Request) -> str:
+    given = request.headers.get(REQUEST_ID, "")
+    return given if _SANE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

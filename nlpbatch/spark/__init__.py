@@ -1,0 +1,1 @@
+"""Spark integration: `analyze` adds tokens to a DataFrame."""

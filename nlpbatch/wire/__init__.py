@@ -1,0 +1,1 @@
+"""The HTTP contract: media types, headers, messages, Arrow schemas, problem documents and size limits."""

@@ -1,0 +1,95 @@
+"""Arrow schemas of requests and answers, and the IPC streams that carry them.
+
+Request: one column `text: string`, uncompressed, so that the body's bytes are an honest cost.
+Answer: `tokens: list<struct<field…>>` and `error: struct<code, message>`, one row per document in the order
+of the request, lz4 inside the stream. Both null for a null document; exactly one non-null for any other.
+Plain strings throughout: Spark's mapInArrow takes no dictionary-encoded columns.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+
+from nlpbatch.errors import UnexpectedAnswer
+from nlpbatch.wire.fields import TOKEN_FIELDS
+
+REQUEST_SCHEMA = pa.schema([pa.field("text", pa.string())])
+ERROR_TYPE = pa.struct([pa.field("code", pa.string()), pa.field("message", pa.string())])
+
+_ARROW_TYPES = {"string": pa.string(), "int32": pa.int32(), "float32": pa.float32(), "bool": pa.bool_()}
+_FINGERPRINT_KEY = b"nlpbatch.fingerprint"
+_ANALYZER_KEY = b"nlpbatch.analyzer"
+_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"  # continuation marker, then a message of length 0
+
+
+def token_type(fields: Sequence[str]) -> pa.DataType:
+    """Return the struct type of a token with these fields, in this order."""
+    return pa.struct([pa.field(name, _ARROW_TYPES[TOKEN_FIELDS[name].type]) for name in fields])
+
+
+def answer_schema(fields: Sequence[str]) -> pa.Schema:
+    """Return the schema of an answer with these token fields."""
+    return pa.schema([pa.field("tokens", pa.list_(token_type(fields))), pa.field("error", ERROR_TYPE)])
+
+
+def encode_request(texts: pa.Array) -> bytes:
+    """Return the IPC stream that asks for the analysis of `texts: string[documents]`."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, REQUEST_SCHEMA) as writer:
+        writer.write_batch(pa.record_batch([texts], schema=REQUEST_SCHEMA))
+    return bytes(sink.getvalue())
+
+
+def encode_batch_message(batch: pa.RecordBatch) -> bytes:
+    """Return one lz4-compressed IPC message without its schema; `join_answer` makes a stream of several."""
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+    writer = pa.ipc.new_stream(sink, batch.schema, options=options)
+    schema_bytes = sink.tell()
+    writer.write_batch(batch)
+    return bytes(sink.getvalue()[schema_bytes:])
+
+
+def join_answer(messages: Iterable[bytes], *, fields: Sequence[str], analyzer: str, fingerprint: str) -> bytes:
+    """Return the IPC stream of an answer from batch messages in row order."""
+    metadata = {_ANALYZER_KEY: analyzer.encode(), _FINGERPRINT_KEY: fingerprint.encode()}
+    head = bytes(answer_schema(fields).with_metadata(metadata).serialize())
+    return b"".join((head, *messages, _END_OF_STREAM))
+
+
+def decode_answer(body: bytes, *, documents: int, fields: Sequence[str]) -> pa.Table:
+    """Return the answer's table, checked to be what was asked.
+
+    Raises:
+        UnexpectedAnswer: Not an Arrow stream, another schema, or another number of rows.
+
+    """
+    try:
+        with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
+            table = reader.read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise UnexpectedAnswer(
+            f"the answer of {len(body):,} bytes is not a complete Arrow stream: "
+            "check that the service address is an nlpbatch proxy or API"
+        ) from error
+    expected = answer_schema(fields)
+    if not table.schema.equals(expected, check_metadata=False):
+        raise UnexpectedAnswer(
+            f"the answer's columns are {_columns(table.schema)}, asked for {_columns(expected)}: "
+            "check that client and service have the same version"
+        )
+    if table.num_rows != documents:
+        raise UnexpectedAnswer(
+            f"the answer has {table.num_rows:,} outcomes for {documents:,} documents: "
+            "check what stands between client and service"
+        )
+    return table
+
+
+def fingerprint_of(table: pa.Table) -> str:
+    """Return the fingerprint stated in an answer's metadata ('' if it states none)."""
+    return str((table.schema.metadata or {}).get(_FINGERPRINT_KEY, b"").decode())
+
+
+def _columns(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name}: {field.type}" for field in schema)

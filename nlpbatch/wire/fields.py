@@ -1,0 +1,72 @@
+"""The token fields that can be asked for: one table from which JSON, Arrow and Spark types are derived."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from nlpbatch.errors import UnknownField
+
+FieldType = Literal["string", "int32", "float32", "bool"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenField:
+    """One attribute of a token.
+
+    Args:
+        name: The name in every encoding; Kiwi's own where Kiwi has one.
+        type: The Arrow type; JSON follows from it.
+        meaning: One line for people.
+
+    """
+
+    name: str
+    type: FieldType
+    meaning: str
+
+
+_ALL = (
+    TokenField("form", "string", "surface form of the morpheme"),
+    TokenField("tag", "string", "part of speech in the Sejong tag set as Kiwi extends it"),
+    TokenField("start", "int32", "first code point in the text as it was sent, inclusive"),
+    TokenField("end", "int32", "last code point in the text as it was sent, exclusive"),
+    TokenField("len", "int32", "code points covered: end - start"),
+    TokenField("lemma", "string", "dictionary form; verbs and adjectives end in -다"),
+    TokenField("base_form", "string", "form of the underlying dictionary entry ('' for unknown words)"),
+    TokenField("raw_form", "string", "form as matched in the text, before normalisation"),
+    TokenField("sent_position", "int32", "sentence the token is in, from 0"),
+    TokenField("sub_sent_position", "int32", "embedded sentence the token is in, from 1; 0 outside of any"),
+    TokenField("word_position", "int32", "blank-separated word (eojeol) within the sentence, from 0"),
+    TokenField("line_number", "int32", "line the token is in, from 0"),
+    TokenField("score", "float32", "log-probability that the language model gives the token"),
+    TokenField("oov", "bool", "whether the word was unknown and guessed"),
+    TokenField("typo_cost", "float32", "cost of the spelling correction applied; 0 for none"),
+    TokenField("sense", "int32", "number of the sense among homographs, 0 if not told apart"),
+    TokenField("paired_token", "int32", "index of the matching bracket or quote, -1 for none"),
+    TokenField("script", "string", "script of a foreign or symbol token, null for others"),
+)
+
+TOKEN_FIELDS: Mapping[str, TokenField] = MappingProxyType({field.name: field for field in _ALL})
+DEFAULT_FIELDS: tuple[str, ...] = ("form", "tag", "start", "end")
+
+
+def check_fields(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names as a tuple.
+
+    Raises:
+        UnknownField: A name isn't offered, stands twice, or none was given.
+
+    """
+    fields = tuple(names)
+    unknown = [name for name in fields if name not in TOKEN_FIELDS]
+    if unknown:
+        raise UnknownField(
+            f"unknown token field {unknown[0]!r}: choose from {', '.join(TOKEN_FIELDS)}", field=unknown[0]
+        )
+    if not fields:
+        raise UnknownField(f"no token field asked for: choose from {', '.join(TOKEN_FIELDS)}")
+    if len(set(fields)) != len(fields):
+        twice = next(name for name in fields if fields.count(name) > 1)
+        raise UnknownField(f"token field {twice!r} is asked for twice: name it once", field=twice)
+    return fields

@@ -1,0 +1,30 @@
+"""Media types, header names and paths of the HTTP contract."""
+
+JSON = "application/json"
+ARROW_STREAM = "application/vnd.apache.arrow.stream"
+PROBLEM_JSON = "application/problem+json"  # RFC 9457
+
+REQUEST_ID = "X-Request-Id"
+JOB = "Nlpbatch-Job"
+"""Names the job a request belongs to; the proxy queues per job, however many executors it has."""
+PRIORITY = "Priority"  # RFC 9218
+SERVER_TIMING = "Server-Timing"
+TRACEPARENT = "traceparent"
+
+ANALYZE_PATH = "/v1/analyze"
+ANALYZERS_PATH = "/v1/analyzers"
+
+
+def media_type(header: str | None) -> str:
+    """Return the bare, lower-case media type of a Content-Type header ('' without one)."""
+    return (header or "").partition(";")[0].strip().lower()
+
+
+def etag(fingerprint: str) -> str:
+    """Return the strong entity tag of an analyzer's version, as `ETag` and `If-Match` carry it."""
+    return f'"{fingerprint}"'
+
+
+def fingerprints_in(if_match: str) -> frozenset[str]:
+    """Return the fingerprints listed in an `If-Match` header; `*` stands for any."""
+    return frozenset(tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",") if tag.strip())

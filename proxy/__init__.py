@@ -1,0 +1,1 @@
+"""The throttling proxy: authenticate, admit, queue, choose a backend, forward."""
