@@ -12,6 +12,7 @@
     │   ├── LengthRequired       length_required
     │   ├── RequestTooLarge      request_too_large
     │   ├── UnsupportedMediaType unsupported_media_type
+    │   ├── NotAcceptable        not_acceptable
     │   └── FingerprintMismatch  fingerprint_mismatch
     ├── Overloaded                                      an expected answer: wait, then send the same again
     │   ├── QueueFull            queue_full             this caller's own queue is full
@@ -134,9 +135,15 @@ class RequestTooLarge(RequestError):
 
 
 class UnsupportedMediaType(RequestError):
-    """A Content-Type or Accept that is neither JSON nor an Arrow stream."""
+    """A Content-Type that is neither JSON nor an Arrow stream."""
 
     code = "unsupported_media_type"
+
+
+class NotAcceptable(RequestError):
+    """An Accept header that asks for neither JSON nor an Arrow stream."""
+
+    code = "not_acceptable"
 
 
 class FingerprintMismatch(RequestError):

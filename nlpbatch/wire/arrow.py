@@ -45,9 +45,9 @@ def encode_batch_message(batch: pa.RecordBatch) -> bytes:
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
     writer = pa.ipc.new_stream(sink, batch.schema, options=options)
-    schema_bytes = sink.tell()
     writer.write_batch(batch)
-    return bytes(sink.getvalue()[schema_bytes:])
+    # The stream isn't closed, so it is the schema and then the batch, without an end marker.
+    return bytes(sink.getvalue()[batch.schema.serialize().size :])
 
 
 def join_answer(messages: Iterable[bytes], *, fields: Sequence[str], analyzer: str, fingerprint: str) -> bytes:

@@ -20,6 +20,7 @@ _STATUS: Final[dict[type[NlpbatchError], int]] = {
     errors.LengthRequired: 411,
     errors.RequestTooLarge: 413,
     errors.UnsupportedMediaType: 415,
+    errors.NotAcceptable: 406,
     errors.FingerprintMismatch: 412,
     errors.QueueFull: 429,
     errors.NoCapacity: 503,

@@ -1,0 +1,62 @@
+"""The pool's end of one worker's socket."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+from nlpbatch.engine.frames import FrameBuffer
+from nlpbatch.engine.job import Job, JobResult
+
+
+class WorkerChannel(asyncio.Protocol):
+    """Sends one job at a time to a worker and tells the pool of its result, or of its death.
+
+    Args:
+        slot: The worker's slot on the board.
+        pid: The worker's process id.
+        on_result: Called with this channel and the result of the job it had.
+        on_gone: Called once with this channel when the worker has ended, `job` still being what it had.
+
+    """
+
+    def __init__(
+        self,
+        slot: int,
+        pid: int,
+        on_result: Callable[["WorkerChannel", JobResult], None],
+        on_gone: Callable[["WorkerChannel"], None],
+    ) -> None:
+        self.slot = slot
+        self.pid = pid
+        self.job: Job | None = None
+        self._on_result = on_result
+        self._on_gone = on_gone
+        self._frames = FrameBuffer()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def ask(self, job: Job) -> None:
+        """Send the job; the worker must be idle."""
+        self.job = job
+        assert self._transport is not None  # noqa: S101  (connected before the pool sees it)
+        self._transport.write(job.to_frame())
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on a result once it is complete."""
+        for header, body in self._frames.feed(data):
+            self._result(header, body)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Tell the pool; a worker closes its socket by ending, whatever the reason."""
+        self._on_gone(self)
+
+    def close(self) -> None:
+        """Let the worker end after what it is doing."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _result(self, header: dict[str, Any], body: bytes) -> None:
+        self._on_result(self, JobResult.from_frame(header, body))

@@ -1,0 +1,109 @@
+"""The documents of a request as the pool carries them: `binary[documents]`, null where a text is null.
+
+Binary rather than string, because what a caller sent may not be UTF-8 (lone surrogates in JSON, bytes in a
+Parquet string column). Only the worker decodes, so that such a text costs its document and nothing else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nlpbatch.errors import InvalidRequest
+from nlpbatch.wire.outcome import DocumentError, text_too_large
+
+DOCUMENTS_SCHEMA = pa.schema([pa.field("document", pa.binary())])
+_TEXT_TYPES = (pa.string(), pa.large_string(), pa.string_view())
+
+
+def from_texts(texts: Sequence[str | None]) -> pa.Array:
+    """Return the documents of a JSON request; lone surrogates keep their (invalid) bytes."""
+    encoded = [None if text is None else text.encode("utf-8", "surrogatepass") for text in texts]
+    return pa.array(encoded, pa.binary())
+
+
+def from_stream(body: bytes) -> pa.Array:
+    """Return the documents of an Arrow request.
+
+    Raises:
+        InvalidRequest: Not a complete Arrow stream, or not exactly one string column `text`.
+
+    """
+    try:
+        with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
+            table = reader.read_all()
+        table.validate()
+    except (pa.ArrowException, OSError) as error:
+        raise InvalidRequest(
+            f"the body of {len(body):,} bytes is not a complete Arrow IPC stream: send one with a column text: string"
+        ) from error
+    if table.schema.names != ["text"]:
+        names = ", ".join(table.schema.names)[:200] or "none"
+        raise InvalidRequest(f"the columns are {names}: send one column, text: string", path="text")
+    return _to_binary(table.column("text").combine_chunks())
+
+
+def _to_binary(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if column.type not in _TEXT_TYPES:
+        raise InvalidRequest(f"column text is {column.type}: send string", path="text")
+    documents = column.cast(pa.binary())
+    try:
+        # Offsets that point outside the buffer would be read by the worker.
+        documents.validate(full=True)
+    except pa.ArrowException as error:
+        raise InvalidRequest("column text has offsets outside its data: the Arrow stream is damaged") from error
+    return documents
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of documents that one worker analyses in one go.
+
+    Args:
+        documents: `binary[n]`.
+        failed: Errors known before the analysis, by position in the piece.
+
+    """
+
+    documents: pa.Array
+    failed: dict[int, DocumentError]
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the bytes of its texts."""
+        return int(pc.sum(pc.binary_length(self.documents)).as_py() or 0)
+
+
+def cut(documents: pa.Array, *, piece_bytes: int, piece_documents: int, text_bytes: int) -> list[Piece]:
+    """Return the documents in pieces of at most that many bytes (a longer document stands alone), in order.
+
+    A document over `text_bytes` gets its error here, and its text is not carried any further.
+    """
+    lengths = pc.fill_null(pc.binary_length(documents), 0).to_pylist()
+    pieces: list[Piece] = []
+    start = size = 0
+    for position, length in enumerate(lengths):
+        full = size + length > piece_bytes or position - start >= piece_documents
+        if full and position > start:
+            pieces.append(_piece(documents, lengths, start, position, text_bytes))
+            start, size = position, 0
+        size += length
+    if len(lengths) > start:
+        pieces.append(_piece(documents, lengths, start, len(lengths), text_bytes))
+    return pieces
+
+
+def _piece(documents: pa.Array, lengths: list[int], start: int, end: int, text_bytes: int) -> Piece:
+    failed = {
+        position - start: text_too_large(lengths[position], text_bytes)
+        for position in range(start, end)
+        if lengths[position] > text_bytes
+    }
+    run = documents.slice(start, end - start)
+    if failed:
+        keep = pa.array([position not in failed for position in range(end - start)])
+        run = pc.if_else(keep, run, pa.scalar(None, pa.binary()))
+    return Piece(run, failed)

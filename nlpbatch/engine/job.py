@@ -1,0 +1,87 @@
+"""What the pool asks of a worker, and what the worker answers, as frames on their socket."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import pyarrow as pa
+
+from nlpbatch.engine import frames
+from nlpbatch.engine.documents import DOCUMENTS_SCHEMA
+from nlpbatch.wire.outcome import DocumentError
+
+Encoding = Literal["arrow", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of a request.
+
+    Args:
+        job_id: Unique within the pool; stands on the board while a worker is at it.
+        encoding: How to write the outcomes.
+        fields: The token fields to write, in order.
+        documents: `binary[n]`.
+        failed: Errors known already, by position; those documents are not analysed.
+
+    """
+
+    job_id: int
+    encoding: Encoding
+    fields: tuple[str, ...]
+    documents: pa.Array
+    failed: Mapping[int, DocumentError]
+
+    def to_frame(self) -> bytes:
+        """Return the frame that carries the job."""
+        header = {
+            "job_id": self.job_id,
+            "encoding": self.encoding,
+            "fields": self.fields,
+            "failed": [[position, error.code, error.message] for position, error in self.failed.items()],
+        }
+        batch = pa.record_batch([self.documents], schema=DOCUMENTS_SCHEMA)
+        return frames.pack(header, bytes(batch.serialize()))
+
+    @classmethod
+    def from_frame(cls, header: Mapping[str, Any], body: bytes) -> Self:
+        """Return the job in a frame."""
+        batch = pa.ipc.read_record_batch(pa.py_buffer(body), DOCUMENTS_SCHEMA)
+        failed = {position: DocumentError(code, message) for position, code, message in header["failed"]}
+        return cls(header["job_id"], header["encoding"], tuple(header["fields"]), batch.column(0), failed)
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """The outcomes of a job, encoded.
+
+    Args:
+        body: An Arrow batch message, or JSON outcomes joined by commas.
+        tokens: Tokens written.
+        code_points: Code points analysed.
+        errors: Number of documents by error code.
+        analysis_s: Seconds the worker spent on the job.
+
+    """
+
+    body: bytes
+    tokens: int
+    code_points: int
+    errors: Mapping[str, int]
+    analysis_s: float
+
+    def to_frame(self, job_id: int) -> bytes:
+        """Return the frame that carries the result."""
+        header = {
+            "job_id": job_id,
+            "tokens": self.tokens,
+            "code_points": self.code_points,
+            "errors": dict(self.errors),
+            "analysis_s": self.analysis_s,
+        }
+        return frames.pack(header, self.body)
+
+    @classmethod
+    def from_frame(cls, header: Mapping[str, Any], body: bytes) -> Self:
+        """Return the result in a frame."""
+        return cls(body, header["tokens"], header["code_points"], header["errors"], header["analysis_s"])

@@ -1,0 +1,183 @@
+"""The pool's side of the forkserver: starts it, restarts it when it dies, and asks it for workers."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from nlpbatch.engine.board import Board
+from nlpbatch.engine.protocol import EngineInfo, EngineSpec
+from nlpbatch.errors import ConfigError, InternalError
+
+_log = logging.getLogger("nlpbatch.engine")
+_MESSAGE_BYTES = 65_536
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """A new worker and the pool's end of its channel."""
+
+    pid: int
+    channel: socket.socket
+
+
+class ForkServerProcess:
+    """One loaded engine, kept running.
+
+    A dead forkserver takes no worker with it: they go on, and new ones are forked once its successor has loaded.
+    """
+
+    def __init__(self, spec: EngineSpec, board: Board, slots: int) -> None:
+        self._spec = spec
+        self._board = board
+        self._slots = slots
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._forking: dict[int, asyncio.Future[int]] = {}
+        self._loaded = asyncio.Event()
+        self._supervisor: asyncio.Task[None] | None = None
+        self.info: EngineInfo | None = None
+        self.pid = 0
+
+    async def start(self) -> EngineInfo:
+        """Return what was loaded, after 1.5 to 8 s.
+
+        Raises:
+            ConfigError: The engine refuses the analyzer's settings.
+
+        """
+        info = await self._load()
+        self.info = info
+        self._supervisor = asyncio.create_task(self._supervise(), name=f"forkserver {self._spec.name}")
+        return info
+
+    async def fork(self, slot: int) -> Forked:
+        """Return a new worker for the slot; waits while the forkserver is being replaced.
+
+        Raises:
+            ConnectionError: The forkserver died meanwhile; ask again.
+
+        """
+        await self._loaded.wait()
+        if self._control is None:
+            raise ConnectionError
+        ours, theirs = socket.socketpair()
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._forking[slot] = answer
+        try:
+            with theirs:
+                socket.send_fds(self._control, [json.dumps({"fork": slot}).encode() + b"\n"], [theirs.fileno()])
+            pid = await answer
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            self._forking.pop(slot, None)
+        ours.setblocking(False)
+        return Forked(pid, ours)
+
+    async def stop(self) -> None:
+        """End the forkserver and with it all workers."""
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._supervisor
+        self._close_control()
+        if self._process is not None:
+            await asyncio.to_thread(self._process.wait)
+
+    async def _load(self) -> EngineInfo:
+        """Start a process and return what it loaded."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-m", "nlpbatch.engine.forkserver"]
+            descriptors = ("--control", str(theirs.fileno()), "--board", str(self._board.fd))
+            self._process = subprocess.Popen(  # noqa: ASYNC220  (returns at once)
+                [*command, *descriptors, "--slots", str(self._slots)],
+                pass_fds=(theirs.fileno(), self._board.fd),
+                stdin=subprocess.DEVNULL,
+                # One thread only: numpy's BLAS would start others, and a fork would copy their locks.
+                env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            )
+        self.pid = self._process.pid
+        ours.setblocking(False)
+        self._control = ours
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(ours, json.dumps(self._spec.to_json()).encode())
+        try:
+            content = await loop.sock_recv(ours, _MESSAGE_BYTES)
+        except ConnectionError:
+            content = b""
+        message: dict[str, Any] = json.loads(content) if content else {"failed": "the process died while loading"}
+        if "failed" in message:
+            self._close_control()
+            raise ConfigError(f"analyzer {self._spec.name!r} can't be loaded: {message['failed']}")
+        loaded: dict[str, Any] = message["loaded"]
+        _log.info("engine loaded", extra={"analyzer": self._spec.name} | loaded)
+        self._loaded.set()
+        return EngineInfo(loaded["engine"], loaded["model"], loaded["fingerprint"])
+
+    async def _supervise(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            if self._control is not None:
+                await self._listen(self._control)
+                pause_s = _FIRST_PAUSE_S
+            self._lost()
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            try:
+                self._check_unchanged(await self._load())
+            except (ConfigError, InternalError) as error:
+                self._loaded.clear()
+                self._close_control()
+                _log.error("forkserver not restarted", extra={"reason": error.message, "next_try_s": pause_s})
+
+    async def _listen(self, control: socket.socket) -> None:
+        """Hand on what the forkserver says until it closes the socket."""
+        loop = asyncio.get_running_loop()
+        rest = b""
+        with contextlib.suppress(ConnectionError):
+            while content := await loop.sock_recv(control, _MESSAGE_BYTES):
+                *lines, rest = (rest + content).split(b"\n")
+                for line in lines:
+                    self._heard(json.loads(line))
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        if "forked" in message:
+            answer = self._forking.get(message["forked"])
+            if answer is not None and not answer.done():
+                answer.set_result(message["pid"])
+        elif message["status"]:
+            _log.warning("worker ended", extra={"pid": message["exited"], "status": message["status"]})
+
+    def _lost(self) -> None:
+        _log.error("forkserver died", extra={"analyzer": self._spec.name, "pid": self.pid})
+        self._loaded.clear()
+        self._close_control()
+        for answer in self._forking.values():
+            if not answer.done():
+                answer.set_exception(ConnectionError("the forkserver died"))
+        if self._process is not None:
+            self._process.wait()  # it has closed its socket, so it has ended: this only reaps it
+
+    def _check_unchanged(self, info: EngineInfo) -> None:
+        """Refuse an engine that was changed on disk under the running service: no output may mix two versions."""
+        if self.info is not None and info.fingerprint != self.info.fingerprint:
+            raise InternalError(
+                f"the installed engine now has fingerprint {info.fingerprint}, this service runs with "
+                f"{self.info.fingerprint}: restart the service"
+            )
+
+    def _close_control(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None

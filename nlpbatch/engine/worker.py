@@ -1,0 +1,71 @@
+"""A worker: a forked child that analyses one document at a time and notes on the board which."""
+
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from nlpbatch.engine import frames
+from nlpbatch.engine.board import NONE, Board
+from nlpbatch.engine.encode import ENCODERS, Analysed
+from nlpbatch.engine.job import Job, JobResult
+from nlpbatch.engine.protocol import Engine
+from nlpbatch.wire.outcome import ANALYSIS_FAILED, INVALID_TEXT, DocumentError
+
+Note = Callable[[int], None]
+"""Called with the position of the document that is begun, or NONE after the last."""
+
+
+def serve(engine: Engine, channel: socket.socket, board: Board, slot: int) -> None:
+    """Answer jobs until the pool closes the channel."""
+    while (frame := frames.receive(channel)) is not None:
+        job = Job.from_frame(*frame)
+
+        def note(document: int, job_id: int = job.job_id) -> None:
+            board.write(slot, job_id, document, time.monotonic_ns())
+
+        channel.sendall(run(engine, job, note).to_frame(job.job_id))
+
+
+def run(engine: Engine, job: Job, note: Note) -> JobResult:
+    """Return the encoded outcomes of a job; a document's trouble becomes that document's error."""
+    started_s = time.perf_counter()
+    outcomes: list[Analysed] = []
+    code_points = 0
+    for position, document in enumerate(job.documents.to_pylist()):
+        if position in job.failed:
+            outcomes.append(Analysed(None, job.failed[position]))
+        elif document is None:
+            outcomes.append(Analysed(None))
+        else:
+            note(position)
+            outcome, length = _analyse(engine, document)
+            outcomes.append(outcome)
+            code_points += length
+    note(NONE)
+    body = ENCODERS[job.encoding](outcomes, job.fields)
+    return JobResult(
+        body,
+        tokens=sum(len(outcome.tokens) for outcome in outcomes if outcome.tokens),
+        code_points=code_points,
+        errors=Counter(outcome.error.code for outcome in outcomes if outcome.error),
+        analysis_s=time.perf_counter() - started_s,
+    )
+
+
+def _analyse(engine: Engine, document: bytes) -> tuple[Analysed, int]:
+    try:
+        text = document.decode()
+    except UnicodeDecodeError as error:
+        message = (
+            f"byte {error.start} of {len(document):,} is not UTF-8 ({error.reason}): a lone surrogate, or cut text"
+        )
+        return Analysed(None, DocumentError(INVALID_TEXT, message)), 0
+    try:
+        return Analysed(engine.analyze(text)), len(text)
+    except Exception as error:  # noqa: BLE001  (whatever the engine raises is this document's outcome)
+        # Only the type: the message may quote the text.
+        message = (
+            f"the engine raised {type(error).__name__} on {len(text):,} code points: report the text to its operator"
+        )
+        return Analysed(None, DocumentError(ANALYSIS_FAILED, message)), len(text)

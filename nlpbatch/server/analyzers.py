@@ -1,0 +1,84 @@
+"""The analyzers that this process serves, by name."""
+
+import asyncio
+
+from nlpbatch.engine.pool import WorkerPool
+from nlpbatch.errors import UnknownAnalyzer
+from nlpbatch.server.config import ServerSettings
+from nlpbatch.server.metrics import Metrics
+from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
+from nlpbatch.wire.fields import TOKEN_FIELDS
+
+
+class Analyzers:
+    """One worker pool per configured analyzer."""
+
+    def __init__(self, settings: ServerSettings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._specs = {name: analyzer.to_spec(name) for name, analyzer in settings.analyzers.items()}
+        limits = settings.pool.to_pool(settings.limits)
+        self._pools = {name: WorkerPool(spec, limits, metrics.observer(name)) for name, spec in self._specs.items()}
+        self._infos: dict[str, AnalyzerInfo] = {}
+
+    async def start(self) -> None:
+        """Load all analyzers.
+
+        Raises:
+            ConfigError: An analyzer can't be loaded; the others are stopped again.
+
+        """
+        try:
+            await asyncio.gather(*(self._start(name, pool) for name, pool in self._pools.items()))
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End all worker processes."""
+        await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
+
+    @property
+    def ready(self) -> bool:
+        """Return whether every analyzer has a worker that has answered."""
+        return bool(self._infos) and all(pool.workers for pool in self._pools.values())
+
+    @property
+    def workers(self) -> int:
+        """Return the workers alive, over all analyzers."""
+        return sum(pool.workers for pool in self._pools.values())
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """Return the process ids of the workers alive."""
+        return [pid for pool in self._pools.values() for pid in pool.worker_pids()]
+
+    def catalogue(self) -> Catalogue:
+        """Return what `GET /v1/analyzers` says."""
+        return Catalogue(tuple(self._infos.values()), self._settings.limits.to_wire())
+
+    def get(self, name: str) -> tuple[WorkerPool, AnalyzerInfo]:
+        """Return an analyzer's pool and description.
+
+        Raises:
+            UnknownAnalyzer: There is none of that name.
+
+        """
+        if name not in self._infos:
+            known = ", ".join(self._pools)
+            raise UnknownAnalyzer(f"unknown analyzer {name[:80]!r}: choose from {known}", analyzer=name[:80])
+        return self._pools[name], self._infos[name]
+
+    async def _start(self, name: str, pool: WorkerPool) -> None:
+        self._metrics.watch(name, pool)
+        info = await pool.start()
+        self._metrics.loaded(name, info)
+        spec = self._specs[name]
+        self._infos[name] = AnalyzerInfo(
+            name=name,
+            fingerprint=info.fingerprint,
+            engine=info.engine,
+            model=info.model,
+            options={**spec.load, **spec.options},
+            fields=tuple(TOKEN_FIELDS),
+        )

@@ -1,0 +1,109 @@
+"""The API's whole configuration as frozen values; `conf/server.toml` shows every key with its reason."""
+
+import os
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from nlpbatch.engine.pool import PoolLimits
+from nlpbatch.engine.protocol import EngineSpec
+from nlpbatch.serving.lifecycle import Listen
+from nlpbatch.serving.settings import Settings
+from nlpbatch.wire.limits import KIB, MIB, SizeLimits
+
+AnalyzerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class ListenSettings(Settings):
+    """Where the API listens. It has no keys of its own: let only the proxy reach it."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8701, ge=0, le=65535)
+    drain_timeout_s: float = Field(30.0, ge=0, le=3600)
+    """How long requests in progress may go on after SIGTERM."""
+
+    def to_listen(self) -> Listen:
+        """Return the value that `serving.lifecycle` takes."""
+        return Listen(self.host, self.port, self.drain_timeout_s)
+
+
+class LimitSettings(Settings):
+    """How large a request may be. A text over `text_bytes` gets an error of its own; the others refuse the request."""
+
+    body_bytes: int = Field(SizeLimits().body_bytes, ge=KIB, le=1024 * MIB)
+    documents: int = Field(SizeLimits().documents, ge=1, le=1_000_000)
+    text_bytes: int = Field(SizeLimits().text_bytes, ge=1, le=MIB)
+
+    @model_validator(mode="after")
+    def _text_fits_in_body(self) -> Self:
+        if self.text_bytes > self.body_bytes:
+            raise ValueError(f"text_bytes {self.text_bytes:,} is over body_bytes {self.body_bytes:,}: raise body_bytes")
+        return self
+
+    def to_wire(self) -> SizeLimits:
+        """Return the value that clients are told."""
+        return SizeLimits(self.body_bytes, self.documents, self.text_bytes)
+
+
+class PoolSettings(Settings):
+    """The worker processes of each analyzer."""
+
+    workers: int = Field(0, ge=0, le=1024)
+    """Worker processes; 0 takes one for each core this process may use."""
+    piece_bytes: int = Field(PoolLimits(1).piece_bytes, ge=KIB, le=MIB)
+    """Text handed to a worker at a time."""
+    queue_bytes: int = Field(PoolLimits(1).queue_bytes, ge=KIB, le=16 * 1024 * MIB)
+    """Text waiting for workers before requests are refused."""
+
+    def to_pool(self, limits: LimitSettings) -> PoolLimits:
+        """Return the value that the pool takes."""
+        return PoolLimits(
+            workers=self.workers or usable_cores(),
+            piece_bytes=self.piece_bytes,
+            text_bytes=limits.text_bytes,
+            queue_bytes=self.queue_bytes,
+        )
+
+
+class AnalyzerSettings(Settings):
+    """One analyzer: Kiwi's model and options, under Kiwi's names and with Kiwi's defaults."""
+
+    model: Literal["cong", "cong-global"] | None = None
+    """Kiwi's model_type; None takes the default of the installed model package."""
+    integrate_allomorph: bool = True
+    load_default_dict: bool = True
+    load_typo_dict: bool = True
+    load_multi_dict: bool = True
+    normalize_coda: bool = False
+    z_coda: bool = True
+    split_complex: bool = False
+    compatible_jamo: bool = False
+    saisiot: bool | None = None
+    open_ending: bool = False
+    oov_handling: Literal["rule", "chr", "chr_freq", "chr_freq_branch", "chr_freq_consistency"] | None = None
+    typos: (
+        Literal["basic", "continual", "basic_with_continual", "lengthening", "basic_with_continual_and_lengthening"]
+        | None
+    ) = None
+    typo_cost_threshold: float = Field(2.5, ge=0, le=100)
+
+    def to_spec(self, name: str) -> EngineSpec:
+        """Return the value that the engine takes."""
+        load = {"integrate_allomorph", "load_default_dict", "load_typo_dict", "load_multi_dict"}
+        options: dict[str, Any] = self.model_dump(exclude=load | {"model"})
+        return EngineSpec(name, self.model, self.model_dump(include=load), options)
+
+
+class ServerSettings(Settings):
+    """The whole of `server.toml`."""
+
+    listen: ListenSettings = ListenSettings()
+    limits: LimitSettings = LimitSettings()
+    pool: PoolSettings = PoolSettings()
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    analyzers: dict[AnalyzerName, AnalyzerSettings] = Field({"default": AnalyzerSettings()}, min_length=1)
+
+
+def usable_cores() -> int:
+    """Return the cores this process may use: its affinity, not the machine's size."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,69 @@
+"""What the API counts, for Prometheus. Labels are bounded: analyzer names from the config, codes from a closed set."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from nlpbatch.engine.pool import Answer, WorkerPool
+from nlpbatch.engine.protocol import EngineInfo
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The API's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        name = ("analyzer",)
+        self._documents = Counter("nlpbatch_documents", "Documents answered", name, registry=registry)
+        self._code_points = Counter("nlpbatch_code_points", "Code points analysed", name, registry=registry)
+        self._tokens = Counter("nlpbatch_tokens", "Tokens returned", name, registry=registry)
+        self._errors = Counter(
+            "nlpbatch_document_errors", "Documents answered with an error", (*name, "code"), registry=registry
+        )
+        self._lost = Counter("nlpbatch_workers_lost", "Workers that ended unasked", name, registry=registry)
+        self._workers = Gauge("nlpbatch_workers", "Workers alive", name, registry=registry)
+        self._busy = Gauge("nlpbatch_workers_busy", "Workers at work", name, registry=registry)
+        self._queued = Gauge("nlpbatch_queue_bytes", "Text waiting for a worker", name, registry=registry)
+        self._queue_s = Histogram(
+            "nlpbatch_queue_seconds", "From arrival to the first worker", name, buckets=_SECONDS, registry=registry
+        )
+        self._analysis_s = Histogram(
+            "nlpbatch_analysis_seconds", "Worker time of a request", name, buckets=_SECONDS, registry=registry
+        )
+        self._info = Info("nlpbatch_analyzer", "What is loaded", name, registry=registry)
+
+    def watch(self, analyzer: str, pool: WorkerPool) -> None:
+        """Show the state of an analyzer's pool from now on."""
+        self._workers.labels(analyzer).set_function(lambda: pool.workers)
+        self._busy.labels(analyzer).set_function(lambda: pool.busy)
+        self._queued.labels(analyzer).set_function(lambda: pool.queued_bytes)
+        self._lost.labels(analyzer)
+
+    def loaded(self, analyzer: str, info: EngineInfo) -> None:
+        """Show what an analyzer's results depend on."""
+        self._info.labels(analyzer).info({"engine": info.engine, "model": info.model, "fingerprint": info.fingerprint})
+
+    def answered(self, analyzer: str, documents: int, answer: Answer) -> None:
+        """Count one answered request."""
+        self._documents.labels(analyzer).inc(documents)
+        self._code_points.labels(analyzer).inc(answer.code_points)
+        self._tokens.labels(analyzer).inc(answer.tokens)
+        for code, count in answer.errors.items():
+            self._errors.labels(analyzer, code).inc(count)
+        self._queue_s.labels(analyzer).observe(answer.queue_s)
+        self._analysis_s.labels(analyzer).observe(answer.analysis_s)
+
+    def observer(self, analyzer: str) -> "PoolMetrics":
+        """Return what the analyzer's pool reports to."""
+        return PoolMetrics(self._lost.labels(analyzer))
+
+
+class PoolMetrics:
+    """Counts what one pool reports."""
+
+    def __init__(self, lost: Counter) -> None:
+        self._lost = lost
+
+    def worker_lost(self) -> None:
+        """Count a worker that ended without being told to."""
+        self._lost.inc()

@@ -1,0 +1,131 @@
+"""The API's endpoints: read a request, have it analysed, write the answer in the encoding that was asked for."""
+
+import json
+from dataclasses import dataclass
+
+import pyarrow as pa
+from aiohttp import web
+
+from nlpbatch.engine import documents
+from nlpbatch.engine.job import Encoding
+from nlpbatch.engine.pool import Answer
+from nlpbatch.errors import (
+    FingerprintMismatch,
+    InvalidRequest,
+    NotAcceptable,
+    RequestTooLarge,
+    UnsupportedMediaType,
+)
+from nlpbatch.server.analyzers import Analyzers
+from nlpbatch.server.metrics import Metrics
+from nlpbatch.wire import media
+from nlpbatch.wire.analyze import AnalyzeOptions, parse_request
+from nlpbatch.wire.analyzer import AnalyzerInfo
+from nlpbatch.wire.arrow import join_answer
+from nlpbatch.wire.limits import SizeLimits
+from nlpbatch.wire.priority import is_batch
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request in one form, whatever its encoding was: `documents: binary[n]`."""
+
+    documents: pa.Array
+    options: AnalyzeOptions
+
+
+class Routes:
+    """The handlers of `/v1/*`."""
+
+    def __init__(self, analyzers: Analyzers, limits: SizeLimits, metrics: Metrics) -> None:
+        self._analyzers = analyzers
+        self._limits = limits
+        self._metrics = metrics
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the endpoints."""
+        app.router.add_post(media.ANALYZE_PATH, self.analyze)
+        app.router.add_get(media.ANALYZERS_PATH, self.analyzers)
+
+    async def analyzers(self, _: web.Request) -> web.Response:
+        """Answer `GET /v1/analyzers`."""
+        return web.json_response(self._analyzers.catalogue().to_json())
+
+    async def analyze(self, request: web.Request) -> web.Response:
+        """Answer `POST /v1/analyze`, in JSON or Arrow."""
+        encoding = _answer_encoding(request)
+        question = await _read(request)
+        self._check_size(question)
+        pool, info = self._analyzers.get(question.options.analyzer)
+        _check_pinned(request, info)
+        answer = await pool.analyze(
+            question.documents,
+            encoding=encoding,
+            fields=question.options.fields,
+            urgent=not is_batch(request.headers.get(media.PRIORITY)),
+        )
+        self._metrics.answered(info.name, len(question.documents), answer)
+        request["log"] = {"documents": len(question.documents), "analysis_s": round(answer.analysis_s, 4)}
+        return _response(encoding, question, info, answer)
+
+    def _check_size(self, question: Question) -> None:
+        count, limit = len(question.documents), self._limits.documents
+        if count > limit:
+            raise RequestTooLarge(
+                f"the request has {count:,} documents, the limit is {limit:,}: send fewer at a time, "
+                "or raise limits.documents of the service",
+                limit=limit,
+            )
+
+
+def _answer_encoding(request: web.Request) -> Encoding:
+    """Return the encoding to answer in: what Accept names, else that of the request."""
+    accepted = [media.media_type(part) for part in request.headers.get("Accept", "*/*").split(",")]
+    if media.ARROW_STREAM in accepted:
+        return "arrow"
+    if "*/*" in accepted or "application/*" in accepted:
+        return "arrow" if request.content_type == media.ARROW_STREAM else "json"
+    if media.JSON in accepted:
+        return "json"
+    raise NotAcceptable(f"Accept names none of this service's types: send {media.JSON} or {media.ARROW_STREAM}")
+
+
+async def _read(request: web.Request) -> Question:
+    content_type = request.content_type if "Content-Type" in request.headers else media.JSON
+    if content_type == media.ARROW_STREAM:
+        options = AnalyzeOptions.from_query(request.query)
+        return Question(documents.from_stream(await request.read()), options)
+    if content_type != media.JSON:
+        raise UnsupportedMediaType(
+            f"Content-Type {content_type[:80]} is not supported: send {media.JSON} or {media.ARROW_STREAM}"
+        )
+    if request.query:
+        raise InvalidRequest("a JSON request carries its options in the body: leave the query out", path="?")
+    parsed = parse_request(await request.read())
+    return Question(documents.from_texts(parsed.texts), parsed.options)
+
+
+def _check_pinned(request: web.Request, info: AnalyzerInfo) -> None:
+    if_match = request.headers.get("If-Match")
+    if if_match is None or if_match.strip() == "*" or info.fingerprint in media.fingerprints_in(if_match):
+        return
+    raise FingerprintMismatch(
+        f"analyzer {info.name!r} has fingerprint {info.fingerprint}, not the one that If-Match names: "
+        "start a new run, or bring the old version back",
+        fingerprint=info.fingerprint,
+    )
+
+
+def _response(encoding: Encoding, question: Question, info: AnalyzerInfo, answer: Answer) -> web.Response:
+    names = {"analyzer": info.name, "fingerprint": info.fingerprint}
+    if encoding == "arrow":
+        body = join_answer(answer.bodies, fields=question.options.fields, **names)
+    else:
+        head = json.dumps(names, separators=(",", ":")).encode().removesuffix(b"}")
+        body = b"".join((head, b',"outcomes":[', b",".join(answer.bodies), b"]}"))
+    timing = f"queue;dur={answer.queue_s * 1000:.2f}, analysis;dur={answer.analysis_s * 1000:.2f}"
+    return web.Response(
+        body=body,
+        content_type=media.ARROW_STREAM if encoding == "arrow" else media.JSON,
+        headers={"ETag": media.etag(info.fingerprint), media.SERVER_TIMING: timing},
+    )
