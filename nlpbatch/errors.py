@@ -49,6 +49,7 @@ class NlpbatchError(Exception):
     def __init__(
         self,
         message: str,
+        /,  # so that a stranger's problem document may have a member of any name
         *,
         retry_after_s: float | None = None,
         request_id: str | None = None,

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nlpbatch.errors import InvalidRequest
+from nlpbatch.wire.cutting import cut_by_bytes
 from nlpbatch.wire.outcome import DocumentError, text_too_large
 
 DOCUMENTS_SCHEMA = pa.schema([pa.field("document", pa.binary())])
@@ -83,17 +84,8 @@ def cut(documents: pa.Array, *, piece_bytes: int, piece_documents: int, text_byt
     A document over `text_bytes` gets its error here, and its text is not carried any further.
     """
     lengths = pc.fill_null(pc.binary_length(documents), 0).to_pylist()
-    pieces: list[Piece] = []
-    start = size = 0
-    for position, length in enumerate(lengths):
-        full = size + length > piece_bytes or position - start >= piece_documents
-        if full and position > start:
-            pieces.append(_piece(documents, lengths, start, position, text_bytes))
-            start, size = position, 0
-        size += length
-    if len(lengths) > start:
-        pieces.append(_piece(documents, lengths, start, len(lengths), text_bytes))
-    return pieces
+    ranges = cut_by_bytes(lengths, most_bytes=piece_bytes, most_documents=piece_documents)
+    return [_piece(documents, lengths, start, end, text_bytes) for start, end in ranges]
 
 
 def _piece(documents: pa.Array, lengths: list[int], start: int, end: int, text_bytes: int) -> Piece:

@@ -58,7 +58,8 @@ def _analyse(engine: Engine, document: bytes) -> tuple[Analysed, int]:
         text = document.decode()
     except UnicodeDecodeError as error:
         message = (
-            f"byte {error.start} of {len(document):,} is not UTF-8 ({error.reason}): a lone surrogate, or cut text"
+            f"byte {error.start:,} of {len(document):,} is not UTF-8 ({error.reason}): "
+            "remove the lone surrogate, or decode the source with its right encoding"
         )
         return Analysed(None, DocumentError(INVALID_TEXT, message)), 0
     try:
@@ -66,6 +67,7 @@ def _analyse(engine: Engine, document: bytes) -> tuple[Analysed, int]:
     except Exception as error:  # noqa: BLE001  (whatever the engine raises is this document's outcome)
         # Only the type: the message may quote the text.
         message = (
-            f"the engine raised {type(error).__name__} on {len(text):,} code points: report the text to its operator"
+            f"the engine raised {type(error).__name__} on {len(text):,} code points: "
+            "report it to the operator of the service"
         )
         return Analysed(None, DocumentError(ANALYSIS_FAILED, message)), len(text)

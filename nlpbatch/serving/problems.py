@@ -33,7 +33,8 @@ async def problems(request: web.Request, handler: _Handler) -> web.StreamRespons
         response = await _answer(request, handler)
         status = response.status
     finally:
-        _log.info(
+        _log.log(
+            logging.INFO if request.path.startswith("/v1/") else logging.DEBUG,  # probes would drown the rest
             "request",
             extra={
                 "method": request.method,

@@ -59,8 +59,12 @@ class AnalyzeRequest:
             "analyzer": self.options.analyzer,
             "fields": self.options.fields,
         }
-        # ASCII escapes carry lone surrogates, which UTF-8 can't.
-        return json.dumps(members, separators=(",", ":")).encode()
+        try:
+            # Bytes are what a request costs: UTF-8 takes half of what escapes do for Hangul.
+            return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+        except UnicodeEncodeError:
+            # Escapes carry lone surrogates, which UTF-8 can't.
+            return json.dumps(members, separators=(",", ":")).encode()
 
 
 def parse_request(body: bytes) -> AnalyzeRequest:

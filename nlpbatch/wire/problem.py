@@ -37,6 +37,8 @@ _RESERVED: Final = frozenset({"type", "title", "status", "detail", "code", "requ
 # What an answer means that isn't a problem document of ours: from a load balancer or a crashed process.
 _CLASS_BY_STATUS: Final[dict[int, type[NlpbatchError]]] = {
     401: errors.Unauthenticated,
+    404: errors.NotFound,
+    408: errors.ServiceTimeout,
     413: errors.RequestTooLarge,
     429: errors.QueueFull,
     500: errors.InternalError,
@@ -82,7 +84,9 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes, *, now_s: 
     cls = _CLASS_BY_CODE.get(str(code)) or _CLASS_BY_STATUS.get(status)
     if cls is None:
         cls = errors.InvalidRequest if 400 <= status < 500 else errors.UnexpectedAnswer  # noqa: PLR2004
-    detail = members.get("detail") or f"HTTP {status} without an explanation"
+    detail = members.get("detail") or (
+        f"HTTP {status} without an explanation: check that the address is an nlpbatch service"
+    )
     return cls(
         str(detail),
         retry_after_s=_retry_after_s(members.get("retry_after_s"), headers.get("Retry-After"), now_s),
@@ -103,13 +107,13 @@ def _members(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
 
 def _retry_after_s(exact: Any, header: str | None, now_s: float) -> float | None:
     """Prefer our own member, which has fractions; else read both forms of RFC 9110; None for what is neither."""
-    if isinstance(exact, int | float) and math.isfinite(exact):
-        return max(0.0, float(exact))
-    if header is None:
-        return None
-    if header.strip().isdecimal():
-        return float(header)
     try:
+        if isinstance(exact, int | float) and math.isfinite(exact):
+            return max(0.0, float(exact))
+        if header is None:
+            return None
+        if header.strip().isdecimal():
+            return float(header)
         return max(0.0, parsedate_to_datetime(header).timestamp() - now_s)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

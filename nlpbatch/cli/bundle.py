@@ -1,0 +1,77 @@
+"""`nlpbatch bundle`: the zip of pure Python that executors get with `--py-files`."""
+
+import argparse
+import importlib
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from nlpbatch.errors import ConfigError
+
+_EXCLUDED = (
+    "nlpbatch/cli",
+    "nlpbatch/demo",
+    "nlpbatch/engine",
+    "nlpbatch/server",
+    "nlpbatch/serving",
+    "nlpbatch/__main__.py",
+)
+_ASYNCIO_CLIENT = ("nlpbatch/client/aio.py", "nlpbatch/client/aiohttp_transport.py")
+_PACKAGES = ("nlpbatch", "tenacity", "urllib3")
+# Zip's own epoch: the same content gives the same bytes, whenever it is made.
+_TIMESTAMP = (1980, 1, 1, 0, 0, 0)
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the subcommand."""
+    parser = commands.add_parser(
+        "bundle",
+        help="write the zip that executors need",
+        description="Write the zip of pure Python for spark-submit --py-files: client, Spark part, and what they import.",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.zip", help="file to write")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the file and say what to do with it."""
+    size_bytes = write_bundle(arguments.output)
+    print(
+        f"{arguments.output}: {size_bytes / 1024:,.0f} KiB; use it with spark-submit --py-files {arguments.output}",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def write_bundle(target: Path) -> int:
+    """Write the zip and return its bytes; the same installed packages give the same file.
+
+    Raises:
+        ConfigError: The file can't be written, or a package isn't pure Python.
+
+    """
+    try:
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for package in _PACKAGES:
+                for name, path in _files(package):
+                    entry = zipfile.ZipInfo(name, _TIMESTAMP)
+                    entry.compress_type = zipfile.ZIP_DEFLATED
+                    archive.writestr(entry, path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{target} can't be written: {error.strerror}: choose another path with -o") from error
+    return target.stat().st_size
+
+
+def _files(package: str) -> Iterator[tuple[str, Path]]:
+    """Yield the name in the zip and the path of every Python file of an installed package, sorted."""
+    module = importlib.import_module(package)
+    root = Path(str(module.__file__)).parent
+    for path in sorted(root.rglob("*")):
+        name = f"{package}/{path.relative_to(root).as_posix()}"
+        if path.suffix in {".so", ".pyd"}:
+            raise ConfigError(
+                f"{name} is compiled, executors get pure Python only: install the pure wheel of {package}"
+            )
+        if path.suffix in {".py", ".typed"} and not name.startswith((*_EXCLUDED, *_ASYNCIO_CLIENT)):
+            yield name, path

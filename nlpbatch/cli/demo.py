@@ -1,0 +1,118 @@
+"""`nlpbatch demo`: the whole path on this machine, from a file through Spark, proxy and API into Parquet."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from nlpbatch.cli.stack import Stack, StackOptions
+from nlpbatch.errors import InternalError
+
+_SAMPLE_ROWS = 8
+_TEXT_WIDTH = 40
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the subcommand."""
+    parser = commands.add_parser(
+        "demo",
+        help="see Korean text go through Spark, proxy and API into Parquet",
+        description="Run the whole path on this machine: a file through Spark, proxy and API into Parquet.",
+    )
+    parser.add_argument("path", nargs="?", type=Path, help="Parquet, JSON Lines or CSV (default: documents of our own)")
+    parser.add_argument("--text", metavar="COLUMN", help="column to analyse (default: text)", default="text")
+    parser.add_argument(
+        "--output", type=Path, default=Path("demo-output"), help="directory to write (default: demo-output)"
+    )
+    parser.add_argument("--workers", type=int, default=0, metavar="N", help="worker processes (default: one per core)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Convert, start, submit, show."""
+    from nlpbatch.demo.source import DOCUMENTS, to_parquet  # noqa: PLC0415  (needs the spark extra)
+
+    source = arguments.path or DOCUMENTS
+    output = arguments.output.resolve()
+    with tempfile.TemporaryDirectory(prefix="nlpbatch-demo-") as directory:
+        parquet = Path(directory) / "documents.parquet"
+        rows = to_parquet(source, arguments.text, parquet)
+        _say(f"1/3  {rows:,} documents from {source.name}; starting API and proxy (loading Kiwi takes a few seconds) …")
+        with Stack(StackOptions(workers=arguments.workers)) as stack:
+            _say(f"2/3  proxy at {stack.service}; submitting jobs/analyze.py to Spark …")
+            _submit(parquet, arguments.text, output, stack)
+    _say("3/3  a few rows of the output:")
+    _show(output, arguments.text)
+    return 0
+
+
+def _submit(parquet: Path, text: str, output: Path, stack: Stack) -> None:
+    """Run the job as a data engineer would.
+
+    Raises:
+        InternalError: It failed; its own message stands above.
+
+    """
+    import pyspark  # noqa: PLC0415
+
+    import jobs.analyze  # noqa: PLC0415
+
+    spark_submit = Path(str(pyspark.__file__)).parent / "bin" / "spark-submit"
+    command = [str(spark_submit), "--master", "local[*]", *_quiet(), str(jobs.analyze.__file__)]
+    options = [
+        "--input",
+        str(parquet),
+        "--text",
+        text,
+        "--output",
+        str(output),
+        "--overwrite",
+        "--service",
+        stack.service,
+    ]
+    environment = os.environ | {
+        "PYSPARK_PYTHON": sys.executable,
+        # The key goes by environment: arguments are visible to every user of the machine.
+        "NLPBATCH_API_KEY": stack.api_key or "",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+    done = subprocess.run([*command, *options], env=environment, check=False)
+    if done.returncode:
+        raise InternalError(f"the job ended with {done.returncode}: its own message stands above")
+
+
+def _quiet() -> list[str]:
+    """Return the arguments that keep Spark's own log to warnings, where the repository's conf/ is at hand."""
+    file = Path(__file__).parents[2] / "conf" / "spark" / "log4j2.properties"
+    return ["--driver-java-options", f"-Dlog4j2.configurationFile={file.as_uri()}"] if file.exists() else []
+
+
+def _show(output: Path, text: str) -> None:
+    import pyarrow.dataset as ds  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(text, "tokens (form/tag)", "error", show_lines=True)
+    for row in ds.dataset(output, format="parquet").head(_SAMPLE_ROWS).to_pylist():
+        table.add_row(_shorten(row[text]), _tokens(row["tokens"]), (row["error"] or {}).get("code", ""))
+    Console().print(table)
+    print(f"\nThe output is in {output}")
+    print(f"Read it with: spark.read.parquet({str(output)!r}) or pandas.read_parquet({str(output)!r})")
+
+
+def _shorten(text: str | None) -> str:
+    if text is None:
+        return "(null)"
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _TEXT_WIDTH else f"{flat[:_TEXT_WIDTH]}…"
+
+
+def _tokens(tokens: list[dict[str, Any]] | None) -> str:
+    return "(null)" if tokens is None else " ".join(f"{token['form']}/{token['tag']}" for token in tokens)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,30 @@
+"""`nlpbatch serve`: the analysis API."""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the subcommand."""
+    parser = commands.add_parser("serve", help="run the analysis API", description="Run the analysis API.")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="server.toml; without it the defaults hold")
+    parser.add_argument("--host", help="address to listen on, instead of the configured one")
+    parser.add_argument("--port", type=int, help="port to listen on, instead of the configured one")
+    parser.add_argument("--workers", type=int, metavar="N", help="worker processes, instead of the configured number")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    from nlpbatch.server.config import ServerSettings  # noqa: PLC0415  (starts fast without the server extra)
+    from nlpbatch.server.main import run as run_server  # noqa: PLC0415
+    from nlpbatch.serving.settings import read  # noqa: PLC0415
+
+    overrides = {
+        ("listen", "host"): arguments.host,
+        ("listen", "port"): arguments.port,
+        ("pool", "workers"): arguments.workers,
+    }
+    asyncio.run(run_server(read(arguments.config, ServerSettings, overrides)))
+    return 0

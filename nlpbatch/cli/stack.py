@@ -1,0 +1,173 @@
+"""API and proxy as child processes on loopback: what `nlpbatch up` and the demo run."""
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import urllib3
+
+from nlpbatch.errors import ConfigError, ServiceTimeout, ServiceUnreachable
+
+_START_TIMEOUT_S: Final = 120.0
+_STOP_TIMEOUT_S: Final = 35.0
+_POLL_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What to run.
+
+    Args:
+        port: The proxy's port; 0 takes a free one.
+        api_port: The API's port; 0 takes a free one.
+        workers: Worker processes; 0 takes one per core.
+        server_config: A server.toml instead of the defaults.
+        proxy_config: A proxy.toml instead of one with a single tenant and a new key.
+        verbose: Whether the processes log every request.
+    """
+
+    port: int = 0
+    api_port: int = 0
+    workers: int = 0
+    server_config: Path | None = None
+    proxy_config: Path | None = None
+    verbose: bool = False
+
+
+@dataclass(slots=True)
+class Stack:
+    """Both processes, started by entering and stopped by leaving the context.
+
+    Raises:
+        ServiceUnreachable: A process ended while starting; its own message is on stderr.
+        ServiceTimeout: They were not ready within two minutes.
+
+    """
+
+    options: StackOptions
+    service: str = ""
+    api: str = ""
+    api_key: str | None = field(default=None, repr=False)
+    _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _directory: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Self:
+        """Start both and return once they are ready."""
+        self._directory = tempfile.TemporaryDirectory(prefix="nlpbatch-")
+        try:
+            self._start(Path(self._directory.name))
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop both; the proxy first, so that nobody is sent to an API that is gone."""
+        self._stop()
+
+    def ended(self) -> str | None:
+        """Return the name of a process that has ended, None while both run."""
+        return next((name for name, child in self._children.items() if child.poll() is not None), None)
+
+    def pid(self, name: str) -> int:
+        """Return the process id of "api" or "proxy"."""
+        return self._children[name].pid
+
+    def _start(self, directory: Path) -> None:
+        options = self.options
+        api_port, port = _port(options.api_port, "--api-port"), _port(options.port, "--port")
+        self.api, self.service = f"http://127.0.0.1:{api_port}", f"http://127.0.0.1:{port}"
+        level = "info" if options.verbose else "warning"
+        server = [
+            "--config",
+            str(options.server_config or _write(directory / "server.toml", f'log_level = "{level}"\n')),
+        ]
+        if options.workers:
+            server += ["--workers", str(options.workers)]
+        self._spawn("api", "serve", *server, "--port", str(api_port))
+        proxy = options.proxy_config or self._write_proxy_config(directory, level)
+        self._spawn("proxy", "proxy", "serve", "--config", str(proxy), "--port", str(port), "--backend", self.api)
+        for name, url in (("api", self.api), ("proxy", self.service)):
+            self._wait_ready(name, url)
+
+    def _write_proxy_config(self, directory: Path, level: str) -> Path:
+        """Write a configuration with one tenant and a new key."""
+        from proxy.keys import make_key  # noqa: PLC0415  (needs the proxy extra)
+
+        self.api_key, entry = make_key()
+        lines = (
+            f'log_level = "{level}"',
+            "[[backends]]",
+            f'url = "{self.api}"',
+            "[tenants.local]",
+            f"keys = [{json.dumps(entry)}]",
+        )
+        return _write(directory / "proxy.toml", "\n".join(lines) + "\n")
+
+    def _spawn(self, name: str, *arguments: str) -> None:
+        # A session of its own: Ctrl-C reaches this process alone, which then stops both in order.
+        self._children[name] = subprocess.Popen(
+            [sys.executable, "-m", "nlpbatch", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+            start_new_session=True,
+        )
+
+    def _wait_ready(self, name: str, url: str) -> None:
+        deadline_s = time.monotonic() + _START_TIMEOUT_S
+        with urllib3.PoolManager(retries=False) as http:
+            while time.monotonic() < deadline_s:
+                if (ended := self.ended()) is not None:
+                    raise ServiceUnreachable(f"the {ended} ended while starting: its own message stands above")
+                try:
+                    if http.request("GET", f"{url}/readyz", timeout=2.0).status == 200:  # noqa: PLR2004
+                        return
+                except urllib3.exceptions.HTTPError:
+                    pass  # not listening yet
+                time.sleep(_POLL_S)
+        raise ServiceTimeout(f"the {name} was not ready at {url} within {_START_TIMEOUT_S:.0f} s: try --verbose")
+
+    def _stop(self) -> None:
+        for name in ("proxy", "api"):
+            child = self._children.get(name)
+            if child is None:
+                continue
+            child.terminate()
+            try:
+                child.wait(_STOP_TIMEOUT_S)
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):
+                child.kill()  # too slow, or a second Ctrl-C
+                child.wait()
+        if self._directory is not None:
+            self._directory.cleanup()
+
+
+def _write(path: Path, text: str) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _port(wanted: int, option: str) -> int:
+    """Return the wanted port if it is free, or a free one for 0.
+
+    Raises:
+        ConfigError: It is taken.
+
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise ConfigError(f"port {wanted} is taken ({error.strerror}): choose another with {option}") from error
+        return int(probe.getsockname()[1])

@@ -1,0 +1,67 @@
+"""Where the service is: one URL, checked before anything is sent."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from nlpbatch.errors import ConfigError
+
+_EXAMPLE = "http://proxy.example:8700"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A service's address in parts.
+
+    Args:
+        url: The whole of it as messages name it, without a slash at the end.
+        secure: Whether it is https.
+        host: Name or IP address, without brackets.
+        port: TCP port; None for the scheme's own.
+        base_path: What stands before the service's own paths ('' for most).
+
+    """
+
+    url: str
+    secure: bool
+    host: str
+    port: int | None
+    base_path: str
+
+
+def parse_address(service: Any) -> Address:
+    """Return the parts of a service URL.
+
+    Raises:
+        ConfigError: Not an http or https URL with a host, or one with more in it than an address.
+
+    """
+    if not isinstance(service, str):
+        raise _wrong(f"is a {type(service).__name__}, not a string")
+    if not service.isascii() or not service.isprintable() or " " in service:
+        raise _wrong(f"is {service[:200]!r}, which has characters that a URL can't have")
+    try:
+        parts = urlsplit(service)
+        port = parts.port
+        # An empty or over-long label would only be noticed, and not understood, when connecting.
+        (parts.hostname or "").encode("idna")
+    except ValueError as error:
+        raise _wrong(f"is {service[:200]!r}, which is not a URL ({error})") from error
+    _check_parts(service, parts)
+    path = parts.path.rstrip("/")
+    return Address(f"{parts.scheme}://{parts.netloc}{path}", parts.scheme == "https", parts.hostname or "", port, path)
+
+
+def _check_parts(service: str, parts: SplitResult) -> None:
+    if "@" in parts.netloc:
+        raise _wrong("has a user name or password in it, which would end up in logs: use api_key instead")
+    if parts.scheme not in {"http", "https"}:
+        raise _wrong(f"is {service[:200]!r}, which doesn't begin with http:// or https://")
+    if not parts.hostname:
+        raise _wrong(f"is {service[:200]!r}, which names no host")
+    if parts.query or parts.fragment:
+        raise _wrong(f"is {service[:200]!r}: leave out what follows the path")
+
+
+def _wrong(what: str) -> ConfigError:
+    return ConfigError(f"the service address {what}: give a URL such as {_EXAMPLE}", option="service")

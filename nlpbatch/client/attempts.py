@@ -1,0 +1,115 @@
+"""The attempts of one logical request: what tenacity asks between two of them, answered by the pure policy."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, TypedDict
+
+from tenacity import RetryCallState
+
+from nlpbatch.client.calls import HttpRequest
+from nlpbatch.client.policy import RetryPolicy, attempt_timeout_s, is_doubtful, next_delay_s
+from nlpbatch.client.stats import StatsKeeper
+from nlpbatch.clock import Clock
+from nlpbatch.errors import InternalError, NlpbatchError, PatienceExhausted
+
+
+class Hooks(TypedDict):
+    """The arguments that `Retrying` and `AsyncRetrying` share."""
+
+    retry: Callable[[RetryCallState], bool]
+    wait: Callable[[RetryCallState], float]
+    stop: Callable[[RetryCallState], bool]
+    before_sleep: Callable[[RetryCallState], None]
+    retry_error_callback: Callable[[RetryCallState], Any]
+
+
+class Attempts:
+    """Counts one request's attempts and decides between them; used by one caller, then thrown away."""
+
+    def __init__(
+        self,
+        request: HttpRequest,
+        policy: RetryPolicy,
+        *,
+        clock: Clock,
+        chance: Callable[[], float],
+        stats: StatsKeeper,
+    ) -> None:
+        self._request = request
+        self._policy = policy
+        self._clock = clock
+        self._chance = chance
+        self._stats = stats
+        self._started_s = clock.monotonic_s()
+        self._made = 0
+        self._doubtful = 0
+        self._delay_s: float | None = None
+
+    @contextmanager
+    def attempt(self) -> Iterator[float]:
+        """Count one attempt, give the seconds it may take, and write the request's id on the error it ends in."""
+        self._made += 1
+        self._stats.sent(len(self._request.body or b""), again=self._made > 1)
+        try:
+            yield attempt_timeout_s(self._policy, self._elapsed_s())
+        except NlpbatchError as error:
+            error.request_id = error.request_id or self._request.request_id
+            raise
+
+    def hooks(self) -> Hooks:
+        """Return what tenacity is to call; it asks `retry`, `wait`, `stop` in this order."""
+        return {
+            "retry": self._retry,
+            "wait": self._wait,
+            "stop": self._stop,
+            "before_sleep": self._before_sleep,
+            "retry_error_callback": self._give_up,
+        }
+
+    def _retry(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        return isinstance(error, NlpbatchError) and error.retryable
+
+    def _wait(self, state: RetryCallState) -> float:
+        error = _error(state)
+        self._doubtful += is_doubtful(error)
+        self._delay_s = next_delay_s(
+            self._policy,
+            attempt=self._made,
+            doubtful=self._doubtful,
+            elapsed_s=self._elapsed_s(),
+            error=error,
+            chance=self._chance(),
+        )
+        return self._delay_s or 0.0
+
+    def _stop(self, _: RetryCallState) -> bool:
+        return self._delay_s is None
+
+    def _before_sleep(self, state: RetryCallState) -> None:
+        self._stats.waits(self._delay_s or 0.0, _error(state))
+
+    def _give_up(self, state: RetryCallState) -> NoReturn:
+        error = _error(state)
+        waited_s = self._elapsed_s()
+        asked = "" if error.retry_after_s is None else f" (it asks to wait {error.retry_after_s:,.1f} s)"
+        raise PatienceExhausted(
+            f"gave up on {self._request.service} after {self._made:,} attempts in {waited_s:,.1f} s, "
+            f"with a patience of {self._policy.patience_s:,g} s: check that it runs, or raise patience_s; "
+            f"the last error was {error.code}{asked}: {error.message}",
+            request_id=error.request_id,
+            retry_after_s=error.retry_after_s,
+            service=self._request.service,
+            waited_s=waited_s,
+            attempts=self._made,
+            last_code=error.code,
+        ) from error
+
+    def _elapsed_s(self) -> float:
+        return self._clock.monotonic_s() - self._started_s
+
+
+def _error(state: RetryCallState) -> NlpbatchError:
+    error = state.outcome.exception() if state.outcome else None
+    # tenacity only gets here with what `_retry` let through.
+    return error if isinstance(error, NlpbatchError) else InternalError(f"not an error of ours: {error!r}")

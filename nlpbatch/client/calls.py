@@ -1,0 +1,260 @@
+"""The calls that both clients make: what each sends, and how its answer is read. Nothing here does I/O."""
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import urlencode
+
+from nlpbatch.client.address import parse_address
+from nlpbatch.errors import (
+    ConfigError,
+    FingerprintMismatch,
+    InvalidRequest,
+    NlpbatchError,
+    UnexpectedAnswer,
+)
+from nlpbatch.wire import media
+from nlpbatch.wire.analyze import AnalyzeOptions, AnalyzeRequest, parse_answer
+from nlpbatch.wire.analyzer import Catalogue
+from nlpbatch.wire.fields import check_fields
+from nlpbatch.wire.outcome import Analysis
+from nlpbatch.wire.problem import from_answer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Answered = TypeVar("Answered")
+_PRIORITY = re.compile(r"u=[0-7](, ?i(=\?[01])?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One logical request as every attempt sends it; `target` is its path and query."""
+
+    service: str
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes | None
+
+    @property
+    def request_id(self) -> str:
+        """Return the id that all attempts have in common."""
+        return self.headers[media.REQUEST_ID]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A complete answer; `headers` are case-insensitive."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Answered]):
+    """A request and the reading of its answer, which raises what the answer stands for if it is no success."""
+
+    request: HttpRequest
+    read: Callable[[HttpAnswer], Answered]
+
+
+class Calls:
+    """Makes the calls of one client.
+
+    Raises:
+        ConfigError: The address, the key, the job or the priority can't be sent.
+
+    """
+
+    def __init__(self, service: str, *, api_key: str | None, job: str | None, priority: str | None) -> None:
+        self.address = parse_address(service)
+        # Answers are compressed inside the Arrow stream, if at all.
+        self._headers = {"Accept-Encoding": "identity", "User-Agent": "nlpbatch"}
+        if api_key is not None:
+            self._headers["Authorization"] = f"Bearer {_header_value('api_key', api_key, secret=True)}"
+        if job is not None:
+            self._headers[media.JOB] = _header_value("job", job)
+        if priority is not None:
+            self._headers[media.PRIORITY] = _priority(priority)
+
+    def analyze(
+        self, texts: str | Iterable[str | None], analyzer: str, fields: Iterable[str], if_match: str | None
+    ) -> Call[Analysis]:
+        """Return the call that analyses texts in JSON.
+
+        Raises:
+            InvalidRequest: A text is neither a string nor None.
+            UnknownField: A field that isn't offered.
+
+        """
+        documents = check_texts(texts)
+        body = AnalyzeRequest(documents, _options(analyzer, fields)).to_json()
+        request = self._request(media.ANALYZE_PATH, media.JSON, body, if_match)
+
+        def read(answer: HttpAnswer) -> Analysis:
+            analysis = parse_answer(_success(request, answer), documents=len(documents))
+            _check_pinned(if_match, analysis.fingerprint)
+            return analysis
+
+        return Call(request, read)
+
+    def analyze_arrow(
+        self, texts: "pa.Array", analyzer: str, fields: Iterable[str], if_match: str | None
+    ) -> "Call[pa.Table]":
+        """Return the call that analyses `texts: string[documents]` in Arrow streams.
+
+        Raises:
+            InvalidRequest: Not a string array.
+            UnknownField: A field that isn't offered.
+
+        """
+        from nlpbatch.wire.arrow import decode_answer, encode_request, fingerprint_of  # noqa: PLC0415 (see below)
+
+        # Whoever sends JSON only has no need of pyarrow, which takes longer to import than all the rest.
+        array = _string_array(texts)
+        options = _options(analyzer, fields)
+        path = f"{media.ANALYZE_PATH}?{urlencode(options.to_query(), errors='replace')}"
+        request = self._request(path, media.ARROW_STREAM, encode_request(array), if_match)
+
+        def read(answer: HttpAnswer) -> "pa.Table":
+            table = decode_answer(_success(request, answer), documents=len(array), fields=options.fields)
+            _check_pinned(if_match, fingerprint_of(table))
+            return table
+
+        return Call(request, read)
+
+    def analyzers(self) -> Call[Catalogue]:
+        """Return the call that asks what the service offers."""
+        request = self._request(media.ANALYZERS_PATH, media.JSON, None, None)
+
+        def read(answer: HttpAnswer) -> Catalogue:
+            body = _success(request, answer)
+            try:
+                return Catalogue.from_json(json.loads(body))
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                raise UnexpectedAnswer(
+                    f"{request.service} answered {len(body):,} bytes that don't list analyzers: "
+                    "check that the address is an nlpbatch service"
+                ) from error
+
+        return Call(request, read)
+
+    def _request(self, path: str, accept: str, body: bytes | None, if_match: str | None) -> HttpRequest:
+        headers = self._headers | {"Accept": accept, media.REQUEST_ID: uuid.uuid4().hex}
+        if body is not None:
+            headers["Content-Type"] = accept
+        if if_match is not None:
+            headers["If-Match"] = media.etag(_header_value("if_match", if_match))
+        method = "GET" if body is None else "POST"
+        return HttpRequest(self.address.url, method, self.address.base_path + path, headers, body)
+
+
+def check_texts(texts: Any) -> tuple[str | None, ...]:
+    """Return the documents of a call; a string counts as one.
+
+    Raises:
+        InvalidRequest: Something else than a string, or an iterable of strings and None.
+
+    """
+    if isinstance(texts, str):
+        return (texts,)
+    if isinstance(texts, bytes | bytearray) or not isinstance(texts, Iterable):
+        raise InvalidRequest(f"texts is a {type(texts).__name__}: give a string or an iterable of strings and None")
+    documents = tuple(texts)
+    for position, text in enumerate(documents):
+        if text is not None and not isinstance(text, str):
+            raise InvalidRequest(
+                f"text {position} is a {type(text).__name__}: give a string or None", path=f"/texts/{position}"
+            )
+    return documents
+
+
+def check_pool_size(pool_size: int) -> int:
+    """Return the most requests in flight at once, checked to be one.
+
+    Raises:
+        ConfigError: Not a number from 1.
+
+    """
+    if not isinstance(pool_size, int) or pool_size < 1:
+        raise ConfigError(f"pool_size is {pool_size!r}: give a whole number from 1", option="pool_size")
+    return pool_size
+
+
+def _options(analyzer: str, fields: Iterable[str]) -> AnalyzeOptions:
+    if not isinstance(analyzer, str):
+        raise InvalidRequest(f"analyzer is a {type(analyzer).__name__}: give its name, a string", path="/analyzer")
+    return AnalyzeOptions(analyzer, check_fields((fields,) if isinstance(fields, str) else fields))
+
+
+def _string_array(texts: Any) -> Any:
+    import pyarrow as pa  # noqa: PLC0415 (as above)
+
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    if not isinstance(texts, pa.Array):
+        raise InvalidRequest(f"texts is a {type(texts).__name__}: give a pyarrow array of strings")
+    if pa.types.is_string(texts.type):
+        return texts
+    if any(same(texts.type) for same in (pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)):
+        return texts.cast(pa.string())
+    raise InvalidRequest(f"texts is a pyarrow array of {texts.type}: give one of strings")
+
+
+def _success(request: HttpRequest, answer: HttpAnswer) -> bytes:
+    """Return the body of a 2xx answer of the type that was asked for; raise what any other answer stands for."""
+    where = f"{request.method} {request.service}"
+    if 300 <= answer.status < 400:  # noqa: PLR2004
+        raise UnexpectedAnswer(
+            f"{where} was answered with a redirect to {answer.headers.get('Location', 'nowhere')[:200]!r}, "
+            "which is not followed: give the final address"
+        )
+    if not 200 <= answer.status < 300:  # noqa: PLR2004
+        raise _refusal(answer)
+    given = media.media_type(answer.headers.get("Content-Type"))
+    if given != request.headers["Accept"]:
+        raise UnexpectedAnswer(
+            f"{where} was answered with {given[:80] or 'no media type'}, asked for {request.headers['Accept']}: "
+            "check that the address is an nlpbatch service"
+        )
+    return answer.body
+
+
+def _refusal(answer: HttpAnswer) -> NlpbatchError:
+    return from_answer(answer.status, answer.headers, answer.body, now_s=time.time())
+
+
+def _check_pinned(if_match: str | None, fingerprint: str) -> None:
+    """Trust nobody in between to have kept If-Match: no output may mix two fingerprints."""
+    if if_match is not None and fingerprint != if_match:
+        raise FingerprintMismatch(
+            f"the answer has fingerprint {fingerprint or 'none'}, asked for {if_match}: "
+            "start a new run, or bring the old version back",
+            fingerprint=fingerprint,
+        )
+
+
+def _header_value(name: str, value: Any, *, secret: bool = False) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{name} is a {type(value).__name__}: give a string", option=name)
+    shown = "" if secret else f" {value[:80]!r}"
+    if not value or not value.isascii() or not value.isprintable() or value != value.strip() or '"' in value:
+        raise ConfigError(
+            f"{name}{shown} can't stand in an HTTP header: give visible ASCII characters without quotes", option=name
+        )
+    return value
+
+
+def _priority(value: Any) -> str:
+    if not isinstance(value, str) or not _PRIORITY.fullmatch(value):
+        raise ConfigError(
+            f"priority is {str(value)[:80]!r}: give an urgency of RFC 9218 from 'u=0' (most) to 'u=7' (least)",
+            option="priority",
+        )
+    return value

@@ -1,0 +1,59 @@
+"""Why an attempt has no answer: one wording and one class per reason, whichever HTTP library noticed."""
+
+from nlpbatch.client.calls import HttpRequest
+from nlpbatch.errors import ServiceTimeout, ServiceUnreachable, UnexpectedAnswer
+
+
+def unreachable(request: HttpRequest, error: BaseException) -> ServiceUnreachable:
+    """Return the error of an attempt without a connection, or whose connection broke off."""
+    return ServiceUnreachable(
+        f"no answer from {request.service} ({reason_of(error)}): check the address and that the service runs"
+    )
+
+
+def timed_out(request: HttpRequest, timeout_s: float) -> ServiceTimeout:
+    """Return the error of an attempt that was connected and took too long."""
+    return ServiceTimeout(
+        f"no complete answer from {request.service} in {timeout_s:,.3g} s: "
+        "send less at a time, or raise attempt_timeout_s"
+    )
+
+
+def untrusted(request: HttpRequest, error: BaseException) -> UnexpectedAnswer:
+    """Return the error of a TLS handshake that failed for a reason which time won't mend."""
+    return UnexpectedAnswer(
+        f"no secure connection to {request.service} ({reason_of(error)}): "
+        "check its certificate, and that the port speaks https"
+    )
+
+
+def unreadable(request: HttpRequest, error: BaseException) -> UnexpectedAnswer:
+    """Return the error of an answer that isn't HTTP."""
+    return UnexpectedAnswer(
+        f"what {request.service} answered is not HTTP ({type(error).__name__}): "
+        "check that the address is an nlpbatch service"
+    )
+
+
+def closed() -> RuntimeError:
+    """Return the error of a call on a closed client: a defect of the caller's program, not an event."""
+    return RuntimeError("this client is closed: make another, or close it later")
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why a connection failed, in the words of the operating system where it has some."""
+    for inner in _chain(error):
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror
+    return type(_chain(error)[-1]).__name__
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return the error and what it stems from, outermost first; libraries keep that in `args` or as the cause."""
+    chain = [error]
+    while True:
+        last = chain[-1]
+        inner = next((arg for arg in last.args if isinstance(arg, BaseException)), None) or last.__cause__
+        if inner is None or inner in chain:
+            return chain
+        chain.append(inner)

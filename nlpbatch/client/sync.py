@@ -1,0 +1,136 @@
+"""The blocking client: for Spark tasks, scripts and the command line. Needs urllib3 and tenacity, nothing else."""
+
+import random
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Protocol, Self
+
+from tenacity import Retrying
+
+from nlpbatch.client.attempts import Attempts
+from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, check_pool_size
+from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.client.stats import StatsKeeper
+from nlpbatch.client.urllib3_transport import Urllib3Transport
+from nlpbatch.clock import Clock, SystemClock
+from nlpbatch.wire.analyze import DEFAULT_ANALYZER
+from nlpbatch.wire.analyzer import Catalogue
+from nlpbatch.wire.fields import DEFAULT_FIELDS
+from nlpbatch.wire.outcome import Analysis
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Transport(Protocol):
+    """What sends one attempt."""
+
+    def send(self, request: HttpRequest, timeout_s: float) -> HttpAnswer:
+        """Return the complete answer, whatever its status; raise ServiceError if there is none."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+class Client:
+    """Calls the service and waits for its answer; several threads may share one.
+
+    Args:
+        service: URL of the proxy, such as "http://proxy.example:8700".
+        api_key: Sent as a Bearer key; None sends none.
+        retry: How long to wait and to go on asking.
+        job: Name of the job that the requests belong to; the service shares its capacity per job.
+        priority: `Priority` header, "u=0" (most urgent) to "u=7"; None leaves it to the service.
+        pool_size: Most requests in flight at once; further threads wait for their turn.
+        clock: Time.
+        chance: Source of uniform numbers in [0, 1), for jitter.
+
+    Raises:
+        ConfigError: An argument that can't be used.
+
+    """
+
+    def __init__(
+        self,
+        service: str,
+        *,
+        api_key: str | None = None,
+        retry: RetryPolicy | None = None,
+        job: str | None = None,
+        priority: str | None = None,
+        pool_size: int = 16,
+        clock: Clock | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._calls = Calls(service, api_key=api_key, job=job, priority=priority)
+        self._retry = retry or RetryPolicy()
+        self._clock = clock or SystemClock()
+        self._chance = chance
+        self._transport: Transport = Urllib3Transport(
+            self._calls.address, self._retry, pool_size=check_pool_size(pool_size), clock=self._clock
+        )
+        self.stats = StatsKeeper()
+
+    def analyze(
+        self,
+        texts: str | Iterable[str | None],
+        *,
+        analyzer: str = DEFAULT_ANALYZER,
+        fields: Iterable[str] = DEFAULT_FIELDS,
+        if_match: str | None = None,
+    ) -> Analysis:
+        """Return one outcome per text, in order.
+
+        Args:
+            texts: One text, or several; None for a text gives neither tokens nor an error.
+            analyzer: One of `analyzers()`.
+            fields: Token fields to answer with, in this order.
+            if_match: Fingerprint that the analyzer must have.
+
+        Raises:
+            RequestError: The request is wrong; sending it again would change nothing.
+            ServiceError: No usable answer, or none within the patience of the retry policy.
+
+        """
+        return self._perform(self._calls.analyze(texts, analyzer, fields, if_match))
+
+    def analyze_arrow(
+        self,
+        texts: "pa.Array",
+        *,
+        analyzer: str = DEFAULT_ANALYZER,
+        fields: Iterable[str] = DEFAULT_FIELDS,
+        if_match: str | None = None,
+    ) -> "pa.Table":
+        """Return a row of tokens or error for each of `texts: string[n]`, in order.
+
+        Columns: `tokens: list<struct<fields>>` and `error: struct<code, message>`; both are null for a null text,
+        exactly one for any other. Arguments and errors are those of `analyze`.
+        """
+        return self._perform(self._calls.analyze_arrow(texts, analyzer, fields, if_match))
+
+    def analyzers(self) -> Catalogue:
+        """Return what the service offers: analyzers with their fingerprints and fields, and size limits."""
+        return self._perform(self._calls.analyzers())
+
+    def close(self) -> None:
+        """Close all connections; the client can't be used any more."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _perform(self, call: Call[Answered]) -> Answered:
+        attempts = Attempts(call.request, self._retry, clock=self._clock, chance=self._chance, stats=self.stats)
+
+        def attempt() -> Answered:
+            with attempts.attempt() as timeout_s:
+                answer = self._transport.send(call.request, timeout_s)
+                self.stats.received(len(answer.body))
+                return call.read(answer)
+
+        return Retrying(sleep=self._clock.sleep, **attempts.hooks())(attempt)

@@ -1,0 +1,128 @@
+"""Sends one attempt with urllib3 and says in this product's errors why there is no answer."""
+
+import math
+import ssl
+from collections.abc import Iterator
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from typing import Any
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import (
+    ClosedPoolError,
+    ConnectTimeoutError,
+    EmptyPoolError,
+    HTTPError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from nlpbatch.client.address import Address
+from nlpbatch.client.calls import HttpAnswer, HttpRequest
+from nlpbatch.client.failures import closed, timed_out, unreachable, unreadable, untrusted
+from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.clock import Clock
+from nlpbatch.wire.limits import KIB
+
+_READ_BYTES = 256 * KIB
+_CUT_SHORT = (RemoteDisconnected, IncompleteRead)
+
+
+class _Connection(HTTPConnection):
+    """Lets sending take as long as the whole attempt.
+
+    urllib3 sends under the connect timeout. But a proxy that keeps a request in its queue doesn't read the body yet,
+    so that a body larger than the sockets' buffers is stuck for as long as the request waits there.
+    """
+
+    def __init__(self, *args: Any, send_timeout_s: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._send_timeout_s = send_timeout_s
+
+    def send(self, data: Any) -> None:
+        """Send, after connecting if that is still to be done."""
+        if self.sock is None:
+            self.connect()
+        self.sock.settimeout(self._send_timeout_s)
+        super().send(data)
+
+
+class _SecureConnection(_Connection, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class Urllib3Transport:
+    """A pool of connections to one service; safe to use from several threads."""
+
+    def __init__(self, address: Address, policy: RetryPolicy, *, pool_size: int, clock: Clock) -> None:
+        pool = _SecurePool if address.secure else _Pool
+        self._policy = policy
+        self._clock = clock
+        self._pool = pool(
+            address.host, address.port, maxsize=pool_size, block=True, send_timeout_s=policy.attempt_timeout_s
+        )
+
+    def send(self, request: HttpRequest, timeout_s: float) -> HttpAnswer:
+        """Return the complete answer, whatever its status; raise ServiceError if there is none."""
+        end_s = self._clock.monotonic_s() + timeout_s
+        try:
+            response = self._pool.urlopen(
+                request.method,
+                request.target,
+                body=request.body,
+                headers=request.headers,
+                timeout=urllib3.Timeout(connect=min(self._policy.connect_timeout_s, timeout_s), read=timeout_s),
+                pool_timeout=math.ceil(timeout_s),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            body = self._read(response, request, timeout_s, end_s)
+        except HTTPError as error:
+            raise _translate(error, request, timeout_s) from error
+        return HttpAnswer(response.status, response.headers, body)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+
+    def _read(self, response: urllib3.BaseHTTPResponse, request: HttpRequest, timeout_s: float, end_s: float) -> bytes:
+        try:
+            return b"".join(self._pieces(response, request, timeout_s, end_s))
+        except BaseException:
+            response.close()  # half-read, it is of no use to the next request
+            raise
+
+    def _pieces(
+        self, response: urllib3.BaseHTTPResponse, request: HttpRequest, timeout_s: float, end_s: float
+    ) -> Iterator[bytes]:
+        """Read piece by piece: a socket's timeout starts anew with each byte, an attempt's doesn't."""
+        while piece := response.read1(_READ_BYTES):
+            yield piece
+            if self._clock.monotonic_s() > end_s:
+                raise timed_out(request, timeout_s)
+
+
+def _translate(error: HTTPError, request: HttpRequest, timeout_s: float) -> Exception:
+    """Return what an urllib3 error means; what isn't known to be transient isn't tried again."""
+    inner = error.args[-1] if error.args else None
+    if isinstance(error, ClosedPoolError):
+        return closed()
+    if isinstance(error, ReadTimeoutError | EmptyPoolError) or isinstance(inner, TimeoutError):
+        return timed_out(request, timeout_s)
+    if isinstance(error, SSLError) and not isinstance(inner, ssl.SSLEOFError):
+        return untrusted(request, error)
+    if isinstance(inner, HTTPException) and not isinstance(inner, _CUT_SHORT):
+        return unreadable(request, inner)
+    if isinstance(error, ConnectTimeoutError | ProtocolError | SSLError):
+        return unreachable(request, error)
+    return unreadable(request, error)

@@ -1,0 +1,121 @@
+"""Cuts what Spark hands a task into blocks, each analysed by a few requests and put together again.
+
+In a block every text is sent once, however many rows have it: the column is dictionary-encoded, the dictionary is
+sent, and the answers are taken by index. Nulls are not sent at all.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nlpbatch.wire.arrow import ERROR_TYPE, answer_schema
+from nlpbatch.wire.cutting import cut_by_bytes
+from nlpbatch.wire.limits import MIB
+from nlpbatch.wire.outcome import text_too_large
+
+_BLOCK_BYTES: Final = 4 * MIB
+"""Text of one block: bounds what a task holds while it waits for the block's last answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How large requests may be.
+
+    Args:
+        request_bytes: Text of one request; a longer document goes alone.
+        request_documents: Documents of one request.
+        text_bytes: Longest document that the service takes; a longer one gets its error here, unsent.
+
+    """
+
+    request_bytes: int
+    request_documents: int
+    text_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of rows and the requests that answer it.
+
+    Args:
+        rows: The rows as Spark gave them.
+        distinct: `string[d]`, every text once, in order of appearance; null where it is too large to send.
+        too_large: Bytes of those, by position in `distinct`.
+        indices: `int32[rows]` into `distinct`; null for null texts.
+        requests: Ranges of `distinct`, one per request.
+
+    """
+
+    rows: pa.RecordBatch
+    distinct: pa.Array
+    too_large: dict[int, int]
+    indices: pa.Array
+    requests: tuple[tuple[int, int], ...]
+
+    def texts(self, request: tuple[int, int]) -> pa.Array:
+        """Return the texts of one of its requests."""
+        start, end = request
+        return self.distinct.slice(start, end - start)
+
+
+def cut_batch(batch: pa.RecordBatch, text: str, cut: Cut) -> Iterator[Block]:
+    """Yield the batch's rows in blocks, in order."""
+    column = _strings(batch.column(text))
+    lengths = pc.fill_null(pc.binary_length(column), 0).to_pylist()
+    for start, end in cut_by_bytes(lengths, most_bytes=_BLOCK_BYTES, most_documents=max(1, len(lengths))):
+        yield _block(batch.slice(start, end - start), column.slice(start, end - start), cut)
+
+
+def join_block(
+    block: Block, answers: Sequence[pa.Table], names: Sequence[str], cut: Cut, fields: Sequence[str]
+) -> pa.RecordBatch:
+    """Return the block's rows with tokens and error as two more columns.
+
+    Args:
+        block: The block.
+        answers: One table per request, in order.
+        names: Names of all columns of the result.
+        cut: The bounds it was cut with.
+        fields: The token fields asked for.
+
+    """
+    answered = pa.concat_tables([answer_schema(fields).empty_table(), *answers]).combine_chunks()
+    tokens, errors = (_whole(answered.column(name)) for name in ("tokens", "error"))
+    if block.too_large:
+        errors = _with_too_large(errors, block.too_large, cut.text_bytes)
+    if len(block.distinct) != block.rows.num_rows:
+        tokens, errors = tokens.take(block.indices), errors.take(block.indices)
+    return pa.RecordBatch.from_arrays([*block.rows.columns, tokens, errors], names=list(names))
+
+
+def _block(rows: pa.RecordBatch, column: pa.Array, cut: Cut) -> Block:
+    encoded = column.dictionary_encode()
+    distinct = encoded.dictionary
+    lengths = pc.binary_length(distinct).to_pylist()
+    too_large = {position: length for position, length in enumerate(lengths) if length > cut.text_bytes}
+    if too_large:
+        fits = pa.array([position not in too_large for position in range(len(lengths))])
+        distinct = pc.if_else(fits, distinct, pa.scalar(None, pa.string()))
+        lengths = [0 if position in too_large else length for position, length in enumerate(lengths)]
+    requests = cut_by_bytes(lengths, most_bytes=cut.request_bytes, most_documents=cut.request_documents)
+    return Block(rows, distinct, too_large, encoded.indices, tuple(requests))
+
+
+def _strings(column: pa.Array) -> pa.Array:
+    return column if column.type == pa.string() else column.cast(pa.string())
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    chunks = column.chunks
+    return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
+
+
+def _with_too_large(errors: pa.Array, too_large: dict[int, int], limit_bytes: int) -> pa.Array:
+    found: list[dict[str, Any] | None] = errors.to_pylist()
+    for position, size_bytes in too_large.items():
+        error = text_too_large(size_bytes, limit_bytes)
+        found[position] = {"code": error.code, "message": error.message}
+    return pa.array(found, ERROR_TYPE)

@@ -1,0 +1,170 @@
+"""The analysis job: Parquet in, Parquet with tokens and errors out, and a report of what was done."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import functions as sf
+
+from nlpbatch import errors
+from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.errors import ConfigError, InternalError, NlpbatchError
+from nlpbatch.spark.ledger import Ledger
+from nlpbatch.spark.options import JobOptions
+from nlpbatch.spark.progress import RowCounter, watching
+from nlpbatch.spark.report import Report
+from nlpbatch.spark.storage import Storage
+from nlpbatch.spark.transform import Prepared, prepare
+from nlpbatch.wire.outcome import DOCUMENT_CODES
+
+SUMMARY: Final = "_nlpbatch/summary.json"
+"""Where the report stands under the output; readers of Parquet pass over names that begin with an underscore."""
+_OTHER: Final = "other"
+
+
+def run(spark: SparkSession, options: JobOptions) -> Report:
+    """Run the job and return its report, which also stands in the output.
+
+    Raises:
+        ConfigError: Input or output can't be used.
+        InvalidRequest, UnknownAnalyzer, UnknownField, Unauthenticated: What was asked for can't be had.
+        PatienceExhausted: The service stayed away for longer than `patience_s`; nothing that looks complete is left.
+        InternalError: Spark failed; its own error is the cause.
+
+    """
+    output = Storage(spark, options.output)
+    _check_output(output, options)
+    df = _read(spark, options)
+    retry = RetryPolicy(patience_s=options.patience_s)
+    prepared = prepare(
+        df,
+        text=options.text,
+        service=options.service,
+        api_key=options.api_key,
+        analyzer=options.analyzer,
+        fields=options.fields,
+        tokens="tokens",
+        error="error",
+        job=None,
+        request_bytes=options.request_bytes,
+        in_flight=options.in_flight,
+        retry=retry,
+    )
+    report = _execute(spark, options, prepared, output)
+    output.write_text(SUMMARY, report.to_json())
+    return report
+
+
+def _read(spark: SparkSession, options: JobOptions) -> DataFrame:
+    try:
+        return spark.read.parquet(options.input)
+    except (PySparkException, Py4JJavaError) as error:
+        raise ConfigError(
+            f"input {options.input!r} can't be read as Parquet: {_first_line(error)}: check the path given with --input"
+        ) from error
+
+
+def _check_output(output: Storage, options: JobOptions) -> None:
+    """Refuse what would destroy: an output that exists, or one that lies in the input."""
+    if output.exists() and not options.overwrite:
+        state = "a finished output" if output.is_complete() else "something, but no finished output (no _SUCCESS)"
+        raise ConfigError(
+            f"output {output.url} exists already and is {state}: choose another path, or replace it with --overwrite"
+        )
+    source, target = options.input.rstrip("/"), options.output.rstrip("/")
+    if source == target or source.startswith(f"{target}/"):
+        raise ConfigError(f"output {target!r} would replace the input {source!r}: choose another path")
+
+
+def _execute(spark: SparkSession, options: JobOptions, prepared: Prepared, output: Storage) -> Report:
+    ledger = Ledger(spark.sparkContext)
+    counts = Observation("nlpbatch")
+    result = prepared.apply(ledger).observe(counts, *_observed(options.text))
+    total = _rows(prepared.df)
+    started_s = time.monotonic()
+    with watching(RowCounter(spark).rows, total):
+        _write(result, options, output)
+    seconds = time.monotonic() - started_s
+    return _report(options, prepared, output, counts=counts.get, ledger=ledger, seconds=seconds)
+
+
+def _rows(df: DataFrame) -> int:
+    """Return the number of rows, which Parquet's footers know."""
+    try:
+        return df.count()
+    except (PySparkException, Py4JJavaError) as error:
+        raise _failure(error) from error
+
+
+def _write(result: DataFrame, options: JobOptions, output: Storage) -> None:
+    mode = "overwrite" if options.overwrite else "errorifexists"
+    try:
+        # Version 1 of the committer moves files into place only when the whole job has succeeded.
+        result.write.option("mapreduce.fileoutputcommitter.algorithm.version", "1").mode(mode).parquet(options.output)
+    except (PySparkException, Py4JJavaError) as error:
+        if output.exists() and not output.is_complete():
+            output.delete()
+        raise _failure(error) from error
+
+
+_OWN_ERROR = re.compile(r"nlpbatch\.errors\.(\w+): (.*)")
+
+
+def _failure(error: PySparkException | Py4JJavaError) -> NlpbatchError:
+    """Return the error of ours that a task failed with, found in the traceback that Spark brings from the executor."""
+    found = _OWN_ERROR.findall(str(error))
+    if found:
+        name, message = found[-1]
+        cls: type[NlpbatchError] = getattr(errors, name, InternalError)
+        return cls(message)
+    return InternalError(f"Spark failed: {_first_line(error)}")
+
+
+def _first_line(error: PySparkException | Py4JJavaError) -> str:
+    text = str(error.java_exception.getMessage()) if isinstance(error, Py4JJavaError) else str(error)
+    return text.strip().splitlines()[0].rstrip(".") if text.strip() else type(error).__name__
+
+
+def _observed(text: str) -> list[Column]:
+    """Return the counts taken while rows are written, in the only evaluation there is."""
+    code = sf.col("error.code")
+    known = code.isin(*DOCUMENT_CODES)
+    return [
+        sf.count(sf.lit(1)).alias("rows"),
+        sf.count_if(sf.col(text).isNull()).alias("nulls"),
+        sf.sum(sf.when(sf.col("tokens").isNotNull(), sf.size("tokens"))).alias("tokens"),
+        sf.sum(sf.octet_length(sf.col(text))).alias("text_bytes"),
+        *(sf.count_if(code == name).alias(name) for name in DOCUMENT_CODES),
+        sf.count_if(~known).alias(_OTHER),
+    ]
+
+
+def _report(
+    options: JobOptions,
+    prepared: Prepared,
+    output: Storage,
+    *,
+    counts: Mapping[str, Any],
+    ledger: Ledger,
+    seconds: float,
+) -> Report:
+    codes = (*DOCUMENT_CODES, _OTHER)
+    return Report(
+        input=options.input,
+        output=output.url,
+        service=options.service,
+        analyzer=prepared.info.name,
+        fingerprint=prepared.info.fingerprint,
+        rows=counts["rows"],
+        nulls=counts["nulls"],
+        tokens=counts["tokens"] or 0,
+        errors={code: counts[code] for code in codes if counts[code]},
+        text_bytes=counts["text_bytes"] or 0,
+        seconds=round(seconds, 3),
+        **asdict(ledger.total()),
+    )

@@ -1,0 +1,130 @@
+"""What a job is told to do: frozen values from the command line and from TOML, checked all at once.
+
+Dataclasses rather than pydantic: with `--deploy-mode cluster` the driver is a node of the cluster, where only pure
+Python can be brought along.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, Self
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.spark.transform import IN_FLIGHT, REQUEST_BYTES
+from nlpbatch.wire.analyze import DEFAULT_ANALYZER
+from nlpbatch.wire.fields import DEFAULT_FIELDS
+
+DEFAULT_PATIENCE_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """One run of the analysis job.
+
+    Args:
+        input: Parquet file or directory that Spark can read.
+        text: Its string column to analyse.
+        output: Directory to write; must not exist unless `overwrite`.
+        service: Address of the proxy.
+        api_key: The key for it.
+        analyzer: Analyzer's name.
+        fields: Token fields to return.
+        overwrite: Whether an existing output may be replaced.
+        request_bytes: Text per request.
+        in_flight: Requests under way per task.
+        patience_s: Seconds to keep retrying a request while the service is away.
+
+    """
+
+    input: str
+    text: str
+    output: str
+    service: str
+    api_key: str | None = field(default=None, repr=False)
+    analyzer: str = DEFAULT_ANALYZER
+    fields: tuple[str, ...] = DEFAULT_FIELDS
+    overwrite: bool = False
+    request_bytes: int = REQUEST_BYTES
+    in_flight: int = IN_FLIGHT
+    patience_s: float = DEFAULT_PATIENCE_S
+
+    @classmethod
+    def merge(cls, file: Path | None, given: Mapping[str, Any]) -> Self:
+        """Return the options of a TOML file with those given on the command line on top.
+
+        Raises:
+            ConfigError: The file can't be read, or options are unknown, missing or of the wrong type; all are named.
+
+        """
+        members = {} if file is None else _read(file)
+        source = "command line" if file is None else str(file)
+        faults = [_unknown(source, name) for name in members if name not in _TYPES]
+        members = {name: value for name, value in members.items() if name in _TYPES}
+        members |= {name: value for name, value in given.items() if value is not None}
+        faults += [fault for name, value in members.items() if (fault := _fault(source, name, value))]
+        required = ("input", "text", "output", "service")
+        faults += [
+            f"{name} is missing: give --{name}, or set it in --config" for name in required if not members.get(name)
+        ]
+        if faults:
+            raise ConfigError("\n".join(faults))
+        return cls(**{name: _TYPES[name].convert(value) for name, value in members.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    """A type of option: what it accepts, in words for people, and how it is stored."""
+
+    accepts: Callable[[Any], bool]
+    wanted: str
+    convert: Callable[[Any], Any] = lambda value: value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(name, str) for name in value))
+
+
+def _names(value: str | list[str]) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    return tuple(name.strip() for name in names)
+
+
+_STRING: Final = _Type(lambda value: isinstance(value, str), "a string")
+_FLAG: Final = _Type(lambda value: isinstance(value, bool), "true or false")
+_COUNT: Final = _Type(lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number")
+_TYPES: Final[dict[str, _Type]] = {
+    **dict.fromkeys(("input", "text", "output", "service", "api_key", "analyzer"), _STRING),
+    "fields": _Type(_is_names, 'names: "form,tag" or ["form", "tag"]', _names),
+    "overwrite": _FLAG,
+    "request_bytes": _COUNT,
+    "in_flight": _COUNT,
+    "patience_s": _Type(_is_number, "a number of seconds", float),
+}
+assert {item.name for item in fields(JobOptions)} == set(_TYPES)  # noqa: S101  (one table, one dataclass)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: can't be read: {error.strerror}: check the path given with --config") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: not TOML: {error}") from error
+
+
+def _unknown(source: str, name: str) -> str:
+    near = difflib.get_close_matches(name, _TYPES, n=1)
+    return f"{source}: unknown option {name!r}: " + (
+        f"did you mean {near[0]}?" if near else f"choose from {', '.join(_TYPES)}"
+    )
+
+
+def _fault(source: str, name: str, value: Any) -> str | None:
+    kind = _TYPES[name]
+    return None if kind.accepts(value) else f"{source}: {name} = {value!r} is not {kind.wanted}"

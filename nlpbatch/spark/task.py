@@ -1,0 +1,112 @@
+"""What runs in an executor: one Spark task's batches, sent to the service and put together again."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import pyarrow as pa
+
+from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.client.stats import ClientStats
+from nlpbatch.client.sync import Client
+from nlpbatch.spark.blocks import Block, Cut, cut_batch, join_block
+from nlpbatch.spark.window import in_order
+from nlpbatch.wire.priority import BATCH
+
+_AHEAD_PER_CALL: Final = 8
+"""Requests that may be taken per one in flight: answers that wait for a slow one before them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One request of a block; after the last of them comes one without texts, which closes the block."""
+
+    block: Block
+    texts: pa.Array | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """Everything a task needs to know; travels to the executors in pickled form.
+
+    Args:
+        service: Address of the proxy.
+        api_key: Bearer key, if the service wants one.
+        job: The job all tasks belong to, for the proxy's fairness.
+        text: Column to analyse.
+        analyzer: Analyzer's name.
+        fingerprint: The analyzer's version, pinned for the whole run.
+        fields: Token fields to return.
+        columns: Names of all columns of the result.
+        cut: How large requests may be.
+        in_flight: Requests under way at a time, per task.
+        retry: How long to keep trying.
+
+    """
+
+    service: str
+    api_key: str | None = field(repr=False)
+    job: str
+    text: str
+    analyzer: str
+    fingerprint: str
+    fields: tuple[str, ...]
+    columns: tuple[str, ...]
+    cut: Cut
+    in_flight: int
+    retry: RetryPolicy
+
+
+class AnalyzeTask:
+    """The function that mapInArrow calls: batches in, the same rows with two more columns out.
+
+    Args:
+        options: The run's.
+        report: Called once at a task's end with what its client did; None to tell nobody.
+
+    """
+
+    def __init__(self, options: TaskOptions, report: Callable[[ClientStats], None] | None) -> None:
+        self._options = options
+        self._report = report
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the blocks of all batches in row order."""
+        options = self._options
+        with Client(
+            options.service,
+            api_key=options.api_key,
+            retry=options.retry,
+            job=options.job,
+            priority=BATCH,
+            pool_size=options.in_flight,
+        ) as client:
+            yield from self._answer(client, batches)
+            if self._report is not None:
+                self._report(client.stats.snapshot())
+
+    def _answer(self, client: Client, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        options = self._options
+
+        def call(ask: _Ask) -> pa.Table | None:
+            if ask.texts is None:
+                return None
+            return client.analyze_arrow(
+                ask.texts, analyzer=options.analyzer, fields=options.fields, if_match=options.fingerprint
+            )
+
+        answers: list[pa.Table] = []
+        ahead = options.in_flight * _AHEAD_PER_CALL
+        for ask, answer in in_order(self._asks(batches), call, in_flight=options.in_flight, ahead=ahead):
+            if answer is not None:
+                answers.append(answer)
+                continue
+            yield join_block(ask.block, answers, options.columns, options.cut, options.fields)
+            answers = []
+
+    def _asks(self, batches: Iterator[pa.RecordBatch]) -> Iterator[_Ask]:
+        for batch in batches:
+            for block in cut_batch(batch, self._options.text, self._options.cut):
+                for request in block.requests:
+                    yield _Ask(block, block.texts(request))
+                yield _Ask(block, None)

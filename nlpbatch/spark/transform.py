@@ -1,0 +1,194 @@
+"""`analyze`: adds the tokens of a text column to a DataFrame.
+
+Everything the caller can have got wrong is checked here, on the driver, before the first row is read.
+"""
+
+import difflib
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StringType, StructType
+
+from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.client.stats import ClientStats
+from nlpbatch.client.sync import Client
+from nlpbatch.errors import InvalidRequest, UnknownAnalyzer, UnknownField
+from nlpbatch.spark.blocks import Cut
+from nlpbatch.spark.schema import with_outcome
+from nlpbatch.spark.task import AnalyzeTask, TaskOptions
+from nlpbatch.wire.analyze import DEFAULT_ANALYZER
+from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
+from nlpbatch.wire.fields import DEFAULT_FIELDS, check_fields
+from nlpbatch.wire.limits import KIB, MIB
+
+REQUEST_BYTES: Final = 64 * KIB
+IN_FLIGHT: Final = 4
+_MOST_IN_FLIGHT: Final = 256
+_FRAMING_BYTES: Final = 64 * KIB  # offsets and schema around the text of a request
+
+
+def analyze(
+    df: DataFrame,
+    *,
+    text: str,
+    service: str,
+    api_key: str | None = None,
+    analyzer: str = DEFAULT_ANALYZER,
+    fields: Iterable[str] = DEFAULT_FIELDS,
+    tokens: str = "tokens",
+    error: str = "error",
+    job: str | None = None,
+    request_bytes: int = REQUEST_BYTES,
+    in_flight: int = IN_FLIGHT,
+    retry: RetryPolicy | None = None,
+) -> DataFrame:
+    """Return the DataFrame with `tokens: array<struct<fields…>>` and `error: struct<code, message>` added.
+
+    A null text has null in both; any other row has exactly one of them. Rows, their order within a partition and all
+    other columns stay as they are. Calls the service once to check and pin the analyzer's version, then lazily.
+
+    Args:
+        df: Any DataFrame.
+        text: Its string column to analyse.
+        service: Address of the proxy, such as "http://proxy.example:8700".
+        api_key: The key the proxy's operator gave out.
+        analyzer: One of the analyzers of `GET /v1/analyzers`.
+        fields: Token fields, in the order wanted; see `nlpbatch.wire.fields`.
+        tokens: Name of the first added column.
+        error: Name of the second added column.
+        job: Name under which the proxy counts all tasks as one; the application's id if None.
+        request_bytes: UTF-8 bytes of text per request, 1 KiB to 8 MiB.
+        in_flight: Requests under way per task, 1 to 256.
+        retry: How long each request is retried before the task fails.
+
+    Raises:
+        InvalidRequest: A column or number that can't be used, named with its remedy.
+        UnknownAnalyzer, UnknownField: The service doesn't offer it.
+        Unauthenticated, PatienceExhausted: The key is wrong, or the service is away.
+
+    """
+    return prepare(
+        df,
+        text=text,
+        service=service,
+        api_key=api_key,
+        analyzer=analyzer,
+        fields=fields,
+        tokens=tokens,
+        error=error,
+        job=job,
+        request_bytes=request_bytes,
+        in_flight=in_flight,
+        retry=retry,
+    ).apply()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A checked analysis of one DataFrame, its analyzer's version pinned; nothing has been read yet."""
+
+    df: DataFrame
+    schema: StructType
+    options: TaskOptions
+    info: AnalyzerInfo
+
+    def apply(self, report: Callable[[ClientStats], None] | None = None) -> DataFrame:
+        """Return the DataFrame with the added columns; `report` gets each task's figures in its executor."""
+        return self.df.mapInArrow(AnalyzeTask(self.options, report), self.schema)
+
+
+def prepare(
+    df: DataFrame,
+    *,
+    text: str,
+    service: str,
+    api_key: str | None,
+    analyzer: str,
+    fields: Iterable[str],
+    tokens: str,
+    error: str,
+    job: str | None,
+    request_bytes: int,
+    in_flight: int,
+    retry: RetryPolicy | None,
+) -> Prepared:
+    """Return what `analyze` applies; see there for arguments and errors."""
+    names = check_fields(fields)
+    _check_columns(df.schema, text, tokens, error)
+    _check_range("request_bytes", request_bytes, KIB, 8 * MIB)
+    _check_range("in_flight", in_flight, 1, _MOST_IN_FLIGHT)
+    policy = retry or RetryPolicy()
+    with Client(service, api_key=api_key, retry=policy) as client:
+        catalogue = client.analyzers()
+    info = _choose(catalogue, analyzer, names, service)
+    limits = catalogue.limits
+    cut = Cut(min(request_bytes, max(KIB, limits.body_bytes - _FRAMING_BYTES)), limits.documents, limits.text_bytes)
+    options = TaskOptions(
+        service=service,
+        api_key=api_key,
+        job=job or _application_id(df),
+        text=text,
+        analyzer=analyzer,
+        fingerprint=info.fingerprint,
+        fields=names,
+        columns=(*df.columns, tokens, error),
+        cut=cut,
+        in_flight=in_flight,
+        retry=policy,
+    )
+    return Prepared(df, with_outcome(df.schema, tokens=tokens, error=error, fields=names), options, info)
+
+
+def _check_columns(schema: StructType, text: str, tokens: str, error: str) -> None:
+    if text not in schema.names:
+        near = difflib.get_close_matches(text, schema.names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(schema.names)}"
+        raise InvalidRequest(f"there is no column {text!r}: {hint}", column=text)
+    if not isinstance(schema[text].dataType, StringType):
+        kind = schema[text].dataType.simpleString()
+        raise InvalidRequest(
+            f"column {text!r} is {kind}, not string: choose a string column, or cast it: "
+            f"df.withColumn({text!r}, df[{text!r}].cast('string'))",
+            column=text,
+        )
+    if tokens == error:
+        raise InvalidRequest(f"tokens and error would both be {tokens!r}: give them different names")
+    taken = {name.lower() for name in schema.names}
+    for option, name in (("tokens", tokens), ("error", error)):
+        if name.lower() in taken:
+            raise InvalidRequest(
+                f"there is a column {name!r} already: rename it, or choose another name with {option}='…'",
+                column=name,
+            )
+
+
+def _check_range(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise InvalidRequest(f"{name} is {value:,}, must be {least:,} to {most:,}: choose a value in that range")
+
+
+def _choose(catalogue: Catalogue, analyzer: str, fields: tuple[str, ...], service: str) -> AnalyzerInfo:
+    info = catalogue.get(analyzer)
+    if info is None:
+        known = ", ".join(other.name for other in catalogue.analyzers)
+        raise UnknownAnalyzer(f"{service} has no analyzer {analyzer!r}: choose from {known}", analyzer=analyzer)
+    missing = [name for name in fields if name not in info.fields]
+    if missing:
+        raise UnknownField(
+            f"analyzer {analyzer!r} of {service} doesn't offer field {missing[0]!r}: "
+            f"choose from {', '.join(info.fields)}",
+            field=missing[0],
+        )
+    return info
+
+
+def _application_id(df: DataFrame) -> str:
+    try:
+        return str(df.sparkSession.sparkContext.applicationId)
+    except PySparkException:
+        # Spark Connect has no SparkContext; what matters is that all tasks of this call share one name.
+        return f"connect-{uuid.uuid4().hex[:12]}"

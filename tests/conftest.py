@@ -1,0 +1,49 @@
+"""Fixtures that are dear: one Spark, one API with proxy, for the whole run."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nlpbatch.cli.stack import Stack, StackOptions
+
+NSMC_20K = Path(__file__).parents[2] / "shared" / "data" / "nsmc-20k.parquet"
+
+
+@pytest.fixture(scope="session")
+def reviews() -> Path:
+    """The 20,072 reviews; where they are absent, tests that need them are skipped, under CI they fail."""
+    if not NSMC_20K.exists():
+        message = f"needs the reviews at {NSMC_20K.name} in the folder shared/data beside this repository"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    return NSMC_20K
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """API and proxy as their own processes, with a key."""
+    with Stack(StackOptions(workers=2)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def spark():
+    """One local Spark with two cores."""
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    session = (
+        SparkSession.builder.master("local[2]")
+        .appName("nlpbatch tests")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.executor.heartbeatInterval", "1s")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
