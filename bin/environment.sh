@@ -1,0 +1,69 @@
+# Sourced by bin/demo and bin/test: makes .venv with what they need, and says how to get what it can't make.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+python_wanted="3.11"
+java_wanted=17
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "$@"
+  exit 2
+}
+
+# The newest Python that is new enough; PYTHON names another.
+find_python() {
+  local candidate
+  for candidate in "${PYTHON:-}" python3.13 python3.12 python3.11 python3 python; do
+    if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  die "Python $python_wanted or newer is needed and none was found (python3 is $(python3 --version 2>&1 || true))." \
+    "Get it: apt-get install python3 python3-venv (Debian 12+, Ubuntu 24.04+), brew install python, or https://www.python.org." \
+    "Another one is taken with PYTHON=/path/to/python3."
+}
+
+java_version() {
+  local java=java
+  [ -n "${JAVA_HOME:-}" ] && java="$JAVA_HOME/bin/java"
+  "$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -n 1
+}
+
+# Spark runs on the JVM. In CI as root it is installed; elsewhere that is the user's decision.
+require_java() {
+  local found
+  found=$(java_version || true)
+  if [ "${found:-0}" -lt "$java_wanted" ] && [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq openjdk-17-jre-headless >&2
+    found=$(java_version || true)
+  fi
+  [ "${found:-0}" -ge "$java_wanted" ] || die \
+    "Java $java_wanted or newer is needed for Spark, found: ${found:-none}." \
+    "Get it: apt-get install openjdk-17-jre-headless, brew install openjdk@17, or https://adoptium.net; set JAVA_HOME if it isn't on PATH."
+}
+
+# make_environment EXTRAS: creates .venv and installs the project in it, unless that has been done for this pyproject.toml.
+make_environment() {
+  local extras=$1 stamp wanted
+  stamp="$root/.venv/.installed"
+  wanted="$extras $(cksum <"$root/pyproject.toml")"
+  if [ -f "$stamp" ] && grep -qxF "$wanted" "$stamp"; then
+    return
+  fi
+  # dev holds everything that a demo needs too
+  if [ -f "$stamp" ] && grep -qxF "dev ${wanted#* }" "$stamp"; then
+    return
+  fi
+  if [ ! -x "$root/.venv/bin/python" ]; then
+    local python
+    python=$(find_python) || exit 2
+    say "making .venv with $("$python" --version) …"
+    "$python" -m venv "$root/.venv" || die "no virtual environment could be made: apt-get install python3-venv"
+  fi
+  say "installing nlpbatch[$extras] into .venv (about 700 MB with Spark and Kiwi's model; a few minutes the first time) …"
+  "$root/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$root[$extras]" || die \
+    "the installation failed: pip's own message stands above. Behind a proxy or mirror, set PIP_INDEX_URL and try again."
+  printf '%s\n' "$wanted" >"$stamp"
+}

@@ -1,0 +1,101 @@
+"""CPU seconds of processes by role, read from /proc while they run (Linux only)."""
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+PERIOD_S = 0.1
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def descendants(pid: int) -> dict[int, list[str]]:
+    """Return the command line of a process and of all below it, by process id."""
+    parents = {int(entry.name): _parent(entry) for entry in Path("/proc").iterdir() if entry.name.isdecimal()}
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {each: _command(each) for each in found}
+
+
+def cpu_s(pid: int) -> float:
+    """Return user and system seconds that a process has used; 0 for one that is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+class CpuMeter:
+    """Sums CPU seconds by role from entering to leaving the context.
+
+    Args:
+        roots: Process ids whose trees are watched; may grow while measuring (`watch`).
+        role: Names the role of a process from its id and command line.
+
+    """
+
+    def __init__(self, roots: list[int], role: Callable[[int, list[str]], str]) -> None:
+        self._roots = list(roots)
+        self._role = role
+        self._first: dict[int, float] = {}
+        self._last: dict[int, float] = {}
+        self._roles: dict[int, str] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        for pid in self._look():
+            self._first[pid] = self._last[pid]
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._look()
+
+    def watch(self, pid: int) -> None:
+        """Measure one more tree, from its beginning."""
+        self._roots.append(pid)
+
+    def by_role(self) -> dict[str, float]:
+        """Return CPU seconds by role."""
+        sums: dict[str, float] = defaultdict(float)
+        for pid, last in self._last.items():
+            sums[self._roles[pid]] += last - self._first.get(pid, 0.0)
+        return {role: round(seconds, 2) for role, seconds in sorted(sums.items())}
+
+    def _run(self) -> None:
+        while not self._stop.wait(PERIOD_S):
+            self._look()
+
+    def _look(self) -> list[int]:
+        seen = []
+        for root in self._roots:
+            for pid, command in descendants(root).items():
+                self._last[pid] = max(cpu_s(pid), self._last.get(pid, 0.0))
+                # A process is forked before it becomes another program: the newest command line holds.
+                self._roles[pid] = self._role(pid, command) if command else self._roles.get(pid, "other")
+                seen.append(pid)
+        return seen
+
+
+def _parent(entry: Path) -> int:
+    try:
+        return int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def _command(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+    except OSError:
+        return []

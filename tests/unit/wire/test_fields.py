@@ -1,0 +1,30 @@
+import pytest
+
+from nlpbatch.errors import UnknownField
+from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS, check_fields
+
+
+def test_known_fields_come_back_in_the_order_asked_for():
+    assert check_fields(["tag", "form"]) == ("tag", "form")
+    assert check_fields(name for name in TOKEN_FIELDS) == tuple(TOKEN_FIELDS)
+    assert check_fields(DEFAULT_FIELDS) == DEFAULT_FIELDS
+
+
+@pytest.mark.parametrize(
+    ("names", "why", "field"),
+    [
+        (["form", "colour"], "unknown token field 'colour': choose from form, tag", "colour"),
+        (["Form"], "unknown token field 'Form'", "Form"),
+        ([""], "unknown token field ''", ""),
+        (["form", "tag", "form"], "'form' is asked for twice", "form"),
+        ([], "no token field asked for", None),
+    ],
+)
+def test_a_list_of_fields_that_cannot_be_answered_is_refused_by_name(names, why, field):
+    with pytest.raises(UnknownField, match=why) as caught:
+        check_fields(names)
+    assert caught.value.details.get("field") == field
+
+
+def test_every_field_has_a_meaning_for_people():
+    assert all(field.meaning and name == field.name for name, field in TOKEN_FIELDS.items())
