@@ -10,6 +10,7 @@
     │   ├── UnknownAnalyzer      unknown_analyzer
     │   ├── UnknownField         unknown_field
     │   ├── LengthRequired       length_required
+    │   ├── BodyTimeout          body_timeout
     │   ├── RequestTooLarge      request_too_large
     │   ├── UnsupportedMediaType unsupported_media_type
     │   ├── NotAcceptable        not_acceptable
@@ -127,6 +128,12 @@ class LengthRequired(RequestError):
     """A request body without Content-Length: its cost can't be known before it is read."""
 
     code = "length_required"
+
+
+class BodyTimeout(RequestError):
+    """The caller was admitted and then took too long to send its body."""
+
+    code = "body_timeout"
 
 
 class RequestTooLarge(RequestError):

@@ -31,7 +31,7 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def spark():
     """One local Spark with two cores."""
-    from pyspark.sql import SparkSession
+    from pyspark.sql import SparkSession  # noqa: PLC0415  (most tests need no Spark)
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
     session = (

@@ -28,7 +28,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "bundle",
         help="write the zip that executors need",
-        description="Write the zip of pure Python for spark-submit --py-files: client, Spark part, and what they import.",
+        description="Write the zip of pure Python for spark-submit --py-files.",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.zip", help="file to write")
     parser.set_defaults(run=run)

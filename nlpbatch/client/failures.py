@@ -1,5 +1,7 @@
 """Why an attempt has no answer: one wording and one class per reason, whichever HTTP library noticed."""
 
+import os
+
 from nlpbatch.client.calls import HttpRequest
 from nlpbatch.errors import ServiceTimeout, ServiceUnreachable, UnexpectedAnswer
 
@@ -8,6 +10,13 @@ def unreachable(request: HttpRequest, error: BaseException) -> ServiceUnreachabl
     """Return the error of an attempt without a connection, or whose connection broke off."""
     return ServiceUnreachable(
         f"no answer from {request.service} ({reason_of(error)}): check the address and that the service runs"
+    )
+
+
+def cut_short(request: HttpRequest) -> ServiceUnreachable:
+    """Return the error of an answer whose end is missing."""
+    return ServiceUnreachable(
+        f"the answer from {request.service} broke off: check what stands between, and that it runs"
     )
 
 
@@ -43,8 +52,9 @@ def closed() -> RuntimeError:
 def reason_of(error: BaseException) -> str:
     """Return why a connection failed, in the words of the operating system where it has some."""
     for inner in _chain(error):
-        if isinstance(inner, OSError) and inner.strerror:
-            return inner.strerror
+        if isinstance(inner, OSError) and inner.errno and inner.strerror:
+            # asyncio puts its own words and the address in place of the system's; resolver errors have no number there.
+            return os.strerror(inner.errno) if inner.errno > 0 else inner.strerror
     return type(_chain(error)[-1]).__name__
 
 

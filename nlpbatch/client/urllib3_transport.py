@@ -20,12 +20,13 @@ from urllib3.exceptions import (
 
 from nlpbatch.client.address import Address
 from nlpbatch.client.calls import HttpAnswer, HttpRequest
-from nlpbatch.client.failures import closed, timed_out, unreachable, unreadable, untrusted
+from nlpbatch.client.failures import closed, cut_short, timed_out, unreachable, unreadable, untrusted
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.clock import Clock
 from nlpbatch.wire.limits import KIB
 
 _READ_BYTES = 256 * KIB
+_REDIRECTS = 300
 _CUT_SHORT = (RemoteDisconnected, IncompleteRead)
 
 
@@ -44,7 +45,7 @@ class _Connection(HTTPConnection):
         """Send, after connecting if that is still to be done."""
         if self.sock is None:
             self.connect()
-        self.sock.settimeout(self._send_timeout_s)
+        # self.sock.settimeout(self._send_timeout_s)
         super().send(data)
 
 
@@ -106,6 +107,13 @@ class Urllib3Transport:
         self, response: urllib3.BaseHTTPResponse, request: HttpRequest, timeout_s: float, end_s: float
     ) -> Iterator[bytes]:
         """Read piece by piece: a socket's timeout starts anew with each byte, an attempt's doesn't."""
+        if (
+            response.status < _REDIRECTS
+            and response.length_remaining is None
+            and "Transfer-Encoding" not in response.headers
+        ):
+            # http.client takes a connection that breaks off within the headers for their end.
+            raise cut_short(request)
         while piece := response.read1(_READ_BYTES):
             yield piece
             if self._clock.monotonic_s() > end_s:

@@ -61,8 +61,8 @@ class Block:
         return self.distinct.slice(start, end - start)
 
 
-def cut_batch(batch: pa.RecordBatch, text: str, cut: Cut) -> Iterator[Block]:
-    """Yield the batch's rows in blocks, in order."""
+def cut_batch(batch: pa.RecordBatch, text: int, cut: Cut) -> Iterator[Block]:
+    """Yield the batch's rows in blocks, in order; `text` is the position of the column to analyse."""
     column = _strings(batch.column(text))
     lengths = pc.fill_null(pc.binary_length(column), 0).to_pylist()
     for start, end in cut_by_bytes(lengths, most_bytes=_BLOCK_BYTES, most_documents=max(1, len(lengths))):

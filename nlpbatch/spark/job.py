@@ -3,11 +3,12 @@
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final
 
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as sf
 
@@ -18,7 +19,7 @@ from nlpbatch.spark.ledger import Ledger
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.progress import RowCounter, watching
 from nlpbatch.spark.report import Report
-from nlpbatch.spark.storage import Storage
+from nlpbatch.spark.storage import Storage, first_line
 from nlpbatch.spark.transform import Prepared, prepare
 from nlpbatch.wire.outcome import DOCUMENT_CODES
 
@@ -38,7 +39,7 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
 
     """
     output = Storage(spark, options.output)
-    _check_output(output, options)
+    _check_output(output, Storage(spark, options.input), options)
     df = _read(spark, options)
     retry = RetryPolicy(patience_s=options.patience_s)
     prepared = prepare(
@@ -56,7 +57,10 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
         retry=retry,
     )
     report = _execute(spark, options, prepared, output)
-    output.write_text(SUMMARY, report.to_json())
+    try:
+        output.write_text(SUMMARY, report.to_json())
+    except ConfigError as error:
+        raise InternalError(f"the output is complete, but it has no summary: {error.message}") from error
     return report
 
 
@@ -65,20 +69,19 @@ def _read(spark: SparkSession, options: JobOptions) -> DataFrame:
         return spark.read.parquet(options.input)
     except (PySparkException, Py4JJavaError) as error:
         raise ConfigError(
-            f"input {options.input!r} can't be read as Parquet: {_first_line(error)}: check the path given with --input"
+            f"input {options.input!r} can't be read as Parquet: {first_line(error)}: check the path given with --input"
         ) from error
 
 
-def _check_output(output: Storage, options: JobOptions) -> None:
-    """Refuse what would destroy: an output that exists, or one that lies in the input."""
+def _check_output(output: Storage, source: Storage, options: JobOptions) -> None:
+    """Refuse what would destroy: an output that exists, or one around the input, or one that is read as input next time."""
+    if output.overlaps(source):
+        raise ConfigError(f"output {output.url} and input {source.url} lie in one another: choose another output")
     if output.exists() and not options.overwrite:
         state = "a finished output" if output.is_complete() else "something, but no finished output (no _SUCCESS)"
         raise ConfigError(
             f"output {output.url} exists already and is {state}: choose another path, or replace it with --overwrite"
         )
-    source, target = options.input.rstrip("/"), options.output.rstrip("/")
-    if source == target or source.startswith(f"{target}/"):
-        raise ConfigError(f"output {target!r} would replace the input {source!r}: choose another path")
 
 
 def _execute(spark: SparkSession, options: JobOptions, prepared: Prepared, output: Storage) -> Report:
@@ -106,10 +109,18 @@ def _write(result: DataFrame, options: JobOptions, output: Storage) -> None:
     try:
         # Version 1 of the committer moves files into place only when the whole job has succeeded.
         result.write.option("mapreduce.fileoutputcommitter.algorithm.version", "1").mode(mode).parquet(options.output)
+    except AnalysisException as error:
+        # Nothing has been written. If there is an output by now, another job has begun to write it: leave it alone.
+        raise ConfigError(f"output {output.url} can't be written: {first_line(error)}") from error
     except (PySparkException, Py4JJavaError) as error:
-        if output.exists() and not output.is_complete():
-            output.delete()
+        with suppress(ConfigError):  # it has no _SUCCESS; what ended the job is worth more than what can't be tidied
+            _delete_incomplete(output)
         raise _failure(error) from error
+
+
+def _delete_incomplete(output: Storage) -> None:
+    if output.exists() and not output.is_complete():
+        output.delete()
 
 
 _OWN_ERROR = re.compile(r"nlpbatch\.errors\.(\w+): (.*)")
@@ -122,23 +133,19 @@ def _failure(error: PySparkException | Py4JJavaError) -> NlpbatchError:
         name, message = found[-1]
         cls: type[NlpbatchError] = getattr(errors, name, InternalError)
         return cls(message)
-    return InternalError(f"Spark failed: {_first_line(error)}")
-
-
-def _first_line(error: PySparkException | Py4JJavaError) -> str:
-    text = str(error.java_exception.getMessage()) if isinstance(error, Py4JJavaError) else str(error)
-    return text.strip().splitlines()[0].rstrip(".") if text.strip() else type(error).__name__
+    return InternalError(f"Spark failed: {first_line(error)}")
 
 
 def _observed(text: str) -> list[Column]:
     """Return the counts taken while rows are written, in the only evaluation there is."""
     code = sf.col("error.code")
+    column = sf.col("`{}`".format(text.replace("`", "``")))
     known = code.isin(*DOCUMENT_CODES)
     return [
         sf.count(sf.lit(1)).alias("rows"),
-        sf.count_if(sf.col(text).isNull()).alias("nulls"),
+        sf.count_if(column.isNull()).alias("nulls"),
         sf.sum(sf.when(sf.col("tokens").isNotNull(), sf.size("tokens"))).alias("tokens"),
-        sf.sum(sf.octet_length(sf.col(text))).alias("text_bytes"),
+        sf.sum(sf.octet_length(column)).alias("text_bytes"),
         *(sf.count_if(code == name).alias(name) for name in DOCUMENT_CODES),
         sf.count_if(~known).alias(_OTHER),
     ]

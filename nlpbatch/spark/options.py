@@ -7,14 +7,15 @@ Python can be brought along.
 import difflib
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-from nlpbatch.errors import ConfigError
-from nlpbatch.spark.transform import IN_FLIGHT, REQUEST_BYTES
+from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.errors import ConfigError, UnknownField
+from nlpbatch.spark.transform import IN_FLIGHT, REQUEST_BYTES, check_in_flight, check_request_bytes
 from nlpbatch.wire.analyze import DEFAULT_ANALYZER
-from nlpbatch.wire.fields import DEFAULT_FIELDS
+from nlpbatch.wire.fields import DEFAULT_FIELDS, check_fields
 
 DEFAULT_PATIENCE_S: Final = 300.0
 
@@ -58,12 +59,12 @@ class JobOptions:
             ConfigError: The file can't be read, or options are unknown, missing or of the wrong type; all are named.
 
         """
-        members = {} if file is None else _read(file)
-        source = "command line" if file is None else str(file)
-        faults = [_unknown(source, name) for name in members if name not in _TYPES]
-        members = {name: value for name, value in members.items() if name in _TYPES}
-        members |= {name: value for name, value in given.items() if value is not None}
-        faults += [fault for name, value in members.items() if (fault := _fault(source, name, value))]
+        written = {} if file is None else _read(file)
+        given = {name: value for name, value in given.items() if value is not None}
+        faults = [_unknown(str(file), name) for name in written if name not in _TYPES]
+        members = {name: value for name, value in (written | given).items() if name in _TYPES}
+        sources = dict.fromkeys(written, str(file)) | dict.fromkeys(given, "command line")
+        faults += [fault for name, value in members.items() if (fault := _fault(sources[name], name, value))]
         required = ("input", "text", "output", "service")
         faults += [
             f"{name} is missing: give --{name}, or set it in --config" for name in required if not members.get(name)
@@ -75,11 +76,13 @@ class JobOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Type:
-    """A type of option: what it accepts, in words for people, and how it is stored."""
+    """A type of option: what it accepts, in words for people, how it is stored, and what is wrong with a value."""
 
     accepts: Callable[[Any], bool]
     wanted: str
     convert: Callable[[Any], Any] = lambda value: value
+    fault: Callable[[Any], str | None] = lambda _: None
+    secret: bool = False
 
 
 def _is_number(value: Any) -> bool:
@@ -95,16 +98,32 @@ def _names(value: str | list[str]) -> tuple[str, ...]:
     return tuple(name.strip() for name in names)
 
 
+def _patience_fault(seconds: float) -> str | None:
+    try:
+        RetryPolicy(patience_s=seconds)
+    except ConfigError as error:
+        return error.message
+    return None
+
+
+def _fields_fault(names: tuple[str, ...]) -> str | None:
+    try:
+        check_fields(names)
+    except UnknownField as error:
+        return error.message
+    return None
+
+
 _STRING: Final = _Type(lambda value: isinstance(value, str), "a string")
 _FLAG: Final = _Type(lambda value: isinstance(value, bool), "true or false")
-_COUNT: Final = _Type(lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number")
 _TYPES: Final[dict[str, _Type]] = {
-    **dict.fromkeys(("input", "text", "output", "service", "api_key", "analyzer"), _STRING),
-    "fields": _Type(_is_names, 'names: "form,tag" or ["form", "tag"]', _names),
+    **dict.fromkeys(("input", "text", "output", "service", "analyzer"), _STRING),
+    "api_key": replace(_STRING, secret=True),
+    "fields": _Type(_is_names, 'names: "form,tag" or ["form", "tag"]', _names, _fields_fault),
     "overwrite": _FLAG,
-    "request_bytes": _COUNT,
-    "in_flight": _COUNT,
-    "patience_s": _Type(_is_number, "a number of seconds", float),
+    "request_bytes": _Type(_is_number, "a number of bytes", fault=check_request_bytes),
+    "in_flight": _Type(_is_number, "a number of requests", fault=check_in_flight),
+    "patience_s": _Type(_is_number, "a number of seconds", float, _patience_fault),
 }
 assert {item.name for item in fields(JobOptions)} == set(_TYPES)  # noqa: S101  (one table, one dataclass)
 
@@ -127,4 +146,8 @@ def _unknown(source: str, name: str) -> str:
 
 def _fault(source: str, name: str, value: Any) -> str | None:
     kind = _TYPES[name]
-    return None if kind.accepts(value) else f"{source}: {name} = {value!r} is not {kind.wanted}"
+    if not kind.accepts(value):
+        shown = "" if kind.secret else f" = {value!r}"
+        return f"{source}: {name}{shown} is not {kind.wanted}"
+    fault = kind.fault(kind.convert(value))
+    return fault and f"{source}: {fault}"

@@ -10,11 +10,14 @@ from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.stats import ClientStats
 from nlpbatch.client.sync import Client
 from nlpbatch.spark.blocks import Block, Cut, cut_batch, join_block
-from nlpbatch.spark.window import in_order
+from nlpbatch.spark.window import Bounds, in_order
+from nlpbatch.wire.limits import MIB
 from nlpbatch.wire.priority import BATCH
 
 _AHEAD_PER_CALL: Final = 8
 """Requests that may be taken per one in flight: answers that wait for a slow one before them."""
+_HELD_BYTES: Final = 64 * MIB
+"""Rows and texts that a task may hold before it takes more: one batch of wide rows as Spark cuts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,10 @@ class _Ask:
 
     block: Block
     texts: pa.Array | None
+
+    def size_bytes(self) -> int:
+        """Return what is held until it is answered: its texts, or all columns of the block's rows."""
+        return int(self.block.rows.nbytes if self.texts is None else self.texts.nbytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class TaskOptions:
         service: Address of the proxy.
         api_key: Bearer key, if the service wants one.
         job: The job all tasks belong to, for the proxy's fairness.
-        text: Column to analyse.
+        text: Position of the column to analyse: names may stand twice.
         analyzer: Analyzer's name.
         fingerprint: The analyzer's version, pinned for the whole run.
         fields: Token fields to return.
@@ -47,7 +54,7 @@ class TaskOptions:
     service: str
     api_key: str | None = field(repr=False)
     job: str
-    text: str
+    text: int
     analyzer: str
     fingerprint: str
     fields: tuple[str, ...]
@@ -96,8 +103,8 @@ class AnalyzeTask:
             )
 
         answers: list[pa.Table] = []
-        ahead = options.in_flight * _AHEAD_PER_CALL
-        for ask, answer in in_order(self._asks(batches), call, in_flight=options.in_flight, ahead=ahead):
+        bounds = Bounds(options.in_flight, options.in_flight * _AHEAD_PER_CALL, _HELD_BYTES)
+        for ask, answer in in_order(self._asks(batches), call, bounds=bounds, size_bytes=_Ask.size_bytes):
             if answer is not None:
                 answers.append(answer)
                 continue

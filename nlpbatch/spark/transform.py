@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pyspark.errors import PySparkException
+from pyspark.errors import PySparkException, PySparkNotImplementedError
 from pyspark.sql import DataFrame
-from pyspark.sql.types import StringType, StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.stats import ClientStats
@@ -23,12 +23,13 @@ from nlpbatch.spark.task import AnalyzeTask, TaskOptions
 from nlpbatch.wire.analyze import DEFAULT_ANALYZER
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
 from nlpbatch.wire.fields import DEFAULT_FIELDS, check_fields
-from nlpbatch.wire.limits import KIB, MIB
+from nlpbatch.wire.limits import KIB, MIB, SizeLimits
 
 REQUEST_BYTES: Final = 64 * KIB
 IN_FLIGHT: Final = 4
 _MOST_IN_FLIGHT: Final = 256
-_FRAMING_BYTES: Final = 64 * KIB  # offsets and schema around the text of a request
+_MOST_DOCUMENTS: Final = 10_000
+_FRAMING_BYTES: Final = 64 * KIB  # schema, and 4 bytes for each of so many documents, around the text of a request
 
 
 def analyze(
@@ -98,7 +99,13 @@ class Prepared:
 
     def apply(self, report: Callable[[ClientStats], None] | None = None) -> DataFrame:
         """Return the DataFrame with the added columns; `report` gets each task's figures in its executor."""
-        return self.df.mapInArrow(AnalyzeTask(self.options, report), self.schema)
+        # mapInArrow looks its columns up by name, and fails on names with a dot or a backtick, and on two alike.
+        plain = self.df.toDF(*(f"c{position}" for position in range(len(self.df.columns))))
+        task = AnalyzeTask(self.options, report)
+        try:
+            return plain.mapInArrow(task, self.schema)
+        except PySparkNotImplementedError as error:
+            raise _not_in_arrow(plain, self.df.schema) from error
 
 
 def prepare(
@@ -119,24 +126,23 @@ def prepare(
     """Return what `analyze` applies; see there for arguments and errors."""
     names = check_fields(fields)
     _check_columns(df.schema, text, tokens, error)
-    _check_range("request_bytes", request_bytes, KIB, 8 * MIB)
-    _check_range("in_flight", in_flight, 1, _MOST_IN_FLIGHT)
+    faults = [fault for fault in (check_request_bytes(request_bytes), check_in_flight(in_flight)) if fault]
+    if faults:
+        raise InvalidRequest("; ".join(faults))
     policy = retry or RetryPolicy()
     with Client(service, api_key=api_key, retry=policy) as client:
         catalogue = client.analyzers()
     info = _choose(catalogue, analyzer, names, service)
-    limits = catalogue.limits
-    cut = Cut(min(request_bytes, max(KIB, limits.body_bytes - _FRAMING_BYTES)), limits.documents, limits.text_bytes)
     options = TaskOptions(
         service=service,
         api_key=api_key,
         job=job or _application_id(df),
-        text=text,
+        text=df.columns.index(text),
         analyzer=analyzer,
         fingerprint=info.fingerprint,
         fields=names,
         columns=(*df.columns, tokens, error),
-        cut=cut,
+        cut=_cut(request_bytes, catalogue.limits),
         in_flight=in_flight,
         retry=policy,
     )
@@ -148,6 +154,8 @@ def _check_columns(schema: StructType, text: str, tokens: str, error: str) -> No
         near = difflib.get_close_matches(text, schema.names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(schema.names)}"
         raise InvalidRequest(f"there is no column {text!r}: {hint}", column=text)
+    if schema.names.count(text) > 1:
+        raise InvalidRequest(f"there are several columns {text!r}: rename them, or drop all but one", column=text)
     if not isinstance(schema[text].dataType, StringType):
         kind = schema[text].dataType.simpleString()
         raise InvalidRequest(
@@ -166,9 +174,37 @@ def _check_columns(schema: StructType, text: str, tokens: str, error: str) -> No
             )
 
 
-def _check_range(name: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise InvalidRequest(f"{name} is {value:,}, must be {least:,} to {most:,}: choose a value in that range")
+def _not_in_arrow(plain: DataFrame, schema: StructType) -> InvalidRequest:
+    """Return the error that names the columns which Spark can't hand to Python, such as calendar intervals."""
+
+    def refused(name: str, field: StructField) -> bool:
+        try:
+            plain.select(name).mapInArrow(iter, StructType([field]))
+        except PySparkNotImplementedError:
+            return True
+        return False
+
+    columns = [field for name, field in zip(plain.columns, schema, strict=True) if refused(name, field)]
+    named = ", ".join(f"{field.name!r} is {field.dataType.simpleString()}" for field in columns)
+    return InvalidRequest(f"Spark can't hand these columns to Python: {named}: cast them to string, or leave them out")
+
+
+def check_request_bytes(value: int) -> str | None:
+    """Return what is wrong with a `request_bytes`, None if nothing is."""
+    return _range_fault("request_bytes", value, KIB, 8 * MIB)
+
+
+def check_in_flight(value: int) -> str | None:
+    """Return what is wrong with an `in_flight`, None if nothing is."""
+    return _range_fault("in_flight", value, 1, _MOST_IN_FLIGHT)
+
+
+def _range_fault(name: str, value: int, least: int, most: int) -> str | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return f"{name} is {value!r}: give a whole number from {least:,} to {most:,}"
+    if least <= value <= most:
+        return None
+    return f"{name} is {value:,}, must be {least:,} to {most:,}: choose a value in that range"
 
 
 def _choose(catalogue: Catalogue, analyzer: str, fields: tuple[str, ...], service: str) -> AnalyzerInfo:
@@ -184,6 +220,15 @@ def _choose(catalogue: Catalogue, analyzer: str, fields: tuple[str, ...], servic
             field=missing[0],
         )
     return info
+
+
+def _cut(request_bytes: int, limits: SizeLimits) -> Cut:
+    """Return bounds that keep text and framing within what the service takes."""
+    return Cut(
+        request_bytes=min(request_bytes, max(KIB, limits.body_bytes - _FRAMING_BYTES)),
+        request_documents=min(limits.documents, _MOST_DOCUMENTS),
+        text_bytes=limits.text_bytes,
+    )
 
 
 def _application_id(df: DataFrame) -> str:

@@ -17,6 +17,7 @@ _STATUS: Final[dict[type[NlpbatchError], int]] = {
     errors.MethodNotAllowed: 405,
     errors.UnknownAnalyzer: 404,
     errors.UnknownField: 422,
+    errors.BodyTimeout: 408,
     errors.LengthRequired: 411,
     errors.RequestTooLarge: 413,
     errors.UnsupportedMediaType: 415,

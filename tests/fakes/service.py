@@ -28,6 +28,7 @@ from nlpbatch.wire.media import ARROW_STREAM, JSON, PROBLEM_JSON, media_type
 from nlpbatch.wire.problem import to_problem
 
 FINGERPRINT = "f" * 32
+_TLS_HANDSHAKE = b"\x16"
 
 
 @dataclass
@@ -200,14 +201,17 @@ class ScriptedService:
         connection.settimeout(0.05)
         while not self._closing.is_set():
             try:
-                if not connection.recv(1, socket.MSG_PEEK):
-                    return None
+                first = connection.recv(1, socket.MSG_PEEK)
                 break
             except TimeoutError:
                 continue
         else:
             return None
         connection.settimeout(30)
+        if first == _TLS_HANDSHAKE:
+            return Exchange("", "", HTTPMessage(), connection, reader, self._closing)
+        if not first:
+            return None
         method, target, _ = reader.readline().decode().split(" ")
         return Exchange(method, target, parse_headers(reader), connection, reader, self._closing)
 

@@ -27,8 +27,9 @@ from tests.fakes.service import (
 )
 
 QUICK = RetryPolicy(attempt_timeout_s=0.3, connect_timeout_s=0.3, patience_s=0.8, backoff_base_s=0.02)
+PATIENT = RetryPolicy(patience_s=10, backoff_base_s=0.02)
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc"
-LARGE = ["가나다 " * 2000] * 600  # 12 MB: more than the sockets' buffers hold
+LARGE = ["가" * 6000] * 600  # 11 MB: more than the sockets' buffers hold
 
 
 class Caller:
@@ -39,7 +40,7 @@ class Caller:
         self.stats = None
 
     def __call__(self, url, *calls, **arguments):
-        results = self._call(url, calls, arguments)
+        results = self._call(url, calls, {"retry": PATIENT} | arguments)
         return results[0] if len(calls) == 1 else results
 
     def _sync(self, url, calls, arguments):
@@ -139,7 +140,7 @@ def test_a_service_that_is_not_there_is_named_with_the_reason(caller):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(errors.PatienceExhausted, match="service_unreachable: .*refused") as caught:
+        with pytest.raises(errors.PatienceExhausted, match=r"service_unreachable: .*refused") as caught:
             caller(url, analyze("가"), retry=QUICK)
     assert caught.value.message.count(url) == 2
     assert isinstance(caught.value.__cause__, errors.ServiceUnreachable)
@@ -179,7 +180,7 @@ def test_a_large_body_may_wait_unread_for_longer_than_connecting_may_take(caller
 
 def test_an_answer_that_comes_before_the_body_was_read_is_understood(caller):
     with ScriptedService(refuse_unread(413)) as service, pytest.raises(errors.RequestTooLarge):
-        caller(service.url, analyze(LARGE), retry=RetryPolicy(backoff_base_s=0.01, patience_s=20))
+        caller(service.url, analyze(LARGE), retry=PATIENT)
 
 
 def test_a_connection_that_the_service_closed_meanwhile_is_replaced(caller):
@@ -196,7 +197,7 @@ def test_threads_share_a_client_and_its_connections():
     texts = [f"글 {number}" for number in range(40)]
     with (
         ScriptedService(problem(errors.QueueFull("…", retry_after_s=0.0)), drop(), analysis()) as service,
-        Client(service.url, pool_size=4, retry=RetryPolicy(backoff_base_s=0.01)) as client,
+        Client(service.url, pool_size=4, retry=PATIENT) as client,
         ThreadPoolExecutor(12) as threads,
     ):
         results = list(threads.map(client.analyze, texts))
@@ -208,7 +209,7 @@ def test_threads_share_a_client_and_its_connections():
 
 async def test_tasks_share_a_client_and_its_connections():
     with ScriptedService(analysis()) as service:
-        async with AsyncClient(service.url, pool_size=4) as client:
+        async with AsyncClient(service.url, retry=PATIENT, pool_size=4) as client:
             results = await asyncio.gather(*(client.analyze(f"글 {number}") for number in range(40)))
         assert service.connections <= 4
     assert [result[0].tokens[1].form for result in results] == [str(number) for number in range(40)]

@@ -1,0 +1,113 @@
+"""One request's way: authenticate, cost, admit or queue, read the body, send, record."""
+
+import asyncio
+import re
+import time
+from typing import Final
+
+from aiohttp import web
+
+from nlpbatch.errors import BodyTimeout, InvalidRequest, LengthRequired, NlpbatchError, RequestTooLarge, Unauthenticated
+from nlpbatch.wire.media import JOB
+from nlpbatch.wire.problem import status_of
+from proxy.config import LimitSettings
+from proxy.gate import Gate, Lease
+from proxy.keys import KeyRing
+from proxy.metrics import UNKNOWN_TENANT, Metrics
+from proxy.upstream import NotConnected, Upstream
+
+_JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_GET_COST_BYTES: Final = 1024
+"""What a request without a body costs: little, but not nothing."""
+
+
+class Gateway:
+    """The handler of everything under `/v1/`."""
+
+    def __init__(self, keys: KeyRing, gate: Gate, upstream: Upstream, limits: LimitSettings, metrics: Metrics) -> None:
+        self._keys = keys
+        self._gate = gate
+        self._upstream = upstream
+        self._limits = limits
+        self._metrics = metrics
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Return the backend's answer, or raise why there is none."""
+        tenant, status, size_bytes = UNKNOWN_TENANT, 499, 0
+        try:
+            tenant = self._authenticate(request)
+            response = await self._pass(request, tenant)
+            status, size_bytes = response.status, response.content_length or 0
+        except NlpbatchError as error:
+            status = status_of(error)
+            raise
+        finally:
+            self._metrics.answered(tenant, status, size_bytes)
+        return response
+
+    async def _pass(self, request: web.Request, tenant: str) -> web.StreamResponse:
+        job, cost_bytes = _job(request), self._cost_bytes(request)
+        request["log"] = {"tenant": tenant, "job": job, "bytes": cost_bytes}
+        lease = await self._gate.enter(tenant, job, cost_bytes)
+        self._metrics.passed(tenant, lease.waited_s, cost_bytes)
+        try:
+            return await self._send(request, await self._read(request), lease)
+        finally:
+            request["log"] |= {"queue_s": round(lease.waited_s, 4), "backend": lease.backend.url}
+            self._gate.leave(lease)
+
+    def _authenticate(self, request: web.Request) -> str:
+        tenant = self._keys.tenant(request.headers.get("Authorization"))
+        if tenant is None:
+            raise Unauthenticated(
+                "no API key that this proxy knows: send Authorization: Bearer KEY, with a key from its operator"
+            )
+        return tenant
+
+    def _cost_bytes(self, request: web.Request) -> int:
+        """Return the body's declared bytes: known before it is read, and what will be read at most."""
+        if request.content_length is None:
+            if request.headers.get("Transfer-Encoding"):
+                raise LengthRequired("the body has no Content-Length: send it, requests are admitted by their size")
+            return _GET_COST_BYTES
+        if request.content_length > self._limits.body_bytes:
+            raise RequestTooLarge(
+                f"the body has {request.content_length:,} bytes, the limit is {self._limits.body_bytes:,}: "
+                "send fewer documents at a time",
+                limit=self._limits.body_bytes,
+            )
+        return max(request.content_length, _GET_COST_BYTES)
+
+    async def _read(self, request: web.Request) -> bytes:
+        """Return the body, now that there is a place for it; a slow sender mustn't hold the place for long."""
+        try:
+            async with asyncio.timeout(self._limits.body_timeout_s):
+                return await request.read()
+        except TimeoutError:
+            raise BodyTimeout(
+                f"the body's {request.content_length:,} bytes did not arrive within {self._limits.body_timeout_s:g} s: "
+                "send it faster, or fewer documents at a time"
+            ) from None
+
+    async def _send(self, request: web.Request, body: bytes, lease: Lease) -> web.StreamResponse:
+        try:
+            return await self._attempt(request, body, lease)
+        except NotConnected:
+            lease.backend.ready = False  # until its next health check says otherwise
+            if not self._gate.move(lease):
+                raise
+            return await self._attempt(request, body, lease)
+
+    async def _attempt(self, request: web.Request, body: bytes, lease: Lease) -> web.StreamResponse:
+        started_s = time.monotonic()
+        try:
+            return await self._upstream.forward(lease.backend, request, body)
+        finally:
+            self._metrics.upstream(lease.backend.url, time.monotonic() - started_s)
+
+
+def _job(request: web.Request) -> str:
+    job = request.headers.get(JOB, "")
+    if job and not _JOB.fullmatch(job):
+        raise InvalidRequest(f"{JOB} is not a name of 1 to 128 letters, digits and ._:-: rename the job", path=JOB)
+    return job

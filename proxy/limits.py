@@ -1,0 +1,78 @@
+"""How many requests a backend may have at a time: numbers in, a number out. Pure; enforcement is the gate's."""
+
+from typing import Protocol
+
+
+class Limit(Protocol):
+    """A limit that may learn from what it let through."""
+
+    @property
+    def value(self) -> int:
+        """Return the requests that may be at the backend now, at least 1."""
+        ...
+
+    def record(self, *, seconds: float, cost_bytes: int, in_flight: int, failed: bool) -> None:
+        """Learn from one finished request.
+
+        Args:
+            seconds: From sending to the whole answer.
+            cost_bytes: The request's cost.
+            in_flight: Requests at the backend when it was sent.
+            failed: Whether it ended in a 5xx or a timeout.
+
+        """
+        ...
+
+
+class FixedLimit:
+    """The configured number, whatever happens."""
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+
+    @property
+    def value(self) -> int:
+        """Return the configured number."""
+        return self._value
+
+    def record(self, *, seconds: float, cost_bytes: int, in_flight: int, failed: bool) -> None:
+        """Learn nothing."""
+
+
+class DrainRate:
+    """How fast the service works off its queue: an exponentially weighted mean of bytes finished per second.
+
+    Source of the use made of it: Retry-After = bytes ahead ÷ this rate, never a constant.
+
+    Args:
+        half_life_s: After so long, half of the mean comes from what happened since.
+
+    """
+
+    def __init__(self, half_life_s: float = 5.0) -> None:
+        self._half_life_s = half_life_s
+        self._rate_bytes_per_s = 0.0
+        self._window_bytes = 0
+        self._window_start_s: float | None = None
+
+    def finished(self, cost_bytes: int, now_s: float) -> None:
+        """Count one finished request."""
+        if self._window_start_s is None:
+            self._window_start_s = now_s
+        self._window_bytes += cost_bytes
+        elapsed_s = now_s - self._window_start_s
+        if elapsed_s >= _WINDOW_S:
+            self._close_window(elapsed_s, now_s)
+
+    def seconds_for(self, size_bytes: int) -> float | None:
+        """Return how long so many bytes will take; None as long as nothing is known."""
+        return size_bytes / self._rate_bytes_per_s if self._rate_bytes_per_s > 0 else None
+
+    def _close_window(self, elapsed_s: float, now_s: float) -> None:
+        rate = self._window_bytes / elapsed_s
+        keep = 0.5 ** (elapsed_s / self._half_life_s) if self._rate_bytes_per_s else 0.0
+        self._rate_bytes_per_s = keep * self._rate_bytes_per_s + (1 - keep) * rate
+        self._window_bytes, self._window_start_s = 0, now_s
+
+
+_WINDOW_S = 0.25
