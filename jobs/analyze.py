@@ -13,6 +13,8 @@ from nlpbatch.spark.job import run
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.wire.fields import TOKEN_FIELDS
 
+_HEARTBEAT = "spark.executor.heartbeatInterval"
+
 
 def parse(argv: list[str] | None = None) -> JobOptions:
     """Return the options of the command line and of --config; exits with 2 on wrong usage."""
@@ -46,8 +48,10 @@ def session() -> SparkSession:
         # PySpark would take the system's python3 for its workers, which has none of the driver's packages.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("nlpbatch analyze").config("spark.ui.showConsoleProgress", "false")
-    # Executors report progress with their heartbeat; every 10 s is a jerky bar.
-    return builder.config("spark.executor.heartbeatInterval", "2s").getOrCreate()
+    if not SparkConf().contains(_HEARTBEAT):
+        # Executors report progress with their heartbeat; every 10 s is a jerky bar.
+        builder = builder.config(_HEARTBEAT, "2s")
+    return builder.getOrCreate()
 
 
 def main() -> int:

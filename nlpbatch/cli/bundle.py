@@ -10,11 +10,11 @@ from pathlib import Path
 from nlpbatch.errors import ConfigError
 
 _EXCLUDED = (
-    "nlpbatch/cli",
-    "nlpbatch/demo",
-    "nlpbatch/engine",
-    "nlpbatch/server",
-    "nlpbatch/serving",
+    "nlpbatch/cli/",
+    "nlpbatch/demo/",
+    "nlpbatch/engine/",
+    "nlpbatch/server/",
+    "nlpbatch/serving/",
     "nlpbatch/__main__.py",
 )
 _ASYNCIO_CLIENT = ("nlpbatch/client/aio.py", "nlpbatch/client/aiohttp_transport.py")
@@ -51,13 +51,13 @@ def write_bundle(target: Path) -> int:
         ConfigError: The file can't be written, or a package isn't pure Python.
 
     """
+    files = [file for package in _PACKAGES for file in _files(package)]
     try:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for package in _PACKAGES:
-                for name, path in _files(package):
-                    entry = zipfile.ZipInfo(name, _TIMESTAMP)
-                    entry.compress_type = zipfile.ZIP_DEFLATED
-                    archive.writestr(entry, path.read_bytes())
+            for name, path in files:
+                entry = zipfile.ZipInfo(name, _TIMESTAMP)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{target} can't be written: {error.strerror}: choose another path with -o") from error
     return target.stat().st_size

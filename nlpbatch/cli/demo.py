@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from nlpbatch.cli.stack import Stack, StackOptions
-from nlpbatch.errors import InternalError
+from nlpbatch.cli.stack import Stack, StackOptions, stop_on_signals
+from nlpbatch.errors import ConfigError, InternalError
 
 _SAMPLE_ROWS = 8
 _TEXT_WIDTH = 40
@@ -35,8 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Convert, start, submit, show."""
     from nlpbatch.demo.source import DOCUMENTS, to_parquet  # noqa: PLC0415  (needs the spark extra)
 
+    stop_on_signals()
     source = arguments.path or DOCUMENTS
     output = arguments.output.resolve()
+    _check_output(output)
     with tempfile.TemporaryDirectory(prefix="nlpbatch-demo-") as directory:
         parquet = Path(directory) / "documents.parquet"
         rows = to_parquet(source, arguments.text, parquet)
@@ -47,6 +49,16 @@ def run(arguments: argparse.Namespace) -> int:
     _say("3/3  a few rows of the output:")
     _show(output, arguments.text)
     return 0
+
+
+def _check_output(output: Path) -> None:
+    """Refuse to replace anything but the output of a job, finished or broken off."""
+    if output.is_dir():
+        names = {path.name for path in output.iterdir()}
+        if "_nlpbatch" in names or names <= {"_temporary"}:
+            return
+    if output.exists():
+        raise ConfigError(f"{output} exists and is not the output of a job: choose another path with --output")
 
 
 def _submit(parquet: Path, text: str, output: Path, stack: Stack) -> None:
@@ -98,7 +110,8 @@ def _show(output: Path, text: str) -> None:
     table = Table(text, "tokens (form/tag)", "error", show_lines=True)
     for row in ds.dataset(output, format="parquet").head(_SAMPLE_ROWS).to_pylist():
         table.add_row(_shorten(row[text]), _tokens(row["tokens"]), (row["error"] or {}).get("code", ""))
-    Console().print(table)
+    # Nothing in a text is markup of ours.
+    Console(markup=False, emoji=False, highlight=False).print(table)
     print(f"\nThe output is in {output}")
     print(f"Read it with: spark.read.parquet({str(output)!r}) or pandas.read_parquet({str(output)!r})")
 

@@ -1,6 +1,7 @@
 """API and proxy as child processes on loopback: what `nlpbatch up` and the demo run."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -8,13 +9,14 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Final, Self
 
 import urllib3
 
 from nlpbatch.errors import ConfigError, ServiceTimeout, ServiceUnreachable
 
+_HOST: Final = "127.0.0.1"
 _START_TIMEOUT_S: Final = 120.0
 _STOP_TIMEOUT_S: Final = 35.0
 _POLL_S: Final = 0.1
@@ -84,8 +86,8 @@ class Stack:
 
     def _start(self, directory: Path) -> None:
         options = self.options
-        api_port, port = _port(options.api_port, "--api-port"), _port(options.port, "--port")
-        self.api, self.service = f"http://127.0.0.1:{api_port}", f"http://127.0.0.1:{port}"
+        api_port, port = _ports(options)
+        self.api, self.service = f"http://{_HOST}:{api_port}", f"http://{_HOST}:{port}"
         level = "info" if options.verbose else "warning"
         server = [
             "--config",
@@ -93,9 +95,9 @@ class Stack:
         ]
         if options.workers:
             server += ["--workers", str(options.workers)]
-        self._spawn("api", "serve", *server, "--port", str(api_port))
+        self._spawn("api", "serve", *server, *_listen(api_port))
         proxy = options.proxy_config or self._write_proxy_config(directory, level)
-        self._spawn("proxy", "proxy", "serve", "--config", str(proxy), "--port", str(port), "--backend", self.api)
+        self._spawn("proxy", "proxy", "serve", "--config", str(proxy), *_listen(port), "--backend", self.api)
         for name, url in (("api", self.api), ("proxy", self.service)):
             self._wait_ready(name, url)
 
@@ -137,18 +139,19 @@ class Stack:
         raise ServiceTimeout(f"the {name} was not ready at {url} within {_START_TIMEOUT_S:.0f} s: try --verbose")
 
     def _stop(self) -> None:
-        for name in ("proxy", "api"):
-            child = self._children.get(name)
-            if child is None:
-                continue
-            child.terminate()
-            try:
-                child.wait(_STOP_TIMEOUT_S)
-            except (subprocess.TimeoutExpired, KeyboardInterrupt):
-                child.kill()  # too slow, or a second Ctrl-C
+        try:
+            for name in ("proxy", "api"):
+                if (child := self._children.get(name)) is not None:
+                    child.terminate()
+                    child.wait(_STOP_TIMEOUT_S)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            pass  # too slow, or a second Ctrl-C: what is left is killed
+        finally:
+            for child in self._children.values():
+                child.kill()  # does nothing to one that has ended
                 child.wait()
-        if self._directory is not None:
-            self._directory.cleanup()
+            if self._directory is not None:
+                self._directory.cleanup()
 
 
 def _write(path: Path, text: str) -> Path:
@@ -157,17 +160,36 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _port(wanted: int, option: str) -> int:
-    """Return the wanted port if it is free, or a free one for 0.
+def _listen(port: int) -> tuple[str, ...]:
+    return "--host", _HOST, "--port", str(port)
+
+
+def _ports(options: StackOptions) -> tuple[int, int]:
+    """Return the wanted ports if they are free, and free ones for 0.
 
     Raises:
-        ConfigError: It is taken.
+        ConfigError: One can't be had, or both are the same.
 
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError as error:
-            raise ConfigError(f"port {wanted} is taken ({error.strerror}): choose another with {option}") from error
-        return int(probe.getsockname()[1])
+    # Both are held until both are known: else the system may give the same one twice.
+    with _hold(options.api_port, "--api-port") as api, _hold(options.port, "--port") as proxy:
+        return int(api.getsockname()[1]), int(proxy.getsockname()[1])
+
+
+def _hold(wanted: int, option: str) -> socket.socket:
+    try:
+        return socket.create_server((_HOST, wanted))
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"port {wanted} can't be used ({reason}): choose another with {option}") from error
+
+
+def stop_on_signals() -> None:
+    """Let SIGTERM and SIGHUP (a closed terminal) end this process as Ctrl-C does, which leaves no child behind."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,17 +1,19 @@
 """`nlpbatch up`: API and proxy together on loopback, for development."""
 
 import argparse
-import signal
+import shlex
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
-from nlpbatch.cli.stack import Stack, StackOptions
-from nlpbatch.errors import ServiceUnreachable
+from nlpbatch.cli.stack import Stack, StackOptions, stop_on_signals
+from nlpbatch.errors import ConfigError, ServiceUnreachable
 
 _PORT = 8700
 _WATCH_S = 0.2
+_EXPORT = "export NLPBATCH_"
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,7 +37,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run both until Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    stop_on_signals()
+    _check_env_file(arguments.env_file)
     print("starting: loading Kiwi takes a few seconds …", file=sys.stderr)
     options = StackOptions(
         port=arguments.port,
@@ -46,30 +49,47 @@ def run(arguments: argparse.Namespace) -> int:
         verbose=arguments.verbose,
     )
     try:
-        with Stack(options) as stack:
-            _announce(stack, arguments.env_file)
+        with Stack(options) as stack, _exported(stack, arguments.env_file) as exports:
+            _announce(exports)
             while (ended := stack.ended()) is None:
                 time.sleep(_WATCH_S)
             raise ServiceUnreachable(f"the {ended} ended: its own message stands above")
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 0
+
+
+def _check_env_file(file: Path | None) -> None:
+    """Refuse, before anything is started, to replace a file that isn't of this kind."""
+    try:
+        lines = [] if file is None or not file.exists() else file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        lines = [""]
+    if not all(line.startswith(_EXPORT) for line in lines):
+        raise ConfigError(f"{file} exists and holds something else: choose another path with --env-file")
+
+
+@contextmanager
+def _exported(stack: Stack, file: Path | None) -> Iterator[list[str]]:
+    """Give the lines for a shell, which also stand in the file for as long as they are true."""
+    values = {"SERVICE": stack.service} | ({} if stack.api_key is None else {"API_KEY": stack.api_key})
+    exports = [f"{_EXPORT}{name}={shlex.quote(value)}" for name, value in values.items()]
+    if file is None:
+        yield exports
+        return
+    try:
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600, exist_ok=False)
+        file.write_text("\n".join(exports) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{file} can't be written: {error.strerror}: choose another path with --env-file") from error
+    try:
+        yield exports
     finally:
-        if arguments.env_file is not None:
-            arguments.env_file.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
 
 
-def _announce(stack: Stack, env_file: Path | None) -> None:
-    exports = [f"export NLPBATCH_SERVICE={stack.service}"]
-    if stack.api_key is not None:
-        exports.append(f"export NLPBATCH_API_KEY={stack.api_key}")
-    if env_file is not None:
-        env_file.touch(mode=0o600)
-        env_file.write_text("\n".join(exports) + "\n", encoding="utf-8")
+def _announce(exports: Sequence[str]) -> None:
     print("ready. In another terminal:\n", file=sys.stderr)
     print("\n".join(f"  {line}" for line in exports), file=sys.stderr)
     print('  nlpbatch analyze "아버지가 방에 들어가신다"\n\nCtrl-C stops both.', file=sys.stderr)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

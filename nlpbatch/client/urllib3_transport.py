@@ -45,7 +45,7 @@ class _Connection(HTTPConnection):
         """Send, after connecting if that is still to be done."""
         if self.sock is None:
             self.connect()
-        # self.sock.settimeout(self._send_timeout_s)
+        self.sock.settimeout(self._send_timeout_s)
         super().send(data)
 
 

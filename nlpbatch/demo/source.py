@@ -10,9 +10,11 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.wire.limits import MIB
 
 DOCUMENTS: Final = Path(__file__).with_name("documents.jsonl")
 """The demo's own documents; their text column is `text`."""
+_BLOCK_BYTES: Final = 8 * MIB
 
 
 def to_parquet(source: Path, text: str, target: Path) -> int:
@@ -30,7 +32,7 @@ def to_parquet(source: Path, text: str, target: Path) -> int:
     if not source.exists():
         raise ConfigError(f"{source} doesn't exist: give a Parquet, JSON Lines or CSV file")
     try:
-        schema, batches = _reader(source)(source)
+        schema, batches = _reader(source)(source, text)
         _check_column(source, schema, text)
         return _write(schema, batches, target)
     except (pa.ArrowException, OSError) as error:
@@ -41,26 +43,38 @@ def to_parquet(source: Path, text: str, target: Path) -> int:
 _Rows = tuple[pa.Schema, Iterable[pa.RecordBatch]]
 
 
-def _parquet(source: Path) -> _Rows:
+def _parquet(source: Path, _: str) -> _Rows:
     import pyarrow.dataset  # noqa: PLC0415  (half a second that the other kinds needn't wait for)
 
-    data = pyarrow.dataset.dataset(source, format="parquet")
+    data = pyarrow.dataset.dataset(source, format="parquet", partitioning="hive")
     return data.schema, data.to_batches()
 
 
-def _json_lines(source: Path) -> _Rows:
-    reader = pyarrow.json.open_json(source)
+def _json_lines(source: Path, text: str) -> _Rows:
+    # Types are read off the first block; a line may not be longer than one.
+    read = pyarrow.json.ReadOptions(block_size=_BLOCK_BYTES)
+    reader = pyarrow.json.open_json(source, read_options=read)
+    if text not in reader.schema.names or not pa.types.is_null(reader.schema.field(text).type):
+        return reader.schema, reader
+    # No text in the first block says nothing about the next.
+    parse = pyarrow.json.ParseOptions(explicit_schema=pa.schema([pa.field(text, pa.string())]))
+    reader = pyarrow.json.open_json(source, read_options=read, parse_options=parse)
     return reader.schema, reader
 
 
-def _csv(source: Path) -> _Rows:
-    delimiter = "\t" if source.suffix == ".tsv" else ","
+def _csv(source: Path, _: str) -> _Rows:
+    delimiter = "\t" if source.suffix.lower() == ".tsv" else ","
     parse = pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    reader = pyarrow.csv.open_csv(source, parse_options=parse)
+    read = pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES)
+    with pyarrow.csv.open_csv(source, read_options=read, parse_options=parse) as first:
+        names = first.schema.names
+    # CSV has no types. Those guessed from the first block fail on the first "n/a" in the second.
+    convert = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+    reader = pyarrow.csv.open_csv(source, read_options=read, parse_options=parse, convert_options=convert)
     return reader.schema, reader
 
 
-_READERS: Final[dict[str, tuple[str, Callable[[Path], _Rows]]]] = {
+_READERS: Final[dict[str, tuple[str, Callable[[Path, str], _Rows]]]] = {
     ".parquet": ("Parquet", _parquet),
     "": ("Parquet", _parquet),
     ".jsonl": ("JSON Lines", _json_lines),
@@ -71,7 +85,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[Path], _Rows]]]] = {
 }
 
 
-def _reader(source: Path) -> Callable[[Path], _Rows]:
+def _reader(source: Path) -> Callable[[Path, str], _Rows]:
     suffix = "" if source.is_dir() else source.suffix.lower()
     if suffix not in _READERS or (not suffix and not source.is_dir()):
         raise ConfigError(
@@ -81,7 +95,7 @@ def _reader(source: Path) -> Callable[[Path], _Rows]:
 
 
 def _kind(source: Path) -> str:
-    return _READERS.get(source.suffix.lower(), _READERS[""])[0]
+    return _READERS["" if source.is_dir() else source.suffix.lower()][0]
 
 
 def _check_column(source: Path, schema: pa.Schema, text: str) -> None:
@@ -99,7 +113,8 @@ def _write(schema: pa.Schema, batches: Iterable[pa.RecordBatch], target: Path) -
     # A JSON column of nulls only has Arrow's null type, which Parquet readers don't share.
     typed = pa.schema([field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in schema])
     rows = 0
-    with pq.ParquetWriter(target, typed) as writer:
+    # Spark reads no nanoseconds, which pandas writes.
+    with pq.ParquetWriter(target, typed, coerce_timestamps="us", allow_truncated_timestamps=True) as writer:
         for batch in _cast(batches, typed):
             writer.write_batch(batch)
             rows += batch.num_rows

@@ -74,7 +74,7 @@ def _read(spark: SparkSession, options: JobOptions) -> DataFrame:
 
 
 def _check_output(output: Storage, source: Storage, options: JobOptions) -> None:
-    """Refuse what would destroy: an output that exists, or one around the input, or one that is read as input next time."""
+    """Refuse what would destroy: an output that exists, one around the input, or one that next time is input too."""
     if output.overlaps(source):
         raise ConfigError(f"output {output.url} and input {source.url} lie in one another: choose another output")
     if output.exists() and not options.overwrite:

@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Final, TextIO
 
 from py4j.protocol import Py4JError
@@ -52,7 +52,7 @@ def _value(values: Any, metrics: Any) -> int:
 
 @contextmanager
 def watching(counter: Callable[[], int], total: int, out: TextIO = sys.stderr) -> Iterator[None]:
-    """Show progress while the block runs.
+    """Show progress while the block runs. Progress is never worth a failure: a log that has gone away is ignored.
 
     Args:
         counter: Returns rows done.
@@ -61,20 +61,24 @@ def watching(counter: Callable[[], int], total: int, out: TextIO = sys.stderr) -
 
     """
     stop = threading.Event()
-    display = _bar(total) if out.isatty() else _lines(out)
-    period_s = _BAR_PERIOD_S if out.isatty() else _LINE_PERIOD_S
-    with display as show:
+    bar = _bar(total, out) if out.isatty() else None
+    period_s = _LINE_PERIOD_S if bar is None else _BAR_PERIOD_S
+    with bar or _lines(out) as show:
         started_s = time.monotonic()
+
+        def report(done: int) -> None:
+            with suppress(OSError, ValueError):  # a broken pipe, a closed file
+                show(done, total, time.monotonic() - started_s)
 
         def watch() -> None:
             while not stop.wait(period_s):
-                show(counter(), total, time.monotonic() - started_s)
+                report(counter())
 
         thread = threading.Thread(target=watch, name="progress", daemon=True)
         thread.start()
         try:
             yield
-            show(total, total, time.monotonic() - started_s)
+            report(total)
         finally:
             stop.set()
             thread.join()
@@ -96,12 +100,13 @@ def progress_line(done: int, total: int, elapsed_s: float) -> str:
     return f"analyze: {done:,} of {total:,} rows ({share:.0%}), {rate:,.0f} rows/s{left}"
 
 
-def _bar(total: int) -> AbstractContextManager[Show]:
+def _bar(total: int, out: TextIO) -> AbstractContextManager[Show] | None:
+    """Return a bar; None without rich."""
     try:
         from rich.console import Console  # noqa: PLC0415  (a driver on a cluster node may not have it)
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
     except ImportError:
-        return _lines(sys.stderr)
+        return None
 
     @contextmanager
     def bar() -> Iterator[Show]:
@@ -112,7 +117,7 @@ def _bar(total: int) -> AbstractContextManager[Show]:
             TextColumn("{task.fields[rate]} rows/s"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=Console(stderr=True)) as progress:
+        with Progress(*columns, console=Console(file=out)) as progress:
             task = progress.add_task("analyze", total=total, rate="…")
 
             def show(done: int, total: int, elapsed_s: float) -> None:

@@ -15,7 +15,7 @@ class Storage:
     """A directory on a Hadoop file system.
 
     Raises:
-        ConfigError: From every method too: no path, or a file system that Spark doesn't know, can't reach or may not use.
+        ConfigError: Not a path, or a file system that Spark doesn't know, can't reach or may not use; from methods too.
 
     """
 

@@ -171,6 +171,7 @@ class ScriptedService:
         self._closing = threading.Event()
         self.exchanges: list[Exchange] = []
         self.connections = 0
+        self._open: list[socket.socket] = []
         self._server = _Server(("127.0.0.1", 0), self._serve)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
@@ -185,12 +186,17 @@ class ScriptedService:
     def __exit__(self, *_: object) -> None:
         self._closing.set()
         self._server.shutdown()
+        with self._lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)  # wakes whoever still reads or writes
         self._server.server_close()
         self._thread.join()
 
     def _serve(self, connection: socket.socket) -> None:
         with self._lock:
             self.connections += 1
+            self._open.append(connection)
         with connection.makefile("rb") as reader:
             while not self._closing.is_set() and (exchange := self._receive(connection, reader)):
                 self._next_step(exchange)(exchange)
