@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from nlpbatch.cli.stack import Stack, StackOptions
+
+# A shared machine's pauses say nothing about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 NSMC_20K = Path(__file__).parents[2] / "shared" / "data" / "nsmc-20k.parquet"
 

@@ -26,6 +26,9 @@ _PIPED_WIDTH = 160
 _PATIENCE_TYPED_S = 10.0  # somebody is watching
 _PATIENCE_PIPED_S = 300.0
 
+# Conjoining jamo such as the one of "-ㄴ다" have no width of their own; U+11A8 to U+11C2 in order.
+_FINALS = dict(zip(range(0x11A8, 0x11C3), "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ", strict=True))
+
 Document = str | DocumentError
 """A text, or why it needn't be sent."""
 Writer = Callable[[Document, Outcome], None]
@@ -154,9 +157,10 @@ def read_lines(stream: "io.BufferedIOBase", limit_bytes: int) -> Iterator[list[D
         if lines:
             yield [_document(line, limit_bytes, 0 if number else dropped_bytes) for number, line in enumerate(lines)]
             dropped_bytes = 0
-        if len(rest) > limit_bytes:
-            rest, dropped_bytes = b"", dropped_bytes + len(rest)
-    if rest or dropped_bytes:
+        if len(rest) > limit_bytes + 1:
+            # The last byte may be the carriage return of a line end that hasn't arrived yet.
+            rest, dropped_bytes = rest[-1:], dropped_bytes + len(rest) - 1
+    if rest:
         yield [_document(rest, limit_bytes, dropped_bytes)]
 
 
@@ -223,7 +227,7 @@ def _columns(fields: Sequence[str]) -> list[tuple[str, Callable[[dict[str, Any]]
     """Return heading and cell of each column; start and end share one, because people read them together."""
 
     def cell(name: str) -> Callable[[dict[str, Any]], str]:
-        return lambda values: "" if values[name] is None else str(values[name])
+        return lambda values: _shown(values[name])
 
     spans = {"start", "end"} <= set(fields)
     columns = [(name, cell(name)) for name in fields if not (spans and name in {"start", "end"})]
@@ -233,8 +237,15 @@ def _columns(fields: Sequence[str]) -> list[tuple[str, Callable[[dict[str, Any]]
     return columns
 
 
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return "" if value is None else str(value)
+
+
 def visible(text: str) -> str:
-    """Return the text with an escape for every character that a terminal would obey or hide."""
+    """Return the text as a terminal can show it in line, with escapes for what the terminal would obey or hide."""
+    text = text.translate(_FINALS)
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -103,23 +103,27 @@ def _quiet() -> list[str]:
 
 
 def _show(output: Path, text: str) -> None:
+    import pyarrow as pa  # noqa: PLC0415
     import pyarrow.dataset as ds  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(text, "tokens (form/tag)", "error", show_lines=True)
-    for row in ds.dataset(output, format="parquet").head(_SAMPLE_ROWS).to_pylist():
-        table.add_row(_shorten(row[text]), _tokens(row["tokens"]), (row["error"] or {}).get("code", ""))
+    rows = ds.dataset(output, format="parquet").head(_SAMPLE_ROWS)
+    texts, tokens, errors = rows.column(text).cast(pa.binary()), rows.column("tokens"), rows.column("error")
+    for row in zip(texts.to_pylist(), tokens.to_pylist(), errors.to_pylist(), strict=True):
+        table.add_row(_shorten(row[0]), _tokens(row[1]), (row[2] or {}).get("code", ""))
     # Nothing in a text is markup of ours.
     Console(markup=False, emoji=False, highlight=False).print(table)
     print(f"\nThe output is in {output}")
     print(f"Read it with: spark.read.parquet({str(output)!r}) or pandas.read_parquet({str(output)!r})")
 
 
-def _shorten(text: str | None) -> str:
+def _shorten(text: bytes | None) -> str:
     if text is None:
         return "(null)"
-    flat = " ".join(text.split())
+    # Parquet's strings need not be UTF-8.
+    flat = " ".join(text.decode(errors="replace").split())
     return flat if len(flat) <= _TEXT_WIDTH else f"{flat[:_TEXT_WIDTH]}…"
 
 

@@ -93,9 +93,12 @@ class Attempts:
         error = _error(state)
         waited_s = self._elapsed_s()
         asked = "" if error.retry_after_s is None else f" (it asks to wait {error.retry_after_s:,.1f} s)"
+        remedy = (
+            f"report request {error.request_id}" if is_doubtful(error) else "check that it runs, or raise patience_s"
+        )
         raise PatienceExhausted(
             f"gave up on {self._request.service} after {self._made:,} attempts in {waited_s:,.1f} s, "
-            f"with a patience of {self._policy.patience_s:,g} s: check that it runs, or raise patience_s; "
+            f"with a patience of {self._policy.patience_s:,g} s: {remedy}; "
             f"the last error was {error.code}{asked}: {error.message}",
             request_id=error.request_id,
             retry_after_s=error.retry_after_s,

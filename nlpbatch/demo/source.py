@@ -37,7 +37,9 @@ def to_parquet(source: Path, text: str, target: Path) -> int:
         return _write(schema, batches, target)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"{source} can't be read as {_kind(source)}: {reason}") from error
+        # Korean spreadsheets often save in another encoding.
+        remedy = ": save it as UTF-8" if "UTF8" in reason or "encoding" in reason else ""
+        raise ConfigError(f"{source} can't be read as {_kind(source)}: {reason}{remedy}") from error
 
 
 _Rows = tuple[pa.Schema, Iterable[pa.RecordBatch]]
@@ -55,11 +57,18 @@ def _json_lines(source: Path, text: str) -> _Rows:
     read = pyarrow.json.ReadOptions(block_size=_BLOCK_BYTES)
     reader = pyarrow.json.open_json(source, read_options=read)
     if text not in reader.schema.names or not pa.types.is_null(reader.schema.field(text).type):
-        return reader.schema, reader
+        return reader.schema, _valid(reader)
     # No text in the first block says nothing about the next.
     parse = pyarrow.json.ParseOptions(explicit_schema=pa.schema([pa.field(text, pa.string())]))
     reader = pyarrow.json.open_json(source, read_options=read, parse_options=parse)
-    return reader.schema, reader
+    return reader.schema, _valid(reader)
+
+
+def _valid(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Check what Arrow's JSON reader doesn't: that strings are UTF-8."""
+    for batch in batches:
+        batch.validate(full=True)
+        yield batch
 
 
 def _csv(source: Path, _: str) -> _Rows:

@@ -69,15 +69,20 @@ def cut_batch(batch: pa.RecordBatch, text: int, cut: Cut) -> Iterator[Block]:
         yield _block(batch.slice(start, end - start), column.slice(start, end - start), cut)
 
 
-def join_block(
-    block: Block, answers: Sequence[pa.Table], names: Sequence[str], cut: Cut, fields: Sequence[str]
-) -> pa.RecordBatch:
-    """Return the block's rows with tokens and error as two more columns.
+def column_names(count: int) -> list[str]:
+    """Return names for the columns on their way through Python, where only their positions count.
+
+    Spark finds them by name before and after, and fails on names with a dot or a backtick, and on two alike.
+    """
+    return [f"c{position}" for position in range(count)]
+
+
+def join_block(block: Block, answers: Sequence[pa.Table], cut: Cut, fields: Sequence[str]) -> pa.RecordBatch:
+    """Return the block's rows with tokens and error as two more columns, named by `column_names`.
 
     Args:
         block: The block.
         answers: One table per request, in order.
-        names: Names of all columns of the result.
         cut: The bounds it was cut with.
         fields: The token fields asked for.
 
@@ -88,7 +93,8 @@ def join_block(
         errors = _with_too_large(errors, block.too_large, cut.text_bytes)
     if len(block.distinct) != block.rows.num_rows:
         tokens, errors = tokens.take(block.indices), errors.take(block.indices)
-    return pa.RecordBatch.from_arrays([*block.rows.columns, tokens, errors], names=list(names))
+    columns = [*block.rows.columns, tokens, errors]
+    return pa.RecordBatch.from_arrays(columns, names=column_names(len(columns)))
 
 
 def _block(rows: pa.RecordBatch, column: pa.Array, cut: Cut) -> Block:

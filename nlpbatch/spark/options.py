@@ -102,7 +102,7 @@ def _patience_fault(seconds: float) -> str | None:
     try:
         RetryPolicy(patience_s=seconds)
     except ConfigError as error:
-        return error.message
+        return error.message.removeprefix("retry policy: ")
     return None
 
 
@@ -110,7 +110,7 @@ def _fields_fault(names: tuple[str, ...]) -> str | None:
     try:
         check_fields(names)
     except UnknownField as error:
-        return error.message
+        return f"fields: {error.message}"
     return None
 
 

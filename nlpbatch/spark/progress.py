@@ -51,15 +51,16 @@ def _value(values: Any, metrics: Any) -> int:
 
 
 @contextmanager
-def watching(counter: Callable[[], int], total: int, out: TextIO = sys.stderr) -> Iterator[None]:
+def watching(counter: Callable[[], int], total: int, out: TextIO | None = None) -> Iterator[None]:
     """Show progress while the block runs. Progress is never worth a failure: a log that has gone away is ignored.
 
     Args:
         counter: Returns rows done.
         total: Rows to do.
-        out: Gets a bar if it is a terminal, else a line every 10 s.
+        out: Gets a bar if it is a terminal, else a line every 10 s; stderr if None.
 
     """
+    out = out or sys.stderr
     stop = threading.Event()
     bar = _bar(total, out) if out.isatty() else None
     period_s = _LINE_PERIOD_S if bar is None else _BAR_PERIOD_S
@@ -96,7 +97,7 @@ def progress_line(done: int, total: int, elapsed_s: float) -> str:
     """Return one line for a log."""
     share = done / total if total else 1.0
     rate = done / elapsed_s if elapsed_s > 0 else 0.0
-    left = f", about {(total - done) / rate:,.0f} s left" if 0 < done < total else ""
+    left = f", about {(total - done) / rate:,.0f} s left" if rate > 0 and done < total else ""
     return f"analyze: {done:,} of {total:,} rows ({share:.0%}), {rate:,.0f} rows/s{left}"
 
 

@@ -40,11 +40,10 @@ class TaskOptions:
         service: Address of the proxy.
         api_key: Bearer key, if the service wants one.
         job: The job all tasks belong to, for the proxy's fairness.
-        text: Position of the column to analyse: names may stand twice.
+        text: Position of the column to analyse.
         analyzer: Analyzer's name.
         fingerprint: The analyzer's version, pinned for the whole run.
         fields: Token fields to return.
-        columns: Names of all columns of the result.
         cut: How large requests may be.
         in_flight: Requests under way at a time, per task.
         retry: How long to keep trying.
@@ -58,7 +57,6 @@ class TaskOptions:
     analyzer: str
     fingerprint: str
     fields: tuple[str, ...]
-    columns: tuple[str, ...]
     cut: Cut
     in_flight: int
     retry: RetryPolicy
@@ -108,7 +106,7 @@ class AnalyzeTask:
             if answer is not None:
                 answers.append(answer)
                 continue
-            yield join_block(ask.block, answers, options.columns, options.cut, options.fields)
+            yield join_block(ask.block, answers, options.cut, options.fields)
             answers = []
 
     def _asks(self, batches: Iterator[pa.RecordBatch]) -> Iterator[_Ask]:

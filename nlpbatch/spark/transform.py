@@ -17,7 +17,7 @@ from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.stats import ClientStats
 from nlpbatch.client.sync import Client
 from nlpbatch.errors import InvalidRequest, UnknownAnalyzer, UnknownField
-from nlpbatch.spark.blocks import Cut
+from nlpbatch.spark.blocks import Cut, column_names
 from nlpbatch.spark.schema import with_outcome
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
 from nlpbatch.wire.analyze import DEFAULT_ANALYZER
@@ -99,8 +99,7 @@ class Prepared:
 
     def apply(self, report: Callable[[ClientStats], None] | None = None) -> DataFrame:
         """Return the DataFrame with the added columns; `report` gets each task's figures in its executor."""
-        # mapInArrow looks its columns up by name, and fails on names with a dot or a backtick, and on two alike.
-        plain = self.df.toDF(*(f"c{position}" for position in range(len(self.df.columns))))
+        plain = self.df.toDF(*column_names(len(self.df.columns)))
         task = AnalyzeTask(self.options, report)
         try:
             return plain.mapInArrow(task, self.schema)
@@ -141,7 +140,6 @@ def prepare(
         analyzer=analyzer,
         fingerprint=info.fingerprint,
         fields=names,
-        columns=(*df.columns, tokens, error),
         cut=_cut(request_bytes, catalogue.limits),
         in_flight=in_flight,
         retry=policy,

@@ -45,7 +45,10 @@ class Exchange:
     keep_alive: bool = True
 
     def read_body(self) -> bytes:
-        self.body = self.reader.read(int(self.headers.get("Content-Length", "0")))
+        size_bytes = int(self.headers.get("Content-Length", "0"))
+        self.body = self.reader.read(size_bytes)
+        if len(self.body) < size_bytes:
+            raise ConnectionError("the client went away while it was sending")
         return self.body
 
     def send(self, data: bytes) -> None:

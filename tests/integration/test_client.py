@@ -172,7 +172,7 @@ def test_https_to_a_port_that_speaks_http_is_not_tried_twice(caller):
 
 def test_a_large_body_may_wait_unread_for_longer_than_connecting_may_take(caller):
     """A proxy that keeps a request in its queue doesn't read the body."""
-    policy = RetryPolicy(connect_timeout_s=0.2, attempt_timeout_s=30)
+    policy = RetryPolicy(connect_timeout_s=0.2, attempt_timeout_s=30, patience_s=5)
     with ScriptedService(late_reader(0.6)) as service:
         assert len(caller(service.url, analyze(LARGE, fields="len"), retry=policy)) == len(LARGE)
     assert caller.stats.retries == 0

@@ -225,7 +225,9 @@ def test_patience_ends_in_an_error_that_tells_the_whole_story(driver):
 
 def test_an_internal_error_is_tried_three_times(driver):
     calls = driver(problem(errors.InternalError("a defect")))
-    with pytest.raises(errors.PatienceExhausted, match=r"3 attempts.* internal: a defect"):
+    with pytest.raises(
+        errors.PatienceExhausted, match=r"3 attempts.*: report request \w{32}; the last error was internal: a defect"
+    ):
         calls.analyze("가")
     assert len(calls.transport.requests) == 3
 

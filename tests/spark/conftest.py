@@ -1,0 +1,59 @@
+"""What the tests on a real Spark share: Kiwi itself to compare with, and a service that answers as it likes."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
+from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.limits import SizeLimits
+from nlpbatch.wire.media import JSON
+from tests.fakes.service import FINGERPRINT, ScriptedService, reply
+
+EVERY_20TH = 20
+
+
+@pytest.fixture(scope="session")
+def kiwi_tokens() -> Callable[[str], list[dict[str, Any]]]:
+    """Return the tokens of a text as Kiwi gives them in this very process, with every field."""
+    from kiwipiepy import Kiwi  # noqa: PLC0415  (takes seconds)
+
+    kiwi = Kiwi()
+
+    def tokens(text: str) -> list[dict[str, Any]]:
+        return [{name: getattr(token, name) for name in TOKEN_FIELDS} for token in kiwi.tokenize(text)]
+
+    return tokens
+
+
+@pytest.fixture
+def scripted():
+    """Return what starts a service that offers one analyzer and then does the given steps."""
+    services = []
+
+    def start(*steps, limits: SizeLimits = SizeLimits()) -> ScriptedService:  # noqa: B008  (frozen)
+        info = AnalyzerInfo("default", FINGERPRINT, "scripted", "none", {}, tuple(TOKEN_FIELDS))
+        catalogue = reply(200, json.dumps(Catalogue((info,), limits).to_json()).encode(), JSON)
+        service = ScriptedService(catalogue, *steps)
+        services.append(service)
+        return service.__enter__()
+
+    yield start
+    for service in services:
+        service.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def sample(reviews, tmp_path_factory):
+    """About 1,000 of the reviews in four Parquet files, in order."""
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    table = pq.read_table(reviews)
+    picked = table.take(list(range(0, table.num_rows, EVERY_20TH)))
+    directory = tmp_path_factory.mktemp("sample")
+    quarter = -(-picked.num_rows // 4)
+    for part in range(4):
+        pq.write_table(picked.slice(part * quarter, quarter), directory / f"part-{part}.parquet")
+    return directory

@@ -1,0 +1,79 @@
+"""Read by mypy, never run: what the public API promises to a type checker."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, assert_type
+
+import nlpbatch
+from nlpbatch import (
+    Analysis,
+    AsyncClient,
+    Client,
+    DocumentError,
+    NlpbatchError,
+    Outcome,
+    RetryPolicy,
+    Token,
+)
+from nlpbatch.client.stats import ClientStats
+from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
+from nlpbatch.wire.limits import SizeLimits
+
+
+def blocking() -> None:
+    policy = RetryPolicy(patience_s=60, internal_attempts=2)
+    with Client("http://proxy:8700", api_key="k", retry=policy, job="j", priority="u=6", pool_size=4) as client:
+        assert_type(client, Client)
+        assert_type(client.analyze("가"), Analysis)
+        assert_type(client.analyze(["가", None]), Analysis)
+        assert_type(client.analyze(text for text in ("가",)), Analysis)
+        assert_type(client.analyze("가", analyzer="default", fields=("form",), if_match="f"), Analysis)
+        assert_type(client.analyzers(), Catalogue)
+        assert_type(client.stats.snapshot(), ClientStats)
+        assert_type(client.stats.snapshot().throttled_s, float)
+
+
+async def asynchronous() -> None:
+    async with AsyncClient("http://proxy:8700", api_key=None, retry=RetryPolicy()) as client:
+        assert_type(client, AsyncClient)
+        assert_type(await client.analyze(["가", None], fields=["form"]), Analysis)
+        assert_type(await client.analyzers(), Catalogue)
+        assert_type(client.stats.snapshot().requests, int)
+
+
+def values(analysis: Analysis, catalogue: Catalogue) -> None:
+    assert_type(analysis.fingerprint, str)
+    assert_type(analysis[0], Outcome)
+    assert_type(analysis[:2], tuple[Outcome, ...])
+    assert_type(iter(analysis), Iterator[Outcome])
+    for outcome in analysis:
+        assert_type(outcome.error, DocumentError | None)
+        for token in outcome.tokens or ():
+            assert_type(token, Token)
+            assert_type(token.form, str)
+            assert_type(token.start, int)
+            assert_type(token.script, str | None)
+            assert_type(token.as_dict(), dict[str, Any])
+    assert_type(catalogue.get("default"), AnalyzerInfo | None)
+    assert_type(catalogue.limits, SizeLimits)
+    assert_type(catalogue.analyzers[0].options, Mapping[str, Any])
+
+
+def failures(error: NlpbatchError) -> None:
+    assert_type(error.code, str)
+    assert_type(error.retryable, bool)
+    assert_type(error.retry_after_s, float | None)
+    assert_type(error.request_id, str | None)
+    assert_type(nlpbatch.__version__, str)
+
+
+def mistakes(client: Client, outcome: Outcome) -> None:
+    client.analyze(b"bytes")  # type: ignore[arg-type]
+    client.analyze([1, 2])  # type: ignore[list-item]
+    client.analyze("가", "default")  # type: ignore[call-arg]
+    client.analyze("가", analyser="default")  # type: ignore[call-arg]
+    Client()  # type: ignore[call-arg]
+    Client("http://proxy", "key")  # type: ignore[call-arg]
+    Client("http://proxy", priority=6)  # type: ignore[arg-type]
+    RetryPolicy(patience="60")  # type: ignore[call-arg]
+    RetryPolicy().patience_s = 5  # type: ignore[misc]
+    print(outcome.error.code)  # type: ignore[union-attr]

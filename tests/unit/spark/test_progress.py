@@ -1,0 +1,142 @@
+import io
+import sys
+import threading
+from unittest.mock import Mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from py4j.protocol import Py4JError
+
+from nlpbatch.spark import progress
+from nlpbatch.spark.progress import RowCounter, progress_line, watching
+
+PATIENCE_S = 20
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class BrokenPipe(io.StringIO):
+    def write(self, _):
+        raise BrokenPipeError("nobody reads any more")
+
+
+def test_a_line_says_how_far_how_fast_and_how_long():
+    assert progress_line(5_000, 20_000, 2.5) == "analyze: 5,000 of 20,000 rows (25%), 2,000 rows/s, about 8 s left"
+
+
+def test_a_finished_line_has_no_time_left():
+    assert progress_line(20_000, 20_000, 10) == "analyze: 20,000 of 20,000 rows (100%), 2,000 rows/s"
+
+
+def test_a_line_before_the_first_row_has_no_time_left():
+    assert progress_line(0, 20_000, 3) == "analyze: 0 of 20,000 rows (0%), 0 rows/s"
+
+
+def test_an_empty_run_is_done():
+    assert progress_line(0, 0, 1) == "analyze: 0 of 0 rows (100%), 0 rows/s"
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9), st.floats(0, 1e6))
+def test_any_figures_make_one_line(done, total, elapsed_s):
+    assert "\n" not in progress_line(done, total, elapsed_s)
+
+
+def test_a_log_gets_plain_lines_and_ends_with_all_rows():
+    log = io.StringIO()
+    with watching(lambda: 0, 30, log):
+        pass
+    (line,) = log.getvalue().splitlines()
+    assert line.startswith("analyze: 30 of 30 rows (100%)")
+    assert "\x1b" not in log.getvalue()
+
+
+def test_a_log_gets_a_line_each_period(monkeypatch):
+    monkeypatch.setattr(progress, "_LINE_PERIOD_S", 0.001)
+    log, asked = io.StringIO(), threading.Semaphore(0)
+    rows = iter(range(10, 1_000_000))
+
+    def counter():
+        asked.release()
+        return next(rows)
+
+    with watching(counter, 30, log):
+        for _ in range(3):
+            assert asked.acquire(timeout=PATIENCE_S)
+    lines = log.getvalue().splitlines()
+    assert [line.partition(" of ")[0] for line in lines[:2]] == ["analyze: 10", "analyze: 11"]
+    assert lines[-1].startswith("analyze: 30 of 30 rows (100%)")
+
+
+def test_a_run_that_fails_is_not_said_to_have_ended():
+    log = io.StringIO()
+    with pytest.raises(LookupError), watching(lambda: 0, 30, log):
+        raise LookupError("the job's own failure")
+    assert log.getvalue() == ""
+
+
+def test_the_watching_thread_ends_with_the_block():
+    with watching(lambda: 0, 1, io.StringIO()):
+        assert "progress" in {thread.name for thread in threading.enumerate()}
+    assert "progress" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_terminal_gets_a_bar():
+    terminal = Terminal()
+    with watching(lambda: 0, 30, terminal):
+        pass
+    assert "30/30" in terminal.getvalue()
+    assert "\x1b" in terminal.getvalue()
+
+
+def test_a_terminal_without_rich_gets_lines(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    terminal = Terminal()
+    with watching(lambda: 0, 30, terminal):
+        pass
+    assert terminal.getvalue().startswith("analyze: 30 of 30 rows")
+
+
+def test_a_log_that_nobody_reads_any_more_fails_no_job():
+    done = []
+    with watching(lambda: 0, 30, BrokenPipe()):
+        done.append(True)
+    assert done
+
+
+def test_a_closed_log_fails_no_job():
+    log = io.StringIO()
+    done = []
+    with watching(lambda: 0, 30, log):
+        log.close()
+        done.append(True)
+    assert done
+
+
+def test_it_goes_to_stderr_as_it_is_at_the_time(capsys):
+    with watching(lambda: 0, 2):
+        pass
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("analyze: 2 of 2 rows")
+
+
+def counter_of(queries, error=None):
+    """A counter whose status store gives these numbers of queries, and then fails to describe one."""
+    spark = Mock()
+    store = spark._jsparkSession.sharedState.return_value.statusStore.return_value
+    store.executionsCount.side_effect = queries
+    store.executionsList.side_effect = error
+    return RowCounter(spark)
+
+
+def test_before_the_query_begins_no_rows_are_done():
+    assert counter_of([3, 3]).rows() == 0
+
+
+@pytest.mark.parametrize("error", [Py4JError("the plan is not there yet"), ValueError("1,2,3 (min, med, max)")])
+def test_a_counter_that_cannot_be_read_says_none_done(error):
+    assert counter_of([3, 4], error).rows() == 0

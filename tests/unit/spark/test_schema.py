@@ -1,0 +1,52 @@
+import pyarrow as pa
+from pyspark.sql.types import (
+    ArrayType,
+    BooleanType,
+    DataType,
+    FloatType,
+    IntegerType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+)
+
+from nlpbatch.spark.schema import ERROR_TYPE, tokens_type, with_outcome
+from nlpbatch.wire.arrow import answer_schema
+from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS
+
+ARROW_NAMES = {StringType(): "string", IntegerType(): "int32", FloatType(): "float", BooleanType(): "bool"}
+
+
+def in_arrow(spark_type: DataType) -> str:
+    """The name under which Arrow knows a Spark type."""
+    if isinstance(spark_type, ArrayType):
+        return f"list<item: {in_arrow(spark_type.elementType)}>"
+    if isinstance(spark_type, StructType):
+        members = ", ".join(f"{field.name}: {in_arrow(field.dataType)}" for field in spark_type)
+        return f"struct<{members}>"
+    return ARROW_NAMES[spark_type]
+
+
+def test_the_declared_columns_are_what_the_service_answers_for_every_field():
+    schema = with_outcome(StructType(), tokens="tokens", error="error", fields=tuple(TOKEN_FIELDS))
+    answered = answer_schema(tuple(TOKEN_FIELDS))
+    assert {field.name: in_arrow(field.dataType) for field in schema} == {
+        field.name: str(field.type) for field in answered
+    }
+    assert pa.types.is_list(answered.field("tokens").type)
+
+
+def test_fields_stand_in_the_order_they_were_asked_for():
+    assert [field.name for field in tokens_type(("tag", "form")).elementType] == ["tag", "form"]
+
+
+def test_the_added_columns_come_last_and_may_be_null():
+    given = [
+        StructField("id", IntegerType(), nullable=False, metadata={"comment": "key"}),
+        StructField("more", MapType(StringType(), ArrayType(StringType()))),
+    ]
+    schema = with_outcome(StructType(given), tokens="t", error="e", fields=DEFAULT_FIELDS)
+    assert schema.fields[:2] == given
+    assert schema.fields[2:] == [StructField("t", tokens_type(DEFAULT_FIELDS)), StructField("e", ERROR_TYPE)]
+    assert all(field.nullable for field in schema.fields[2:])

@@ -1,0 +1,131 @@
+import pickle
+from typing import ClassVar
+
+import pyarrow as pa
+import pytest
+
+from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.client.stats import ClientStats
+from nlpbatch.errors import UnexpectedAnswer
+from nlpbatch.spark import task
+from nlpbatch.spark.blocks import Cut
+from nlpbatch.spark.task import AnalyzeTask, TaskOptions
+from nlpbatch.wire.arrow import answer_schema
+
+KEY = "nlpb_secret"
+FINGERPRINT = "f" * 32
+STATS = ClientStats(requests=3, sent_bytes=7)
+
+
+def options(**changes):
+    values = {
+        "service": "http://proxy.example:8700",
+        "api_key": KEY,
+        "job": "job-1",
+        "text": 1,
+        "analyzer": "default",
+        "fingerprint": FINGERPRINT,
+        "fields": ("form",),
+        "cut": Cut(request_bytes=6, request_documents=2, text_bytes=100),
+        "in_flight": 2,
+        "retry": RetryPolicy(patience_s=1),
+    }
+    return TaskOptions(**values | changes)
+
+
+class FakeClient:
+    """Answers each text with itself as the only token; notes how it was made and what it was asked."""
+
+    made: ClassVar[list["FakeClient"]] = []
+    fail_on: ClassVar[str | None] = None
+
+    def __init__(self, service, **arguments):
+        self.service = service
+        self.arguments = arguments
+        self.asked: list[dict] = []
+        self.closed = False
+        self.stats = self
+        self.made.append(self)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.closed = True
+
+    def snapshot(self):
+        return STATS
+
+    def analyze_arrow(self, texts, **asked):
+        self.asked.append(asked)
+        if self.fail_on in texts.to_pylist():
+            raise UnexpectedAnswer("not what was asked")
+        rows = [{"tokens": [{"form": text}], "error": None} for text in texts.to_pylist()]
+        return pa.Table.from_pylist(rows, schema=answer_schema(asked["fields"]))
+
+
+@pytest.fixture
+def client(monkeypatch):
+    monkeypatch.setattr(FakeClient, "made", [])
+    monkeypatch.setattr(FakeClient, "fail_on", None)
+    monkeypatch.setattr(task, "Client", FakeClient)
+    return FakeClient
+
+
+def batches(*columns):
+    for texts in columns:
+        yield pa.record_batch({"id": pa.array(range(len(texts)), pa.int64()), "text": pa.array(texts, pa.string())})
+
+
+def test_batches_come_back_in_order_with_two_more_columns(client):
+    answered = list(AnalyzeTask(options(), None)(batches(["가", "나", "가"], [], ["다"])))
+    ids, texts, tokens, errors = ([value for batch in answered for value in batch[i].to_pylist()] for i in range(4))
+    assert ids == [0, 1, 2, 0]
+    assert texts == [found[0]["form"] for found in tokens] == ["가", "나", "가", "다"]
+    assert errors == [None] * 4
+
+
+def test_each_request_pins_the_version_and_says_that_it_belongs_to_a_job(client):
+    list(AnalyzeTask(options(), None)(batches(["가", "나", "다"])))
+    (made,) = client.made
+    assert made.service == "http://proxy.example:8700"
+    assert made.arguments["api_key"] == KEY
+    assert made.arguments["job"] == "job-1"
+    assert made.arguments["priority"] == "u=6"
+    assert made.arguments["pool_size"] == 2
+    assert made.asked == [{"analyzer": "default", "fields": ("form",), "if_match": FINGERPRINT}] * 2
+
+
+def test_a_finished_task_reports_once_what_its_client_did(client):
+    reports = []
+    list(AnalyzeTask(options(), reports.append)(batches(["가"], ["나"])))
+    assert reports == [STATS]
+    assert client.made[0].closed
+
+
+def test_a_task_without_rows_sends_nothing(client):
+    assert list(AnalyzeTask(options(), None)(batches())) == []
+    assert client.made[0].asked == []
+
+
+def test_a_failing_request_fails_the_task_and_closes_the_client(client):
+    client.fail_on = "나"
+    reports = []
+    with pytest.raises(UnexpectedAnswer):
+        list(AnalyzeTask(options(), reports.append)(batches(["가", "나"])))
+    assert reports == []
+    assert client.made[0].closed
+
+
+def test_a_reader_that_stops_early_closes_the_client(client):
+    rows = AnalyzeTask(options(), None)(batches(["가"], ["나"], ["다"]))
+    next(rows)
+    rows.close()
+    assert client.made[0].closed
+
+
+def test_the_task_travels_to_executors_and_its_key_is_in_no_text_about_it():
+    travelled = pickle.loads(pickle.dumps(AnalyzeTask(options(), None)))
+    assert travelled._options == options()
+    assert KEY not in repr(options())
+    assert KEY not in repr(travelled)
