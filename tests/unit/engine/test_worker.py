@@ -1,0 +1,104 @@
+import json
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlpbatch.engine.board import NONE, Board
+from nlpbatch.engine.documents import from_texts
+from nlpbatch.engine.frames import FrameBuffer
+from nlpbatch.engine.job import Encoding, Job, JobResult
+from nlpbatch.engine.worker import run
+from nlpbatch.wire.arrow import decode_answer, join_answer
+from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.outcome import DocumentError
+from tests.fakes.engine import WordEngine
+
+FIELDS = tuple(TOKEN_FIELDS)
+
+
+def work(texts: list[str | None], encoding: Encoding = "json", *, fields: tuple[str, ...] = FIELDS, **job) -> JobResult:
+    return run(WordEngine(**job), Job(1, encoding, fields, from_texts(texts), {}), lambda _: None)
+
+
+def outcomes(result: JobResult) -> list[dict]:
+    return json.loads(b"[" + result.body + b"]")
+
+
+def test_null_has_nothing_blank_has_no_tokens_text_has_tokens() -> None:
+    rows = outcomes(work([None, "  ", "나는 간다"], fields=("form", "start")))
+    assert rows == [
+        {"tokens": None, "error": None},
+        {"tokens": [], "error": None},
+        {"tokens": [{"form": "나는", "start": 0}, {"form": "간다", "start": 3}], "error": None},
+    ]
+
+
+def test_a_text_the_engine_raises_on_costs_that_document_alone_and_is_not_quoted() -> None:
+    result = work(["좋다", "비밀 나쁘다", "좋다"], raises="나쁘다")
+    rows = outcomes(result)
+    assert [row["error"] and row["error"]["code"] for row in rows] == [None, "analysis_failed", None]
+    assert "RuntimeError" in rows[1]["error"]["message"]
+    assert "비밀" not in rows[1]["error"]["message"]
+    assert result.errors == {"analysis_failed": 1}
+
+
+def test_a_lone_surrogate_costs_that_document_alone() -> None:
+    rows = outcomes(work(["좋다", "\ud83d x", "좋다"]))
+    assert [row["error"] and row["error"]["code"] for row in rows] == [None, "invalid_text", None]
+    assert "byte 0 of 5" in rows[1]["error"]["message"]
+
+
+def test_documents_that_failed_before_are_not_analysed_again() -> None:
+    job = Job(1, "json", ("form",), from_texts(["a", "b"]), {0: DocumentError("worker_died", "because")})
+    begun: list[int] = []
+    rows = outcomes(run(WordEngine(), job, begun.append))
+    assert rows[0]["error"] == {"code": "worker_died", "message": "because"}
+    assert rows[1]["tokens"] == [{"form": "b"}]
+    assert begun == [1, NONE]
+
+
+def test_each_document_is_noted_before_it_is_analysed() -> None:
+    begun: list[int] = []
+    run(WordEngine(), Job(1, "json", ("form",), from_texts(["a", None, "c"]), {}), begun.append)
+    assert begun == [0, 2, NONE]
+
+
+def test_tokens_code_points_and_errors_are_counted() -> None:
+    result = work(["가나 다", None, "라"])
+    assert (result.tokens, result.code_points, dict(result.errors)) == (3, 5, {})
+
+
+@given(st.lists(st.none() | st.text(max_size=20), max_size=20))
+def test_json_and_arrow_say_the_same_in_every_field(texts: list[str | None]) -> None:
+    in_json = outcomes(work(texts, "json"))
+    message = work(texts, "arrow").body
+    stream = join_answer([message], fields=FIELDS, analyzer="default", fingerprint="f")
+    assert decode_answer(stream, documents=len(texts), fields=FIELDS).to_pylist() == in_json
+
+
+@pytest.mark.parametrize("fields", [("form",), ("script", "oov"), FIELDS[::-1]])
+def test_fields_come_in_the_order_asked_for(fields: tuple[str, ...]) -> None:
+    assert list(outcomes(work(["가"], fields=fields))[0]["tokens"][0]) == list(fields)
+
+
+def test_a_job_survives_its_frame() -> None:
+    documents = pa.array([b"a", None, b"\xff"], pa.binary()).slice(1, 2)
+    job = Job(7, "arrow", ("form",), documents, {1: DocumentError("x", "y")})
+    frame = job.to_frame()
+
+    ((header, body),) = FrameBuffer().feed(frame)
+    back = Job.from_frame(header, body)
+    assert (back.job_id, back.encoding, back.fields, back.failed) == (7, "arrow", ("form",), job.failed)
+    assert back.documents.to_pylist() == [None, b"\xff"]
+
+
+def test_the_board_keeps_the_last_note_of_each_slot() -> None:
+    board = Board.create(2)
+    try:
+        board.write(1, 9, 4, 123)
+        assert board.read(0).document == NONE
+        assert (board.read(1).job_id, board.read(1).document, board.read(1).started_ns) == (9, 4, 123)
+    finally:
+        board.close()

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.serving.settings import Settings, check, load, read
+
+
+class Group(Settings):
+    port: int = Field(80, ge=1, le=65535)
+    host: str = "localhost"
+
+
+class Whole(Settings):
+    group: Group = Group()
+    name: str
+
+
+def faults(members: dict) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        check(members, Whole, "x.toml")
+    return caught.value.message.splitlines()
+
+
+def test_all_faults_are_named_at_once_with_file_key_and_value() -> None:
+    found = faults({"group": {"port": 0, "hots": "a"}, "more": 1})
+    assert len(found) == 4
+    assert all(line.startswith("x.toml: ") for line in found)
+    text = "\n".join(found)
+    for part in (
+        "group.port = 0: ",
+        "group.hots: unknown key: did you mean host?",
+        "name: missing",
+        "more: unknown key",
+    ):
+        assert part in text
+
+
+def test_an_unknown_key_without_a_near_one_lists_the_choices() -> None:
+    assert "choose from group, name" in faults({"name": "a", "zzz": 1})[0]
+
+
+def test_values_are_frozen() -> None:
+    whole = check({"name": "a"}, Whole, "x.toml")
+    with pytest.raises(ValueError, match="frozen"):
+        whole.name = "b"
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="can't be read: No such file"):
+        load(tmp_path / "none.toml", Whole)
+    broken = tmp_path / "broken.toml"
+    broken.write_text("name = 'a'\n[group\n")
+    with pytest.raises(ConfigError, match=r"broken.toml: not TOML: .*line 2"):
+        load(broken, Whole)
+    broken.write_bytes(b"name = '\xff'")
+    with pytest.raises(ConfigError, match="not UTF-8 at byte 8"):
+        load(broken, Whole)
+
+
+def test_the_command_line_goes_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text("name = 'a'\n[group]\nport = 81\nhost = 'b'\n")
+    whole = read(file, Whole, {("group", "port"): 82, ("group", "host"): None})
+    assert (whole.group.port, whole.group.host) == (82, "b")
