@@ -15,7 +15,11 @@ from nlpbatch.wire.cutting import cut_by_bytes
 from nlpbatch.wire.outcome import DocumentError, text_too_large
 
 DOCUMENTS_SCHEMA = pa.schema([pa.field("document", pa.binary())])
-_TEXT_TYPES = (pa.string(), pa.large_string(), pa.string_view())
+_BINARY_BY_TEXT_TYPE = {
+    pa.string(): pa.binary(),
+    pa.large_string(): pa.large_binary(),
+    pa.string_view(): pa.binary_view(),
+}
 
 
 def from_texts(texts: Sequence[str | None]) -> pa.Array:
@@ -42,21 +46,37 @@ def from_stream(body: bytes) -> pa.Array:
     if table.schema.names != ["text"]:
         names = ", ".join(table.schema.names)[:200] or "none"
         raise InvalidRequest(f"the columns are {names}: send one column, text: string", path="text")
-    return _to_binary(table.column("text").combine_chunks())
+    column = table.column("text")
+    _check_type(column.type)
+    documents = pa.chunked_array([_to_binary(chunk) for chunk in column.chunks], pa.binary())
+    return documents.combine_chunks()
 
 
-def _to_binary(column: pa.Array) -> pa.Array:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if column.type not in _TEXT_TYPES:
-        raise InvalidRequest(f"column text is {column.type}: send string", path="text")
-    documents = column.cast(pa.binary())
+def _check_type(type_: pa.DataType) -> None:
+    values = type_.value_type if pa.types.is_dictionary(type_) else type_
+    if values not in _BINARY_BY_TEXT_TYPE:
+        raise InvalidRequest(f"column text is {type_}: send string", path="text")
+
+
+def _to_binary(chunk: pa.Array) -> pa.Array:
+    """Return the chunk as plain binary; what points outside its data is found before anything follows it."""
     try:
-        # Offsets that point outside the buffer would be read by the worker.
-        documents.validate(full=True)
+        if pa.types.is_dictionary(chunk.type):
+            # from_arrays checks the indices.
+            words = pa.DictionaryArray.from_arrays(chunk.indices, _checked(chunk.dictionary))
+            return words.dictionary_decode().cast(pa.binary())
+        return _checked(chunk).cast(pa.binary())
     except pa.ArrowException as error:
-        raise InvalidRequest("column text has offsets outside its data: the Arrow stream is damaged") from error
-    return documents
+        raise InvalidRequest(
+            "column text points outside its data: the Arrow stream is damaged", path="text"
+        ) from error
+
+
+def _checked(texts: pa.Array) -> pa.Array:
+    # As binary, which shares the memory: a text that is not UTF-8 is its document's fault, not the stream's.
+    binary = texts.view(_BINARY_BY_TEXT_TYPE[texts.type])
+    binary.validate(full=True)
+    return binary
 
 
 @dataclass(frozen=True, slots=True)

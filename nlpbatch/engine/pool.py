@@ -128,10 +128,6 @@ class WorkerPool:
         """Return the bytes of text that wait for a worker."""
         return self._queue.size_bytes
 
-    def worker_pids(self) -> list[int]:
-        """Return the process ids of the workers that are alive."""
-        return [channel.pid for channel in self._channels.values()]
-
     async def start(self) -> EngineInfo:
         """Load the engine and return once every worker has answered.
 

@@ -92,6 +92,8 @@ class ForkServerProcess:
                 await self._supervisor
         self._close_control()
         if self._process is not None:
+            if not self._loaded.is_set():
+                self._process.kill()  # it is loading, and would notice the end only after that
             await asyncio.to_thread(self._process.wait)
 
     async def _load(self) -> EngineInfo:

@@ -1,13 +1,17 @@
 """The analyzers that this process serves, by name."""
 
 import asyncio
+from typing import Final
 
 from nlpbatch.engine.pool import WorkerPool
-from nlpbatch.errors import UnknownAnalyzer
+from nlpbatch.errors import NoCapacity, UnknownAnalyzer
 from nlpbatch.server.config import ServerSettings
 from nlpbatch.server.metrics import Metrics
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
 from nlpbatch.wire.fields import TOKEN_FIELDS
+
+_LOADING_S: Final = 2.0
+"""Half of the time that loading usually takes."""
 
 
 class Analyzers:
@@ -25,14 +29,10 @@ class Analyzers:
         """Load all analyzers.
 
         Raises:
-            ConfigError: An analyzer can't be loaded; the others are stopped again.
+            ConfigError: An analyzer can't be loaded; the others are there until `stop`.
 
         """
-        try:
-            await asyncio.gather(*(self._start(name, pool) for name, pool in self._pools.items()))
-        except BaseException:
-            await self.stop()
-            raise
+        await asyncio.gather(*(self._start(name, pool) for name, pool in self._pools.items()))
 
     async def stop(self) -> None:
         """End all worker processes."""
@@ -41,20 +41,22 @@ class Analyzers:
     @property
     def ready(self) -> bool:
         """Return whether every analyzer has a worker that has answered."""
-        return bool(self._infos) and all(pool.workers for pool in self._pools.values())
+        return len(self._infos) == len(self._pools) and all(pool.workers for pool in self._pools.values())
 
     @property
     def workers(self) -> int:
         """Return the workers alive, over all analyzers."""
         return sum(pool.workers for pool in self._pools.values())
 
-    @property
-    def worker_pids(self) -> list[int]:
-        """Return the process ids of the workers alive."""
-        return [pid for pool in self._pools.values() for pid in pool.worker_pids()]
-
     def catalogue(self) -> Catalogue:
-        """Return what `GET /v1/analyzers` says."""
+        """Return what `GET /v1/analyzers` says.
+
+        Raises:
+            NoCapacity: Not all of them have loaded yet.
+
+        """
+        for name in self._pools:
+            self._check_loaded(name)
         return Catalogue(tuple(self._infos.values()), self._settings.limits.to_wire())
 
     def get(self, name: str) -> tuple[WorkerPool, AnalyzerInfo]:
@@ -62,12 +64,18 @@ class Analyzers:
 
         Raises:
             UnknownAnalyzer: There is none of that name.
+            NoCapacity: It has not loaded yet.
 
         """
-        if name not in self._infos:
+        if name not in self._pools:
             known = ", ".join(self._pools)
             raise UnknownAnalyzer(f"unknown analyzer {name[:80]!r}: choose from {known}", analyzer=name[:80])
+        self._check_loaded(name)
         return self._pools[name], self._infos[name]
+
+    def _check_loaded(self, name: str) -> None:
+        if name not in self._infos:
+            raise NoCapacity(f"analyzer {name!r} is still being loaded: send again", retry_after_s=_LOADING_S)
 
     async def _start(self, name: str, pool: WorkerPool) -> None:
         self._metrics.watch(name, pool)

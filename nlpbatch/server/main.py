@@ -1,6 +1,6 @@
 """Composition root of the API: settings in, a running server out."""
 
-from collections.abc import AsyncIterator
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -13,28 +13,16 @@ from nlpbatch.serving import logs
 from nlpbatch.serving.health import add_health_routes
 from nlpbatch.serving.lifecycle import new_application, serve
 
-ANALYZERS: web.AppKey[Analyzers] = web.AppKey("analyzers", Analyzers)
 
-
-def build_app(settings: ServerSettings) -> web.Application:
-    """Return the application; its analyzers load when it starts up and end when it is cleaned up."""
-    metrics = Metrics()
-    analyzers = Analyzers(settings, metrics)
+def build_app(settings: ServerSettings, analyzers: Analyzers, metrics: Metrics) -> web.Application:
+    """Return the application; until its analyzers have loaded it refuses work and isn't ready."""
     app = new_application(body_bytes=settings.limits.body_bytes, drain_retry_after_s=settings.listen.drain_timeout_s)
-    app[ANALYZERS] = analyzers
     Routes(analyzers, settings.limits.to_wire(), metrics).add_to(app)
 
     async def readiness() -> tuple[bool, dict[str, Any]]:
         return analyzers.ready, {"workers": analyzers.workers}
 
     add_health_routes(app, readiness, metrics.registry)
-
-    async def lifespan(_: web.Application) -> AsyncIterator[None]:
-        await analyzers.start()
-        yield
-        await analyzers.stop()
-
-    app.cleanup_ctx.append(lifespan)
     return app
 
 
@@ -46,4 +34,12 @@ async def run(settings: ServerSettings) -> None:
 
     """
     logs.configure(settings.log_level)
-    await serve(build_app(settings), settings.listen.to_listen())
+    metrics = Metrics()
+    analyzers = Analyzers(settings, metrics)
+    starting = asyncio.create_task(analyzers.start())
+    try:
+        await serve(build_app(settings, analyzers, metrics), settings.listen.to_listen(), starting)
+    finally:
+        starting.cancel()
+        await asyncio.wait([starting])
+        await analyzers.stop()

@@ -37,8 +37,14 @@ def new_application(*, body_bytes: int, drain_retry_after_s: float) -> web.Appli
     return app
 
 
-async def serve(app: web.Application, listen: Listen) -> None:
+async def serve(app: web.Application, listen: Listen, starting: "asyncio.Task[None] | None" = None) -> None:
     """Serve until SIGTERM or SIGINT, then drain: refuse new work, finish the rest, close.
+
+    Args:
+        app: The application.
+        listen: Where, and how long to finish.
+        starting: What goes on starting while it listens already (health checks want an answer); when it fails, so
+            does serving.
 
     Raises:
         ConfigError: The address can't be bound.
@@ -61,10 +67,22 @@ async def serve(app: web.Application, listen: Listen) -> None:
             ) from error
         for host, port, *_ in runner.addresses:
             _log.info("listening", extra={"host": host, "port": port})
-        await stop.wait()
+        await _stopped(stop, starting)
         await _drain(app[DRAIN], listen.drain_timeout_s)
     finally:
         await runner.cleanup()
+
+
+async def _stopped(stop: asyncio.Event, starting: "asyncio.Task[None] | None") -> None:
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        if starting is not None:
+            await asyncio.wait([stopping, starting], return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+        await stopping
+    finally:
+        stopping.cancel()
 
 
 async def _drain(drain: Drain, timeout_s: float) -> None:

@@ -81,7 +81,7 @@ def eventually(condition: Callable[[], object], timeout_s: float = PATIENCE_S) -
     return time.monotonic() - started_s
 
 
-def start(directory: Path, config: str = "") -> Api:
+def start(directory: Path, config: str = "", *, ready: bool = True) -> Api:
     file, log = directory / "server.toml", directory / "log"
     file.write_text(config)
     command = [sys.executable, "-m", "nlpbatch", "serve", "--config", str(file), "--port", "0"]
@@ -94,8 +94,10 @@ def start(directory: Path, config: str = "") -> Api:
         return found and found[1]
 
     eventually(port)
-    http = urllib3.PoolManager(retries=False, timeout=60, maxsize=16)
-    return Api(process, f"http://127.0.0.1:{port()}", http)
+    api = Api(process, f"http://127.0.0.1:{port()}", urllib3.PoolManager(retries=False, timeout=60, maxsize=16))
+    if ready:
+        eventually(lambda: api.get("/readyz").status == 200)
+    return api
 
 
 def stop(api: Api) -> None:
@@ -326,6 +328,37 @@ def test_a_dead_forkserver_is_replaced_and_its_workers_go_on(api: Api) -> None:
     os.kill(workers[1], signal.SIGKILL)
     eventually(lambda: len(api.workers()) == 2 and api.get("/readyz").json()["workers"] == 2)
     assert api.ask({"texts": ["좋아요"]}).status == 200
+
+
+def test_while_it_loads_it_lives_but_is_not_ready_and_says_when_to_come_back(tmp_path: Path) -> None:
+    api = start(tmp_path, ready=False)
+    try:
+        assert api.get("/healthz").status == 200
+        loading = api.get("/readyz")
+        assert (loading.status, loading.json()) == (503, {"ready": False, "workers": 0})
+        for refused in (api.ask({"texts": ["좋아요"]}), api.get("/v1/analyzers")):
+            assert (refused.status, refused.json()["code"]) == (503, "no_capacity")
+            assert "Retry-After" in refused.headers
+        assert api.ask({"texts": ["좋아요"], "analyzer": "other"}).status == 404
+        api.process.terminate()
+        assert api.process.wait(PATIENCE_S) == 0
+    finally:
+        stop(api)
+
+
+def test_an_engine_that_does_not_load_ends_the_process_with_the_reason(tmp_path: Path) -> None:
+    file = tmp_path / "server.toml"
+    file.write_text("[analyzers.default]\nmodel = 'cong-global'\n")
+    command = [sys.executable, "-m", "nlpbatch", "serve", "--config", str(file), "--port", "0"]
+    # Kiwi looks for its model beside its package; a shadow of that package has none.
+    shadow = tmp_path / "kiwipiepy_model"
+    shadow.mkdir()
+    (shadow / "__init__.py").write_text("__version__ = '0'\n")
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(tmp_path)}
+    )
+    assert done.returncode == 2
+    assert "analyzer 'default' can't be loaded" in done.stderr
 
 
 def test_a_full_queue_refuses_with_the_time_to_come_back(tmp_path: Path, sample: list[str]) -> None:
