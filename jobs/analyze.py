@@ -21,14 +21,14 @@ def parse(argv: list[str] | None = None) -> JobOptions:
     parser = argparse.ArgumentParser(
         prog="analyze.py",
         description="Add the tokens of a text column to a Parquet data set.",
-        epilog=f"Token fields: {', '.join(TOKEN_FIELDS)}. The API key may also stand in NLPBATCH_API_KEY.",
+        epilog=f"Token fields: {', '.join(TOKEN_FIELDS)}. The API key is read from NLPBATCH_API_KEY, or from --config: "
+        "Spark shows the arguments of a job in its UI and keeps them in its event log.",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file with any of these options; - becomes _")
     parser.add_argument("--input", help="Parquet file or directory to read")
     parser.add_argument("--text", metavar="COLUMN", help="string column to analyse")
     parser.add_argument("--output", help="directory to write")
     parser.add_argument("--service", metavar="URL", help="address of the proxy")
-    parser.add_argument("--api-key", metavar="KEY", help="key for the proxy")
     parser.add_argument("--analyzer", metavar="NAME", help="analyzer to use (default: default)")
     parser.add_argument("--fields", metavar="A,B,…", help="token fields to return (default: form,tag,start,end)")
     parser.add_argument("--overwrite", action="store_true", default=None, help="replace an existing output")
@@ -38,7 +38,7 @@ def parse(argv: list[str] | None = None) -> JobOptions:
     given = vars(parser.parse_args(argv))
     file = given.pop("config")
     given["service"] = given["service"] or os.environ.get("NLPBATCH_SERVICE")
-    given["api_key"] = given["api_key"] or os.environ.get("NLPBATCH_API_KEY")
+    given["api_key"] = os.environ.get("NLPBATCH_API_KEY") or None
     return JobOptions.merge(file, given)
 
 

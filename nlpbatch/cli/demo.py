@@ -1,13 +1,13 @@
 """`nlpbatch demo`: the whole path on this machine, from a file through Spark, proxy and API into Parquet."""
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from nlpbatch.cli.local_spark import environment, spark_submit
 from nlpbatch.cli.stack import Stack, StackOptions, stop_on_signals
 from nlpbatch.errors import ConfigError, InternalError
 
@@ -68,38 +68,13 @@ def _submit(parquet: Path, text: str, output: Path, stack: Stack) -> None:
         InternalError: It failed; its own message stands above.
 
     """
-    import pyspark  # noqa: PLC0415
-
     import jobs.analyze  # noqa: PLC0415
 
-    spark_submit = Path(str(pyspark.__file__)).parent / "bin" / "spark-submit"
-    command = [str(spark_submit), "--master", "local[*]", *_quiet(), str(jobs.analyze.__file__)]
-    options = [
-        "--input",
-        str(parquet),
-        "--text",
-        text,
-        "--output",
-        str(output),
-        "--overwrite",
-        "--service",
-        stack.service,
-    ]
-    environment = os.environ | {
-        "PYSPARK_PYTHON": sys.executable,
-        # The key goes by environment: arguments are visible to every user of the machine.
-        "NLPBATCH_API_KEY": stack.api_key or "",
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
-    done = subprocess.run([*command, *options], env=environment, check=False)
+    options = ("--input", str(parquet), "--text", text, "--output", str(output), "--overwrite")
+    command = spark_submit("*", Path(str(jobs.analyze.__file__)), *options, "--service", stack.service)
+    done = subprocess.run(command, env=environment(stack.api_key), check=False)
     if done.returncode:
         raise InternalError(f"the job ended with {done.returncode}: its own message stands above")
-
-
-def _quiet() -> list[str]:
-    """Return the arguments that keep Spark's own log to warnings, where the repository's conf/ is at hand."""
-    file = Path(__file__).parents[2] / "conf" / "spark" / "log4j2.properties"
-    return ["--driver-java-options", f"-Dlog4j2.configurationFile={file.as_uri()}"] if file.exists() else []
 
 
 def _show(output: Path, text: str) -> None:

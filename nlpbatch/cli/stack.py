@@ -1,6 +1,7 @@
 """API and proxy as child processes on loopback: what `nlpbatch up` and the demo run."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import urllib3
 from nlpbatch.errors import ConfigError, ServiceTimeout, ServiceUnreachable
 
 _HOST: Final = "127.0.0.1"
+_LAST_PORT: Final = 65535
 _START_TIMEOUT_S: Final = 120.0
 _STOP_TIMEOUT_S: Final = 35.0
 _POLL_S: Final = 0.1
@@ -177,10 +179,12 @@ def _ports(options: StackOptions) -> tuple[int, int]:
 
 
 def _hold(wanted: int, option: str) -> socket.socket:
+    if not 0 <= wanted <= _LAST_PORT:
+        raise ConfigError(f"port {wanted} is not 0 to {_LAST_PORT}: choose another with {option}")
     try:
         return socket.create_server((_HOST, wanted))
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
         raise ConfigError(f"port {wanted} can't be used ({reason}): choose another with {option}") from error
 
 

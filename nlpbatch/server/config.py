@@ -9,7 +9,7 @@ from nlpbatch.engine.pool import PoolLimits
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.serving.lifecycle import Listen
 from nlpbatch.serving.settings import Settings
-from nlpbatch.wire.limits import KIB, MIB, SizeLimits
+from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 
 AnalyzerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
@@ -30,14 +30,18 @@ class ListenSettings(Settings):
 class LimitSettings(Settings):
     """How large a request may be. A text over `text_bytes` gets an error of its own; the others refuse the request."""
 
-    body_bytes: int = Field(SizeLimits().body_bytes, ge=KIB, le=1024 * MIB)
+    body_bytes: int = Field(SizeLimits().body_bytes, ge=2 * REQUEST_FRAMING_BYTES, le=1024 * MIB)
     documents: int = Field(SizeLimits().documents, ge=1, le=1_000_000)
     text_bytes: int = Field(SizeLimits().text_bytes, ge=1, le=MIB)
 
     @model_validator(mode="after")
     def _text_fits_in_body(self) -> Self:
-        if self.text_bytes > self.body_bytes:
-            raise ValueError(f"text_bytes {self.text_bytes:,} is over body_bytes {self.body_bytes:,}: raise body_bytes")
+        # A body is more than its text: a document of the greatest length must still fit, or its job can't go on.
+        if self.text_bytes > self.body_bytes - REQUEST_FRAMING_BYTES:
+            raise ValueError(
+                f"text_bytes {self.text_bytes:,} is over body_bytes {self.body_bytes:,} less "
+                f"{REQUEST_FRAMING_BYTES:,}: raise body_bytes"
+            )
         return self
 
     def to_wire(self) -> SizeLimits:

@@ -6,31 +6,29 @@ sent, and the answers are taken by index. Nulls are not sent at all.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from nlpbatch.wire.arrow import ERROR_TYPE, answer_schema
 from nlpbatch.wire.cutting import cut_by_bytes
-from nlpbatch.wire.limits import MIB
 from nlpbatch.wire.outcome import text_too_large
-
-_BLOCK_BYTES: Final = 4 * MIB
-"""Text of one block: bounds what a task holds while it waits for the block's last answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How large requests may be.
+    """How large blocks and requests may be.
 
     Args:
+        block_bytes: Text of one block: bounds what a task holds while it waits for the block's last answer.
         request_bytes: Text of one request; a longer document goes alone.
         request_documents: Documents of one request.
         text_bytes: Longest document that the service takes; a longer one gets its error here, unsent.
 
     """
 
+    block_bytes: int
     request_bytes: int
     request_documents: int
     text_bytes: int
@@ -65,7 +63,7 @@ def cut_batch(batch: pa.RecordBatch, text: int, cut: Cut) -> Iterator[Block]:
     """Yield the batch's rows in blocks, in order; `text` is the position of the column to analyse."""
     column = _strings(batch.column(text))
     lengths = pc.fill_null(pc.binary_length(column), 0).to_pylist()
-    for start, end in cut_by_bytes(lengths, most_bytes=_BLOCK_BYTES, most_documents=max(1, len(lengths))):
+    for start, end in cut_by_bytes(lengths, most_bytes=cut.block_bytes, most_documents=max(1, len(lengths))):
         yield _block(batch.slice(start, end - start), column.slice(start, end - start), cut)
 
 

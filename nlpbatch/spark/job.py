@@ -17,7 +17,7 @@ from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, InternalError, NlpbatchError
 from nlpbatch.spark.ledger import Ledger
 from nlpbatch.spark.options import JobOptions
-from nlpbatch.spark.progress import RowCounter, watching
+from nlpbatch.spark.progress import RowCounter, on_terminal, watching
 from nlpbatch.spark.report import Report
 from nlpbatch.spark.storage import Storage, first_line
 from nlpbatch.spark.transform import Prepared, prepare
@@ -90,7 +90,7 @@ def _execute(spark: SparkSession, options: JobOptions, prepared: Prepared, outpu
     result = prepared.apply(ledger).observe(counts, *_observed(options.text))
     total = _rows(prepared.df)
     started_s = time.monotonic()
-    with watching(RowCounter(spark).rows, total):
+    with watching(RowCounter(spark).rows, total, terminal=on_terminal(spark)):
         _write(result, options, output)
     seconds = time.monotonic() - started_s
     return _report(options, prepared, output, counts=counts.get, ledger=ledger, seconds=seconds)

@@ -50,19 +50,33 @@ def _value(values: Any, metrics: Any) -> int:
     return 0
 
 
+def on_terminal(spark: SparkSession) -> bool:
+    """Return whether somebody watches: under spark-submit our output goes through a pipe to the JVM, which knows."""
+    if sys.stderr.isatty():
+        return True
+    console: Any = spark._jvm.java.lang.System.console()  # type: ignore[union-attr]  # noqa: SLF001
+    try:
+        return console is not None and bool(console.isTerminal())
+    except Py4JError:
+        return True  # before Java 22 there is a console only where there is a terminal
+
+
 @contextmanager
-def watching(counter: Callable[[], int], total: int, out: TextIO | None = None) -> Iterator[None]:
+def watching(
+    counter: Callable[[], int], total: int, *, terminal: bool = False, out: TextIO | None = None
+) -> Iterator[None]:
     """Show progress while the block runs. Progress is never worth a failure: a log that has gone away is ignored.
 
     Args:
         counter: Returns rows done.
         total: Rows to do.
-        out: Gets a bar if it is a terminal, else a line every 10 s; stderr if None.
+        terminal: Whether to show a bar, instead of a line every 10 s.
+        out: Where to; stderr if None.
 
     """
     out = out or sys.stderr
     stop = threading.Event()
-    bar = _bar(total, out) if out.isatty() else None
+    bar = _bar(total, out) if terminal else None
     period_s = _LINE_PERIOD_S if bar is None else _BAR_PERIOD_S
     with bar or _lines(out) as show:
         started_s = time.monotonic()
@@ -118,7 +132,7 @@ def _bar(total: int, out: TextIO) -> AbstractContextManager[Show] | None:
             TextColumn("{task.fields[rate]} rows/s"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=Console(file=out)) as progress:
+        with Progress(*columns, console=Console(file=out, force_terminal=True)) as progress:
             task = progress.add_task("analyze", total=total, rate="…")
 
             def show(done: int, total: int, elapsed_s: float) -> None:

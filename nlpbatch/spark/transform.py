@@ -9,27 +9,30 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pyspark.errors import PySparkException, PySparkNotImplementedError
+from pyspark.errors import PySparkException, PySparkImportError, PySparkNotImplementedError
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StringType, StructField, StructType
 
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.stats import ClientStats
 from nlpbatch.client.sync import Client
-from nlpbatch.errors import InvalidRequest, UnknownAnalyzer, UnknownField
+from nlpbatch.errors import ConfigError, InvalidRequest, UnknownAnalyzer, UnknownField
 from nlpbatch.spark.blocks import Cut, column_names
 from nlpbatch.spark.schema import with_outcome
+from nlpbatch.spark.storage import first_line
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
 from nlpbatch.wire.analyze import DEFAULT_ANALYZER
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
 from nlpbatch.wire.fields import DEFAULT_FIELDS, check_fields
-from nlpbatch.wire.limits import KIB, MIB, SizeLimits
+from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 
 REQUEST_BYTES: Final = 64 * KIB
 IN_FLIGHT: Final = 4
 _MOST_IN_FLIGHT: Final = 256
 _MOST_DOCUMENTS: Final = 10_000
-_FRAMING_BYTES: Final = 64 * KIB  # schema, and 4 bytes for each of so many documents, around the text of a request
+_REQUESTS_PER_BLOCK: Final = 8
+"""Rows leave a task block by block: small ones show progress sooner, in large ones more texts are alike."""
+_BLOCK_BYTES: Final = 4 * MIB  # tokens with all fields take twenty times their text
 
 
 def analyze(
@@ -70,6 +73,7 @@ def analyze(
         InvalidRequest: A column or number that can't be used, named with its remedy.
         UnknownAnalyzer, UnknownField: The service doesn't offer it.
         Unauthenticated, PatienceExhausted: The key is wrong, or the service is away.
+        ConfigError: The address or the key can't be used, or the driver lacks a package that PySpark asks for.
 
     """
     return prepare(
@@ -105,6 +109,11 @@ class Prepared:
             return plain.mapInArrow(task, self.schema)
         except PySparkNotImplementedError as error:
             raise _not_in_arrow(plain, self.df.schema) from error
+        except PySparkImportError as error:
+            raise ConfigError(
+                f"PySpark lacks a package on the driver ({first_line(error)}): pip install 'nlpbatch[spark]' there; "
+                "executors need pyspark and pyarrow only"
+            ) from error
 
 
 def prepare(
@@ -177,7 +186,7 @@ def _not_in_arrow(plain: DataFrame, schema: StructType) -> InvalidRequest:
 
     def refused(name: str, field: StructField) -> bool:
         try:
-            plain.select(name).mapInArrow(iter, StructType([field]))
+            plain.select(name).mapInArrow(lambda batches: batches, StructType([field]))
         except PySparkNotImplementedError:
             return True
         return False
@@ -222,8 +231,10 @@ def _choose(catalogue: Catalogue, analyzer: str, fields: tuple[str, ...], servic
 
 def _cut(request_bytes: int, limits: SizeLimits) -> Cut:
     """Return bounds that keep text and framing within what the service takes."""
+    request_bytes = min(request_bytes, max(KIB, limits.body_bytes - REQUEST_FRAMING_BYTES))
     return Cut(
-        request_bytes=min(request_bytes, max(KIB, limits.body_bytes - _FRAMING_BYTES)),
+        block_bytes=max(request_bytes, min(request_bytes * _REQUESTS_PER_BLOCK, _BLOCK_BYTES)),
+        request_bytes=request_bytes,
         request_documents=min(limits.documents, _MOST_DOCUMENTS),
         text_bytes=limits.text_bytes,
     )

@@ -6,6 +6,8 @@ from typing import Any, Self
 
 KIB = 1024
 MIB = 1024 * KIB
+REQUEST_FRAMING_BYTES = 64 * KIB
+"""Room in a body beside its text: the schema, and 4 bytes for each document of an Arrow request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,11 @@ from typing import Any
 
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-import pyspark
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cpu import CpuMeter
 
+from nlpbatch.cli.local_spark import environment, spark_submit
 from nlpbatch.cli.stack import Stack, StackOptions
 
 CONTENDERS = Path(__file__).parent / "contenders"
@@ -86,25 +86,19 @@ def _rounds(arguments: argparse.Namespace, work: Path, stack: Stack) -> dict[str
 
 
 def _commands(arguments: argparse.Namespace, work: Path, stack: Stack) -> dict[str, list[str]]:
-    source, cores, text = str(work / "input"), arguments.cores, arguments.text
-    logging = f"-Dlog4j2.configurationFile={(ROOT / 'conf/spark/log4j2.properties').as_uri()}"
-    spark_submit = str(Path(pyspark.__file__).parent / "bin" / "spark-submit")
-    submit = [spark_submit, "--master", f"local[{cores}]", "--driver-java-options", logging]
-    job = ["--input", source, "--text", text, "--output", str(work / "job"), "--overwrite", "--service", stack.service]
+    source, cores, text = str(work / "input"), str(arguments.cores), arguments.text
+    job = ("--input", source, "--text", text, "--output", str(work / "job"), "--overwrite", "--service", stack.service)
+    udf = (source, text, str(work / "udf"))
+    per_row = (source, text, str(work / "per_row"), stack.service, "4")
     return {
-        "bare": [sys.executable, str(CONTENDERS / "bare.py"), source, text, str(cores)],
-        "job": [*submit, str(ROOT / "jobs" / "analyze.py"), *job],
-        "udf": [*submit, str(CONTENDERS / "udf.py"), source, text, str(work / "udf")],
-        "per_row": [*submit, str(CONTENDERS / "per_row.py"), source, text, str(work / "per_row"), stack.service, "4"],
+        "bare": [sys.executable, str(CONTENDERS / "bare.py"), source, text, cores],
+        "job": spark_submit(cores, ROOT / "jobs" / "analyze.py", *job),
+        "udf": spark_submit(cores, CONTENDERS / "udf.py", *udf),
+        "per_row": spark_submit(cores, CONTENDERS / "per_row.py", *per_row),
     }
 
 
 def _measure(name: str, command: list[str], stack: Stack, work: Path) -> Measured:
-    environment = os.environ | {
-        "PYSPARK_PYTHON": sys.executable,
-        "NLPBATCH_API_KEY": stack.api_key or "",
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
     roles = {stack.pid("api"): "api", stack.pid("proxy"): "proxy"}
 
     def role(pid: int, command_line: list[str]) -> str:
@@ -117,7 +111,9 @@ def _measure(name: str, command: list[str], stack: Stack, work: Path) -> Measure
 
     started_s = time.monotonic()
     with CpuMeter([stack.pid("api"), stack.pid("proxy")], role) as meter:
-        child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            command, env=environment(stack.api_key), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         meter.watch(child.pid)
         output, errors = child.communicate()
     if child.returncode:

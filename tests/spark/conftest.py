@@ -1,6 +1,8 @@
 """What the tests on a real Spark share: Kiwi itself to compare with, and a service that answers as it likes."""
 
 import json
+import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,8 @@ from nlpbatch.wire.media import JSON
 from tests.fakes.service import FINGERPRINT, ScriptedService, reply
 
 EVERY_20TH = 20
+# These JVMs live for seconds: compiling fast beats compiling well, and halves their CPU time.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 @pytest.fixture(scope="session")
@@ -30,13 +34,13 @@ def kiwi_tokens() -> Callable[[str], list[dict[str, Any]]]:
 
 @pytest.fixture
 def scripted():
-    """Return what starts a service that offers one analyzer and then does the given steps."""
+    """Return what starts a service that offers one analyzer, unless told not to, and then does the given steps."""
     services = []
 
-    def start(*steps, limits: SizeLimits = SizeLimits()) -> ScriptedService:  # noqa: B008  (frozen)
+    def start(*steps, offers: bool = True, limits: SizeLimits | None = None) -> ScriptedService:
         info = AnalyzerInfo("default", FINGERPRINT, "scripted", "none", {}, tuple(TOKEN_FIELDS))
-        catalogue = reply(200, json.dumps(Catalogue((info,), limits).to_json()).encode(), JSON)
-        service = ScriptedService(catalogue, *steps)
+        catalogue = reply(200, json.dumps(Catalogue((info,), limits or SizeLimits()).to_json()).encode(), JSON)
+        service = ScriptedService(*([catalogue] if offers else []), *steps)
         services.append(service)
         return service.__enter__()
 
@@ -57,3 +61,10 @@ def sample(reviews, tmp_path_factory):
     for part in range(4):
         pq.write_table(picked.slice(part * quarter, quarter), directory / f"part-{part}.parquet")
     return directory
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """Return a port of this machine on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return int(held.getsockname()[1])

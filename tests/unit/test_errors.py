@@ -7,9 +7,10 @@ import pytest
 import nlpbatch
 from nlpbatch import errors
 from nlpbatch.errors import NlpbatchError
+from tests.fakes.error_tree import leaves
 
 CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, NlpbatchError)]
-LEAVES = [cls for cls in CLASSES if not cls.__subclasses__()]
+LEAVES = leaves()
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from nlpbatch import errors
 from nlpbatch.client.policy import LEAST_DELAY_S, RetryPolicy, attempt_timeout_s, is_doubtful, next_delay_s
-from nlpbatch.errors import ConfigError, NlpbatchError
+from nlpbatch.errors import ConfigError
+from tests.fakes.error_tree import leaves
 
 TRANSIENT = (
     errors.QueueFull,
@@ -94,7 +95,7 @@ def test_an_error_that_is_not_retryable_is_final(cls):
 
 
 def test_every_public_error_falls_under_a_rule():
-    retryable = {cls for cls in _leaves(NlpbatchError) if cls.retryable}
+    retryable = {cls for cls in leaves() if cls.retryable}
     assert retryable == {*TRANSIENT, errors.InternalError}
 
 
@@ -157,8 +158,3 @@ def test_all_wrong_values_are_named_at_once():
 def test_a_policy_reaches_executors_unchanged():
     policy = RetryPolicy(patience_s=7)
     assert pickle.loads(pickle.dumps(policy)) == policy
-
-
-def _leaves(cls):
-    below = cls.__subclasses__()
-    return {leaf for sub in below for leaf in _leaves(sub)} if below else {cls}

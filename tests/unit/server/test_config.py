@@ -25,7 +25,11 @@ def test_the_shipped_file_shows_every_key_with_its_default() -> None:
     [
         ({"pool": {"workers": -1}}, "pool.workers = -1"),
         ({"limits": {"text_bytes": 0}}, "limits.text_bytes = 0"),
-        ({"limits": {"text_bytes": 100_000, "body_bytes": 2048}}, "text_bytes 100,000 is over body_bytes 2,048"),
+        ({"limits": {"body_bytes": 2048}}, "limits.body_bytes = 2048"),
+        (
+            {"limits": {"text_bytes": 100_000, "body_bytes": 150_000}},
+            "text_bytes 100,000 is over body_bytes 150,000 less 65,536",
+        ),
         ({"analyzers": {}}, "analyzers"),
         ({"analyzers": {"a/b": {}}}, "analyzers.a/b"),
         ({"analyzers": {"a": {"typos": "all of them"}}}, "analyzers.a.typos = 'all of them'"),

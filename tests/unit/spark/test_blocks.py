@@ -1,20 +1,19 @@
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlpbatch.spark import blocks
 from nlpbatch.spark.blocks import Cut, cut_batch, join_block
 from nlpbatch.wire.arrow import answer_schema
 from nlpbatch.wire.outcome import text_too_large
 
 FIELDS = ("form", "start")
 COLUMNS = ["id", "text", "tokens", "error"]
-WIDE = Cut(request_bytes=1000, request_documents=100, text_bytes=1000)
+WIDE = Cut(block_bytes=10_000, request_bytes=1000, request_documents=100, text_bytes=1000)
 
 texts_lists = st.lists(st.none() | st.text(max_size=12) | st.sampled_from(["가", "나다", "같은 글", ""]), max_size=40)
 cuts = st.builds(
     Cut,
+    block_bytes=st.integers(1, 200),
     request_bytes=st.integers(1, 40),
     request_documents=st.integers(1, 8),
     text_bytes=st.integers(1, 30),
@@ -64,11 +63,9 @@ def expected(texts, cut):
         }
 
 
-@given(texts=texts_lists, cut=cuts, block_bytes=st.integers(1, 200))
-def test_every_row_gets_the_answer_to_its_own_text_in_row_order(texts, cut, block_bytes):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "_BLOCK_BYTES", block_bytes)
-        assert analysed(batch_of(texts), cut) == list(expected(texts, cut))
+@given(texts=texts_lists, cut=cuts)
+def test_every_row_gets_the_answer_to_its_own_text_in_row_order(texts, cut):
+    assert analysed(batch_of(texts), cut) == list(expected(texts, cut))
 
 
 @given(texts=texts_lists, cut=cuts)
@@ -79,7 +76,8 @@ def test_in_a_block_no_text_is_sent_twice_and_no_null_at_all(texts, cut):
         assert sent.count(None) == len(block.too_large)
         whole = [text for text in sent if text is not None]
         assert sorted(whole) == sorted(set(whole))
-        assert set(whole) == {text for text in texts if text is not None and len(text.encode()) <= cut.text_bytes}
+        rows = block.rows.column(1).to_pylist()
+        assert set(whole) == {text for text in rows if text is not None and len(text.encode()) <= cut.text_bytes}
 
 
 @given(texts=texts_lists, cut=cuts)
@@ -123,7 +121,7 @@ def test_a_batch_of_nulls_needs_no_request():
 
 
 def test_an_over_long_text_is_not_sent_and_says_value_bound_and_remedy():
-    cut = Cut(request_bytes=1000, request_documents=100, text_bytes=10)
+    cut = Cut(block_bytes=10_000, request_bytes=1000, request_documents=100, text_bytes=10)
     (block,) = cut_batch(batch_of(["짧다", "가" * 4]), 1, cut)
     assert block.texts(block.requests[0]).to_pylist() == ["짧다", None]
     rows = rows_of(join_block(block, [answer(block.texts(block.requests[0]))], cut, FIELDS))
@@ -135,9 +133,9 @@ def test_an_over_long_text_is_not_sent_and_says_value_bound_and_remedy():
     }
 
 
-def test_a_long_run_is_cut_into_blocks_that_bound_what_a_task_holds(monkeypatch):
-    monkeypatch.setattr(blocks, "_BLOCK_BYTES", 10)
-    parts = list(cut_batch(batch_of(["abcd", "efgh", "ijkl", "x" * 25, None]), 1, WIDE))
+def test_a_long_run_is_cut_into_blocks_that_bound_what_a_task_holds():
+    cut = Cut(block_bytes=10, request_bytes=10, request_documents=100, text_bytes=1000)
+    parts = list(cut_batch(batch_of(["abcd", "efgh", "ijkl", "x" * 25, None]), 1, cut))
     assert [part.rows.num_rows for part in parts] == [2, 1, 1, 1]
 
 

@@ -9,14 +9,9 @@ from hypothesis import strategies as st
 from py4j.protocol import Py4JError
 
 from nlpbatch.spark import progress
-from nlpbatch.spark.progress import RowCounter, progress_line, watching
+from nlpbatch.spark.progress import RowCounter, on_terminal, progress_line, watching
 
 PATIENCE_S = 20
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 class BrokenPipe(io.StringIO):
@@ -47,7 +42,7 @@ def test_any_figures_make_one_line(done, total, elapsed_s):
 
 def test_a_log_gets_plain_lines_and_ends_with_all_rows():
     log = io.StringIO()
-    with watching(lambda: 0, 30, log):
+    with watching(lambda: 0, 30, out=log):
         pass
     (line,) = log.getvalue().splitlines()
     assert line.startswith("analyze: 30 of 30 rows (100%)")
@@ -63,7 +58,7 @@ def test_a_log_gets_a_line_each_period(monkeypatch):
         asked.release()
         return next(rows)
 
-    with watching(counter, 30, log):
+    with watching(counter, 30, out=log):
         for _ in range(3):
             assert asked.acquire(timeout=PATIENCE_S)
     lines = log.getvalue().splitlines()
@@ -73,20 +68,20 @@ def test_a_log_gets_a_line_each_period(monkeypatch):
 
 def test_a_run_that_fails_is_not_said_to_have_ended():
     log = io.StringIO()
-    with pytest.raises(LookupError), watching(lambda: 0, 30, log):
+    with pytest.raises(LookupError), watching(lambda: 0, 30, out=log):
         raise LookupError("the job's own failure")
     assert log.getvalue() == ""
 
 
 def test_the_watching_thread_ends_with_the_block():
-    with watching(lambda: 0, 1, io.StringIO()):
+    with watching(lambda: 0, 1, out=io.StringIO()):
         assert "progress" in {thread.name for thread in threading.enumerate()}
     assert "progress" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_terminal_gets_a_bar():
-    terminal = Terminal()
-    with watching(lambda: 0, 30, terminal):
+    terminal = io.StringIO()
+    with watching(lambda: 0, 30, terminal=True, out=terminal):
         pass
     assert "30/30" in terminal.getvalue()
     assert "\x1b" in terminal.getvalue()
@@ -94,15 +89,15 @@ def test_a_terminal_gets_a_bar():
 
 def test_a_terminal_without_rich_gets_lines(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich.console", None)
-    terminal = Terminal()
-    with watching(lambda: 0, 30, terminal):
+    terminal = io.StringIO()
+    with watching(lambda: 0, 30, terminal=True, out=terminal):
         pass
     assert terminal.getvalue().startswith("analyze: 30 of 30 rows")
 
 
-def test_a_log_that_nobody_reads_any_more_fails_no_job():
+def test_a_reader_that_has_left_fails_no_job():
     done = []
-    with watching(lambda: 0, 30, BrokenPipe()):
+    with watching(lambda: 0, 30, out=BrokenPipe()):
         done.append(True)
     assert done
 
@@ -110,7 +105,7 @@ def test_a_log_that_nobody_reads_any_more_fails_no_job():
 def test_a_closed_log_fails_no_job():
     log = io.StringIO()
     done = []
-    with watching(lambda: 0, 30, log):
+    with watching(lambda: 0, 30, out=log):
         log.close()
         done.append(True)
     assert done
@@ -122,6 +117,27 @@ def test_it_goes_to_stderr_as_it_is_at_the_time(capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("analyze: 2 of 2 rows")
+
+
+@pytest.mark.parametrize(
+    ("console", "expected"),
+    [
+        (None, False),
+        (Mock(isTerminal=Mock(return_value=False)), False),
+        (Mock(isTerminal=Mock(return_value=True)), True),
+        (Mock(isTerminal=Mock(side_effect=Py4JError("no such method before Java 22"))), True),
+    ],
+)
+def test_under_spark_submit_the_jvm_knows_whether_there_is_a_terminal(monkeypatch, console, expected):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    spark = Mock()
+    spark._jvm.java.lang.System.console.return_value = console
+    assert on_terminal(spark) is expected
+
+
+def test_a_terminal_of_our_own_needs_no_jvm(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Mock(isatty=Mock(return_value=True)))
+    assert on_terminal(Mock(_jvm=None))
 
 
 def counter_of(queries, error=None):

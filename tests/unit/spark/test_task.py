@@ -26,7 +26,7 @@ def options(**changes):
         "analyzer": "default",
         "fingerprint": FINGERPRINT,
         "fields": ("form",),
-        "cut": Cut(request_bytes=6, request_documents=2, text_bytes=100),
+        "cut": Cut(block_bytes=100, request_bytes=6, request_documents=2, text_bytes=100),
         "in_flight": 2,
         "retry": RetryPolicy(patience_s=1),
     }
@@ -101,6 +101,14 @@ def test_a_finished_task_reports_once_what_its_client_did(client):
     list(AnalyzeTask(options(), reports.append)(batches(["가"], ["나"])))
     assert reports == [STATS]
     assert client.made[0].closed
+
+
+def test_a_task_that_holds_wide_rows_reads_no_further_until_they_have_left(client, monkeypatch):
+    monkeypatch.setattr(task, "_HELD_BYTES", 1)
+    read = []
+    source = (read.append(batch) or batch for batch in batches(["가"], ["나"], ["다"]))
+    rows = AnalyzeTask(options(), None)(source)
+    assert [(len(next(rows)), len(read)) for _ in range(3)] == [(1, 1), (1, 2), (1, 3)]
 
 
 def test_a_task_without_rows_sends_nothing(client):

@@ -1,0 +1,45 @@
+"""spark-submit on this machine alone, as the demo and the benchmarks call it."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+_JVM: Final = (
+    # Driver and executor are one JVM that shares the cores with Kiwi: what the optimising compiler (C2) and a parallel
+    # collector cost isn't earned back by code that mostly waits (docs/benchmarks.md).
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+)
+
+
+def spark_submit(cores: str, script: Path, *arguments: str) -> list[str]:
+    """Return the command that runs a script on a local Spark, its own log kept to warnings.
+
+    Args:
+        cores: Cores to use, "*" for all.
+        script: The Python file to submit.
+        arguments: The script's own.
+
+    """
+    import pyspark  # noqa: PLC0415  (needs the spark extra)
+
+    command = Path(str(pyspark.__file__)).parent / "bin" / "spark-submit"
+    options = ["--master", f"local[{cores}]", "--driver-java-options", " ".join((*_JVM, *_logging()))]
+    return [str(command), *options, str(script), *arguments]
+
+
+def environment(api_key: str | None) -> Mapping[str, str]:
+    """Return the environment for it; the key goes this way because arguments are visible to every user."""
+    return os.environ | {
+        "PYSPARK_PYTHON": sys.executable,
+        "NLPBATCH_API_KEY": api_key or "",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+
+
+def _logging() -> list[str]:
+    # The repository's conf/ is at hand in a clone, but not where the package was installed from a wheel.
+    file = Path(__file__).parents[2] / "conf" / "spark" / "log4j2.properties"
+    return [f"-Dlog4j2.configurationFile={file.as_uri()}"] if file.exists() else []

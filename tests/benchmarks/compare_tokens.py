@@ -1,0 +1,213 @@
+"""Compares every row and every field with `Kiwi().tokenize`, and ends in 1 on any difference.
+
+    spark-submit jobs/analyze.py --input IN --text review --output OUT --service URL --fields <all of them>
+    python tests/benchmarks/compare_tokens.py --input IN --text review --output-of-job OUT
+
+    python tests/benchmarks/compare_tokens.py --input IN --text review --service URL --sample 10000
+
+With --output-of-job it also checks that the output has exactly the rows of the input, in whatever order.
+All cores are used, each with a Kiwi of its own (0.8 GB); memory doesn't grow with the data.
+"""
+
+import argparse
+import hashlib
+import multiprocessing
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import accumulate, chain
+from operator import attrgetter
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from kiwipiepy import Kiwi
+
+from nlpbatch import Client
+from nlpbatch.wire.fields import TOKEN_FIELDS
+
+_BATCH_ROWS = 1000
+_PENDING_PER_WORKER = 3
+_PROGRESS_S = 10.0
+_SHOWN = 5
+
+
+@dataclass
+class Tally:
+    """What has been compared so far; `differences` are the first few, in words."""
+
+    equal: int = 0
+    different: int = 0
+    without_text: int = 0
+    differences: list[str] = field(default_factory=list)
+
+    def add(self, other: "Tally") -> None:
+        """Add another tally to this one."""
+        self.equal += other.equal
+        self.different += other.different
+        self.without_text += other.without_text
+        self.differences = [*self.differences, *other.differences][:_SHOWN]
+
+
+def main() -> int:
+    """Compare, print the counts, return the exit code."""
+    arguments = _parse()
+    compared = ds.dataset(arguments.output_of_job or arguments.input, format="parquet")
+    total = compared.count_rows()
+    step = max(1, total // arguments.sample) if arguments.sample else 1
+    tally = Tally()
+    started_s = shown_s = time.monotonic()
+    for part in _parallel(arguments, _batches(compared, arguments, step)):
+        tally.add(part)
+        if time.monotonic() - shown_s > _PROGRESS_S:
+            shown_s = time.monotonic()
+            print(f"{tally.equal + tally.different:,} of {total // step:,} rows", file=sys.stderr, flush=True)
+    rows = True if arguments.output_of_job is None else _check_rows(arguments.input, compared)
+    for line in tally.differences:
+        print(f"different: {line}")
+    print(f"compared {', '.join(_fields(compared, arguments))}")
+    print(
+        f"equal {tally.equal:,}, different {tally.different:,}, without text {tally.without_text:,}, "
+        f"of {total:,} rows in {time.monotonic() - started_s:,.0f} s"
+    )
+    return 0 if tally.equal and not tally.different and rows else 1
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Compare tokens with Kiwi's own, row by row and field by field.")
+    parser.add_argument("--input", required=True, help="Parquet file or directory with the texts")
+    parser.add_argument("--text", required=True, metavar="COLUMN", help="its string column")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--output-of-job", metavar="DIR", help="what jobs/analyze.py wrote for this input")
+    source.add_argument("--service", metavar="URL", help="send the texts there instead")
+    parser.add_argument("--api-key", default=os.environ.get("NLPBATCH_API_KEY"), help="key for it (NLPBATCH_API_KEY)")
+    parser.add_argument("--sample", type=int, metavar="N", help="compare about N rows, spread evenly")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), metavar="N")
+    return parser.parse_args()
+
+
+def _fields(compared: ds.Dataset, arguments: argparse.Namespace) -> list[str]:
+    """Return the fields to compare: all that are offered, or those that the job was asked for."""
+    if arguments.service:
+        return list(TOKEN_FIELDS)
+    return [item.name for item in compared.schema.field("tokens").type.value_type]
+
+
+def _batches(compared: ds.Dataset, arguments: argparse.Namespace, step: int) -> Iterator[pa.RecordBatch]:
+    """Yield every `step`-th row, with the outcome if it is there already."""
+    columns = [arguments.text] if arguments.service else [arguments.text, "tokens", "error"]
+    position = 0
+    for batch in compared.to_batches(columns=columns, batch_size=_BATCH_ROWS, batch_readahead=2, fragment_readahead=1):
+        picked = range(-position % step, batch.num_rows, step)
+        position += batch.num_rows
+        if picked:
+            yield batch.take(pa.array(picked, pa.int64())) if step > 1 else batch
+
+
+def _parallel(arguments: argparse.Namespace, batches: Iterable[pa.RecordBatch]) -> Iterator[Tally]:
+    """Yield the tally of each batch, with few of them under way at a time."""
+    context = multiprocessing.get_context("spawn")  # Kiwi's threads wouldn't survive a fork
+    given = (arguments.service, arguments.api_key)
+    pending: deque[Future[Tally]] = deque()
+    with ProcessPoolExecutor(arguments.workers, context, initializer=_prepare, initargs=given) as pool:
+        for batch in batches:
+            pending.append(pool.submit(_compare, batch))
+            if len(pending) >= arguments.workers * _PENDING_PER_WORKER:
+                yield pending.popleft().result()
+        for future in pending:
+            yield future.result()
+
+
+_prepared: dict[str, Any] = {}
+
+
+def _prepare(service: str | None, api_key: str | None) -> None:
+    _prepared["kiwi"] = Kiwi()
+    _prepared["client"] = Client(service, api_key=api_key) if service else None
+
+
+def _compare(batch: pa.RecordBatch) -> Tally:
+    texts = batch.column(0)
+    outcomes = (batch.column(1), batch.column(2)) if _prepared["client"] is None else _ask(texts)
+    tokens, errors = outcomes
+    expected = _expected(texts, [item.name for item in tokens.type.value_type], tokens.type)
+    if errors.null_count == len(errors) and tokens.equals(expected):
+        return Tally(equal=len(texts) - texts.null_count, without_text=texts.null_count)
+    return _row_by_row(texts, tokens, errors, expected)
+
+
+def _ask(texts: pa.Array) -> tuple[pa.Array, pa.Array]:
+    answer = _prepared["client"].analyze_arrow(texts, fields=tuple(TOKEN_FIELDS)).combine_chunks()
+    return answer.column("tokens").chunk(0), answer.column("error").chunk(0)
+
+
+def _expected(texts: pa.Array, names: list[str], type_: pa.DataType) -> pa.Array:
+    """Return Kiwi's own tokens in the type of those to compare; null for null."""
+    per_text = [[] if text is None else _prepared["kiwi"].tokenize(text) for text in texts.to_pylist()]
+    flat = list(chain.from_iterable(per_text))
+    columns = [
+        pa.array(list(map(attrgetter(name), flat)), item.type)
+        for name, item in zip(names, type_.value_type, strict=True)
+    ]
+    return pa.ListArray.from_arrays(
+        pa.array(list(accumulate(map(len, per_text), initial=0)), pa.int32()),
+        pa.StructArray.from_arrays(columns, fields=list(type_.value_type)),
+        type=type_,
+        mask=texts.is_null(),
+    )
+
+
+def _row_by_row(texts: pa.Array, tokens: pa.Array, errors: pa.Array, expected: pa.Array) -> Tally:
+    tally = Tally()
+    rows = zip(*(column.to_pylist() for column in (texts, tokens, errors, expected)), strict=True)
+    for text, found, error, wanted in rows:
+        if error is None and found == wanted:
+            tally.equal += text is not None
+            tally.without_text += text is None
+        else:
+            tally.different += 1
+            tally.differences.append(f"{text!r:.80}: {_difference(found, error, wanted)}")
+    tally.differences = tally.differences[:_SHOWN]
+    return tally
+
+
+def _difference(found: list[dict[str, Any]] | None, error: dict[str, str] | None, wanted: list[dict[str, Any]]) -> str:
+    if error is not None:
+        return f"error {error['code']}"
+    if found is None or wanted is None or len(found) != len(wanted):
+        return f"{found and len(found)} tokens, Kiwi gives {wanted and len(wanted)}"
+    position = next(at for at, token in enumerate(found) if token != wanted[at])
+    pairs = ((name, found[position][name], value) for name, value in wanted[position].items())
+    name, ours, kiwis = next(pair for pair in pairs if pair[1] != pair[2])
+    return f"token {position}, {name}: {ours!r}, Kiwi gives {kiwis!r}"
+
+
+def _check_rows(source: str, compared: ds.Dataset) -> bool:
+    given = ds.dataset(source, format="parquet")
+    same = _digest(given, given.schema.names) == _digest(compared, given.schema.names)
+    print(
+        "the output has exactly the rows of the input"
+        if same
+        else "different: the output has other rows than the input"
+    )
+    return same
+
+
+def _digest(data: ds.Dataset, columns: list[str]) -> tuple[int, int]:
+    """Return the number of rows and a sum over their hashes, which doesn't depend on their order."""
+    count = total = 0
+    for batch in data.to_batches(columns=columns, batch_readahead=2, fragment_readahead=1):
+        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        for row in rows:
+            digest = hashlib.blake2b(repr(row).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            total = (total + int.from_bytes(digest)) % 2**128
+        count += batch.num_rows
+    return count, total
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+import os
+import sys
+
+import pytest
+from pyspark import SparkConf
+
+from jobs import analyze
+from nlpbatch.errors import ConfigError, InternalError, NlpbatchError, PatienceExhausted
+from nlpbatch.spark.options import JobOptions
+from nlpbatch.spark.report import Report
+
+LEAST = ["--input", "in", "--text", "review", "--output", "out"]
+REPORT = Report("in", "file:/out", "http://proxy", "default", "f" * 32, 2, 0, 5, {}, 9, 1.0, 1, 0, 10, 20, 0.0, 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch):
+    for name in ("NLPBATCH_SERVICE", "NLPBATCH_API_KEY", "PYSPARK_PYTHON"):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards, whoever sets it meanwhile
+        monkeypatch.delenv(name)
+
+
+class FakeSession:
+    def __init__(self):
+        self.sparkContext = self
+        self.stopped = False
+
+    def setLogLevel(self, _):  # noqa: N802  (Spark's name)
+        pass
+
+    def stop(self):
+        self.stopped = True
+
+
+@pytest.fixture
+def job(monkeypatch):
+    """Return what runs main() with a job that ends as told, and gives the exit code."""
+
+    def call(outcome, argv=(*LEAST, "--service", "http://proxy")):
+        session = FakeSession()
+
+        def run(_, options):
+            assert isinstance(options, JobOptions)
+            if isinstance(outcome, NlpbatchError):
+                raise outcome
+            return outcome
+
+        monkeypatch.setattr("sys.argv", ["analyze.py", *argv])
+        monkeypatch.setattr(analyze, "session", lambda: session)
+        monkeypatch.setattr(analyze, "run", run)
+        code = analyze.main()
+        assert session.stopped
+        return code
+
+    return call
+
+
+def test_every_option_of_the_library_can_be_given():
+    options = analyze.parse(
+        [
+            *LEAST,
+            *("--service", "http://proxy", "--analyzer", "news", "--fields", "tag,form"),
+            *("--overwrite", "--request-bytes", "2048", "--in-flight", "9", "--patience-s", "1.5"),
+        ]
+    )
+    assert options == JobOptions(
+        input="in",
+        text="review",
+        output="out",
+        service="http://proxy",
+        analyzer="news",
+        fields=("tag", "form"),
+        overwrite=True,
+        request_bytes=2048,
+        in_flight=9,
+        patience_s=1.5,
+    )
+
+
+def test_address_and_key_may_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("NLPBATCH_SERVICE", "http://from-environment")
+    monkeypatch.setenv("NLPBATCH_API_KEY", "key-from-environment")
+    options = analyze.parse(LEAST)
+    assert (options.service, options.api_key) == ("http://from-environment", "key-from-environment")
+
+
+def test_an_empty_variable_is_none(monkeypatch):
+    monkeypatch.setenv("NLPBATCH_API_KEY", "")
+    assert analyze.parse([*LEAST, "--service", "http://proxy"]).api_key is None
+
+
+def test_no_argument_takes_a_key_because_spark_keeps_arguments_in_its_event_log(capsys):
+    with pytest.raises(SystemExit):
+        analyze.parse(["--help"])
+    said = capsys.readouterr().out
+    assert "--api-key" not in said
+    assert "NLPBATCH_API_KEY" in said
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(monkeypatch, tmp_path):
+    monkeypatch.setenv("NLPBATCH_SERVICE", "http://from-environment")
+    monkeypatch.setenv("NLPBATCH_API_KEY", "key-from-environment")
+    file = tmp_path / "job.toml"
+    file.write_text('service = "http://from-file"\napi_key = "key-from-file"\nanalyzer = "from-file"\n')
+    options = analyze.parse([*LEAST, "--config", str(file), "--service", "http://given"])
+    assert options.service == "http://given"
+    assert options.api_key == "key-from-environment"
+    assert options.analyzer == "from-file"
+
+
+@pytest.mark.parametrize("argv", [["--inputs", "x"], ["--in-flight", "many"], ["stray"]])
+def test_wrong_usage_ends_in_2_with_the_usage(argv, capsys):
+    with pytest.raises(SystemExit) as ended:
+        analyze.parse([*LEAST, *argv])
+    assert ended.value.code == 2
+    assert "usage: analyze.py" in capsys.readouterr().err
+
+
+def test_a_finished_job_ends_in_0_with_its_summary(job, capsys):
+    assert job(REPORT) == 0
+    assert capsys.readouterr().err == f"analyze: done\n{REPORT.to_text()}\n"
+
+
+def test_options_that_cannot_be_used_end_in_2(job, capsys):
+    assert job(ConfigError("output exists: choose another path")) == 2
+    assert capsys.readouterr().err == "analyze: output exists: choose another path\n"
+
+
+@pytest.mark.parametrize("error", [PatienceExhausted("gave up on http://proxy"), InternalError("Spark failed: x")])
+def test_a_job_that_failed_ends_in_1_with_the_code(job, capsys, error):
+    assert job(error) == 1
+    assert capsys.readouterr().err == f"analyze: failed: {error.code}: {error.message}\n"
+
+
+def test_missing_options_end_in_2_before_spark_starts(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["analyze.py", "--input", "in"])
+    monkeypatch.setattr(analyze, "session", lambda: pytest.fail("Spark takes seconds to start"))
+    assert analyze.main() == 2
+    said = capsys.readouterr().err
+    assert all(f"{name} is missing" in said for name in ("text", "output", "service"))
+
+
+def configured(monkeypatch, **given):
+    """The settings that a session is asked for, with these already set by spark-submit."""
+    asked: dict[str, str] = {}
+
+    class Builder:
+        def config(self, name, value):
+            asked[name] = value
+            return self
+
+        def getOrCreate(self):  # noqa: N802  (Spark's name)
+            return self
+
+        def appName(self, _):  # noqa: N802  (Spark's name)
+            return self
+
+    conf = SparkConf(loadDefaults=False).setAll(list(given.items()))
+    monkeypatch.setattr(analyze, "SparkConf", lambda: conf)
+    monkeypatch.setattr(analyze.SparkSession, "builder", Builder())
+    analyze.session()
+    return asked
+
+
+@pytest.mark.parametrize(("master", "expected"), [("local[2]", True), ("spark://host:7077", False), ("yarn", False)])
+def test_only_local_workers_take_the_drivers_python(monkeypatch, master, expected):
+    configured(monkeypatch, **{"spark.master": master})
+    assert (os.environ.get("PYSPARK_PYTHON") == sys.executable) is expected
+
+
+def test_a_heartbeat_of_the_users_own_is_kept(monkeypatch):
+    heartbeat = "spark.executor.heartbeatInterval"
+    assert configured(monkeypatch)[heartbeat] == "2s"
+    assert heartbeat not in configured(monkeypatch, **{heartbeat: "30s"})
