@@ -55,21 +55,21 @@ Decision = Admit | Queue | Refuse
 
 
 def decide(
-    cost_bytes: int, *, free: bool, tenant: Usage, ahead: Usage, bounds: Bounds, rate: DrainRate, chance: float
+    cost_bytes: int, *, free: bool, tenant: Usage, ahead_bytes: int, bounds: Bounds, rate: DrainRate, chance: float
 ) -> Decision:
     """Return what to do with a request that arrives.
 
     Args:
         cost_bytes: Its cost.
-        free: Whether a backend has a place.
+        free: Whether a backend has a place and nobody waits for it.
         tenant: What its tenant has waiting.
-        ahead: What everybody has waiting.
+        ahead_bytes: What is to be served before it, whoever's it is.
         bounds: What a tenant may have waiting.
         rate: How fast the queue is worked off.
         chance: Uniform in [0, 1), for the jitter.
 
     """
-    if free and not ahead.requests:
+    if free:
         return Admit()
     if tenant.requests + 1 > bounds.requests:
         after_s = retry_after_s(tenant.size_bytes, rate, chance)
@@ -78,9 +78,9 @@ def decide(
     if size_bytes > bounds.size_bytes:
         after_s = retry_after_s(size_bytes - bounds.size_bytes, rate, chance)
         return Refuse("queue_bytes", size_bytes, bounds.size_bytes, after_s)
-    wait_s = rate.seconds_for(ahead.size_bytes)
+    wait_s = rate.seconds_for(ahead_bytes)
     if wait_s is not None and wait_s > bounds.max_wait_s:
-        return Refuse("wait", wait_s, bounds.max_wait_s, retry_after_s(ahead.size_bytes, rate, chance))
+        return Refuse("wait", wait_s, bounds.max_wait_s, retry_after_s(ahead_bytes, rate, chance))
     return Queue()
 
 

@@ -17,6 +17,7 @@ class Backend:
     Args:
         url: Its address.
         limit: How many requests it may have.
+        asked: Whether it has been asked at all.
         ready: Whether it said so when last asked.
         workers: The workers it stated.
         in_flight: Requests it has.
@@ -26,6 +27,7 @@ class Backend:
 
     url: str
     limit: Limit
+    asked: bool = False
     ready: bool = False
     workers: int = 0
     in_flight: int = 0

@@ -1,7 +1,7 @@
 """The proxy's whole configuration as frozen values; `conf/proxy.toml` shows every key with its reason."""
 
 from collections import Counter
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -15,22 +15,32 @@ GIB = 1024 * MIB
 
 
 def _backend_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    if not _is_address(url):
         raise ValueError("not the address of an API: give one such as http://10.0.0.5:8701")
     return url.rstrip("/")
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that don't match, a port that is none
+        return False
+    # No credentials: addresses stand in logs, metrics and on /readyz.
+    plain = not (parts.query or parts.fragment or "@" in parts.netloc or any(map(str.isspace, url)))
+    return named and plain and parts.scheme in {"http", "https"}
+
+
 def _stored_key(entry: str) -> str:
     if StoredKey.parse(entry) is None:
-        # The entry itself is not repeated: somebody may have pasted the key.
         raise ValueError("not a stored key (id:salt:hash): make one with nlpbatch proxy key")
     return entry
 
 
 BackendUrl = Annotated[str, AfterValidator(_backend_url)]
 KeyEntry = Annotated[str, AfterValidator(_stored_key)]
-TenantName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+TENANT_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+TenantName = Annotated[str, StringConstraints(pattern=TENANT_NAME)]
 
 
 class ListenSettings(Settings):
@@ -83,8 +93,49 @@ class TenantSettings(Settings):
     """One group of callers that share a queue and a weight."""
 
     keys: Annotated[list[KeyEntry], Field(min_length=1)]
-    weight: float = Field(1.0, gt=0, le=1000)
+    weight: float = Field(1.0, ge=0.001, le=1000)
     """Its share of the service, next to the others', while they all have work waiting."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hide_keys(cls, members: Any) -> Any:
+        """Put a placeholder for whatever is no stored key: messages repeat what is wrong, and it may be the key."""
+        if not isinstance(members, dict):
+            return _hide(members)
+        if "keys" not in members:
+            return members
+        keys = members["keys"]
+        return members | {"keys": [_hide(entry) for entry in keys] if isinstance(keys, list) else _hide(keys)}
+
+
+def _hide(entry: Any) -> Any:
+    return "(not shown)" if isinstance(entry, str) and StoredKey.parse(entry) is None else entry
+
+
+def _each_backend_once(backends: list[BackendSettings]) -> list[BackendSettings]:
+    counts = Counter(backend.url for backend in backends)
+    _refuse([f"{url} is listed {count} times: list it once" for url, count in counts.items() if count > 1])
+    return backends
+
+
+def _each_key_once(tenants: dict[str, TenantSettings]) -> dict[str, TenantSettings]:
+    owners: dict[str, list[str]] = {}
+    for tenant, settings in tenants.items():
+        for entry in settings.keys:
+            owners.setdefault(entry.partition(":")[0], []).append(tenant)
+    _refuse(
+        [
+            f"key {key_id} is listed by {' and '.join(names)}: list it once, each tenant has keys of its own"
+            for key_id, names in owners.items()
+            if len(names) > 1
+        ]
+    )
+    return tenants
+
+
+def _refuse(faults: list[str]) -> None:
+    if faults:
+        raise ValueError("; ".join(faults))
 
 
 class ProxySettings(Settings):
@@ -95,20 +146,5 @@ class ProxySettings(Settings):
     limits: LimitSettings = LimitSettings()
     queue: QueueSettings = QueueSettings()
     upstream: UpstreamSettings = UpstreamSettings()
-    backends: Annotated[list[BackendSettings], Field(min_length=1)]
-    tenants: Annotated[dict[TenantName, TenantSettings], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _no_doubles(self) -> Self:
-        urls = Counter(backend.url for backend in self.backends)
-        doubled = [f"backend {url} is listed {count} times: list it once" for url, count in urls.items() if count > 1]
-        owners: dict[str, list[str]] = {}
-        for tenant, settings in self.tenants.items():
-            for entry in settings.keys:
-                owners.setdefault(entry.partition(":")[0], []).append(tenant)
-        for key_id, names in owners.items():
-            if len(names) > 1:
-                doubled.append(f"key {key_id} belongs to {' and '.join(names)}: give each tenant keys of its own")
-        if doubled:
-            raise ValueError("; ".join(doubled))
-        return self
+    backends: Annotated[list[BackendSettings], Field(min_length=1), AfterValidator(_each_backend_once)]
+    tenants: Annotated[dict[TenantName, TenantSettings], Field(min_length=1), AfterValidator(_each_key_once)]

@@ -74,9 +74,9 @@ class Gate:
         ticket = Ticket(tenant, job, cost_bytes, time.monotonic())
         decision = decide(
             cost_bytes,
-            free=any(backend.has_room for backend in self._backends),
+            free=not self._queue.usage.requests and any(backend.has_room for backend in self._backends),
             tenant=self._queue.of(tenant),
-            ahead=self._queue.usage,
+            ahead_bytes=self._queue.ahead_bytes(tenant, job, cost_bytes),
             bounds=self._bounds,
             rate=self._rate,
             chance=self._random.random(),
@@ -93,7 +93,7 @@ class Gate:
     def leave(self, lease: Lease) -> None:
         """Give the place back and let the next one through."""
         self._vacate(lease.backend, lease.ticket)
-        self._rate.finished(lease.ticket.cost_bytes, time.monotonic())
+        self._rate.finished(lease.ticket.cost_bytes, time.monotonic(), backlogged=self._queue.usage.requests > 0)
         self.pump()
 
     def move(self, lease: Lease) -> bool:
@@ -128,7 +128,7 @@ class Gate:
             self._give_up(ticket, passed)
             if isinstance(error, TimeoutError):
                 self._on_refused(ticket.tenant, "waited")
-                raise self._waited_too_long() from None
+                raise self._waited_too_long(ticket) from None
             raise
         return Lease(ticket, backend, time.monotonic() - ticket.arrived_s)
 
@@ -150,19 +150,20 @@ class Gate:
         backend.in_flight -= 1
         backend.outstanding_bytes -= ticket.cost_bytes
 
-    def _waited_too_long(self) -> NoCapacity:
+    def _waited_too_long(self, ticket: Ticket) -> NoCapacity:
+        ahead_bytes = self._queue.ahead_bytes(ticket.tenant, ticket.job, ticket.cost_bytes)
         return NoCapacity(
             f"no place became free within {self._bounds.max_wait_s:g} s: {_REMEDY}",
-            retry_after_s=retry_after_s(self._queue.usage.size_bytes, self._rate, self._random.random()),
+            retry_after_s=round(retry_after_s(ahead_bytes, self._rate, self._random.random()), 3),
         )
 
 
 def _refusal(tenant: str, refusal: Refuse) -> QueueFull | NoCapacity:
     after_s = round(refusal.retry_after_s, 3)
-    value, bound = f"{refusal.value:,.0f}", f"{refusal.bound:,.0f}"
     if refusal.cause == "wait":
-        detail = f"the wait would be {value} s, the limit is {bound} s: {_REMEDY}"
+        detail = f"the wait would be {refusal.value:,.1f} s, the limit is {refusal.bound:g} s: {_REMEDY}"
         return NoCapacity(detail, retry_after_s=after_s)
+    value, bound = f"{refusal.value:,.0f}", f"{refusal.bound:,.0f}"
     unit = "requests" if refusal.cause == "queue_requests" else "bytes"
     detail = f"tenant {tenant} would have {value} {unit} waiting, the limit is {bound}: {_REMEDY}"
     return QueueFull(detail, retry_after_s=after_s)

@@ -44,6 +44,9 @@ class DrainRate:
 
     Source of the use made of it: Retry-After = bytes ahead ÷ this rate, never a constant.
 
+    Measured only while requests wait: without a queue, what is finished is what was asked for, which says nothing of
+    what could be. A quiet hour must not look like a slow service to the burst that ends it.
+
     Args:
         half_life_s: After so long, half of the mean comes from what happened since.
 
@@ -55,10 +58,14 @@ class DrainRate:
         self._window_bytes = 0
         self._window_start_s: float | None = None
 
-    def finished(self, cost_bytes: int, now_s: float) -> None:
-        """Count one finished request."""
+    def finished(self, cost_bytes: int, now_s: float, *, backlogged: bool) -> None:
+        """Count one finished request; `backlogged` tells whether others wait for its place."""
+        if not backlogged:
+            self._window_bytes, self._window_start_s = 0, None
+            return
         if self._window_start_s is None:
-            self._window_start_s = now_s
+            self._window_start_s = now_s  # what has just finished was done before
+            return
         self._window_bytes += cost_bytes
         elapsed_s = now_s - self._window_start_s
         if elapsed_s >= _WINDOW_S:

@@ -19,7 +19,9 @@ class Metrics:
             "nlpbatch_proxy_requests", "Requests answered", ("tenant", "status"), registry=registry
         )
         self._refused = Counter("nlpbatch_proxy_refused", "Requests refused", ("tenant", "cause"), registry=registry)
-        self._bytes_in = Counter("nlpbatch_proxy_request_bytes", "Bodies passed on", tenant, registry=registry)
+        self._bytes_in = Counter(
+            "nlpbatch_proxy_request_bytes", "Cost of what was passed on", tenant, registry=registry
+        )
         self._bytes_out = Counter("nlpbatch_proxy_answer_bytes", "Bodies passed back", tenant, registry=registry)
         self._wait_s = Histogram(
             "nlpbatch_proxy_wait_seconds", "Time in the queue", tenant, buckets=_SECONDS, registry=registry

@@ -7,13 +7,13 @@ from aiohttp import web
 
 from nlpbatch.serving.health import Readiness, add_health_routes
 from proxy.balancer import Backend
-from proxy.gateway import Gateway
+from proxy.gateway import Gateway, expect
 from proxy.metrics import Metrics
 
 
 def add_routes(app: web.Application, gateway: Gateway, backends: Sequence[Backend], metrics: Metrics) -> None:
     """Add all endpoints."""
-    app.router.add_route("*", "/v1/{rest:.*}", gateway.handle)
+    app.router.add_route("*", "/v1/{rest:.*}", gateway.handle, expect_handler=expect)
     add_health_routes(app, _readiness(backends), metrics.registry)
 
 

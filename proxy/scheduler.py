@@ -1,15 +1,22 @@
-"""Who is next: start-time fair queueing by bytes, over tenants and, within a tenant, over jobs. Pure.
+"""Who is next: fair queueing by bytes, over tenants and, within a tenant, over jobs. Pure.
 
-Rules (Goyal, Vin, Cheng: Start-time Fair Queueing, 1996), at each of the two levels:
-- A flow that gets something to do starts at S = max(V, its last F): being idle saves nothing up.
+A job is one flow, however many executors send for it; a tenant is one flow, however many jobs it has. At both levels
+flows that have something waiting get the same bytes (tenants: by weight), to within one request; being idle saves
+nothing up and leaves no debt. Within a job: first come, first served.
+
+Tenants: start-time fair queueing (Goyal, Vin, Cheng 1996), whose delays don't depend on the others' weights.
+- A flow that gets something to do starts at S = max(V, its last F).
 - The flow with the least S is served; V becomes its S, its F becomes S + cost/weight.
-- Within a job, first come, first served.
+- When nothing waits any more, all start again at 0.
 
-A job is one flow, however many executors send for it; a tenant is one flow, however many jobs it has.
+Jobs: self-clocked fair queueing (Golestani 1994), because callers invent jobs' names. Nothing is kept of an idle job
+here, and jobs that come for one request each can't keep back those that stay, as they could with V = S.
+- A flow that gets something to do starts at S = V.
+- The flow with the least F = S + cost is served; V becomes its F, and so does its next S.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 
@@ -41,14 +48,16 @@ class Usage:
 
 @dataclass(slots=True)
 class _Job:
-    """A flow of one job's tickets."""
+    """A flow of one job's tickets; there is one only while some wait."""
 
-    start: float = 0.0
-    finish: float = 0.0
+    start: int
+    size_bytes: int = 0
     tickets: deque[Ticket] = field(default_factory=deque)
 
-    def __bool__(self) -> bool:
-        return bool(self.tickets)
+    @property
+    def finish(self) -> int:
+        """Return its F, once its next ticket is served."""
+        return self.start + self.tickets[0].cost_bytes
 
 
 @dataclass(slots=True)
@@ -57,13 +66,48 @@ class _Tenant:
 
     weight: float
     start: float = 0.0
-    finish: float = 0.0
-    virtual: float = 0.0
+    virtual: int = 0
     jobs: dict[str, _Job] = field(default_factory=dict)
     usage: Usage = Usage()
 
-    def __bool__(self) -> bool:
-        return self.usage.requests > 0
+    def push(self, ticket: Ticket) -> None:
+        """Add a ticket behind those of its job."""
+        job = self.jobs.setdefault(ticket.job, _Job(self.virtual))
+        job.tickets.append(ticket)
+        self._count(job, ticket, 1)
+
+    def pop(self) -> Ticket:
+        """Remove and return the next ticket."""
+        job = min(self.jobs.values(), key=lambda flow: flow.finish)
+        # max: the head of a job may have left, and the one behind it cost less.
+        self.virtual = max(self.virtual, job.finish)
+        job.start = job.finish
+        ticket = job.tickets.popleft()
+        self._count(job, ticket, -1)
+        return ticket
+
+    def remove(self, ticket: Ticket) -> bool:
+        """Take a ticket out; return whether it was there."""
+        job = self.jobs.get(ticket.job)
+        if job is None or ticket not in job.tickets:
+            return False
+        job.tickets.remove(ticket)
+        self._count(job, ticket, -1)
+        return True
+
+    def ahead_bytes(self, name: str, cost_bytes: int) -> int:
+        """Return what of this tenant would be served before a request of that job."""
+        job = self.jobs.get(name)
+        own = job.size_bytes if job is not None else 0
+        others = (flow.size_bytes for flow in self.jobs.values() if flow is not job)
+        return own + sum(min(size_bytes, own + cost_bytes) for size_bytes in others)
+
+    def _count(self, job: _Job, ticket: Ticket, sign: int) -> None:
+        size_bytes = sign * ticket.cost_bytes
+        job.size_bytes += size_bytes
+        self.usage = Usage(self.usage.requests + sign, self.usage.size_bytes + size_bytes)
+        if not job.tickets:
+            del self.jobs[ticket.job]
 
 
 class FairQueue:
@@ -74,7 +118,7 @@ class FairQueue:
 
     """
 
-    def __init__(self, weights: dict[str, float]) -> None:
+    def __init__(self, weights: Mapping[str, float]) -> None:
         self._weights = weights
         self._tenants: dict[str, _Tenant] = {}
         self._virtual = 0.0
@@ -90,41 +134,46 @@ class FairQueue:
         flow = self._tenants.get(tenant)
         return flow.usage if flow is not None else Usage()
 
+    def ahead_bytes(self, tenant: str, job: str, cost_bytes: int) -> int:
+        """Return about how many bytes would be served before a request that came now.
+
+        What waits of its own job, and of every other flow that or its fair share of the same time, whichever is less:
+        a flood of one tenant's keeps no other tenant waiting. Right to within a request of each flow, and as long as
+        no more flows come.
+        """
+        weight = self._weight(tenant)
+        flow = self._tenants.get(tenant)
+        own = flow.ahead_bytes(job, cost_bytes) if flow is not None else 0
+        per_weight = (own + cost_bytes) / weight
+        others = (other for other in self._tenants.values() if other is not flow)
+        return own + sum(min(other.usage.size_bytes, int(per_weight * other.weight)) for other in others)
+
     def push(self, ticket: Ticket) -> None:
         """Add a ticket behind those of its job."""
-        tenant = self._tenants.setdefault(ticket.tenant, _Tenant(self._weights.get(ticket.tenant, 1.0)))
-        if not tenant:
-            tenant.start = max(self._virtual, tenant.finish)
-        job = tenant.jobs.setdefault(ticket.job, _Job())
-        if not job:
-            job.start = max(tenant.virtual, job.finish)
-        job.tickets.append(ticket)
-        self._count(tenant, 1, ticket.cost_bytes)
+        tenant = self._tenants.setdefault(ticket.tenant, _Tenant(self._weight(ticket.tenant)))
+        if not tenant.usage.requests:
+            tenant.start = max(self._virtual, tenant.start)
+        tenant.push(ticket)
+        self._count(ticket, 1)
 
     def pop(self) -> Ticket | None:
         """Remove and return the ticket to serve next, None when nothing waits."""
-        backlogged = [tenant for tenant in self._tenants.values() if tenant]
+        backlogged = [tenant for tenant in self._tenants.values() if tenant.usage.requests]
         if not backlogged:
             return None
         tenant = min(backlogged, key=lambda flow: flow.start)
-        job = min((job for job in tenant.jobs.values() if job), key=lambda flow: flow.start)
-        ticket = job.tickets.popleft()
-        self._virtual, tenant.virtual = tenant.start, job.start
-        tenant.finish = tenant.start = tenant.start + ticket.cost_bytes / tenant.weight
-        job.finish = job.start = job.start + ticket.cost_bytes
-        self._count(tenant, -1, -ticket.cost_bytes)
-        self._forget_idle(tenant)
+        ticket = tenant.pop()
+        self._virtual = tenant.start
+        tenant.start += ticket.cost_bytes / tenant.weight
+        self._count(ticket, -1)
         return ticket
 
     def remove(self, ticket: Ticket) -> bool:
         """Take out a ticket whose caller has left; return whether it was waiting."""
         tenant = self._tenants.get(ticket.tenant)
-        job = tenant.jobs.get(ticket.job) if tenant is not None else None
-        if tenant is None or job is None or ticket not in job.tickets:
+        if tenant is None or not tenant.remove(ticket):
             return False
-        job.tickets.remove(ticket)
-        self._count(tenant, -1, -ticket.cost_bytes)
-        self._forget_idle(tenant)
+        self._count(ticket, -1)
         return True
 
     def __iter__(self) -> Iterator[Ticket]:
@@ -133,17 +182,12 @@ class FairQueue:
             for job in tenant.jobs.values():
                 yield from job.tickets
 
-    def _count(self, tenant: _Tenant, requests: int, size_bytes: int) -> None:
-        tenant.usage = Usage(tenant.usage.requests + requests, tenant.usage.size_bytes + size_bytes)
-        self._usage = Usage(self._usage.requests + requests, self._usage.size_bytes + size_bytes)
+    def _weight(self, tenant: str) -> float:
+        return self._weights.get(tenant, 1.0)
 
-    def _forget_idle(self, tenant: _Tenant) -> None:
-        """Drop jobs that are idle and owe nothing: their names come from callers and must not pile up."""
-        if not tenant:
-            # All jobs are idle: none can be ahead of another any more.
-            tenant.jobs.clear()
-            tenant.virtual = 0.0
-            return
-        idle = [name for name, job in tenant.jobs.items() if not job and job.finish <= tenant.virtual]
-        for name in idle:
-            del tenant.jobs[name]
+    def _count(self, ticket: Ticket, sign: int) -> None:
+        size_bytes = sign * ticket.cost_bytes
+        self._usage = Usage(self._usage.requests + sign, self._usage.size_bytes + size_bytes)
+        if not self._usage.requests:
+            self._tenants.clear()
+            self._virtual = 0.0

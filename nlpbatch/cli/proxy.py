@@ -2,8 +2,11 @@
 
 import argparse
 import asyncio
+import re
 import sys
 from pathlib import Path
+
+from nlpbatch.errors import ConfigError
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,9 +33,9 @@ def run_serve(arguments: argparse.Namespace) -> int:
     from proxy.main import run  # noqa: PLC0415
 
     members = parse(arguments.config)
-    for name in ("host", "port"):
-        if (value := getattr(arguments, name)) is not None:
-            members.setdefault("listen", {})[name] = value
+    given = {name: value for name in ("host", "port") if (value := getattr(arguments, name)) is not None}
+    if isinstance(listen := members.get("listen", {}), dict):  # else a fault of the file, which `check` describes
+        members["listen"] = listen | given
     if arguments.backend:
         members["backends"] = [{"url": url} for url in arguments.backend]
     asyncio.run(run(check(members, ProxySettings, str(arguments.config))))
@@ -40,14 +43,26 @@ def run_serve(arguments: argparse.Namespace) -> int:
 
 
 def run_key(arguments: argparse.Namespace) -> int:
-    """Print a new key to stdout, and where its hash belongs to stderr."""
+    """Print a new key to stdout, and where its hash belongs to stderr.
+
+    Raises:
+        ConfigError: No tenant can have that name.
+
+    """
+    from proxy.config import TENANT_NAME  # noqa: PLC0415
     from proxy.keys import make_key  # noqa: PLC0415
 
+    tenant = arguments.tenant
+    if re.fullmatch(TENANT_NAME, tenant) is None:
+        raise ConfigError(
+            f"--tenant {tenant!r}: not 1 to 64 of A-Z a-z 0-9 . _ -, from a letter or digit on: rename it"
+        )
     key, entry = make_key()
+    table = f'tenants."{tenant}"' if "." in tenant else f"tenants.{tenant}"  # a bare dot would nest tables
     print(key)
     print(
-        f"\nGive this key to {arguments.tenant}: it is not stored anywhere. Its hash goes into proxy.toml:\n\n"
-        f'[tenants.{arguments.tenant}]\nkeys = ["{entry}"]',
+        f"\nGive this key to {tenant}: it is not stored anywhere. Its hash goes into proxy.toml, beside others if the\n"
+        f'tenant has any:\n\n[{table}]\nkeys = ["{entry}"]',
         file=sys.stderr,
     )
     return 0

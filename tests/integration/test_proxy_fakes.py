@@ -1,0 +1,95 @@
+"""The fake backend does what its script says, seen by a plain client without a proxy."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from tests.fakes.backend import FakeBackend, answer, broken_off, chunked, drop, echo, held, raw
+
+
+@pytest.fixture
+async def session():
+    # No connection is kept: what is refused is not an old connection's end.
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as opened:
+        yield opened
+
+
+async def test_steps_are_played_in_order_and_the_last_one_stays(session):
+    async with FakeBackend(answer(b"1", status=201), answer(b"2", headers={"ETag": "x"}), echo()) as backend:
+        got = [await _post(session, backend, b"body") for _ in range(4)]
+    assert got == [(201, b"1"), (200, b"2"), (200, b"body"), (200, b"body")]
+
+
+async def test_requests_are_recorded_as_they_came():
+    async with FakeBackend() as backend:
+        _, writer = await asyncio.open_connection("127.0.0.1", backend.port)
+        writer.write(b"POST /path?x=%7E HTTP/1.1\r\nA: 1\r\na:2\r\nContent-Length: 4\r\n\r\nbody")
+        exchange = await backend.received(1)
+        writer.close()
+    assert (exchange.method, exchange.target, exchange.body) == ("POST", "/path?x=%7E", b"body")
+    assert (exchange.all("A"), exchange.header("A"), exchange.header("B")) == (["1", "2"], "1", None)
+
+
+async def test_probes_are_counted_apart_and_say_what_they_are_told(session):
+    async with FakeBackend(ready=False, workers=3) as backend:
+        async with session.get(f"{backend.url}/readyz") as got:
+            assert (got.status, await got.json()) == (503, {"ready": False, "workers": 3})
+        assert (backend.probes, backend.exchanges) == (1, [])
+
+
+async def test_requests_at_a_time_are_counted(session):
+    release = asyncio.Event()
+    async with FakeBackend(held(release)) as backend:
+        asking = [asyncio.create_task(_post(session, backend)) for _ in range(3)]
+        await backend.received(3)
+        release.set()
+        await asyncio.gather(*asking)
+        await _post(session, backend)
+    assert backend.most_at_once == 3
+
+
+async def test_an_answer_in_chunks_is_whole(session):
+    async with FakeBackend(chunked(b"ab", b"c" * 100)) as backend:
+        assert await _post(session, backend) == (200, b"ab" + b"c" * 100)
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        (drop(), aiohttp.ServerDisconnectedError),
+        (drop(reset=True), aiohttp.ClientOSError),
+        (broken_off(5, 100), aiohttp.ClientPayloadError),
+        (raw(b"garbage\r\n\r\n"), aiohttp.ClientResponseError),
+    ],
+)
+async def test_what_is_to_fail_fails(step, error, session):
+    async with FakeBackend(step) as backend:
+        with pytest.raises(error):
+            await _post(session, backend)
+
+
+async def test_a_stopped_backend_refuses_and_comes_back_on_its_port(session):
+    async with FakeBackend() as backend:
+        await _post(session, backend)
+        await backend.stop()
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await _post(session, backend)
+        await backend.start()
+        assert (await _post(session, backend))[0] == 200
+
+
+async def test_an_unreachable_backend_neither_accepts_nor_refuses():
+    timeout = aiohttp.ClientTimeout(sock_connect=0.1)
+    async with (
+        FakeBackend(backlog=1) as backend,
+        aiohttp.ClientSession(timeout=timeout) as session,
+        backend.unreachable(),
+    ):
+        with pytest.raises(aiohttp.ConnectionTimeoutError):
+            await _post(session, backend)
+
+
+async def _post(session, backend, body=b"{}"):
+    async with session.post(f"{backend.url}/", data=body) as got:
+        return got.status, await got.read()
