@@ -54,9 +54,9 @@ class WorkerChannel(asyncio.Protocol):
         self._on_gone(self)
 
     def close(self) -> None:
-        """Let the worker end after what it is doing."""
+        """Let the worker end after what it is doing; what hasn't been sent yet is not sent."""
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()
 
     def _result(self, header: dict[str, Any], body: bytes) -> None:
         self._on_result(self, JobResult.from_frame(header, body))

@@ -32,51 +32,84 @@ def from_stream(body: bytes) -> pa.Array:
     """Return the documents of an Arrow request.
 
     Raises:
-        InvalidRequest: Not a complete Arrow stream, or not exactly one string column `text`.
+        InvalidRequest: Not a complete Arrow stream, not exactly one string column `text`, or more text than the body
+            has bytes: a request's cost is its body's size, and neither compression nor a dictionary may hide it.
 
     """
+    column = _text_column(body)
+    room_bytes = len(body)
+    chunks = []
+    for chunk in column.chunks:
+        chunks.append(_to_binary(chunk, room_bytes))
+        room_bytes -= _size_bytes(chunks[-1])
+    return pa.chunked_array(chunks, pa.binary()).combine_chunks()
+
+
+def _text_column(body: bytes) -> pa.ChunkedArray:
     try:
         with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
             table = reader.read_all()
         table.validate()
-    except (pa.ArrowException, OSError) as error:
+        names = table.schema.names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(
             f"the body of {len(body):,} bytes is not a complete Arrow IPC stream: send one with a column text: string"
         ) from error
-    if table.schema.names != ["text"]:
-        names = ", ".join(table.schema.names)[:200] or "none"
-        raise InvalidRequest(f"the columns are {names}: send one column, text: string", path="text")
-    column = table.column("text")
-    _check_type(column.type)
-    documents = pa.chunked_array([_to_binary(chunk) for chunk in column.chunks], pa.binary())
-    return documents.combine_chunks()
-
-
-def _check_type(type_: pa.DataType) -> None:
-    values = type_.value_type if pa.types.is_dictionary(type_) else type_
-    if values not in _BINARY_BY_TEXT_TYPE:
+    if names != ["text"]:
+        found = ", ".join(names)[:200] or "none"
+        raise InvalidRequest(f"the columns are {found}: send one column, text: string", path="text")
+    type_ = table.column("text").type
+    if (type_.value_type if pa.types.is_dictionary(type_) else type_) not in _BINARY_BY_TEXT_TYPE:
         raise InvalidRequest(f"column text is {type_}: send string", path="text")
+    return table.column("text")
 
 
-def _to_binary(chunk: pa.Array) -> pa.Array:
-    """Return the chunk as plain binary; what points outside its data is found before anything follows it."""
+def _to_binary(chunk: pa.Array, room_bytes: int) -> pa.Array:
+    """Return the chunk as plain binary, having checked all that points into its data before following it."""
     try:
-        if pa.types.is_dictionary(chunk.type):
-            # from_arrays checks the indices.
-            words = pa.DictionaryArray.from_arrays(chunk.indices, _checked(chunk.dictionary))
-            return words.dictionary_decode().cast(pa.binary())
-        return _checked(chunk).cast(pa.binary())
+        if not pa.types.is_dictionary(chunk.type):
+            return _plain(chunk, room_bytes)
+        words = _plain(chunk.dictionary, room_bytes)
+        coded = pa.DictionaryArray.from_arrays(chunk.indices, words)  # checks the indices
+        _check_room(pc.sum(pc.binary_length(words).take(chunk.indices)).as_py() or 0, room_bytes)
+        return coded.dictionary_decode()
     except pa.ArrowException as error:
-        raise InvalidRequest(
-            "column text points outside its data: the Arrow stream is damaged", path="text"
-        ) from error
+        raise InvalidRequest("column text points outside its data: the Arrow stream is damaged", path="text") from error
 
 
-def _checked(texts: pa.Array) -> pa.Array:
+def _plain(texts: pa.Array, room_bytes: int) -> pa.Array:
     # As binary, which shares the memory: a text that is not UTF-8 is its document's fault, not the stream's.
     binary = texts.view(_BINARY_BY_TEXT_TYPE[texts.type])
     binary.validate(full=True)
-    return binary
+    if binary.type == pa.binary_view():
+        return _follow_views(binary, room_bytes)
+    _check_room(_size_bytes(binary), room_bytes)
+    return binary.cast(pa.binary())
+
+
+def _follow_views(views: pa.Array, room_bytes: int) -> pa.Array:
+    """Do what Arrow's cast does, which also follows the views of nulls: these may be anything, and it crashes."""
+    texts: list[bytes | None] = []
+    size_bytes = 0
+    for view in views:
+        text = view.as_py()
+        size_bytes += len(text or b"")
+        _check_room(size_bytes, room_bytes)
+        texts.append(text)
+    return pa.array(texts, pa.binary())
+
+
+def _check_room(size_bytes: int, room_bytes: int) -> None:
+    if size_bytes > room_bytes:
+        raise InvalidRequest(
+            f"the texts have {size_bytes:,} bytes or more, the stream had {room_bytes:,} for them: "
+            "send plain strings, uncompressed, so that a request's size is its cost",
+            path="text",
+        )
+
+
+def _size_bytes(documents: pa.Array) -> int:
+    return int(pc.sum(pc.binary_length(documents)).as_py() or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +128,7 @@ class Piece:
     @property
     def size_bytes(self) -> int:
         """Return the bytes of its texts."""
-        return int(pc.sum(pc.binary_length(self.documents)).as_py() or 0)
+        return _size_bytes(self.documents)
 
 
 def cut(documents: pa.Array, *, piece_bytes: int, piece_documents: int, text_bytes: int) -> list[Piece]:

@@ -2,7 +2,8 @@
 
 It speaks JSON lines on a Unix socket. To it: the engine's spec, then `{"fork": SLOT}` together with the file
 descriptor of the new worker's channel. From it: `{"loaded": {…}}` or `{"failed": "…"}`, `{"forked": SLOT, "pid": N}`
-and `{"exited": N, "status": S}`. When the other side closes the socket, it kills its workers and ends.
+or `{"refused": SLOT, "reason": "…"}`, and `{"exited": N, "status": S}`. When the other side closes the socket, it
+kills its workers and ends.
 
 It has one thread and must never have two: a fork copies only the thread that calls it.
 """
@@ -59,6 +60,8 @@ class ForkServer:
         signal.set_wakeup_fd(-1)
         for pid in self._children:
             os.kill(pid, signal.SIGKILL)
+        for pid in self._children:
+            os.waitpid(pid, 0)
 
     def _serve_once(self, selector: selectors.BaseSelector) -> bool:
         ready = {key.fileobj for key, _ in selector.select()}
@@ -66,14 +69,22 @@ class ForkServer:
             self._wake_read.recv(_MESSAGE_BYTES)
         if self._control not in ready:
             return True
-        content, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 16)
+        try:
+            content, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 16)
+        except ConnectionResetError:
+            return False  # closed, too: the pool died before it had read all that was said to it
         for line, descriptor in zip(content.splitlines(), descriptors, strict=True):
             self._fork(json.loads(line)["fork"], descriptor)
         return bool(content)
 
     def _fork(self, slot: int, descriptor: int) -> None:
         self._board.write(slot, 0, NONE, 0)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(descriptor)
+            _say(self._control, {"refused": slot, "reason": error.strerror})
+            return
         if not pid:
             self._become_worker(slot, descriptor)
         os.close(descriptor)
@@ -112,8 +123,10 @@ def main() -> int:
     parser.add_argument("--board", type=int, required=True)
     parser.add_argument("--slots", type=int, required=True)
     arguments = parser.parse_args()
-    # Ctrl-C reaches the whole terminal group; the pool decides when its workers end.
+    # Ctrl-C reaches the whole terminal group, systemd's stop the whole control group: workers must finish what the
+    # service still has to answer. The pool decides when they end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     control = socket.socket(fileno=arguments.control)
     try:
         spec = EngineSpec.from_json(json.loads(control.recv(1 << 20)))

@@ -27,7 +27,7 @@ from nlpbatch.engine.job import Encoding, Job, JobResult
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.queue import Pending, PieceQueue
 from nlpbatch.engine.spawn import Forked, ForkServerProcess
-from nlpbatch.errors import ConfigError, NoCapacity
+from nlpbatch.errors import ConfigError, Draining, NoCapacity
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.limits import KIB, MIB
 from nlpbatch.wire.outcome import WORKER_DIED, DocumentError
@@ -104,6 +104,8 @@ class WorkerPool:
         self._idle: deque[WorkerChannel] = deque()
         self._running: dict[int, Pending] = {}
         self._births: set[asyncio.Task[None]] = set()
+        self._newborn: set[WorkerChannel] = set()
+        self._stillbirths: Counter[int] = Counter()
         self._rate_bytes_per_s = _FIRST_RATE_BYTES_PER_S
         self._complete = asyncio.Event()
         self._closing = False
@@ -136,7 +138,8 @@ class WorkerPool:
 
         """
         info = await self._forkserver.start()
-        await asyncio.gather(*(self._bear(slot) for slot in range(self._limits.workers)))
+        for slot in range(self._limits.workers):
+            self._start_birth(slot)
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
                 await self._complete.wait()
@@ -150,16 +153,17 @@ class WorkerPool:
     async def stop(self) -> None:
         """End all processes; what is still waiting is refused."""
         self._closing = True
-        for birth in self._births:
-            birth.cancel()
-        for channel in list(self._channels.values()):
-            channel.close()
-        await self._forkserver.stop()
         while (pending := self._queue.pop()) is not None:
             _refuse(pending)
         for pending in self._running.values():
             _refuse(pending)
-        await asyncio.sleep(0)  # lets the transports report that they are closed
+        births = list(self._births)
+        for birth in births:
+            birth.cancel()
+        await asyncio.gather(*births, return_exceptions=True)
+        for channel in (*self._channels.values(), *self._newborn):
+            channel.close()
+        await self._forkserver.stop()
         self._board.close()
 
     async def analyze(
@@ -186,6 +190,7 @@ class WorkerPool:
         finally:
             for pending in waiting:
                 pending.result.cancel()  # no effect on those that are done
+                self._queue.discard(pending)
         return _answer(waiting, results)
 
     def _check_room(self) -> None:
@@ -242,7 +247,10 @@ class WorkerPool:
         if self._closing:
             return
         self._observer.worker_lost()
-        born = self._channels.pop(channel.slot, None) is not None
+        self._channels.pop(channel.slot, None)
+        if channel in self._newborn:
+            self._newborn.discard(channel)
+            self._stillbirths[channel.slot] += 1
         if channel in self._idle:
             self._idle.remove(channel)
         pending = self._running.pop(channel.slot, None)
@@ -250,9 +258,7 @@ class WorkerPool:
             self._blame(pending, channel)
             self._queue.push(pending, first=True)
         _log.warning("worker lost", extra={"slot": channel.slot, "pid": channel.pid, "busy": pending is not None})
-        birth = asyncio.create_task(self._bear(channel.slot, deaths=0 if born else 1))
-        self._births.add(birth)
-        birth.add_done_callback(self._births.discard)
+        self._start_birth(channel.slot)
         self._dispatch()
 
     def _blame(self, pending: Pending, channel: WorkerChannel) -> None:
@@ -270,23 +276,33 @@ class WorkerPool:
         failed = dict(job.failed) | {position: error for position in blamed if position not in job.failed}
         pending.job = dataclasses.replace(job, failed=failed)
 
-    async def _bear(self, slot: int, deaths: int = 0) -> None:
-        """Put a new worker into the slot and wait until it has answered."""
-        while not self._closing:
-            await asyncio.sleep(_BIRTH_PAUSE_S[min(deaths, len(_BIRTH_PAUSE_S) - 1)])
+    def _start_birth(self, slot: int) -> None:
+        birth = asyncio.create_task(self._bear(slot), name=f"birth in slot {slot}")
+        self._births.add(birth)
+        birth.add_done_callback(self._births.discard)
+
+    async def _bear(self, slot: int) -> None:
+        """Put a new worker into the slot and ask it for a sign of life; it is born when it has answered."""
+        while True:
+            await asyncio.sleep(_BIRTH_PAUSE_S[min(self._stillbirths[slot], len(_BIRTH_PAUSE_S) - 1)])
             try:
                 forked = await self._forkserver.fork(slot)
             except OSError:
-                continue  # the forkserver died: fork() waits for its successor
+                # The forkserver died, or the system has no process or descriptor left.
+                self._stillbirths[slot] += 1
+                continue
             await self._connect(slot, forked)
             return
 
     async def _connect(self, slot: int, forked: Forked) -> None:
         channel = WorkerChannel(slot, forked.pid, self._on_result, self._on_gone)
+        self._newborn.add(channel)
         await asyncio.get_running_loop().connect_accepted_socket(lambda: channel, forked.channel)
         channel.ask(self._smoke_job())
 
     def _born(self, channel: WorkerChannel) -> None:
+        self._newborn.discard(channel)
+        self._stillbirths[channel.slot] = 0
         self._channels[channel.slot] = channel
         if len(self._channels) == self._limits.workers:
             self._complete.set()
@@ -298,9 +314,8 @@ class WorkerPool:
 
 def _refuse(pending: Pending) -> None:
     if not pending.result.done():
-        pending.result.set_exception(
-            NoCapacity("the service is shutting down: send the request again", retry_after_s=1)
-        )
+        pending.result.set_exception(Draining("the service is shutting down: send the request again", retry_after_s=1))
+        pending.result.exception()  # its caller may have left, or have been told of another piece already
 
 
 def _answer(waiting: Sequence[Pending], results: Sequence[JobResult]) -> Answer:

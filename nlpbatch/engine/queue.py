@@ -1,7 +1,7 @@
 """Pieces of requests waiting for a worker: interactive ones first, each class in the order of arrival."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from nlpbatch.engine.job import Job, JobResult
@@ -33,16 +33,17 @@ class Pending:
 
 @dataclass(slots=True)
 class PieceQueue:
-    """Pieces waiting for a worker, by class, and the bytes they hold."""
+    """Pieces waiting for a worker, by class and job id, and the bytes they hold."""
 
-    urgent: deque[Pending] = field(default_factory=deque)
-    batch: deque[Pending] = field(default_factory=deque)
+    urgent: OrderedDict[int, Pending] = field(default_factory=OrderedDict)
+    batch: OrderedDict[int, Pending] = field(default_factory=OrderedDict)
     size_bytes: int = 0
 
     def push(self, pending: Pending, *, first: bool = False) -> None:
         """Add a piece at the end of its class, or at the front."""
-        queue = self.urgent if pending.urgent else self.batch
-        (queue.appendleft if first else queue.append)(pending)
+        queue = self._queue_of(pending)
+        queue[pending.job.job_id] = pending
+        queue.move_to_end(pending.job.job_id, last=not first)
         self.size_bytes += pending.size_bytes
 
     def pop(self) -> Pending | None:
@@ -50,6 +51,14 @@ class PieceQueue:
         queue = self.urgent or self.batch
         if not queue:
             return None
-        pending = queue.popleft()
+        _, pending = queue.popitem(last=False)
         self.size_bytes -= pending.size_bytes
         return pending
+
+    def discard(self, pending: Pending) -> None:
+        """Take a piece out wherever it stands; does nothing if it isn't waiting."""
+        if self._queue_of(pending).pop(pending.job.job_id, None) is not None:
+            self.size_bytes -= pending.size_bytes
+
+    def _queue_of(self, pending: Pending) -> OrderedDict[int, Pending]:
+        return self.urgent if pending.urgent else self.batch

@@ -9,16 +9,23 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from nlpbatch.engine.board import Board
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.errors import ConfigError, InternalError
 
 _log = logging.getLogger("nlpbatch.engine")
-_MESSAGE_BYTES = 65_536
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 30.0
+_COMMAND: Final = (sys.executable, "-m", "nlpbatch.engine.forkserver")
+_ENVIRONMENT: Final = {
+    # One thread only, for a fork would copy the locks of others: numpy's BLAS has them, and an allocator of Arrow's.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+_MESSAGE_BYTES: Final = 65_536
+_FIRST_PAUSE_S: Final = 0.5
+_LONGEST_PAUSE_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class ForkServerProcess:
 
         Raises:
             ConfigError: The engine refuses the analyzer's settings.
+            InternalError: The system has no room for another process.
 
         """
         info = await self._load()
@@ -63,7 +71,7 @@ class ForkServerProcess:
         """Return a new worker for the slot; waits while the forkserver is being replaced.
 
         Raises:
-            ConnectionError: The forkserver died meanwhile; ask again.
+            OSError: The forkserver died meanwhile, or there is no room for another process: ask again.
 
         """
         await self._loaded.wait()
@@ -94,31 +102,24 @@ class ForkServerProcess:
         if self._process is not None:
             if not self._loaded.is_set():
                 self._process.kill()  # it is loading, and would notice the end only after that
-            await asyncio.to_thread(self._process.wait)
+            await self._reap()
 
     async def _load(self) -> EngineInfo:
         """Start a process and return what it loaded."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-m", "nlpbatch.engine.forkserver"]
-            descriptors = ("--control", str(theirs.fileno()), "--board", str(self._board.fd))
-            self._process = subprocess.Popen(  # noqa: ASYNC220  (returns at once)
-                [*command, *descriptors, "--slots", str(self._slots)],
-                pass_fds=(theirs.fileno(), self._board.fd),
-                stdin=subprocess.DEVNULL,
-                # One thread only: numpy's BLAS would start others, and a fork would copy their locks.
-                env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            )
-        self.pid = self._process.pid
-        ours.setblocking(False)
-        self._control = ours
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(ours, json.dumps(self._spec.to_json()).encode())
         try:
-            content = await loop.sock_recv(ours, _MESSAGE_BYTES)
+            control = self._start_process()
+        except OSError as error:
+            raise InternalError(
+                f"analyzer {self._spec.name!r} has no process: {error.strerror}: raise the limits of this service"
+            ) from error
+        self._control = control
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.sock_sendall(control, json.dumps(self._spec.to_json()).encode())
+            content = await loop.sock_recv(control, _MESSAGE_BYTES)
         except ConnectionError:
             content = b""
-        message: dict[str, Any] = json.loads(content) if content else {"failed": "the process died while loading"}
+        message: dict[str, Any] = json.loads(content) if content else {"failed": await self._last_words()}
         if "failed" in message:
             self._close_control()
             raise ConfigError(f"analyzer {self._spec.name!r} can't be loaded: {message['failed']}")
@@ -127,13 +128,38 @@ class ForkServerProcess:
         self._loaded.set()
         return EngineInfo(loaded["engine"], loaded["model"], loaded["fingerprint"])
 
+    def _start_process(self) -> socket.socket:
+        """Start a process and return our end of its control socket."""
+        ours, theirs = socket.socketpair()
+        descriptors = ("--control", str(theirs.fileno()), "--board", str(self._board.fd))
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    [*_COMMAND, *descriptors, "--slots", str(self._slots)],
+                    pass_fds=(theirs.fileno(), self._board.fd),
+                    stdin=subprocess.DEVNULL,
+                    env=os.environ | _ENVIRONMENT,
+                )
+        except BaseException:
+            ours.close()
+            raise
+        self.pid = self._process.pid
+        ours.setblocking(False)
+        return ours
+
+    async def _last_words(self) -> str:
+        await self._reap()
+        status = self._process.returncode if self._process is not None else None
+        return f"its process ended with status {status} while loading (-9: is there 1 GB of free memory?)"
+
     async def _supervise(self) -> None:
         pause_s = _FIRST_PAUSE_S
         while True:
             if self._control is not None:
                 await self._listen(self._control)
                 pause_s = _FIRST_PAUSE_S
-            self._lost()
+                self._lost()
+            await self._reap()
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
@@ -158,6 +184,11 @@ class ForkServerProcess:
             answer = self._forking.get(message["forked"])
             if answer is not None and not answer.done():
                 answer.set_result(message["pid"])
+        elif "refused" in message:
+            _log.error("no room for a worker", extra={"slot": message["refused"], "reason": message["reason"]})
+            answer = self._forking.get(message["refused"])
+            if answer is not None and not answer.done():
+                answer.set_exception(OSError(message["reason"]))
         elif message["status"]:
             _log.warning("worker ended", extra={"pid": message["exited"], "status": message["status"]})
 
@@ -168,8 +199,11 @@ class ForkServerProcess:
         for answer in self._forking.values():
             if not answer.done():
                 answer.set_exception(ConnectionError("the forkserver died"))
+
+    async def _reap(self) -> None:
+        """Wait for the end of a process that has closed its socket, or sees that we have closed ours."""
         if self._process is not None:
-            self._process.wait()  # it has closed its socket, so it has ended: this only reaps it
+            await asyncio.to_thread(self._process.wait)
 
     def _check_unchanged(self, info: EngineInfo) -> None:
         """Refuse an engine that was changed on disk under the running service: no output may mix two versions."""

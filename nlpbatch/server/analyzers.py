@@ -32,7 +32,13 @@ class Analyzers:
             ConfigError: An analyzer can't be loaded; the others are there until `stop`.
 
         """
-        await asyncio.gather(*(self._start(name, pool) for name, pool in self._pools.items()))
+        starts = [asyncio.create_task(self._start(name, pool)) for name, pool in self._pools.items()]
+        try:
+            await asyncio.gather(*starts)
+        finally:
+            for start in starts:
+                start.cancel()  # when another one has failed; `stop` must not close what they still wait for
+            await asyncio.gather(*starts, return_exceptions=True)
 
     async def stop(self) -> None:
         """End all worker processes."""

@@ -91,6 +91,8 @@ def _answer_encoding(request: web.Request) -> Encoding:
 
 
 async def _read(request: web.Request) -> Question:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("the body is compressed: send it as it is, its size is what the request costs")
     content_type = request.content_type if "Content-Type" in request.headers else media.JSON
     if content_type == media.ARROW_STREAM:
         options = AnalyzeOptions.from_query(request.query)

@@ -54,12 +54,20 @@ async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse
     try:
         if request.path.startswith("/v1/"):
             with request.app[DRAIN].admit():
-                return await handler(request)
+                response = await handler(request)
+                await _deliver(response, request)
+                return response
         return await handler(request)
     except NlpbatchError as error:
         return problem_response(error, request)
     except web.HTTPException as error:
         return problem_response(_translate(error, request), request)
+    except web.RequestPayloadError as error:
+        broken = errors.InvalidRequest(
+            "the body broke off, or is not in the Content-Encoding that it names: send it again, uncompressed"
+        )
+        broken.__cause__ = error
+        return problem_response(broken, request)
     except ConnectionError:
         raise  # the caller is gone; nobody reads an answer
     except Exception as error:  # noqa: BLE001  (the last resort: a defect becomes a 500, not a dropped connection)
@@ -67,6 +75,16 @@ async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse
         defect = errors.InternalError("the service failed on this request: report the request id to its operator")
         defect.__cause__ = error
         return problem_response(defect, request)
+
+
+async def _deliver(response: web.StreamResponse, request: web.Request) -> None:
+    """Send the answer now: left to aiohttp, it would no longer count as in progress, and be cut off by a shutdown."""
+    if response.prepared or request.transport is None:
+        return
+    response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
+    request.transport.set_write_buffer_limits(0)  # sent is what has left this process
+    await response.prepare(request)
+    await response.write_eof()
 
 
 def problem_response(error: NlpbatchError, request: web.Request) -> web.Response:
@@ -100,7 +118,12 @@ def _translate(error: web.HTTPException, request: web.Request) -> NlpbatchError:
         allow = ", ".join(sorted(error.allowed_methods))
         return errors.MethodNotAllowed(f"{request.path[:200]} takes {allow}, not {request.method[:20]}", allow=allow)
     if isinstance(error, web.HTTPRequestEntityTooLarge):
-        return errors.RequestTooLarge("the body is larger than this service accepts: send fewer documents at a time")
+        limit = request.client_max_size
+        return errors.RequestTooLarge(
+            f"the body is over the limit of {limit:,} bytes: send fewer documents at a time, "
+            "or raise the service's limit",
+            limit=limit,
+        )
     return errors.InvalidRequest(f"the request can't be read: {error.reason}")
 
 

@@ -4,7 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -46,8 +46,8 @@ def read(path: Path | None, model: type[S], overrides: Mapping[tuple[str, str], 
     """
     members = parse(path) if path is not None else {}
     for (group, key), value in overrides.items():
-        if value is not None:
-            members.setdefault(group, {})[key] = value
+        if value is not None and isinstance(members.setdefault(group, {}), dict):  # else `check` describes the fault
+            members[group][key] = value
     return check(members, model, str(path or "command line"))
 
 
@@ -99,9 +99,15 @@ def _suggest(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
     group: Any = model
     for part in location[:-1]:
         field = getattr(group, "model_fields", {}).get(part)
-        group = field.annotation if field is not None else None
+        # In dict[Name, Group], list[Group] and tuple[Group, ...] the next part is a name or a position.
+        group = field.annotation if field is not None else _item_type(group)
     known = list(getattr(group, "model_fields", {}))
     near = difflib.get_close_matches(str(location[-1]), known, n=1)
     if near:
         return f": did you mean {near[0]}?"
     return f": choose from {', '.join(known)}" if known else ": remove it"
+
+
+def _item_type(collection: Any) -> Any:
+    types = [type_ for type_ in get_args(collection) if type_ is not Ellipsis]
+    return types[-1] if types else None

@@ -1,6 +1,10 @@
 """An engine whose answers are easy to foresee: one token per blank-separated word."""
 
+import os
+import signal
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from nlpbatch.engine.protocol import EngineInfo
 
@@ -55,3 +59,28 @@ class WordEngine:
                 tokens.append(WordToken(word, start))
             start += len(word) + 1
         return tokens
+
+
+class ObedientEngine(WordEngine):
+    """Does what a text tells it to before it answers, in the order of the words.
+
+    `!die` kills the process, `!wait=PATH` waits for a file, `!sign=PATH` adds the text's first word to a file.
+    """
+
+    def analyze(self, text: str) -> list[WordToken]:
+        for word in text.split():
+            command, _, argument = word.partition("=")
+            if command == "!die":
+                os.kill(os.getpid(), signal.SIGKILL)
+            elif command == "!wait":
+                _wait_for(Path(argument))
+            elif command == "!sign":
+                with Path(argument).open("a", encoding="utf-8") as file:
+                    file.write(text.split(maxsplit=1)[0] + "\n")
+        return super().analyze(text)
+
+
+def _wait_for(file: Path) -> None:
+    deadline_s = time.monotonic() + 60
+    while not file.exists() and time.monotonic() < deadline_s:
+        time.sleep(0.002)

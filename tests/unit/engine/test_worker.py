@@ -1,15 +1,15 @@
 import json
+import socket
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nlpbatch.engine import frames
 from nlpbatch.engine.board import NONE, Board
 from nlpbatch.engine.documents import from_texts
-from nlpbatch.engine.frames import FrameBuffer
 from nlpbatch.engine.job import Encoding, Job, JobResult
-from nlpbatch.engine.worker import run
+from nlpbatch.engine.worker import run, serve
 from nlpbatch.wire.arrow import decode_answer, join_answer
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from nlpbatch.wire.outcome import DocumentError
@@ -83,22 +83,17 @@ def test_fields_come_in_the_order_asked_for(fields: tuple[str, ...]) -> None:
     assert list(outcomes(work(["가"], fields=fields))[0]["tokens"][0]) == list(fields)
 
 
-def test_a_job_survives_its_frame() -> None:
-    documents = pa.array([b"a", None, b"\xff"], pa.binary()).slice(1, 2)
-    job = Job(7, "arrow", ("form",), documents, {1: DocumentError("x", "y")})
-    frame = job.to_frame()
-
-    ((header, body),) = FrameBuffer().feed(frame)
-    back = Job.from_frame(header, body)
-    assert (back.job_id, back.encoding, back.fields, back.failed) == (7, "arrow", ("form",), job.failed)
-    assert back.documents.to_pylist() == [None, b"\xff"]
-
-
-def test_the_board_keeps_the_last_note_of_each_slot() -> None:
+def test_a_worker_serves_jobs_until_the_pool_closes_the_channel() -> None:
     board = Board.create(2)
-    try:
-        board.write(1, 9, 4, 123)
-        assert board.read(0).document == NONE
-        assert (board.read(1).job_id, board.read(1).document, board.read(1).started_ns) == (9, 4, 123)
-    finally:
-        board.close()
+    pool, worker = socket.socketpair()
+    with pool, worker:
+        for job_id in (7, 8):
+            pool.sendall(Job(job_id, "json", ("form",), from_texts(["가 나", None]), {}).to_frame())
+        pool.shutdown(socket.SHUT_WR)
+        serve(WordEngine(), worker, board, 1)
+        worker.shutdown(socket.SHUT_WR)
+        answered = [frames.receive(pool) for _ in range(3)]
+    assert [frame and frame[0]["job_id"] for frame in answered] == [7, 8, None]
+    assert [frame[0]["tokens"] for frame in answered if frame] == [2, 2]
+    assert (board.read(0).job_id, board.read(1).job_id, board.read(1).document) == (0, 8, NONE)
+    board.close()

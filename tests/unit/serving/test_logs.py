@@ -1,7 +1,10 @@
 import json
 import logging
+from pathlib import Path
 
-from nlpbatch.serving.logs import JsonFormatter
+import pytest
+
+from nlpbatch.serving.logs import JsonFormatter, configure, describe_exception
 
 
 def line(**extra: object) -> dict:
@@ -24,3 +27,31 @@ def test_what_is_passed_as_extra_becomes_a_member() -> None:
     assert (
         line(request_id="abc", documents=3).items() >= {"request_id": "abc", "documents": 3, "event": "defect"}.items()
     )
+
+
+def test_every_line_is_one_line_with_time_level_and_logger() -> None:
+    members = line(msg="two\nlines", levelname="WARNING")
+    assert members.items() >= {"level": "warning", "logger": "n", "event": "two\nlines"}.items()
+    assert members["time"].endswith("+00:00")
+
+
+def test_what_json_cannot_say_is_written_out() -> None:
+    assert line(path=Path("a/b"))["path"] == "a/b"
+
+
+def test_an_exception_without_a_traceback_is_described_too() -> None:
+    assert describe_exception(KeyError("비밀")) == {"exception": "KeyError", "frames": []}
+
+
+def test_all_loggers_write_json_lines_from_the_level_up(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    try:
+        configure("warning")
+        logging.getLogger("nlpbatch.engine").warning("worker lost", extra={"slot": 1})
+        logging.getLogger("aiohttp.server").info("not this")
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+    (written,) = capsys.readouterr().err.splitlines()
+    assert json.loads(written).items() >= {"event": "worker lost", "slot": 1, "level": "warning"}.items()

@@ -64,3 +64,49 @@ def test_the_command_line_goes_over_the_file(tmp_path: Path) -> None:
     file.write_text("name = 'a'\n[group]\nport = 81\nhost = 'b'\n")
     whole = read(file, Whole, {("group", "port"): 82, ("group", "host"): None})
     assert (whole.group.port, whole.group.host) == (82, "b")
+
+
+class Shelf(Settings):
+    by_name: dict[str, Group] = Field(default_factory=dict)
+    in_order: list[Group] = Field(default_factory=list)
+    fixed: tuple[Group, ...] = ()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{"by_name": {"a": {"prt": 1}}}, {"in_order": [{"port": 1}, {"prt": 1}]}, {"fixed": [{"prt": 1}]}],
+    ids=["by name", "in order", "fixed"],
+)
+def test_the_nearest_key_is_found_in_groups_within_collections_too(members: dict) -> None:
+    with pytest.raises(ConfigError, match=r"\.prt: unknown key: did you mean port\?"):
+        check(members, Shelf, "x.toml")
+
+
+def test_the_command_line_over_a_file_that_has_no_group_there_is_a_fault_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text("name = 'a'\ngroup = 3\n")
+    with pytest.raises(ConfigError, match=r"x.toml: group = 3: "):
+        read(file, Whole, {("group", "port"): 82})
+
+
+def test_without_a_file_the_defaults_and_the_command_line_hold() -> None:
+    class Optional(Settings):
+        group: Group = Group()
+
+    assert read(None, Optional, {("group", "port"): 82}) == Optional(group=Group(port=82))
+    with pytest.raises(ConfigError, match=r"command line: group\.port = 0"):
+        read(None, Optional, {("group", "port"): 0})
+
+
+def test_a_default_out_of_range_is_a_fault_as_well() -> None:
+    class Wrong(Settings):
+        port: int = Field(0, ge=1)
+
+    with pytest.raises(ConfigError, match="port = 0"):
+        check({}, Wrong, "x.toml")
+
+
+def test_the_faults_are_also_there_one_by_one() -> None:
+    with pytest.raises(ConfigError) as caught:
+        check({"group": {"port": 0}}, Whole, "x.toml")
+    assert len(caught.value.details["faults"]) == 2

@@ -1,0 +1,44 @@
+"""One API with real Kiwi for all tests that only ask it, or that leave it as they found it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from kiwipiepy import Kiwi
+
+from nlpbatch.wire.fields import TOKEN_FIELDS
+from tests.fakes.running_api import Api, running_api
+
+CONFIG = """
+[pool]
+workers = 2
+[limits]
+text_bytes = 50_000
+body_bytes = 1_000_000
+"""
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An API process with two workers."""
+    with running_api("kiwi", tmp_path_factory.mktemp("api"), CONFIG) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kiwi() -> Kiwi:
+    """What the API's answers are compared with."""
+    return Kiwi(num_workers=2)
+
+
+@pytest.fixture(scope="session")
+def sample(reviews: Path) -> list[str]:
+    """Some hundred reviews."""
+    return pq.read_table(reviews, columns=["review"]).column("review").to_pylist()[:600]
+
+
+@pytest.fixture(scope="session")
+def expected(kiwi: Kiwi, sample: list[str]) -> list[list[dict]]:
+    """Kiwi's own tokens of the sample, with every field that the API offers."""
+    return [[{name: getattr(token, name) for name in TOKEN_FIELDS} for token in row] for row in kiwi.tokenize(sample)]

@@ -1,0 +1,364 @@
+import asyncio
+import gc
+import itertools
+import json
+
+import pytest
+
+from nlpbatch.engine.board import NONE
+from nlpbatch.engine.documents import from_texts
+from nlpbatch.engine.pool import Answer
+from nlpbatch.errors import ConfigError, Draining, NoCapacity
+from tests.fakes.virtual_time import settle, virtual_time
+from tests.fakes.workers import CountingObserver, FakeForkServer, new_pool, running_pool, start_pool
+
+
+@pytest.fixture
+def forkserver():
+    return FakeForkServer()
+
+
+def ask(pool, *texts, urgent=True):
+    documents = from_texts(texts)
+    return asyncio.create_task(pool.analyze(documents, encoding="json", fields=("form",), urgent=urgent))
+
+
+def outcomes(answer: Answer) -> list[dict]:
+    return json.loads(b"[" + b",".join(answer.bodies) + b"]")
+
+
+def forms(answer: Answer) -> list[list[str]]:
+    return [[token["form"] for token in outcome["tokens"]] for outcome in outcomes(answer)]
+
+
+def codes(answer: Answer) -> list[str | None]:
+    return [outcome["error"] and outcome["error"]["code"] for outcome in outcomes(answer)]
+
+
+@virtual_time
+async def test_it_has_started_when_every_worker_has_answered(forkserver):
+    pool = new_pool(forkserver, workers=2)
+    starting = asyncio.create_task(pool.start())
+    await settle()
+    await forkserver.workers[0].answer()
+    assert (pool.workers, starting.done()) == (1, False)
+    await forkserver.workers[1].answer()
+    assert (pool.workers, await starting) == (2, forkserver.info)
+    await pool.stop()
+
+
+@virtual_time
+async def test_workers_that_give_no_sign_of_life_fail_the_start_after_a_minute(forkserver):
+    pool = new_pool(forkserver, workers=2)
+    starting = asyncio.create_task(pool.start())
+    await settle()
+    await forkserver.workers[0].answer()
+    with pytest.raises(ConfigError, match="1 of 2 workers answered within 60 s"):
+        await starting
+    await pool.stop()
+
+
+@virtual_time
+async def test_idle_workers_share_a_request_and_its_outcomes_keep_their_order(forkserver):
+    async with running_pool(forkserver, workers=2) as pool:
+        asked = ask(pool, "하나", "둘", "셋")
+        await settle()
+        first, second = forkserver.workers
+        assert (first.texts(), second.texts()) == (["하나"], ["둘"])
+        await second.answer()
+        assert second.texts() == ["셋"]
+        await second.answer()
+        await first.answer()
+        assert forms(await asked) == [["하나"], ["둘"], ["셋"]]
+
+
+@virtual_time
+async def test_what_an_answer_took_is_summed_over_its_pieces(forkserver):
+    async with running_pool(forkserver) as pool:
+        asked = ask(pool, "하나 둘", "\ud83d", "셋")
+        for _ in range(3):
+            await settle()
+            await forkserver.newest.answer()
+        answer = await asked
+        assert (answer.tokens, answer.code_points, answer.errors) == (3, 5, {"invalid_text": 1})
+        assert answer.queue_s >= 0
+        assert answer.analysis_s > 0
+
+
+@virtual_time
+async def test_no_documents_need_no_worker(forkserver):
+    async with running_pool(forkserver) as pool:
+        assert (await ask(pool)).bodies == []
+
+
+@virtual_time
+async def test_interactive_pieces_go_first_and_each_class_in_the_order_of_arrival(forkserver):
+    async with running_pool(forkserver) as pool:
+        asked = [ask(pool, "먼저")]
+        for name, urgent in (("b1", False), ("u1", True), ("b2", False), ("u2", True)):
+            asked.append(ask(pool, name, urgent=urgent))
+        await settle()
+        order = []
+        for _ in asked:
+            order += forkserver.newest.texts()
+            await forkserver.newest.answer()
+        assert order == ["먼저", "u1", "u2", "b1", "b2"]
+        await asyncio.gather(*asked)
+
+
+@virtual_time
+async def test_a_worker_that_dies_costs_the_document_it_was_on_and_its_successor_does_the_rest(forkserver):
+    observer = CountingObserver()
+    async with running_pool(forkserver, observer, piece_documents=3) as pool:
+        asked = ask(pool, "좋다", "치명적", "좋다")
+        await settle()
+        forkserver.newest.begin(1)
+        await forkserver.newest.die()
+        assert pool.workers == 0
+        await forkserver.newest.answer()  # its sign of life
+        assert forkserver.newest.texts() == ["좋다", "좋다"]
+        await forkserver.newest.answer()
+        answer = await asked
+        assert codes(answer) == [None, "worker_died", None]
+        assert answer.errors == {"worker_died": 1}
+        assert observer.lost == 1
+
+
+@virtual_time
+async def test_each_document_that_kills_is_found_however_many_there_are(forkserver):
+    async with running_pool(forkserver, piece_documents=4) as pool:
+        asked = ask(pool, "치명적", "좋다", "치명적", "치명적")
+        await settle()
+        for fatal in (0, 2, 3):
+            forkserver.newest.begin(fatal)
+            await forkserver.newest.die()
+            await forkserver.newest.answer()
+        await forkserver.newest.answer()
+        assert codes(await asked) == ["worker_died", None, "worker_died", "worker_died"]
+
+
+@virtual_time
+async def test_the_rest_of_a_dead_workers_piece_goes_before_what_waits(forkserver):
+    async with running_pool(forkserver, workers=2) as pool:
+        asked = [ask(pool, text) for text in ("첫째", "둘째", "셋째")]
+        await settle()
+        first, second = forkserver.workers
+        await first.die()
+        await second.answer()
+        assert second.texts() == ["첫째"]
+        await second.answer()
+        await second.answer()
+        await asyncio.gather(*asked)
+
+
+@virtual_time
+async def test_a_piece_that_nobody_survives_to_say_why_is_given_up_after_three_deaths(forkserver):
+    async with running_pool(forkserver, piece_documents=2) as pool:
+        asked = ask(pool, "좋다", "치명적")
+        await settle()
+        for _ in range(3):
+            assert forkserver.newest.texts() == ["좋다", "치명적"]
+            forkserver.newest.begin(NONE)
+            await forkserver.newest.die()
+            await forkserver.newest.answer()
+        await forkserver.newest.answer()
+        assert codes(await asked) == ["worker_died", "worker_died"]
+
+
+@virtual_time
+async def test_a_note_of_an_earlier_job_blames_nobody(forkserver):
+    async with running_pool(forkserver) as pool:
+        earlier = ask(pool, "앞")
+        await settle()
+        worker = forkserver.newest
+        worker.begin(0)
+        job = worker.job
+        await worker.answer()
+        await earlier
+        asked = ask(pool, "뒤")
+        await settle()
+        forkserver.board.write(worker.slot, job.job_id, 0, 1)
+        await worker.die()
+        await forkserver.newest.answer()
+        await forkserver.newest.answer()
+        assert codes(await asked) == [None]
+
+
+@virtual_time
+async def test_half_an_answer_is_no_answer(forkserver):
+    async with running_pool(forkserver) as pool:
+        asked = ask(pool, "좋다")
+        await settle()
+        worker = forkserver.newest
+        worker.look()
+        worker._channel.send(b"\0\0\0\x50\0\0\0\x10{")
+        await worker.die()
+        await forkserver.newest.answer()
+        await forkserver.newest.answer()
+        assert codes(await asked) == [None]
+
+
+@virtual_time
+async def test_an_idle_worker_that_dies_is_replaced_at_once(forkserver):
+    async with running_pool(forkserver) as pool:
+        started_s = asyncio.get_running_loop().time()
+        await forkserver.newest.die()
+        await forkserver.newest.answer()
+        assert pool.workers == 1
+        assert forkserver.forks[-1] == (0, started_s)
+
+
+@virtual_time
+async def test_a_slot_may_lose_its_worker_again_and_again(forkserver):
+    async with running_pool(forkserver) as pool:
+        for _ in range(5):
+            await forkserver.newest.die()
+            await forkserver.newest.answer()
+        assert (pool.workers, len(forkserver.workers)) == (1, 6)
+        asked = ask(pool, "좋다")
+        await settle()
+        await forkserver.newest.answer()
+        assert codes(await asked) == [None]
+
+
+def pauses(forkserver, since: int) -> list[float]:
+    times = [time_s for _, time_s in forkserver.forks[since:]]
+    return [round(later - earlier, 3) for earlier, later in itertools.pairwise(times)]
+
+
+@virtual_time
+async def test_workers_that_die_at_birth_are_born_ever_more_slowly(forkserver):
+    async with running_pool(forkserver) as pool:
+        forkserver.stillborn = True
+        await forkserver.newest.die()
+        await asyncio.sleep(20)
+        assert pauses(forkserver, since=1) == [0.05, 0.2, 1.0, 5.0, 5.0, 5.0]
+        forkserver.stillborn = False
+        await asyncio.sleep(5)
+        await forkserver.newest.answer()
+        assert pool.workers == 1
+        born = len(forkserver.forks)
+        await forkserver.newest.die()
+        assert len(forkserver.forks) == born + 1  # the next one is not held responsible
+        await forkserver.newest.answer()
+
+
+@virtual_time
+async def test_a_worker_that_dies_of_its_first_job_counts_as_dead_at_birth(forkserver):
+    async with running_pool(forkserver):
+        await forkserver.newest.die()
+        for pause_s in (0.05, 0.2, 1.0):
+            assert forkserver.newest.look() is not None
+            await forkserver.newest.die()
+            await asyncio.sleep(pause_s)
+            await settle()
+        assert pauses(forkserver, since=1) == [0.05, 0.2, 1.0]
+        await forkserver.newest.answer()
+
+
+@virtual_time
+async def test_a_refused_fork_is_tried_again_ever_more_slowly(forkserver):
+    async with running_pool(forkserver) as pool:
+        forkserver.refusals = [ConnectionError(), OSError("no descriptors"), BrokenPipeError()]
+        await forkserver.newest.die()
+        await asyncio.sleep(2)
+        assert pauses(forkserver, since=1) == [0.05, 0.2, 1.0]
+        await forkserver.newest.answer()
+        assert pool.workers == 1
+
+
+@virtual_time
+async def test_a_caller_who_hangs_up_gives_back_its_place_in_the_queue_at_once(forkserver):
+    async with running_pool(forkserver) as pool:
+        first, gone, last = ask(pool, "먼저"), ask(pool, "a" * 10, "b" * 20), ask(pool, "끝")
+        await settle()
+        assert pool.queued_bytes == 33
+        gone.cancel()
+        await settle()
+        assert pool.queued_bytes == 3
+        await forkserver.newest.answer()
+        assert forkserver.newest.texts() == ["끝"]
+        await forkserver.newest.answer()
+        assert [forms(await asked) for asked in (first, last)] == [[["먼저"]], [["끝"]]]
+
+
+@virtual_time
+async def test_a_caller_who_hangs_up_while_a_worker_is_at_its_piece_frees_the_worker(forkserver):
+    async with running_pool(forkserver) as pool:
+        gone, last = ask(pool, "하나", "둘"), ask(pool, "끝")
+        await settle()
+        gone.cancel()
+        await settle()
+        assert pool.busy == 1
+        await forkserver.newest.answer()
+        assert forkserver.newest.texts() == ["끝"]
+        await forkserver.newest.answer()
+        assert forms(await last) == [["끝"]]
+
+
+@virtual_time
+async def test_a_piece_whose_caller_has_hung_up_dies_with_its_worker(forkserver):
+    async with running_pool(forkserver) as pool:
+        gone = ask(pool, "하나")
+        await settle()
+        gone.cancel()
+        await settle()
+        forkserver.newest.look()
+        await forkserver.newest.die()
+        await forkserver.newest.answer()
+        assert forkserver.newest.look() is None
+        assert (pool.busy, pool.queued_bytes) == (0, 0)
+
+
+@virtual_time
+async def test_a_full_queue_refuses_and_says_when_there_will_be_room(forkserver):
+    async with running_pool(forkserver, workers=2, queue_bytes=1000) as pool:
+        held = ask(pool, "x", "x", "a" * 1001)
+        await settle()
+        with pytest.raises(NoCapacity, match="1,001 bytes of text are waiting for analysis, the limit is 1,000") as no:
+            await ask(pool, "더")
+        assert no.value.retry_after_s == pytest.approx(1001 / (2 * 200_000))
+        held.cancel()
+        await settle()
+        for worker in forkserver.workers:
+            await worker.answer()
+
+
+@virtual_time
+async def test_the_time_to_come_back_follows_the_speed_of_the_workers(forkserver):
+    async with running_pool(forkserver, queue_bytes=1000) as pool:
+        before = pool._rate_bytes_per_s
+        pool._measure(1000, 1.0)
+        assert 1000 < pool._rate_bytes_per_s < before
+        pool._measure(0, 1.0)
+        pool._measure(1000, 0.0)  # a clock that has not moved says nothing about speed
+        assert pool._rate_bytes_per_s == pytest.approx(before + 0.1 * (1000 - before))
+
+
+@virtual_time
+async def test_stopping_refuses_what_runs_and_what_waits(forkserver, caplog):
+    pool = await start_pool(forkserver)
+    both = [ask(pool, "하나", "둘"), ask(pool, "셋")]
+    await settle()
+    await pool.stop()
+    ends = await asyncio.gather(*both, return_exceptions=True)
+    assert [type(end) for end in ends] == [Draining, Draining]
+    assert not [worker for worker in forkserver.workers if worker.alive]
+    del both, ends, pool
+    gc.collect()
+    assert not caplog.records  # such as "exception was never retrieved"
+
+
+@virtual_time
+async def test_stopping_in_the_middle_of_a_birth_leaves_nothing_behind(forkserver):
+    pool = await start_pool(forkserver, workers=2)
+    for worker in list(forkserver.workers):
+        await worker.die()
+    _, _, waiting, asked = forkserver.workers
+    assert asked.look() is not None  # for its sign of life
+    await waiting.die()  # this slot's next attempt has to wait
+    forks = len(forkserver.forks)
+    await pool.stop()
+    await asyncio.sleep(60)
+    assert asked.dismissed
+    assert len(forkserver.forks) == forks

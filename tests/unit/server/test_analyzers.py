@@ -1,0 +1,109 @@
+import asyncio
+
+import pytest
+
+from nlpbatch.errors import ConfigError, NoCapacity, UnknownAnalyzer
+from nlpbatch.server.analyzers import Analyzers
+from nlpbatch.server.config import AnalyzerSettings, PoolSettings, ServerSettings
+from nlpbatch.server.metrics import Metrics
+from tests.fakes.engine import WordEngine
+
+
+class FakePool:
+    """A pool that loads when it is told to, or can't."""
+
+    def __init__(self) -> None:
+        self.loaded = asyncio.Event()
+        self.workers = self.busy = self.queued_bytes = 0
+        self.error: Exception | None = None
+        self.log: list[str] = []
+
+    async def start(self):
+        try:
+            await self.loaded.wait()
+        except asyncio.CancelledError:
+            self.log.append("given up")
+            raise
+        if self.error is not None:
+            raise self.error
+        self.workers = 2
+        return WordEngine.info
+
+    async def stop(self) -> None:
+        self.log.append("stopped")
+
+
+@pytest.fixture
+def pools():
+    return {"default": FakePool(), "legal": FakePool()}
+
+
+@pytest.fixture
+def analyzers(pools):
+    settings = ServerSettings(
+        pool=PoolSettings(workers=2), analyzers={"default": AnalyzerSettings(), "legal": AnalyzerSettings(z_coda=False)}
+    )
+    made = Analyzers(settings, Metrics())
+    for pool in made._pools.values():
+        pool._board.close()
+    made._pools = pools
+    return made
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_it_is_ready_when_each_analyzer_has_a_worker_that_has_answered(analyzers, pools):
+    starting = asyncio.create_task(analyzers.start())
+    pools["default"].loaded.set()
+    await settle()
+    assert (analyzers.ready, analyzers.workers) == (False, 2)
+    pools["legal"].loaded.set()
+    await starting
+    assert (analyzers.ready, analyzers.workers) == (True, 4)
+    pools["legal"].workers = 0
+    assert (analyzers.ready, analyzers.workers) == (False, 2)
+
+
+async def test_one_that_has_loaded_works_while_another_still_loads(analyzers, pools):
+    starting = asyncio.create_task(analyzers.start())
+    pools["default"].loaded.set()
+    await settle()
+    pool, info = analyzers.get("default")
+    assert (pool, info.fingerprint) == (pools["default"], WordEngine.info.fingerprint)
+    with pytest.raises(NoCapacity, match="analyzer 'legal' is still being loaded") as caught:
+        analyzers.get("legal")
+    assert caught.value.retry_after_s > 0
+    with pytest.raises(NoCapacity, match="'legal'"):
+        analyzers.catalogue()
+    starting.cancel()
+    await asyncio.wait([starting])
+
+
+async def test_an_unknown_one_is_named_with_the_choices(analyzers):
+    with pytest.raises(UnknownAnalyzer, match="unknown analyzer 'legl': choose from default, legal") as caught:
+        analyzers.get("legl")
+    assert caught.value.details == {"analyzer": "legl"}
+
+
+async def test_the_catalogue_says_what_each_was_configured_with(analyzers, pools):
+    for pool in pools.values():
+        pool.loaded.set()
+    await analyzers.start()
+    catalogue = analyzers.catalogue()
+    assert [info.name for info in catalogue.analyzers] == ["default", "legal"]
+    assert [info.options["z_coda"] for info in catalogue.analyzers] == [True, False]
+    assert catalogue.limits == ServerSettings().limits.to_wire()
+
+
+async def test_when_one_cannot_be_loaded_nobody_waits_for_the_others(analyzers, pools):
+    """Else `stop` would close what they are waiting for."""
+    pools["default"].error = ConfigError("no such option")
+    pools["default"].loaded.set()
+    with pytest.raises(ConfigError, match="no such option"):
+        await analyzers.start()
+    assert pools["legal"].log == ["given up"]
+    await analyzers.stop()
+    assert pools["legal"].log == ["given up", "stopped"]
