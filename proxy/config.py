@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from nlpbatch.serving.lifecycle import Listen
+from nlpbatch.serving.listen import ListenSettings
 from nlpbatch.serving.settings import Settings
 from nlpbatch.wire.limits import KIB, MIB, SizeLimits
 from proxy.keys import StoredKey
@@ -43,16 +43,10 @@ TENANT_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 TenantName = Annotated[str, StringConstraints(pattern=TENANT_NAME)]
 
 
-class ListenSettings(Settings):
+class ProxyListen(ListenSettings):
     """Where callers come in."""
 
-    host: str = "127.0.0.1"
     port: int = Field(8700, ge=0, le=65535)
-    drain_timeout_s: float = Field(30.0, ge=0, le=3600)
-
-    def to_listen(self) -> Listen:
-        """Return the value that `serving.lifecycle` takes."""
-        return Listen(self.host, self.port, self.drain_timeout_s)
 
 
 class LimitSettings(Settings):
@@ -142,7 +136,7 @@ class ProxySettings(Settings):
     """The whole of `proxy.toml`."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    listen: ListenSettings = ListenSettings()
+    listen: ProxyListen = ProxyListen()
     limits: LimitSettings = LimitSettings()
     queue: QueueSettings = QueueSettings()
     upstream: UpstreamSettings = UpstreamSettings()

@@ -1,7 +1,7 @@
 """The asyncio side of admission: holds callers back until the pure modules let them pass.
 
-A caller that waits holds a socket and a ticket, not its body. One that hangs up is cancelled by the server, and leaves
-the queue by that.
+A caller that waits holds a socket, a ticket and what has come in of its body, which is not read meanwhile. One that
+hangs up is cancelled by the server, and leaves the queue by that.
 """
 
 import asyncio

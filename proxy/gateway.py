@@ -17,6 +17,7 @@ from nlpbatch.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from nlpbatch.serving.problems import LOG_KEY
 from nlpbatch.wire.media import JOB
 from nlpbatch.wire.problem import status_of
 from proxy.config import LimitSettings
@@ -62,13 +63,13 @@ class Gateway:
     async def _pass(self, request: web.Request, tenant: str) -> web.StreamResponse:
         _check_target(request)
         job, cost_bytes = _job(request), self._cost_bytes(request)
-        request["log"] = {"tenant": tenant, "job": job, "bytes": cost_bytes}
+        request[LOG_KEY] = {"tenant": tenant, "job": job, "bytes": cost_bytes}
         lease = await self._gate.enter(tenant, job, cost_bytes)
         self._metrics.passed(tenant, lease.waited_s, cost_bytes)
         try:
             return await self._send(request, await self._read(request), lease)
         finally:
-            request["log"] |= {"queue_s": round(lease.waited_s, 4), "backend": lease.backend.url}
+            request[LOG_KEY] |= {"queue_s": round(lease.waited_s, 4), "backend": lease.backend.url}
             self._gate.leave(lease)
 
     def _authenticate(self, request: web.Request) -> str:

@@ -56,4 +56,4 @@ async def run(settings: ProxySettings) -> None:
 
     """
     logs.configure(settings.log_level)
-    await serve(await build_app(settings), settings.listen.to_listen())
+    await serve(await build_app(settings), settings.listen)

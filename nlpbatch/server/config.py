@@ -7,24 +7,17 @@ from pydantic import Field, StringConstraints, model_validator
 
 from nlpbatch.engine.pool import PoolLimits
 from nlpbatch.engine.protocol import EngineSpec
-from nlpbatch.serving.lifecycle import Listen
+from nlpbatch.serving.listen import ListenSettings
 from nlpbatch.serving.settings import Settings
 from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 
 AnalyzerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
-class ListenSettings(Settings):
+class ServerListen(ListenSettings):
     """Where the API listens. It has no keys of its own: let only the proxy reach it."""
 
-    host: str = "127.0.0.1"
     port: int = Field(8701, ge=0, le=65535)
-    drain_timeout_s: float = Field(30.0, ge=0, le=3600)
-    """How long requests in progress may go on after SIGTERM."""
-
-    def to_listen(self) -> Listen:
-        """Return the value that `serving.lifecycle` takes."""
-        return Listen(self.host, self.port, self.drain_timeout_s)
 
 
 class LimitSettings(Settings):
@@ -101,7 +94,7 @@ class AnalyzerSettings(Settings):
 class ServerSettings(Settings):
     """The whole of `server.toml`."""
 
-    listen: ListenSettings = ListenSettings()
+    listen: ServerListen = ServerListen()
     limits: LimitSettings = LimitSettings()
     pool: PoolSettings = PoolSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -38,7 +38,7 @@ async def run(settings: ServerSettings) -> None:
     analyzers = Analyzers(settings, metrics)
     starting = asyncio.create_task(analyzers.start())
     try:
-        await serve(build_app(settings, analyzers, metrics), settings.listen.to_listen(), starting)
+        await serve(build_app(settings, analyzers, metrics), settings.listen, starting)
     finally:
         starting.cancel()
         await asyncio.wait([starting])

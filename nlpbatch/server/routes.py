@@ -18,6 +18,7 @@ from nlpbatch.errors import (
 )
 from nlpbatch.server.analyzers import Analyzers
 from nlpbatch.server.metrics import Metrics
+from nlpbatch.serving.problems import LOG_KEY
 from nlpbatch.wire import media
 from nlpbatch.wire.analyze import AnalyzeOptions, parse_request
 from nlpbatch.wire.analyzer import AnalyzerInfo
@@ -65,7 +66,7 @@ class Routes:
             urgent=not is_batch(request.headers.get(media.PRIORITY)),
         )
         self._metrics.answered(info.name, len(question.documents), answer)
-        request["log"] = {"documents": len(question.documents), "analysis_s": round(answer.analysis_s, 4)}
+        request[LOG_KEY] = {"documents": len(question.documents), "analysis_s": round(answer.analysis_s, 4)}
         return _response(encoding, question, info, answer)
 
     def _check_size(self, question: Question) -> None:

@@ -3,31 +3,15 @@
 import asyncio
 import logging
 import signal
-from dataclasses import dataclass
 
 from aiohttp import web
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.serving.drain import DRAIN, Drain
+from nlpbatch.serving.listen import ListenSettings
 from nlpbatch.serving.problems import problems
 
 _log = logging.getLogger("nlpbatch.serving")
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Where to listen and how long to finish.
-
-    Args:
-        host: Address to bind.
-        port: TCP port; 0 lets the system choose, the log says which.
-        drain_timeout_s: How long requests in progress may go on after SIGTERM.
-
-    """
-
-    host: str
-    port: int
-    drain_timeout_s: float
 
 
 def new_application(*, body_bytes: int, drain_retry_after_s: float) -> web.Application:
@@ -37,7 +21,7 @@ def new_application(*, body_bytes: int, drain_retry_after_s: float) -> web.Appli
     return app
 
 
-async def serve(app: web.Application, listen: Listen, starting: "asyncio.Task[None] | None" = None) -> None:
+async def serve(app: web.Application, listen: ListenSettings, starting: "asyncio.Task[None] | None" = None) -> None:
     """Serve until SIGTERM or SIGINT, then drain: refuse new work, finish the rest, close.
 
     Args:

@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -18,7 +19,9 @@ from nlpbatch.wire.problem import to_problem
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-REQUEST_ID_KEY = "request_id"
+REQUEST_ID_KEY = web.RequestKey("request_id", str)
+LOG_KEY: web.RequestKey[dict[str, Any]] = web.RequestKey("log", dict)
+"""Further members of the request's line in the log."""
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _log = logging.getLogger("nlpbatch.access")
 
@@ -41,9 +44,9 @@ async def problems(request: web.Request, handler: _Handler) -> web.StreamRespons
                 "path": request.path,
                 "status": status,
                 "seconds": round(time.monotonic() - started_s, 4),
-                REQUEST_ID_KEY: request[REQUEST_ID_KEY],
+                "request_id": request[REQUEST_ID_KEY],
             }
-            | request.get("log", {}),
+            | request.get(LOG_KEY, {}),
         )
     if not response.prepared:
         response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
@@ -71,7 +74,7 @@ async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse
     except ConnectionError:
         raise  # the caller is gone; nobody reads an answer
     except Exception as error:  # noqa: BLE001  (the last resort: a defect becomes a 500, not a dropped connection)
-        _log.exception("defect", extra={REQUEST_ID_KEY: request[REQUEST_ID_KEY]})
+        _log.exception("defect", extra={"request_id": request[REQUEST_ID_KEY]})
         defect = errors.InternalError("the service failed on this request: report the request id to its operator")
         defect.__cause__ = error
         return problem_response(defect, request)
@@ -91,7 +94,7 @@ def problem_response(error: NlpbatchError, request: web.Request) -> web.Response
     """Return the error as RFC 9457 asks for, with Retry-After where the error knows it."""
     error.request_id = request[REQUEST_ID_KEY]
     members = to_problem(error)
-    request["log"] = request.get("log", {}) | {"code": error.code}
+    request[LOG_KEY] = request.get(LOG_KEY, {}) | {"code": error.code}
     response = web.Response(
         status=members["status"],
         text=json.dumps(members, ensure_ascii=False),

@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import socket
-import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -141,8 +140,6 @@ async def running_proxy(*backends: FakeBackend | str, ready: bool = True, **grou
     # As nlpbatch.serving.lifecycle does it.
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
     await runner.setup()
-    # nlpbatch.serving keeps a request's id and log under plain strings; aiohttp 3.14 advises RequestKeys.
-    warnings.filterwarnings("ignore", category=web.NotAppKeyWarning)
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         port = runner.addresses[0][1]
