@@ -1,6 +1,7 @@
 """Fixtures that are dear: one Spark, one API with proxy, for the whole run."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,10 @@ from nlpbatch.cli.stack import Stack, StackOptions
 # A shared machine's pauses say nothing about the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# Under nohup, or in the background of a script, these are ignored, and processes that tests start would inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 NSMC_20K = Path(__file__).parents[2] / "shared" / "data" / "nsmc-20k.parquet"
 
