@@ -27,6 +27,7 @@ def run(source: str, target: str, analyse: Callable[[Iterator[pa.RecordBatch]], 
     os.environ["PYSPARK_PYTHON"] = sys.executable
     spark = SparkSession.builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
+    spark.sparkContext.addPyFile(__file__)  # the functions above travel to the workers by name
     df = spark.read.parquet(source)
     columns = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in df.schema)
     started_s = time.monotonic()
