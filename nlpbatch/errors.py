@@ -14,9 +14,12 @@
     │   ├── RequestTooLarge      request_too_large
     │   ├── UnsupportedMediaType unsupported_media_type
     │   ├── NotAcceptable        not_acceptable
-    │   └── FingerprintMismatch  fingerprint_mismatch
+    │   ├── FingerprintMismatch  fingerprint_mismatch
+    │   └── IdempotencyConflict  idempotency_conflict
     ├── Overloaded                                      an expected answer: wait, then send the same again
+    │   ├── QuotaExceeded        quota_exceeded         this caller is over its own quota
     │   ├── QueueFull            queue_full             this caller's own queue is full
+    │   ├── TenantPaused         tenant_paused          the operator has paused this caller
     │   ├── NoCapacity           no_capacity            the service as a whole has none
     │   └── Draining             draining               this process is shutting down
     └── ServiceError
@@ -160,11 +163,29 @@ class FingerprintMismatch(RequestError):
     code = "fingerprint_mismatch"
 
 
+class IdempotencyConflict(RequestError):
+    """The Idempotency-Key was used for another question."""
+
+    code = "idempotency_conflict"
+
+
 class Overloaded(NlpbatchError):
     """Too much at once: the same request will be accepted later."""
 
     code = "no_capacity"
     retryable = True
+
+
+class QuotaExceeded(Overloaded):
+    """This caller has sent as much as its quota allows, or has as many requests under way."""
+
+    code = "quota_exceeded"
+
+
+class TenantPaused(Overloaded):
+    """The operator lets nothing of this caller's through at present."""
+
+    code = "tenant_paused"
 
 
 class QueueFull(Overloaded):

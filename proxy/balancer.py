@@ -4,9 +4,11 @@ Two choices are nearly as good as looking at all (Mitzenmacher: The Power of Two
 look at different pairs don't all run to the same backend.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
+from proxy.breaker import Breaker
 from proxy.limits import Limit
 
 
@@ -17,6 +19,8 @@ class Backend:
     Args:
         url: Its address.
         limit: How many requests it may have.
+        breaker: Whether it fails.
+        connection: Further arguments for connecting to it.
         asked: Whether it has been asked at all.
         ready: Whether it said so when last asked.
         workers: The workers it stated.
@@ -27,27 +31,34 @@ class Backend:
 
     url: str
     limit: Limit
+    breaker: Breaker = field(default_factory=Breaker)
+    connection: dict[str, Any] = field(default_factory=dict)
     asked: bool = False
     ready: bool = False
     workers: int = 0
     in_flight: int = 0
     outstanding_bytes: int = 0
 
-    @property
-    def has_room(self) -> bool:
-        """Return whether it may get another request."""
-        return self.ready and self.in_flight < self.limit.value
+    def usable(self, now_s: float) -> bool:
+        """Return whether it may get requests at all."""
+        return self.ready and self.breaker.allows(now_s)
+
+    def has_room(self, now_s: float, extra: int = 0) -> bool:
+        """Return whether it may get another request now, `extra` of them beyond its limit."""
+        return self.in_flight < self.limit.value + extra and self.usable(now_s)
 
 
-def pick(backends: Sequence[Backend], choose: Callable[[int], int]) -> Backend | None:
+def pick(backends: Iterable[Backend], choose: Callable[[int], int], now_s: float, *, extra: int = 0) -> Backend | None:
     """Return the backend for the next request, None if none has room.
 
     Args:
         backends: All there are.
         choose: Returns a random number in [0, n), as `random.Random.randrange` does.
+        now_s: Now.
+        extra: How far each may go beyond its limit.
 
     """
-    free = [backend for backend in backends if backend.has_room]
+    free = [backend for backend in backends if backend.has_room(now_s, extra)]
     if len(free) < 2:  # noqa: PLR2004  (two choices)
         return free[0] if free else None
     first = choose(len(free))

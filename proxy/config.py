@@ -1,12 +1,12 @@
 """The proxy's whole configuration as frozen values; `conf/proxy.toml` shows every key with its reason."""
 
 from collections import Counter
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from nlpbatch.serving.listen import ListenSettings
+from nlpbatch.serving.listen import EndpointSettings, ListenSettings
 from nlpbatch.serving.settings import Settings
 from nlpbatch.wire.limits import KIB, MIB, SizeLimits
 from proxy.keys import StoredKey
@@ -41,6 +41,7 @@ BackendUrl = Annotated[str, AfterValidator(_backend_url)]
 KeyEntry = Annotated[str, AfterValidator(_stored_key)]
 TENANT_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 TenantName = Annotated[str, StringConstraints(pattern=TENANT_NAME)]
+ClassName = Literal["interactive", "batch"]
 
 
 class ProxyListen(ListenSettings):
@@ -49,46 +50,142 @@ class ProxyListen(ListenSettings):
     port: int = Field(8700, ge=0, le=65535)
 
 
-class LimitSettings(Settings):
-    """What may be under way."""
+class AdminSettings(EndpointSettings):
+    """Where the operator comes in. It asks for no key: let nobody else reach it."""
 
-    in_flight: int = Field(8, ge=1, le=100_000)
-    """Requests at one backend at a time."""
+    enabled: bool = True
+    port: int = Field(8702, ge=0, le=65535)
+
+
+class LimitSettings(Settings):
+    """How large a request may be, and how slow its sender."""
+
     body_bytes: int = Field(SizeLimits().body_bytes, ge=KIB, le=GIB)
     body_timeout_s: float = Field(30.0, gt=0, le=3600)
     """How long an admitted caller may take to send its body: it holds a place meanwhile."""
 
 
+class QuotaSettings(Settings):
+    """What may be sent, in bytes and in requests at a time; what is left out is not limited."""
+
+    bytes_per_s: int | None = Field(None, ge=1, le=1024 * GIB)
+    burst_bytes: int | None = Field(None, ge=1, le=1024 * GIB)
+    """What may be sent at once after a pause; without it, 10 seconds' worth, at least 8 MiB."""
+    concurrency: int | None = Field(None, ge=1, le=1_000_000)
+    """Requests at a time, those that wait included."""
+
+    @model_validator(mode="after")
+    def _burst_has_a_rate(self) -> Self:
+        if self.burst_bytes is not None and self.bytes_per_s is None:
+            raise ValueError("burst_bytes without bytes_per_s limits nothing: set bytes_per_s, or leave both out")
+        return self
+
+
 class QueueSettings(Settings):
-    """What may wait, for each tenant."""
+    """What each tenant may have waiting."""
 
     requests: int = Field(2000, ge=0, le=1_000_000)
     size_bytes: int = Field(256 * MIB, ge=0, le=64 * GIB)
+
+
+class ClassSettings(Settings):
+    """One class of requests: people's, or jobs'."""
+
+    weight: float = Field(1.0, ge=0.001, le=1000)
+    """Its share of the service, next to the other class's, while both have work waiting."""
     max_wait_s: float = Field(30.0, ge=0, le=3600)
     """A request that would wait longer is refused on arrival; one that has waited so long, then."""
+    target_delay_s: float = Field(10.0, gt=0, le=3600)
+    """While even the shortest wait of an interval is over it, what has waited twice as long is refused (CoDel)."""
+    interval_s: float = Field(10.0, gt=0, le=3600)
+
+
+class InteractiveSettings(ClassSettings):
+    """Requests that a person waits for."""
+
+    max_wait_s: float = Field(10.0, ge=0, le=3600)
+    target_delay_s: float = Field(0.5, gt=0, le=3600)
+    interval_s: float = Field(1.0, gt=0, le=3600)
+    extra_places: int = Field(4, ge=0, le=10_000)
+    """Places at each backend beyond its limit, which only this class may take, and only within its share."""
+
+
+class ClassesSettings(Settings):
+    """Both classes; `Priority` chooses, within what the tenant may claim."""
+
+    interactive: InteractiveSettings = InteractiveSettings()
+    batch: ClassSettings = ClassSettings()
+
+
+class ConcurrencySettings(Settings):
+    """How many requests a backend may have at a time."""
+
+    policy: Literal["adaptive", "fixed"] = "adaptive"
+    per_worker: float = Field(2.0, ge=0.1, le=1000)
+    """Places per worker that the backend states: the beginning of `adaptive`, all of `fixed`."""
+    most_per_worker: float = Field(4.0, ge=0.1, le=1000)
+    """As far as `adaptive` goes."""
+
+    @model_validator(mode="after")
+    def _most_is_most(self) -> Self:
+        if self.policy == "adaptive" and self.most_per_worker < self.per_worker:
+            raise ValueError(
+                f"most_per_worker {self.most_per_worker:g} is under per_worker {self.per_worker:g}: raise it"
+            )
+        return self
 
 
 class UpstreamSettings(Settings):
-    """How long a backend may take."""
+    """How backends are watched, and what becomes of one that fails."""
 
     connect_timeout_s: float = Field(2.0, gt=0, le=60)
     timeout_s: float = Field(120.0, gt=0, le=3600)
     health_period_s: float = Field(1.0, ge=0.05, le=60)
     """Each backend's /readyz is asked so often."""
+    resolve_period_s: float = Field(10.0, ge=0.05, le=3600)
+    """Names of backends with `resolve` are looked up so often."""
+    retry_ratio: float = Field(0.2, ge=0, le=1)
+    """Requests that may be sent to a second backend, per request."""
+    retry_least: int = Field(3, ge=0, le=1000)
+    """And as many each 10 seconds, however few requests there are."""
+    eject_failures: int = Field(5, ge=1, le=1000)
+    """Different requests in a row that a backend must fail to be ejected."""
+    eject_s: float = Field(30.0, gt=0, le=3600)
+    """For how long, times how often in a row."""
+    eject_most_s: float = Field(300.0, gt=0, le=24 * 3600)
+    ca_file: str | None = None
+    """Certificates that https backends are checked against; without it, the system's."""
+
+
+class ReplaySettings(Settings):
+    """Answers kept for a request that comes again with the same Idempotency-Key."""
+
+    size_bytes: int = Field(64 * MIB, ge=0, le=64 * GIB)
+    """All of them together; 0 keeps none."""
+    answer_bytes: int = Field(4 * MIB, ge=0, le=GIB)
+    """A larger answer isn't kept."""
+    ttl_s: float = Field(600.0, gt=0, le=24 * 3600)
 
 
 class BackendSettings(Settings):
-    """One API replica."""
+    """One API replica, or a name that stands for several."""
 
     url: BackendUrl
+    resolve: bool = False
+    """Whether each address that the name has is a backend of its own."""
 
 
 class TenantSettings(Settings):
-    """One group of callers that share a queue and a weight."""
+    """One group of callers that share a queue, a weight and a quota."""
 
     keys: Annotated[list[KeyEntry], Field(min_length=1)]
     weight: float = Field(1.0, ge=0.001, le=1000)
     """Its share of the service, next to the others', while they all have work waiting."""
+    classes: Annotated[list[ClassName], Field(min_length=1, default_factory=lambda: ["interactive", "batch"])]
+    """What its requests may claim to be; a claim that it may not make counts as the other class."""
+    quota: QuotaSettings = QuotaSettings()
+    key_quota: QuotaSettings = QuotaSettings()
+    """For each of its keys."""
 
     @model_validator(mode="before")
     @classmethod
@@ -137,8 +234,14 @@ class ProxySettings(Settings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     listen: ProxyListen = ProxyListen()
+    admin: AdminSettings = AdminSettings()
     limits: LimitSettings = LimitSettings()
+    quota: QuotaSettings = QuotaSettings()
+    """For all callers together."""
     queue: QueueSettings = QueueSettings()
+    classes: ClassesSettings = ClassesSettings()
+    concurrency: ConcurrencySettings = ConcurrencySettings()
     upstream: UpstreamSettings = UpstreamSettings()
+    replay: ReplaySettings = ReplaySettings()
     backends: Annotated[list[BackendSettings], Field(min_length=1), AfterValidator(_each_backend_once)]
     tenants: Annotated[dict[TenantName, TenantSettings], Field(min_length=1), AfterValidator(_each_key_once)]

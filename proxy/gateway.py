@@ -1,54 +1,82 @@
-"""One request's way: authenticate, cost, admit or queue, read the body, send, record."""
+"""One request's way: who asks, what it costs, may it come in, read the body, have it answered, record."""
 
 import asyncio
 import re
-import time
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import HttpVersion11, web
+from multidict import CIMultiDict
 
 from nlpbatch.errors import (
     BodyTimeout,
     InvalidRequest,
     LengthRequired,
     NlpbatchError,
-    NotFound,
     RequestTooLarge,
     Unauthenticated,
     UnsupportedMediaType,
 )
 from nlpbatch.serving.problems import LOG_KEY
-from nlpbatch.wire.media import JOB
+from nlpbatch.serving.reading import hold_body, wide_reads
+from nlpbatch.wire.media import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JOB, PREFER, PRIORITY
+from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.problem import status_of
-from proxy.config import LimitSettings
-from proxy.gate import Gate, Lease
+from proxy.balancer import Backend
+from proxy.config import LimitSettings, ProxySettings
+from proxy.delivery import Delivery
+from proxy.explanations import ASK_KEY, LEASE_KEY, wanted_wait_s
+from proxy.flights import Flight, Flights, Perform
+from proxy.gate import Gate
 from proxy.keys import KeyRing
 from proxy.metrics import UNKNOWN_TENANT, Metrics
-from proxy.upstream import NotConnected, Upstream
+from proxy.question import Answer, Question, check_target, question_headers
+from proxy.replay import idempotency_key
+from proxy.scheduler import ClassName
+from proxy.traffic import Ask, Request
+from proxy.upstream import Upstream
 
 _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _GET_COST_BYTES: Final = 1024
 """What a request without a body costs: little, but not nothing."""
-_CONNECTION_ATTEMPTS: Final = 3
-"""Backends that a request is offered to while there is no connection; nothing has been sent to any of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a gateway is made of."""
+
+    gate: Gate
+    upstream: Upstream
+    delivery: Delivery
+    flights: Flights
+    metrics: Metrics
 
 
 class Gateway:
-    """The handler of everything under `/v1/`."""
+    """The handler of everything under `/v1/` that is passed on.
 
-    def __init__(self, keys: KeyRing, gate: Gate, upstream: Upstream, limits: LimitSettings, metrics: Metrics) -> None:
-        self._keys = keys
-        self._gate = gate
-        self._upstream = upstream
-        self._limits = limits
-        self._metrics = metrics
+    Args:
+        settings: The configuration; `adopt` exchanges it.
+        parts: What does the work.
+
+    """
+
+    def __init__(self, settings: ProxySettings, parts: Parts) -> None:
+        self._parts = parts
+        self.adopt(settings)
+
+    def adopt(self, settings: ProxySettings) -> None:
+        """Judge requests by these settings from now on."""
+        self._keys = KeyRing({name: tenant.keys for name, tenant in settings.tenants.items()})
+        self._classes = {name: frozenset(tenant.classes) for name, tenant in settings.tenants.items()}
+        self._limits: LimitSettings = settings.limits
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Return the backend's answer, or raise why there is none."""
         tenant, status, size_bytes = UNKNOWN_TENANT, 500, 0
         try:
-            tenant = self._authenticate(request)
-            response = await self._pass(request, tenant)
+            tenant, key_id = self.authenticate(request)
+            response = await self._pass(request, tenant, key_id)
             status, size_bytes = response.status, _size_bytes(response)
         except NlpbatchError as error:
             status = status_of(error)
@@ -57,28 +85,115 @@ class Gateway:
             status = 499  # the caller hung up
             raise
         finally:
-            self._metrics.answered(tenant, status, size_bytes)
+            self._parts.metrics.answered(tenant, status, size_bytes)
         return response
 
-    async def _pass(self, request: web.Request, tenant: str) -> web.StreamResponse:
-        _check_target(request)
-        job, cost_bytes = _job(request), self._cost_bytes(request)
-        request[LOG_KEY] = {"tenant": tenant, "job": job, "bytes": cost_bytes}
-        lease = await self._gate.enter(tenant, job, cost_bytes)
-        self._metrics.passed(tenant, lease.waited_s, cost_bytes)
-        try:
-            return await self._send(request, await self._read(request), lease)
-        finally:
-            request[LOG_KEY] |= {"queue_s": round(lease.waited_s, 4), "backend": lease.backend.url}
-            self._gate.leave(lease)
+    def authenticate(self, request: web.Request) -> tuple[str, str]:
+        """Return the tenant and the id of the key that a request comes with.
 
-    def _authenticate(self, request: web.Request) -> str:
-        tenant = self._keys.tenant(request.headers.get("Authorization"))
-        if tenant is None:
+        Raises:
+            Unauthenticated: No key, or none that this proxy knows.
+
+        """
+        found = self._keys.find(request.headers.get("Authorization"))
+        if found is None:
             raise Unauthenticated(
                 "no API key that this proxy knows: send Authorization: Bearer KEY, with a key from its operator"
             )
-        return tenant
+        return found
+
+    async def _pass(self, request: web.Request, tenant: str, key_id: str) -> web.StreamResponse:
+        check_target(request)
+        ask = request[ASK_KEY] = self._ask(request, tenant, key_id)
+        headers = question_headers(request)
+        request[LOG_KEY] = {"tenant": tenant, "job": ask.job, "class": ask.class_name, "bytes": ask.cost_bytes}
+        name = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, ()))
+        if name is not None and self._parts.flights.knows(tenant, name):
+            # Kept, or on its way: it needs no place, unless that comes to nothing.
+            return await self._share(request, await self._read(request, headers), name, None)
+        lease = await self._enter(request)
+        try:
+            question = await self._read(request, headers)
+        except BaseException:
+            self._parts.delivery.abandon(lease)
+            raise
+        if name is None:
+            return await self._stream(request, question, lease)
+        return await self._share(request, question, name, lease)
+
+    async def _stream(self, request: web.Request, question: Question, lease: Request) -> web.StreamResponse:
+        """Answer a request that nobody else asks."""
+
+        async def attempt(backend: Backend) -> web.StreamResponse:
+            request[LOG_KEY] |= {"backend": backend.url}
+            return await self._parts.upstream.pass_back(backend, question, request)
+
+        return await self._parts.delivery.deliver(lease, question.digest().hex(), attempt)
+
+    async def _share(
+        self, request: web.Request, question: Question, name: str, lease: Request | None
+    ) -> web.StreamResponse:
+        """Answer a request that may come again, or that another is asking already."""
+        parts, tenant = self._parts, request[ASK_KEY].tenant
+        if lease is not None and parts.flights.knows(tenant, name):
+            parts.delivery.abandon(lease)
+        try:
+            perform = self._perform(request, question, name, lease)
+            answer, replayed = await parts.flights.share(tenant, name, question.digest(), perform)
+        except asyncio.CancelledError:
+            # Before it was used: the flight, if it goes on without its caller, takes another place.
+            if lease is not None and not lease.used:
+                parts.delivery.abandon(lease)
+            raise
+        response = answer.to_response()
+        if replayed:
+            response.headers[IDEMPOTENCY_REPLAYED] = "true"
+            request[LOG_KEY] |= {"replayed": True}
+            parts.metrics.replayed(tenant)
+        return response
+
+    def _perform(self, request: web.Request, question: Question, name: str, lease: Request | None) -> Perform:
+        async def attempt(backend: Backend) -> Answer:
+            request[LOG_KEY] |= {"backend": backend.url}
+            return await self._parts.upstream.ask(backend, question)
+
+        async def perform(flight: Flight) -> Answer:
+            place = lease if lease is not None and lease.backend is not None else await self._enter(request)
+            flight.sent()
+            return await self._parts.delivery.deliver(place, name, attempt)
+
+        return perform
+
+    async def _enter(self, request: web.Request) -> Request:
+        ask = request[ASK_KEY]
+        with hold_body(request):
+            lease = request[LEASE_KEY] = await self._parts.gate.enter(ask)
+        waited_s = lease.sent_s - lease.arrived_s
+        self._parts.metrics.passed(ask.tenant, ask.class_name, waited_s, ask.cost_bytes)
+        request[LOG_KEY] |= {"queue_s": round(waited_s, 4)}
+        return lease
+
+    async def _read(self, request: web.Request, headers: CIMultiDict[str]) -> Question:
+        """Return the question with its body; a slow sender mustn't hold its place for long."""
+        try:
+            async with asyncio.timeout(self._limits.body_timeout_s):
+                await _ask_for_body(request)
+                with wide_reads(request):
+                    body = await request.read()
+        except TimeoutError:
+            raise BodyTimeout(
+                f"the body's {request.content_length:,} bytes did not arrive within {self._limits.body_timeout_s:g} s: "
+                "send it faster, or fewer documents at a time"
+            ) from None
+        return Question(request.method, request.rel_url.raw_path_qs, headers, body)
+
+    def _ask(self, request: web.Request, tenant: str, key_id: str) -> Ask:
+        job, cost_bytes = _job(request), self._cost_bytes(request)
+        class_name = _class_name(request, self._classes[tenant])
+        # Who has no Idempotency-Key is known by what can be seen of it.
+        named = request.headers.get(IDEMPOTENCY_KEY)
+        who = (tenant, named) if named is not None else (key_id, job, class_name, cost_bytes)
+        return Ask(tenant, key_id, job, class_name, cost_bytes, who, wanted_wait_s(request.headers.get(PREFER)))
 
     def _cost_bytes(self, request: web.Request) -> int:
         """Return the body's declared bytes: known before it is read, and what will be read at most."""
@@ -96,34 +211,6 @@ class Gateway:
             )
         return max(request.content_length, _GET_COST_BYTES)
 
-    async def _read(self, request: web.Request) -> bytes:
-        """Return the body, now that there is a place for it; a slow sender mustn't hold the place for long."""
-        try:
-            async with asyncio.timeout(self._limits.body_timeout_s):
-                await _ask_for_body(request)
-                return await request.read()
-        except TimeoutError:
-            raise BodyTimeout(
-                f"the body's {request.content_length:,} bytes did not arrive within {self._limits.body_timeout_s:g} s: "
-                "send it faster, or fewer documents at a time"
-            ) from None
-
-    async def _send(self, request: web.Request, body: bytes, lease: Lease) -> web.StreamResponse:
-        for _ in range(_CONNECTION_ATTEMPTS - 1):
-            try:
-                return await self._attempt(request, body, lease)
-            except NotConnected:
-                if not self._gate.move(lease):
-                    raise
-        return await self._attempt(request, body, lease)
-
-    async def _attempt(self, request: web.Request, body: bytes, lease: Lease) -> web.StreamResponse:
-        started_s = time.monotonic()
-        try:
-            return await self._upstream.forward(lease.backend, request, body)
-        finally:
-            self._metrics.upstream(lease.backend.url, time.monotonic() - started_s)
-
 
 async def expect(_: web.Request) -> None:
     """Leave `Expect: 100-continue` unanswered: the body is asked for when the request has its place, see `_read`."""
@@ -135,17 +222,15 @@ async def _ask_for_body(request: web.Request) -> None:
         request.writer.output_size = 0  # the answer itself has not begun
 
 
-def _check_target(request: web.Request) -> None:
-    """Refuse what backends may read differently: a way out of /v1/, and bytes that no URL has."""
-    if not request.rel_url.raw_path_qs.isascii():
-        raise InvalidRequest("the path or query has characters that are not ASCII: percent-encode them")
-    if not {".", ".."}.isdisjoint(request.path.split("/")):
-        raise NotFound("no such path: leave out the dot segments")
-
-
 def _size_bytes(response: web.StreamResponse) -> int:
     # A streamed answer may not tell its length; then its bytes on the wire are near enough.
     return response.body_length if response.content_length is None else response.content_length
+
+
+def _class_name(request: web.Request, may_claim: frozenset[ClassName]) -> ClassName:
+    """Return what the request claims to be; the other class if its tenant may not claim that."""
+    claimed: ClassName = "batch" if is_batch(request.headers.get(PRIORITY)) else "interactive"
+    return claimed if claimed in may_claim else next(iter(may_claim))
 
 
 def _job(request: web.Request) -> str:

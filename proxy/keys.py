@@ -57,14 +57,14 @@ class KeyRing:
             if (stored := StoredKey.parse(entry)) is not None
         }
 
-    def tenant(self, authorization: str | None) -> str | None:
-        """Return the tenant of an `Authorization: Bearer KEY` header, None if it is missing, malformed or unknown."""
+    def find(self, authorization: str | None) -> tuple[str, str] | None:
+        """Return tenant and key id of an `Authorization: Bearer KEY` header; None if missing, malformed or unknown."""
         scheme, _, key = (authorization or "").partition(" ")
         found = _KEY.fullmatch(key.strip())
         if scheme.lower() != "bearer" or found is None or found[1] not in self._keys:
             return None
         stored, tenant = self._keys[found[1]]
-        return tenant if stored.matches(found[2]) else None
+        return (tenant, stored.key_id) if stored.matches(found[2]) else None
 
 
 def _digest(salt: str, secret: str) -> str:

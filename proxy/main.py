@@ -1,59 +1,59 @@
 """Composition root of the proxy: settings in, a running server out."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 from aiohttp import web
 
 from nlpbatch.serving import logs
-from nlpbatch.serving.lifecycle import new_application, serve
-from proxy.admission import Bounds
-from proxy.balancer import Backend
+from nlpbatch.serving.drain import DRAIN
+from nlpbatch.serving.lifecycle import new_application, running, serve
+from proxy.admin import admin_application
 from proxy.config import ProxySettings
-from proxy.gate import Gate
-from proxy.gateway import Gateway
-from proxy.health import check_forever
-from proxy.keys import KeyRing
-from proxy.limits import FixedLimit
-from proxy.metrics import Metrics
+from proxy.proxy import Proxy
+from proxy.reload import reload_forever
 from proxy.routes import add_routes
-from proxy.upstream import Upstream
+
+PROXY: web.AppKey[Proxy] = web.AppKey("proxy", Proxy)
 
 
 async def build_app(settings: ProxySettings) -> web.Application:
     """Return the application; it watches its backends from start-up to clean-up. Needs a running event loop."""
-    metrics = Metrics()
-    backends = [Backend(backend.url, FixedLimit(settings.limits.in_flight)) for backend in settings.backends]
-    weights = {name: tenant.weight for name, tenant in settings.tenants.items()}
-    queue = settings.queue
-    gate = Gate(backends, weights, Bounds(queue.requests, queue.size_bytes, queue.max_wait_s), metrics.refused)
-    upstream = Upstream(settings.upstream)
-    keys = KeyRing({name: tenant.keys for name, tenant in settings.tenants.items()})
-    gateway = Gateway(keys, gate, upstream, settings.limits, metrics)
-    for backend in backends:
-        metrics.watch_backend(backend)
-    for tenant in settings.tenants:
-        metrics.watch_tenant(tenant, gate)
     app = new_application(body_bytes=settings.limits.body_bytes, drain_retry_after_s=settings.listen.drain_timeout_s)
-    add_routes(app, gateway, backends, metrics)
+    proxy = app[PROXY] = Proxy(settings, app[DRAIN])
+    add_routes(app, proxy)
 
     async def lifespan(_: web.Application) -> AsyncIterator[None]:
-        checks = asyncio.create_task(check_forever(backends, gate, upstream, settings.upstream.health_period_s))
+        await proxy.start()
         yield
-        checks.cancel()
-        await asyncio.wait([checks])
-        await upstream.close()
+        await proxy.close()
 
     app.cleanup_ctx.append(lifespan)
     return app
 
 
-async def run(settings: ProxySettings) -> None:
-    """Serve until told to stop.
+async def run(read: Callable[[], ProxySettings], path: Path) -> None:
+    """Serve until told to stop; take over the file when it changes.
+
+    Args:
+        read: Returns the settings in the file.
+        path: The file.
 
     Raises:
-        ConfigError: The address can't be bound.
+        ConfigError: The settings are wrong, an address can't be bound, or a certificate can't be used.
 
     """
+    settings = read()
     logs.configure(settings.log_level)
-    await serve(await build_app(settings), settings.listen)
+    app = await build_app(settings)
+    reloading = asyncio.create_task(reload_forever(app[PROXY], path, read), name="reload")
+    try:
+        if not settings.admin.enabled:
+            await serve(app, settings.listen)
+            return
+        async with running(admin_application(app[PROXY]), settings.admin, "admin"):
+            await serve(app, settings.listen)
+    finally:
+        reloading.cancel()
+        await asyncio.wait([reloading])

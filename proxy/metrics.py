@@ -1,9 +1,15 @@
-"""What the proxy counts, for Prometheus. Labels are bounded: tenants and backends are those of the config."""
+"""What the proxy counts, for Prometheus. Labels are bounded: tenants, classes and backends are those of the config."""
+
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from functools import cache, partial
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from proxy.balancer import Backend
-from proxy.gate import Gate
+from proxy.scheduler import CLASS_NAMES, ClassName, Usage
+from proxy.traffic import Traffic
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 UNKNOWN_TENANT = "-"
@@ -13,53 +19,104 @@ class Metrics:
     """The proxy's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        tenant = ("tenant",)
-        self._requests = Counter(
-            "nlpbatch_proxy_requests", "Requests answered", ("tenant", "status"), registry=registry
-        )
-        self._refused = Counter("nlpbatch_proxy_refused", "Requests refused", ("tenant", "cause"), registry=registry)
-        self._bytes_in = Counter(
-            "nlpbatch_proxy_request_bytes", "Cost of what was passed on", tenant, registry=registry
-        )
-        self._bytes_out = Counter("nlpbatch_proxy_answer_bytes", "Bodies passed back", tenant, registry=registry)
-        self._wait_s = Histogram(
-            "nlpbatch_proxy_wait_seconds", "Time in the queue", tenant, buckets=_SECONDS, registry=registry
-        )
-        self._upstream_s = Histogram(
-            "nlpbatch_proxy_upstream_seconds", "Time at the backend", ("backend",), buckets=_SECONDS, registry=registry
-        )
-        self._queued = Gauge("nlpbatch_proxy_queue_requests", "Requests waiting", tenant, registry=registry)
-        self._queued_bytes = Gauge("nlpbatch_proxy_queue_bytes", "Their bytes", tenant, registry=registry)
-        self._in_flight = Gauge("nlpbatch_proxy_in_flight", "Requests at a backend", ("backend",), registry=registry)
-        self._limit = Gauge("nlpbatch_proxy_limit", "Requests it may have", ("backend",), registry=registry)
-        self._ready = Gauge("nlpbatch_proxy_backend_ready", "Whether it is ready", ("backend",), registry=registry)
+        self.registry = CollectorRegistry()
+        self._requests = self._counter("requests", "Requests answered", "tenant", "status")
+        self._refused = self._counter("refused", "Requests refused", "tenant", "cause")
+        self._bytes_in = self._counter("request_bytes", "Cost of what was passed on", "tenant")
+        self._bytes_out = self._counter("answer_bytes", "Bodies passed back", "tenant")
+        self._wait_s = self._histogram("wait_seconds", "Time in the queue", "tenant", "class")
+        self._upstream_s = self._histogram("upstream_seconds", "Time at the backend", "backend")
+        self._retried = self._counter("retries", "Requests sent to another backend after this one failed", "backend")
+        self._replayed = self._counter("replays", "Requests answered without an analysis of their own", "tenant")
+        self._queued = self._gauge("queue_requests", "Requests waiting", "tenant", "class")
+        self._queued_bytes = self._gauge("queue_bytes", "Their bytes", "tenant", "class")
+        self._in_flight = self._gauge("in_flight", "Requests at a backend", "backend")
+        self._limit = self._gauge("limit", "Requests it may have", "backend")
+        self._ready = self._gauge("backend_ready", "Whether it is ready", "backend")
+        self._ejected = self._gauge("backend_ejected", "Whether it gets no requests because it failed", "backend")
+        self._kept_bytes = self._gauge("replay_bytes", "Answers kept for requests that come again")
+        self._generation = self._gauge("config_generation", "How often the configuration was taken over")
+        self._config_ok = self._gauge("config_valid", "Whether the configuration file, as it is now, was taken over")
+        self._config_ok.set(1)
+        # Looking a label up costs more than counting.
+        self._child: Callable[..., Any] = cache(lambda metric, *labels: metric.labels(*labels))
 
-    def watch_backend(self, backend: Backend) -> None:
+    def watch_backend(self, backend: Backend, now_s: Callable[[], float]) -> None:
         """Show a backend's state from now on."""
         self._in_flight.labels(backend.url).set_function(lambda: backend.in_flight)
         self._limit.labels(backend.url).set_function(lambda: backend.limit.value)
         self._ready.labels(backend.url).set_function(lambda: backend.ready)
+        self._ejected.labels(backend.url).set_function(lambda: not backend.breaker.allows(now_s()))
 
-    def watch_tenant(self, tenant: str, gate: Gate) -> None:
+    def forget_backend(self, url: str) -> None:
+        """Show a backend no more."""
+        for metric in (self._in_flight, self._limit, self._ready, self._ejected, self._retried, self._upstream_s):
+            _remove(metric, url)
+        self._child.cache_clear()  # type: ignore[attr-defined]  # else one that comes back counts out of sight
+
+    def watch_tenant(self, tenant: str, traffic: Traffic) -> None:
         """Show a tenant's queue from now on."""
-        self._queued.labels(tenant).set_function(lambda: gate.usage_of(tenant).requests)
-        self._queued_bytes.labels(tenant).set_function(lambda: gate.usage_of(tenant).size_bytes)
+        for name in CLASS_NAMES:
+            waiting = partial(traffic.queue.of, tenant, name)
+            self._queued.labels(tenant, name).set_function(partial(_requests, waiting))
+            self._queued_bytes.labels(tenant, name).set_function(partial(_size_bytes, waiting))
+
+    def watch_replays(self, size_bytes: Callable[[], float]) -> None:
+        """Show what the kept answers occupy from now on."""
+        self._kept_bytes.set_function(size_bytes)
 
     def refused(self, tenant: str, cause: str) -> None:
         """Count a refusal."""
-        self._refused.labels(tenant, cause).inc()
+        self._count(self._refused, tenant, cause).inc()
 
-    def passed(self, tenant: str, waited_s: float, cost_bytes: int) -> None:
+    def passed(self, tenant: str, class_name: ClassName, waited_s: float, cost_bytes: int) -> None:
         """Count a request that got its place."""
-        self._wait_s.labels(tenant).observe(waited_s)
-        self._bytes_in.labels(tenant).inc(cost_bytes)
+        self._count(self._wait_s, tenant, class_name).observe(waited_s)
+        self._count(self._bytes_in, tenant).inc(cost_bytes)
 
     def answered(self, tenant: str, status: int, answer_bytes: int) -> None:
         """Count an answer."""
-        self._requests.labels(tenant, str(status)).inc()
-        self._bytes_out.labels(tenant).inc(answer_bytes)
+        self._count(self._requests, tenant, str(status)).inc()
+        self._count(self._bytes_out, tenant).inc(answer_bytes)
+
+    def replayed(self, tenant: str) -> None:
+        """Count a request that got another's answer."""
+        self._count(self._replayed, tenant).inc()
 
     def upstream(self, backend: str, seconds: float) -> None:
         """Count the time a request was at a backend."""
-        self._upstream_s.labels(backend).observe(seconds)
+        self._count(self._upstream_s, backend).observe(seconds)
+
+    def retried(self, backend: str) -> None:
+        """Count a request that was sent to another backend after this one failed it."""
+        self._count(self._retried, backend).inc()
+
+    def configured(self, generation: int, *, valid: bool) -> None:
+        """Show how often the configuration was taken over, and whether it was this time."""
+        self._generation.set(generation)
+        self._config_ok.set(valid)
+
+    def _count(self, metric: Hashable, *labels: str) -> Any:
+        return self._child(metric, *labels)
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"nlpbatch_proxy_{name}", about, labels, registry=self.registry)
+
+    def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
+        return Gauge(f"nlpbatch_proxy_{name}", about, labels, registry=self.registry)
+
+    def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
+        return Histogram(f"nlpbatch_proxy_{name}", about, labels, buckets=_SECONDS, registry=self.registry)
+
+
+def _remove(metric: Any, *labels: str) -> None:
+    with suppress(KeyError):
+        metric.remove(*labels)
+
+
+def _requests(waiting: Callable[[], Usage]) -> float:
+    return waiting().requests
+
+
+def _size_bytes(waiting: Callable[[], Usage]) -> float:
+    return waiting().size_bytes

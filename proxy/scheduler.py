@@ -1,23 +1,48 @@
-"""Who is next: fair queueing by bytes, over tenants and, within a tenant, over jobs. Pure.
+"""The weighted fair queue: who is served next, by bytes: first of classes, then tenants, then jobs. Pure.
 
-A job is one flow, however many executors send for it; a tenant is one flow, however many jobs it has. At both levels
-flows that have something waiting get the same bytes (tenants: by weight), to within one request; being idle saves
-nothing up and leaves no debt. Within a job: first come, first served.
+Work-conserving and max-min fair: whoever has nothing waiting leaves its share to the others, and saves nothing up. A
+request occupies one place, however large, and is charged for its bytes, so a wide one neither waits nor blocks.
 
-Tenants: start-time fair queueing (Goyal, Vin, Cheng 1996), whose delays don't depend on the others' weights.
+Classes and tenants: start-time fair queueing (Goyal, Vin, Cheng 1996): delays don't depend on the others' weights.
 - A flow that gets something to do starts at S = max(V, its last F).
 - The flow with the least S is served; V becomes its S, its F becomes S + cost/weight.
-- When nothing waits any more, all start again at 0.
+- When nothing waits or is under way any more, all start again at 0.
 
 Jobs: self-clocked fair queueing (Golestani 1994), because callers invent jobs' names. Nothing is kept of an idle job
 here, and jobs that come for one request each can't keep back those that stay, as they could with V = S.
 - A flow that gets something to do starts at S = V.
 - The flow with the least F = S + cost is served; V becomes its F, and so does its next S.
+
+A flow with few requests at a time is between two of them most of the time. As long as it has one under way it counts as
+active: it keeps up to 256 KiB of what it is behind. Places that only keep a backend's workers from waiting for the next
+request (`SPARE`) are left empty for a moment rather than given, out of turn, to one with hundreds of requests.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Literal
+
+from nlpbatch.wire.limits import KIB
+
+ClassName = Literal["interactive", "batch"]
+CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
+_EXTRA_LEAD_BYTES: Final = 256 * KIB
+"""How far people may be ahead of their share with requests that didn't wait for a regular place."""
+_LAG_BYTES: Final = 256 * KIB
+"""What a flow that always has something under way, but not always something waiting, may catch up."""
+
+
+class Place(Enum):
+    """What a request is let in to."""
+
+    WORKER = "worker"
+    """Somebody must take it, or a worker has nothing to do."""
+    SPARE = "spare"
+    """A place in a worker's own queue."""
+    EXTRA = "extra"
+    """A place beyond the backend's limit, for people."""
 
 
 @dataclass(eq=False, slots=True)
@@ -29,6 +54,7 @@ class Ticket:
         job: Which of the tenant's jobs it belongs to; '' for none.
         cost_bytes: What it costs.
         arrived_s: When it came.
+        class_name: Whether a person or a job waits for it.
 
     """
 
@@ -36,21 +62,27 @@ class Ticket:
     job: str
     cost_bytes: int
     arrived_s: float
+    class_name: ClassName = "batch"
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What waits: requests and their bytes."""
+    """Requests and their bytes."""
 
     requests: int = 0
     size_bytes: int = 0
 
+    def plus(self, requests: int, size_bytes: int) -> "Usage":
+        """Return the sum."""
+        return Usage(self.requests + requests, self.size_bytes + size_bytes)
+
 
 @dataclass(slots=True)
 class _Job:
-    """A flow of one job's tickets; there is one only while some wait."""
+    """A flow of one job's tickets; there is one only while some wait or are under way."""
 
     start: int
+    in_flight: int = 0
     size_bytes: int = 0
     tickets: deque[Ticket] = field(default_factory=deque)
 
@@ -62,28 +94,44 @@ class _Job:
 
 @dataclass(slots=True)
 class _Tenant:
-    """A flow of one tenant's jobs."""
+    """A flow of one tenant's jobs within a class."""
 
     weight: float
     start: float = 0.0
+    in_flight: int = 0
     virtual: int = 0
     jobs: dict[str, _Job] = field(default_factory=dict)
-    usage: Usage = Usage()
+    waiting: Usage = Usage()
+
+    @property
+    def lag(self) -> float:
+        """Return how far behind it may start: not at all if it has nothing under way, for then it was idle."""
+        return _LAG_BYTES / self.weight if self.in_flight else 0.0
 
     def push(self, ticket: Ticket) -> None:
         """Add a ticket behind those of its job."""
         job = self.jobs.setdefault(ticket.job, _Job(self.virtual))
+        if not job.tickets:
+            job.start = max(self.virtual - (_LAG_BYTES if job.in_flight else 0), job.start)
         job.tickets.append(ticket)
         self._count(job, ticket, 1)
 
-    def pop(self) -> Ticket:
-        """Remove and return the next ticket."""
-        job = min(self.jobs.values(), key=lambda flow: flow.finish)
+    def next_job(self, place: Place) -> _Job | None:
+        """Return the job whose turn it is; None if the place is to be kept for one that will send soon."""
+        job = min((job for job in self.jobs.values() if job.tickets), key=lambda flow: flow.finish)
+        if place is Place.SPARE and any(not other.tickets and other.start < job.start for other in self.jobs.values()):
+            return None
+        return job
+
+    def pop(self, job: _Job) -> Ticket:
+        """Remove and return the job's next ticket."""
         # max: the head of a job may have left, and the one behind it cost less.
         self.virtual = max(self.virtual, job.finish)
         job.start = job.finish
         ticket = job.tickets.popleft()
         self._count(job, ticket, -1)
+        job.in_flight += 1
+        self.in_flight += 1
         return ticket
 
     def remove(self, ticket: Ticket) -> bool:
@@ -93,21 +141,40 @@ class _Tenant:
             return False
         job.tickets.remove(ticket)
         self._count(job, ticket, -1)
+        self._forget(ticket.job, job)
         return True
 
-    def ahead_bytes(self, name: str, cost_bytes: int) -> int:
-        """Return what of this tenant would be served before a request of that job."""
-        job = self.jobs.get(name)
-        own = job.size_bytes if job is not None else 0
-        others = (flow.size_bytes for flow in self.jobs.values() if flow is not job)
-        return own + sum(min(size_bytes, own + cost_bytes) for size_bytes in others)
+    def finish(self, ticket: Ticket) -> None:
+        """Count the end of a ticket that was served."""
+        job = self.jobs[ticket.job]
+        job.in_flight -= 1
+        self.in_flight -= 1
+        self._forget(ticket.job, job)
+
+    def ahead_bytes(self, name: str, own_bytes: int) -> int:
+        """Return what of this tenant would be served before the last byte of `own_bytes` of that job."""
+        others = (flow.size_bytes for other, flow in self.jobs.items() if other != name)
+        return sum(min(size_bytes, own_bytes) for size_bytes in others)
 
     def _count(self, job: _Job, ticket: Ticket, sign: int) -> None:
-        size_bytes = sign * ticket.cost_bytes
-        job.size_bytes += size_bytes
-        self.usage = Usage(self.usage.requests + sign, self.usage.size_bytes + size_bytes)
-        if not job.tickets:
-            del self.jobs[ticket.job]
+        job.size_bytes += sign * ticket.cost_bytes
+        self.waiting = self.waiting.plus(sign, sign * ticket.cost_bytes)
+
+    def _forget(self, name: str, job: _Job) -> None:
+        if not job.tickets and not job.in_flight:
+            del self.jobs[name]
+
+
+@dataclass(slots=True)
+class _Class:
+    """A flow of one class's tenants."""
+
+    weight: float
+    start: float = 0.0
+    in_flight: int = 0
+    virtual: float = 0.0
+    tenants: dict[str, _Tenant] = field(default_factory=dict)
+    waiting: Usage = Usage()
 
 
 class FairQueue:
@@ -115,79 +182,179 @@ class FairQueue:
 
     Args:
         weights: The tenants' weights; a tenant without one has 1.
+        class_weights: The classes'; a class without one has 1.
 
     """
 
-    def __init__(self, weights: Mapping[str, float]) -> None:
-        self._weights = weights
-        self._tenants: dict[str, _Tenant] = {}
+    def __init__(self, weights: Mapping[str, float], class_weights: Mapping[ClassName, float] | None = None) -> None:
+        self._weights: Mapping[str, float] = {}
         self._virtual = 0.0
-        self._usage = Usage()
+        self._classes: dict[ClassName, _Class] = {"interactive": _Class(1.0), "batch": _Class(1.0)}
+        self._waiting = Usage()
+        self._under_way = 0
+        self.paused: Collection[str] = frozenset()
+        """Tenants whose tickets stay where they are."""
+        self.set_weights(weights, class_weights or {})
+
+    def set_weights(self, weights: Mapping[str, float], class_weights: Mapping[ClassName, float]) -> None:
+        """Share out by these weights from now on."""
+        self._weights = weights
+        for name, class_ in self._classes.items():
+            class_.weight = class_weights.get(name, 1.0)
+            for tenant, flow in class_.tenants.items():
+                flow.weight = self._weight(tenant)
 
     @property
     def usage(self) -> Usage:
         """Return what waits in all."""
-        return self._usage
+        return self._waiting
 
-    def of(self, tenant: str) -> Usage:
-        """Return what waits of a tenant."""
-        flow = self._tenants.get(tenant)
-        return flow.usage if flow is not None else Usage()
+    def of(self, tenant: str, class_name: ClassName | None = None) -> Usage:
+        """Return what waits of a tenant, of one class or both."""
+        names = (class_name,) if class_name is not None else tuple(self._classes)
+        found = [flow.waiting for name in names if (flow := self._classes[name].tenants.get(tenant)) is not None]
+        return Usage(sum(one.requests for one in found), sum(one.size_bytes for one in found))
 
-    def ahead_bytes(self, tenant: str, job: str, cost_bytes: int) -> int:
-        """Return about how many bytes would be served before a request that came now.
+    def waiting_in(self, class_name: ClassName) -> Usage:
+        """Return what waits of a class."""
+        return self._classes[class_name].waiting
 
-        What waits of its own job, and of every other flow that or its fair share of the same time, whichever is less:
-        a flood of one tenant's keeps no other tenant waiting. Right to within a request of each flow, and as long as
-        no more flows come.
+    def under_way(self, ticket: Ticket) -> int:
+        """Return how many requests of the ticket's job wait or are being served."""
+        tenant = self._classes[ticket.class_name].tenants.get(ticket.tenant)
+        job = tenant.jobs.get(ticket.job) if tenant is not None else None
+        return len(job.tickets) + job.in_flight if job is not None else 0
+
+    def active_jobs(self, tenant: str, class_name: ClassName) -> int:
+        """Return how many of the tenant's jobs wait or are being served."""
+        flow = self._classes[class_name].tenants.get(tenant)
+        return len(flow.jobs) if flow is not None else 0
+
+    def share(self, tenant: str, class_name: ClassName) -> float:
+        """Return the part of the service that is the tenant's in that class, next to all that are active now."""
+        class_ = self._classes[class_name]
+        tenants = {
+            name: flow.weight for name, flow in class_.tenants.items() if flow.in_flight or flow.waiting.requests
+        }
+        tenants[tenant] = self._weight(tenant)
+        classes = sum(one.weight for one in self._classes.values() if one is class_ or _is_active(one))
+        return class_.weight / classes * tenants[tenant] / sum(tenants.values())
+
+    def ahead_bytes(self, ticket: Ticket, promised_bytes: int = 0) -> int:
+        """Return about how many of its tenant's bytes would be served before a request that came now.
+
+        What waits of its own job, and of the tenant's every other job that or as much, whichever is less. What others
+        are served meanwhile shows in how fast the tenant's own are.
+
+        Args:
+            ticket: The request.
+            promised_bytes: What is held for others of its flow, which goes before it.
+
         """
-        weight = self._weight(tenant)
-        flow = self._tenants.get(tenant)
-        own = flow.ahead_bytes(job, cost_bytes) if flow is not None else 0
-        per_weight = (own + cost_bytes) / weight
-        others = (other for other in self._tenants.values() if other is not flow)
-        return own + sum(min(other.usage.size_bytes, int(per_weight * other.weight)) for other in others)
+        flow = self._classes[ticket.class_name].tenants.get(ticket.tenant)
+        job = flow.jobs.get(ticket.job) if flow is not None else None
+        ahead = promised_bytes + (job.size_bytes if job is not None else 0)
+        return ahead + (flow.ahead_bytes(ticket.job, ahead + ticket.cost_bytes) if flow is not None else 0)
 
     def push(self, ticket: Ticket) -> None:
         """Add a ticket behind those of its job."""
-        tenant = self._tenants.setdefault(ticket.tenant, _Tenant(self._weight(ticket.tenant)))
-        if not tenant.usage.requests:
-            tenant.start = max(self._virtual, tenant.start)
+        class_ = self._classes[ticket.class_name]
+        if not class_.waiting.requests:
+            class_.start = max(self._virtual, class_.start)
+        tenant = class_.tenants.get(ticket.tenant)
+        if tenant is None:
+            tenant = class_.tenants[ticket.tenant] = _Tenant(self._weight(ticket.tenant))
+        if not tenant.waiting.requests:
+            tenant.start = max(class_.virtual - tenant.lag, tenant.start)
         tenant.push(ticket)
-        self._count(ticket, 1)
+        self._count(class_, ticket, 1)
 
-    def pop(self) -> Ticket | None:
-        """Remove and return the ticket to serve next, None when nothing waits."""
-        backlogged = [tenant for tenant in self._tenants.values() if tenant.usage.requests]
-        if not backlogged:
+    def pop(self, place: Place = Place.WORKER) -> Ticket | None:
+        """Remove and return the ticket to serve next; None when none waits, or none may have such a place now.
+
+        `finish` it when it has been served.
+        """
+        chosen = self._choose(place)
+        if chosen is None:
             return None
-        tenant = min(backlogged, key=lambda flow: flow.start)
-        ticket = tenant.pop()
-        self._virtual = tenant.start
+        class_, tenant, job = chosen
+        ticket = tenant.pop(job)
+        class_.virtual = max(class_.virtual, tenant.start)
         tenant.start += ticket.cost_bytes / tenant.weight
-        self._count(ticket, -1)
+        if place is not Place.EXTRA:  # which goes ahead of its turn, so it says nothing of whose turn it is
+            self._virtual = class_.start
+        class_.start += ticket.cost_bytes / class_.weight
+        class_.in_flight += 1
+        self._under_way += 1
+        self._count(class_, ticket, -1)
         return ticket
+
+    def finish(self, ticket: Ticket) -> None:
+        """Count the end of a ticket that was popped."""
+        class_ = self._classes[ticket.class_name]
+        class_.in_flight -= 1
+        self._under_way -= 1
+        class_.tenants[ticket.tenant].finish(ticket)
+        self._forget_if_idle()
 
     def remove(self, ticket: Ticket) -> bool:
         """Take out a ticket whose caller has left; return whether it was waiting."""
-        tenant = self._tenants.get(ticket.tenant)
+        class_ = self._classes[ticket.class_name]
+        tenant = class_.tenants.get(ticket.tenant)
         if tenant is None or not tenant.remove(ticket):
             return False
-        self._count(ticket, -1)
+        self._count(class_, ticket, -1)
+        self._forget_if_idle()
         return True
 
     def __iter__(self) -> Iterator[Ticket]:
         """Yield what waits, in no particular order."""
-        for tenant in self._tenants.values():
-            for job in tenant.jobs.values():
-                yield from job.tickets
+        for class_ in self._classes.values():
+            for tenant in class_.tenants.values():
+                for job in tenant.jobs.values():
+                    yield from job.tickets
+
+    def _choose(self, place: Place) -> tuple[_Class, _Tenant, _Job] | None:
+        classes = [class_ for class_ in self._classes.values() if class_.waiting.requests]
+        if place is Place.EXTRA:
+            classes = [class_ for class_ in classes if class_ is self._classes["interactive"] and self._within(class_)]
+        for class_ in sorted(classes, key=lambda flow: flow.start):
+            tenant = self._next_tenant(class_, place)
+            job = tenant.next_job(place) if tenant is not None else None
+            if tenant is not None and job is not None:
+                return class_, tenant, job
+        return None
+
+    def _next_tenant(self, class_: _Class, place: Place) -> _Tenant | None:
+        waiting = [flow for name, flow in class_.tenants.items() if flow.waiting.requests and name not in self.paused]
+        tenant = min(waiting, key=lambda flow: flow.start, default=None)
+        if tenant is None or place is not Place.SPARE:
+            return tenant
+        kept = any(
+            flow.in_flight and not flow.waiting.requests and max(class_.virtual - flow.lag, flow.start) < tenant.start
+            for flow in class_.tenants.values()
+        )
+        return None if kept else tenant
+
+    def _within(self, class_: _Class) -> bool:
+        """Return whether the class may go ahead of its turn: nobody else waits, or it has had little so far."""
+        others = any(other.waiting.requests for other in self._classes.values() if other is not class_)
+        return not others or class_.start <= self._virtual + _EXTRA_LEAD_BYTES / class_.weight
 
     def _weight(self, tenant: str) -> float:
         return self._weights.get(tenant, 1.0)
 
-    def _count(self, ticket: Ticket, sign: int) -> None:
-        size_bytes = sign * ticket.cost_bytes
-        self._usage = Usage(self._usage.requests + sign, self._usage.size_bytes + size_bytes)
-        if not self._usage.requests:
-            self._tenants.clear()
+    def _count(self, class_: _Class, ticket: Ticket, sign: int) -> None:
+        class_.waiting = class_.waiting.plus(sign, sign * ticket.cost_bytes)
+        self._waiting = self._waiting.plus(sign, sign * ticket.cost_bytes)
+
+    def _forget_if_idle(self) -> None:
+        if not self._waiting.requests and not self._under_way:
             self._virtual = 0.0
+            for class_ in self._classes.values():
+                class_.start = class_.virtual = 0.0
+                class_.tenants.clear()
+
+
+def _is_active(class_: _Class) -> bool:
+    return bool(class_.in_flight or class_.waiting.requests)

@@ -5,6 +5,7 @@ import asyncio
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from nlpbatch.errors import ConfigError
 
@@ -17,6 +18,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     serve.add_argument("--config", type=Path, required=True, metavar="FILE", help="proxy.toml")
     serve.add_argument("--host", help="address to listen on, instead of the configured one")
     serve.add_argument("--port", type=int, help="port to listen on, instead of the configured one")
+    serve.add_argument(
+        "--admin-port", type=int, metavar="PORT", help="port of the operator's listener, instead of the configured one"
+    )
     serve.add_argument(
         "--backend", action="append", metavar="URL", help="an API, instead of the configured ones; repeatable"
     )
@@ -32,14 +36,23 @@ def run_serve(arguments: argparse.Namespace) -> int:
     from proxy.config import ProxySettings  # noqa: PLC0415
     from proxy.main import run  # noqa: PLC0415
 
-    members = parse(arguments.config)
+    def read() -> ProxySettings:
+        return check(_members(parse(arguments.config), arguments), ProxySettings, str(arguments.config))
+
+    asyncio.run(run(read, arguments.config))
+    return 0
+
+
+def _members(members: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Put the command line's own on top of what a file has; each time it is read."""
     given = {name: value for name in ("host", "port") if (value := getattr(arguments, name)) is not None}
     if isinstance(listen := members.get("listen", {}), dict):  # else a fault of the file, which `check` describes
         members["listen"] = listen | given
     if arguments.backend:
         members["backends"] = [{"url": url} for url in arguments.backend]
-    asyncio.run(run(check(members, ProxySettings, str(arguments.config))))
-    return 0
+    if arguments.admin_port is not None and isinstance(admin := members.get("admin", {}), dict):
+        members["admin"] = admin | {"port": arguments.admin_port}
+    return members
 
 
 def run_key(arguments: argparse.Namespace) -> int:

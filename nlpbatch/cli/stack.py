@@ -99,7 +99,18 @@ class Stack:
             server += ["--workers", str(options.workers)]
         self._spawn("api", "serve", *server, *_listen(api_port))
         proxy = options.proxy_config or self._write_proxy_config(directory, level)
-        self._spawn("proxy", "proxy", "serve", "--config", str(proxy), *_listen(port), "--backend", self.api)
+        self._spawn(
+            "proxy",
+            "proxy",
+            "serve",
+            "--config",
+            str(proxy),
+            *_listen(port),
+            "--admin-port",
+            "0",
+            "--backend",
+            self.api,
+        )
         for name, url in (("api", self.api), ("proxy", self.service)):
             self._wait_ready(name, url)
 

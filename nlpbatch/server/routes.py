@@ -19,6 +19,7 @@ from nlpbatch.errors import (
 from nlpbatch.server.analyzers import Analyzers
 from nlpbatch.server.metrics import Metrics
 from nlpbatch.serving.problems import LOG_KEY
+from nlpbatch.serving.reading import wide_reads
 from nlpbatch.wire import media
 from nlpbatch.wire.analyze import AnalyzeOptions, parse_request
 from nlpbatch.wire.analyzer import AnalyzerInfo
@@ -97,15 +98,20 @@ async def _read(request: web.Request) -> Question:
     content_type = request.content_type if "Content-Type" in request.headers else media.JSON
     if content_type == media.ARROW_STREAM:
         options = AnalyzeOptions.from_query(request.query)
-        return Question(documents.from_stream(await request.read()), options)
+        return Question(documents.from_stream(await _body(request)), options)
     if content_type != media.JSON:
         raise UnsupportedMediaType(
             f"Content-Type {content_type[:80]} is not supported: send {media.JSON} or {media.ARROW_STREAM}"
         )
     if request.query:
         raise InvalidRequest("a JSON request carries its options in the body: leave the query out", path="?")
-    parsed = parse_request(await request.read())
+    parsed = parse_request(await _body(request))
     return Question(documents.from_texts(parsed.texts), parsed.options)
+
+
+async def _body(request: web.Request) -> bytes:
+    with wide_reads(request):
+        return await request.read()
 
 
 def _check_pinned(request: web.Request, info: AnalyzerInfo) -> None:

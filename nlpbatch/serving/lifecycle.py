@@ -3,13 +3,17 @@
 import asyncio
 import logging
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.serving.drain import DRAIN, Drain
-from nlpbatch.serving.listen import ListenSettings
+from nlpbatch.serving.listen import EndpointSettings, ListenSettings
 from nlpbatch.serving.problems import problems
+from nlpbatch.serving.reading import Reader
+from nlpbatch.serving.tls import server_context
 
 _log = logging.getLogger("nlpbatch.serving")
 
@@ -19,6 +23,49 @@ def new_application(*, body_bytes: int, drain_retry_after_s: float) -> web.Appli
     app = web.Application(middlewares=[problems], client_max_size=body_bytes)
     app[DRAIN] = Drain(drain_retry_after_s)
     return app
+
+
+async def start_site(runner: web.AppRunner, endpoint: EndpointSettings, name: str) -> asyncio.Server:
+    """Return a listener of an application that was set up; close it before the runner's clean-up.
+
+    Raises:
+        ConfigError: The address can't be bound, or the certificate can't be used.
+
+    """
+    server = runner.server
+    if server is None:
+        raise RuntimeError("call runner.setup() first")
+    tls = server_context(endpoint.tls)
+    try:
+        listener = await asyncio.get_running_loop().create_server(
+            lambda: Reader(server()), endpoint.host, endpoint.port, backlog=4096, ssl=tls
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"can't listen on {endpoint.host}:{endpoint.port}: {error.strerror}: choose another port"
+        ) from error
+    for bound in listener.sockets:
+        host, port, *_ = bound.getsockname()
+        _log.info("listening", extra={"listener": name, "host": host, "port": port, "tls": tls is not None})
+    return listener
+
+
+@asynccontextmanager
+async def running(
+    app: web.Application, endpoint: EndpointSettings, name: str = "service"
+) -> AsyncIterator[asyncio.Server]:
+    """Serve an application for the time of the context; `name` tells listeners apart in the log."""
+    # handler_cancellation: a caller who hung up must not keep its place in a queue.
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        listener = await start_site(runner, endpoint, name)
+        try:
+            yield listener
+        finally:
+            listener.close()
+    finally:
+        await runner.cleanup()
 
 
 async def serve(app: web.Application, listen: ListenSettings, starting: "asyncio.Task[None] | None" = None) -> None:
@@ -31,30 +78,16 @@ async def serve(app: web.Application, listen: ListenSettings, starting: "asyncio
             does serving.
 
     Raises:
-        ConfigError: The address can't be bound.
+        ConfigError: The address can't be bound, or the certificate can't be used.
 
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    # handler_cancellation: a caller who hung up must not keep its place in a queue.
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, listen.host, listen.port, backlog=1024)
-        try:
-            await site.start()
-        except OSError as error:
-            raise ConfigError(
-                f"can't listen on {listen.host}:{listen.port}: {error.strerror}: choose another port"
-            ) from error
-        for host, port, *_ in runner.addresses:
-            _log.info("listening", extra={"host": host, "port": port})
+    async with running(app, listen):
         await _stopped(stop, starting)
         await _drain(app[DRAIN], listen.drain_timeout_s)
-    finally:
-        await runner.cleanup()
 
 
 async def _stopped(stop: asyncio.Event, starting: "asyncio.Task[None] | None") -> None:

@@ -5,11 +5,24 @@ from pydantic import Field
 from nlpbatch.serving.settings import Settings
 
 
-class ListenSettings(Settings):
-    """An address, and how long to finish when told to stop. Servers set the port's default."""
+class TlsSettings(Settings):
+    """A certificate chain and its key, in PEM files."""
+
+    cert_file: str
+    key_file: str
+
+
+class EndpointSettings(Settings):
+    """An address. Servers set the port's default."""
 
     host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65535)
     """TCP port; 0 lets the system choose, the log says which."""
+    tls: TlsSettings | None = None
+
+
+class ListenSettings(EndpointSettings):
+    """An address, and how long to finish when told to stop."""
+
     drain_timeout_s: float = Field(30.0, ge=0, le=3600)
     """How long requests in progress may go on after SIGTERM."""

@@ -9,10 +9,16 @@ JOB = "Nlpbatch-Job"
 """Names the job a request belongs to; the proxy queues per job, however many executors it has."""
 PRIORITY = "Priority"  # RFC 9218
 SERVER_TIMING = "Server-Timing"
-TRACEPARENT = "traceparent"
+TRACEPARENT = "traceparent"  # W3C Trace Context
+IDEMPOTENCY_KEY = "Idempotency-Key"  # draft-ietf-httpapi-idempotency-key-header
+IDEMPOTENCY_REPLAYED = "Idempotency-Replayed"
+"""On an answer that was given before, or to another who asked the same at the same time."""
+PREFER = "Prefer"  # RFC 7240; `wait=N` is the seconds that the caller will wait
+ADVICE = "Nlpbatch-Advice"
 
 ANALYZE_PATH = "/v1/analyze"
 ANALYZERS_PATH = "/v1/analyzers"
+LIMITS_PATH = "/v1/limits"
 
 
 def media_type(header: str | None) -> str:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
+from nlpbatch.serving.lifecycle import running
+from nlpbatch.serving.listen import EndpointSettings
 from nlpbatch.serving.settings import check
 from nlpbatch.wire.media import JSON, PROBLEM_JSON
 from proxy.config import ProxySettings
@@ -124,25 +125,29 @@ class RawCaller:
 
 
 @asynccontextmanager
-async def running_proxy(*backends: FakeBackend | str, ready: bool = True, **groups: Any) -> AsyncIterator[Proxy]:
+async def running_proxy(
+    *backends: FakeBackend | str, ready: bool = True, places: int = 8, wait_s: float = 30.0, **groups: Any
+) -> AsyncIterator[Proxy]:
     """Run a proxy in front of these backends, by default until all of them are known to be ready.
 
     Args:
         backends: Fakes, or addresses.
         ready: Whether to wait for them.
+        places: Requests that each may have at a time; they state two workers.
+        wait_s: How long a request may wait.
         groups: Groups of `proxy.toml`.
 
     """
     urls = [{"url": backend if isinstance(backend, str) else backend.url} for backend in backends]
     upstream = {"health_period_s": 0.05} | groups.pop("upstream", {})
-    members = {"backends": urls, "tenants": TENANTS, "upstream": upstream} | groups
+    fixed = {
+        "concurrency": {"policy": "fixed", "per_worker": places / 2},
+        "classes": {"interactive": {"max_wait_s": wait_s, "extra_places": 0}, "batch": {"max_wait_s": wait_s}},
+    }
+    members = {"backends": urls, "tenants": TENANTS, "upstream": upstream} | fixed | groups
     app = await build_app(check(members, ProxySettings, "test"))
-    # As nlpbatch.serving.lifecycle does it.
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        port = runner.addresses[0][1]
+    async with running(app, EndpointSettings()) as listener:
+        port = listener.sockets[0].getsockname()[1]
         timeout = aiohttp.ClientTimeout(total=20)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", timeout=timeout) as session:
             proxy = Proxy(session, port)
@@ -153,8 +158,6 @@ async def running_proxy(*backends: FakeBackend | str, ready: bool = True, **grou
             finally:
                 for caller in proxy.callers:
                     await caller.close()
-    finally:
-        await runner.cleanup()
 
 
 def request_bytes(

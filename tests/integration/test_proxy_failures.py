@@ -66,8 +66,7 @@ async def test_with_the_only_backend_gone_the_request_fails_with_a_code():
 
 
 async def test_with_the_only_backend_known_to_be_gone_the_request_waits_for_it_and_then_fails():
-    queue = {"max_wait_s": 0.1}
-    async with FakeBackend(ready=False) as backend, running_proxy(backend, ready=False, queue=queue) as proxy:
+    async with FakeBackend(ready=False) as backend, running_proxy(backend, ready=False, wait_s=0.1) as proxy:
         got = await proxy.ask(data=b"{}")
         assert (got.status, got.json["code"]) == (503, "no_capacity")
         assert 1 <= int(got.headers["Retry-After"]) <= 30
@@ -194,8 +193,7 @@ async def test_a_caller_that_hangs_up_in_mid_answer_is_no_failure_of_the_backend
 
 
 async def test_a_caller_that_hangs_up_in_flight_gives_its_place_back_and_the_backend_is_told():
-    limits = {"in_flight": 1}
-    async with FakeBackend(hang(), echo()) as backend, running_proxy(backend, limits=limits) as proxy:
+    async with FakeBackend(hang(), echo()) as backend, running_proxy(backend, places=1) as proxy:
         caller = await proxy.connect(request_bytes(body=b"{}"))
         exchange = await backend.received(1)
         await caller.close()

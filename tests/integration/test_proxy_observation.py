@@ -30,8 +30,8 @@ async def test_it_is_ready_as_soon_as_one_backend_is_and_tells_of_all():
         got = await proxy.ask("GET", "/readyz", headers={})
         assert (got.status, got.json["ready"]) == (200, True)
     assert got.json["backends"] == [
-        {"url": first.url, "ready": False, "workers": 2, "in_flight": 0},
-        {"url": second.url, "ready": True, "workers": 5, "in_flight": 0},
+        {"url": first.url, "ready": False, "workers": 2, "in_flight": 0, "limit": 4, "breaker": "closed"},
+        {"url": second.url, "ready": True, "workers": 5, "in_flight": 0, "limit": 20, "breaker": "closed"},
     ]
 
 
@@ -41,13 +41,12 @@ async def test_it_is_no_longer_ready_when_no_backend_is():
         await backend.stop()
         await proxy.until("backend_ready", 0)
         got = await proxy.ask("GET", "/readyz", headers={})
-    assert (got.status, got.json["backends"][0]["workers"]) == (503, 0)
+    assert (got.status, got.json["backends"][0]["ready"]) == (503, False)
 
 
 async def test_what_is_in_flight_and_waiting_is_shown():
     release = asyncio.Event()
-    limits = {"in_flight": 2}
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, limits=limits) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=2) as proxy:
         asking = [proxy.asking(data=b"x" * 2000) for _ in range(5)]
         await proxy.until("queue_requests", 3, tenant="home")
         assert await proxy.metric("queue_bytes", tenant="home") == 6000

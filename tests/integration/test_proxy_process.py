@@ -57,7 +57,8 @@ async def serving(backend, directory, *, in_flight=1, drain_timeout_s=10.0):
     (entry,) = re.findall(r'keys = \["(.*)"\]', told)
     file = directory / "proxy.toml"
     file.write_text(
-        f"[limits]\nin_flight = {in_flight}\n[listen]\ndrain_timeout_s = {drain_timeout_s}\n"
+        f'[concurrency]\npolicy = "fixed"\nper_worker = {in_flight / 2}\n[classes.interactive]\nextra_places = 0\n'
+        f"[admin]\nenabled = false\n[listen]\ndrain_timeout_s = {drain_timeout_s}\n"
         f'[upstream]\nhealth_period_s = 0.05\n[[backends]]\nurl = "{backend.url}"\n{told[told.index("[tenants") :]}\n'
     )
     process = Process(await run("serve", "--config", str(file), "--port", "0"), key.strip(), entry)
@@ -89,7 +90,7 @@ async def test_told_to_stop_it_finishes_what_it_has_and_refuses_the_rest(tmp_pat
     ):
         in_flight, queued = (asyncio.create_task(post(session)) for _ in range(2))
         await backend.received(1)
-        await _until(session, 'nlpbatch_proxy_queue_requests{tenant="home"} 1.0')
+        await _until(session, 'nlpbatch_proxy_queue_requests{class="interactive",tenant="home"} 1.0')
         process.child.send_signal(signal.SIGTERM)
         assert (await process.logged("draining"))["in_progress"] == 2
 

@@ -9,7 +9,6 @@ from tests.fakes.running_proxy import AUTHORIZED, GUEST, TENANTS, request_bytes,
 
 KIB = 1024
 MIB = 1024 * KIB
-ONE = {"in_flight": 1}
 
 
 def job(name, key=AUTHORIZED):
@@ -32,7 +31,7 @@ def jobs(backend):
 async def test_backends_never_have_more_than_their_limit(in_flight, backends):
     async with FakeBackend(after(0.005)) as first, FakeBackend(after(0.005)) as second:
         some = [first, second][:backends]
-        async with running_proxy(*some, limits={"in_flight": in_flight}) as proxy:
+        async with running_proxy(*some, places=in_flight) as proxy:
             got = await asyncio.gather(*(proxy.ask(data=b"{}") for _ in range(20 * in_flight)))
     assert {one.status for one in got} == {200}
     assert [backend.most_at_once for backend in some] == [in_flight] * backends
@@ -41,7 +40,7 @@ async def test_backends_never_have_more_than_their_limit(in_flight, backends):
 async def test_a_full_queue_tells_when_to_come_back():
     release = asyncio.Event()
     queue = {"requests": 1}
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, limits=ONE, queue=queue) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1, queue=queue) as proxy:
         first, second = proxy.asking(data=b"{}"), proxy.asking(data=b"{}")
         await proxy.until("queue_requests", 1)
         got = await proxy.ask(data=b"{}")
@@ -58,7 +57,7 @@ async def test_a_full_queue_tells_when_to_come_back():
 async def test_a_queue_that_is_full_of_bytes_takes_no_more():
     release = asyncio.Event()
     queue = {"size_bytes": 100 * KIB}
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, limits=ONE, queue=queue) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1, queue=queue) as proxy:
         await proxy.connect(request_bytes(declared_bytes=1))
         await proxy.until("in_flight", 1)
         await proxy.connect(request_bytes(declared_bytes=90 * KIB))
@@ -70,8 +69,7 @@ async def test_a_queue_that_is_full_of_bytes_takes_no_more():
 
 async def test_one_that_waits_too_long_is_told_so():
     release = asyncio.Event()
-    queue = {"max_wait_s": 0.1}
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, limits=ONE, queue=queue) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1, wait_s=0.1) as proxy:
         first = proxy.asking(data=b"{}")
         await backend.received(1)
         got = await proxy.ask(data=b"{}")
@@ -85,8 +83,7 @@ async def test_one_that_waits_too_long_is_told_so():
 
 
 async def test_one_that_would_wait_too_long_is_refused_when_it_comes():
-    queue = {"max_wait_s": 0.5}
-    async with FakeBackend(after(0.02)) as backend, running_proxy(backend, limits=ONE, queue=queue) as proxy:
+    async with FakeBackend(after(0.02)) as backend, running_proxy(backend, places=1, wait_s=0.5) as proxy:
         learn = [proxy.asking(data=b"x" * 10 * KIB) for _ in range(25)]
         await asyncio.gather(*learn[:16])  # a third of a second
         burst = [proxy.asking(data=b"x" * 10 * KIB) for _ in range(60)]
@@ -101,7 +98,7 @@ async def test_one_that_would_wait_too_long_is_refused_when_it_comes():
 async def test_a_tenant_that_floods_neither_refuses_nor_starves_another():
     release = asyncio.Event()
     queue = {"requests": 10}
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, limits=ONE, queue=queue) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1, queue=queue) as proxy:
         flood = [proxy.asking(data=b"x" * 60 * KIB, headers=job("flood")) for _ in range(50)]
         await proxy.until("refused_total", 39, tenant="home")
         guest = proxy.asking(data=b"x" * 60 * KIB, headers=job("guest", GUEST))
@@ -115,7 +112,7 @@ async def test_a_tenant_that_floods_neither_refuses_nor_starves_another():
 
 async def test_a_job_with_many_requests_waiting_does_not_starve_another_of_its_tenant():
     release = asyncio.Event()
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, limits=ONE) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1) as proxy:
         wide = [proxy.asking(data=b"x" * 60 * KIB, headers=job("wide")) for _ in range(30)]
         await proxy.until("queue_requests", 29)
         narrow = [proxy.asking(data=b"x" * 60 * KIB, headers=job("narrow")) for _ in range(2)]
@@ -129,7 +126,7 @@ async def test_weights_are_the_shares_of_what_is_served():
     release = asyncio.Event()
     tenants = TENANTS | {"home": TENANTS["home"] | {"weight": 3.0}}
     flows = [job("a", AUTHORIZED), job("b", GUEST)] * 30
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, limits=ONE, tenants=tenants) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1, tenants=tenants) as proxy:
         asking = [proxy.asking(headers=headers) for headers in flows]
         await proxy.until("queue_requests", 59)
         release.set()
@@ -139,7 +136,7 @@ async def test_weights_are_the_shares_of_what_is_served():
 
 async def test_headers_alone_get_a_place_in_the_queue():
     release = asyncio.Event()
-    async with FakeBackend(held(release, echo())) as backend, running_proxy(backend, limits=ONE) as proxy:
+    async with FakeBackend(held(release, echo())) as backend, running_proxy(backend, places=1) as proxy:
         first = proxy.asking(data=b"{}")
         await backend.received(1)
         caller = await proxy.connect(request_bytes(declared_bytes=MIB))
@@ -154,7 +151,7 @@ async def test_headers_alone_get_a_place_in_the_queue():
 async def test_a_body_is_not_read_before_its_turn():
     release = asyncio.Event()
     body = os.urandom(8 * MIB)
-    async with FakeBackend(held(release, echo())) as backend, running_proxy(backend, limits=ONE) as proxy:
+    async with FakeBackend(held(release, echo())) as backend, running_proxy(backend, places=1) as proxy:
         first = proxy.asking(data=b"{}")
         await backend.received(1)
         caller = await proxy.connect(request_bytes(body=body), send_buffer_bytes=64 * KIB)
@@ -177,7 +174,7 @@ async def _taken_when_it_stalls(caller, size_bytes):
 @pytest.mark.parametrize("sent_bytes", [0, 1, 64 * KIB])
 async def test_a_caller_that_hangs_up_in_the_queue_leaves_it(sent_bytes):
     release = asyncio.Event()
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, limits=ONE) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1) as proxy:
         first = proxy.asking(data=b"{}")
         await backend.received(1)
         caller = await proxy.connect(request_bytes(body=b"x" * sent_bytes, declared_bytes=64 * KIB))
@@ -194,7 +191,7 @@ async def test_a_caller_that_hangs_up_in_the_queue_leaves_it(sent_bytes):
 
 async def test_many_that_hang_up_leave_nothing_behind():
     release = asyncio.Event()
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, limits=ONE) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1) as proxy:
         first = proxy.asking(data=b"{}")
         await backend.received(1)
         names = [{"Nlpbatch-Job": f"job-{number}"} for number in range(100)]

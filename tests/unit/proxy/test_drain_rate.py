@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.limits import DrainRate, FixedLimit
+from proxy.drain_rate import DrainRate
 
 
 def work_off(rate, bytes_per_s, *, seconds, start_s=0.0, step_s=0.05):
@@ -11,12 +11,6 @@ def work_off(rate, bytes_per_s, *, seconds, start_s=0.0, step_s=0.05):
     for step in range(steps + 1):
         rate.finished(round(bytes_per_s * step_s), start_s + step * step_s, backlogged=True)
     return start_s + steps * step_s
-
-
-def test_a_fixed_limit_learns_nothing():
-    limit = FixedLimit(8)
-    limit.record(seconds=100.0, cost_bytes=1, in_flight=8, failed=True)
-    assert limit.value == 8
 
 
 def test_nothing_is_known_before_anything_was_measured():

@@ -1,0 +1,158 @@
+"""How much is read from a connection at a time, and not at all while its request waits in a queue.
+
+aiohttp reads what comes, up to 256 KiB at once, whether the request is being worked on or not: 10,000 requests in a
+queue would hold gigabytes. Here a connection is read in small pieces until its body is wanted, and isn't read while its
+request waits. That a caller hung up meanwhile shows in an epoll set of our own, because asyncio only notices it by
+reading.
+"""
+
+import asyncio
+import contextlib
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+from weakref import WeakKeyDictionary
+
+from aiohttp import web
+
+from nlpbatch.wire.limits import KIB
+
+_NARROW_BYTES: Final = 8 * KIB
+_WIDE_BYTES: Final = 256 * KIB
+_NARROW = memoryview(bytearray(_NARROW_BYTES))
+_WIDE = memoryview(bytearray(_WIDE_BYTES))
+"""Shared by all connections: between reading into them and handing on what was read, nothing else happens."""
+
+
+class _Receiver(Protocol):
+    """What aiohttp's connections have that is needed here."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None: ...
+    def connection_lost(self, exc: BaseException | None) -> None: ...
+    def data_received(self, data: bytes) -> None: ...
+    def eof_received(self) -> bool | None: ...
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
+
+
+class Reader(asyncio.BufferedProtocol):
+    """Reads a connection for aiohttp, in pieces of a size that changes.
+
+    Args:
+        receiver: aiohttp's side of the connection.
+
+    """
+
+    def __init__(self, receiver: Any) -> None:
+        self._receiver: _Receiver = receiver
+        self.buffer = _NARROW
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hand on."""
+        self._receiver.connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Hand on."""
+        self._receiver.connection_lost(exc)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  (a hint)
+        """Return where to read to."""
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Hand on what was read."""
+        self._receiver.data_received(bytes(self.buffer[:nbytes]))
+
+    def eof_received(self) -> bool | None:
+        """Hand on."""
+        return self._receiver.eof_received()
+
+    def pause_writing(self) -> None:
+        """Hand on."""
+        self._receiver.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Hand on."""
+        self._receiver.resume_writing()
+
+
+@contextmanager
+def hold_body(request: web.Request) -> Iterator[None]:
+    """Leave the rest of a request's body with its sender for a while; a caller who hangs up is noticed."""
+    transport = request.transport
+    watch = _HangupWatch.of_loop()
+    if transport is None or watch is None or request.content.is_eof():
+        yield
+        return
+    assert isinstance(transport, asyncio.Transport)  # noqa: S101  (TCP or TLS)
+    with watch.watching(transport):
+        transport.pause_reading()
+        try:
+            yield
+        finally:
+            transport.resume_reading()
+
+
+@contextmanager
+def wide_reads(request: web.Request) -> Iterator[None]:
+    """Read a request's body in large pieces."""
+    reader = request.transport.get_protocol() if request.transport is not None else None
+    if not isinstance(reader, Reader):
+        yield
+        return
+    reader.buffer = _WIDE
+    try:
+        yield
+    finally:
+        reader.buffer = _NARROW
+
+
+class _HangupWatch:
+    """Connections that aren't read, whose callers may hang up; one for each event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._epoll = select.epoll()
+        self._transports: dict[int, asyncio.Transport] = {}
+        loop.add_reader(self._epoll.fileno(), self._hung_up)
+
+    @classmethod
+    def of_loop(cls) -> "_HangupWatch | None":
+        """Return the running loop's; None where the system has no epoll."""
+        if not hasattr(select, "epoll"):
+            return None
+        loop = asyncio.get_running_loop()
+        watch = _WATCHES.get(loop)
+        if watch is None:
+            watch = _WATCHES[loop] = cls(loop)
+        return watch
+
+    @contextmanager
+    def watching(self, transport: asyncio.Transport) -> Iterator[None]:
+        """Abort the connection when its other side closes it."""
+        raw = transport.get_extra_info("socket")
+        descriptor = raw.fileno() if raw is not None else -1
+        if descriptor < 0:
+            yield
+            return
+        self._transports[descriptor] = transport
+        self._epoll.register(descriptor, select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR)
+        try:
+            yield
+        finally:
+            self._forget(descriptor)
+
+    def _hung_up(self) -> None:
+        for descriptor, _ in self._epoll.poll(0):
+            transport = self._transports.get(descriptor)
+            self._forget(descriptor)
+            if transport is not None:
+                transport.abort()
+
+    def _forget(self, descriptor: int) -> None:
+        self._transports.pop(descriptor, None)
+        with contextlib.suppress(OSError, ValueError):  # it was closed, by which it left the set
+            self._epoll.unregister(descriptor)
+
+
+_WATCHES: "WeakKeyDictionary[asyncio.AbstractEventLoop, _HangupWatch]" = WeakKeyDictionary()

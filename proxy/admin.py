@@ -1,0 +1,80 @@
+"""The operator's endpoints, on a listener of their own: state, configuration, drain, pause a tenant, log level."""
+
+import json
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from nlpbatch.errors import InvalidRequest
+from nlpbatch.serving.lifecycle import new_application
+
+_LEVELS: Final = ("debug", "info", "warning", "error")
+_BODY_BYTES: Final = 4096
+
+
+class Controls(Protocol):
+    """What the operator may see and change."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what goes on, as JSON members."""
+        ...
+
+    def config(self) -> dict[str, Any]:
+        """Return the settings, as JSON members."""
+        ...
+
+    def drain(self) -> None:
+        """Refuse new work from now on, and finish what is in progress."""
+        ...
+
+    def pause(self, tenant: str, *, paused: bool) -> None:
+        """Let nothing of a tenant's through any more, or again; raise NotFound if there is none of that name."""
+        ...
+
+    def set_log_level(self, level: str) -> None:
+        """Log from that level up."""
+        ...
+
+
+def admin_application(controls: Controls) -> web.Application:
+    """Return the application with all of them."""
+    app = new_application(body_bytes=_BODY_BYTES, drain_retry_after_s=1.0)
+
+    async def state(_: web.Request) -> web.Response:
+        return web.json_response(controls.state())
+
+    async def config(_: web.Request) -> web.Response:
+        return web.json_response(controls.config())
+
+    async def drain(_: web.Request) -> web.Response:
+        controls.drain()
+        return web.json_response(controls.state(), status=202)
+
+    async def pause(request: web.Request) -> web.Response:
+        controls.pause(request.match_info["tenant"], paused=request.match_info["action"] == "pause")
+        return web.json_response(controls.state())
+
+    async def log_level(request: web.Request) -> web.Response:
+        controls.set_log_level(_level(await request.read()))
+        return web.Response(status=204)
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    app.router.add_get("/state", state)
+    app.router.add_get("/config", config)
+    app.router.add_post("/drain", drain)
+    app.router.add_post("/tenants/{tenant}/{action:pause|resume}", pause)
+    app.router.add_put("/log-level", log_level)
+    app.router.add_get("/healthz", healthz)
+    return app
+
+
+def _level(body: bytes) -> str:
+    try:
+        level = json.loads(body)["level"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        level = None
+    if level not in _LEVELS:
+        raise InvalidRequest(f'send {{"level": "…"}} with one of {", ".join(_LEVELS)}', path="/level")
+    return str(level)

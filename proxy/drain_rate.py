@@ -1,0 +1,48 @@
+"""How fast the service works off its queue, for predictions of waits. Pure."""
+
+from typing import Final
+
+_WINDOW_S: Final = 0.25
+
+
+class DrainRate:
+    """How fast the service works off its queue: an exponentially weighted mean of bytes finished per second.
+
+    Source of the use made of it: Retry-After = bytes ahead ÷ this rate, never a constant.
+
+    Measured only while requests wait: without a queue, what is finished is what was asked for, which says nothing of
+    what could be. A quiet hour must not look like a slow service to the burst that ends it.
+
+    Args:
+        half_life_s: After so long, half of the mean comes from what happened since.
+
+    """
+
+    def __init__(self, half_life_s: float = 5.0) -> None:
+        self._half_life_s = half_life_s
+        self._rate_bytes_per_s = 0.0
+        self._window_bytes = 0
+        self._window_start_s: float | None = None
+
+    def finished(self, cost_bytes: int, now_s: float, *, backlogged: bool) -> None:
+        """Count one finished request; `backlogged` tells whether others wait for its place."""
+        if not backlogged:
+            self._window_bytes, self._window_start_s = 0, None
+            return
+        if self._window_start_s is None:
+            self._window_start_s = now_s  # what has just finished was done before
+            return
+        self._window_bytes += cost_bytes
+        elapsed_s = now_s - self._window_start_s
+        if elapsed_s >= _WINDOW_S:
+            self._close_window(elapsed_s, now_s)
+
+    def seconds_for(self, size_bytes: float) -> float | None:
+        """Return how long so many bytes will take; None as long as nothing is known."""
+        return size_bytes / self._rate_bytes_per_s if self._rate_bytes_per_s > 0 else None
+
+    def _close_window(self, elapsed_s: float, now_s: float) -> None:
+        rate = self._window_bytes / elapsed_s
+        keep = 0.5 ** (elapsed_s / self._half_life_s) if self._rate_bytes_per_s else 0.0
+        self._rate_bytes_per_s = keep * self._rate_bytes_per_s + (1 - keep) * rate
+        self._window_bytes, self._window_start_s = 0, now_s

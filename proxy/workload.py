@@ -1,0 +1,89 @@
+"""What a simulation plays: jobs, people, backends and their faults, from a TOML file; `conf/workloads` has examples."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from nlpbatch.serving.settings import Settings
+from nlpbatch.wire.limits import KIB, MIB
+
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class JobWork(Settings):
+    """A job: tasks that each keep some requests under way, and send the next when one is answered."""
+
+    tenant: _Name
+    name: _Name
+    tasks: int = Field(1, ge=1, le=100_000)
+    in_flight: int = Field(2, ge=1, le=1000)
+    """Requests under way, for each task."""
+    request_bytes: int = Field(64 * KIB, ge=1, le=64 * MIB)
+    start_s: float = Field(0.0, ge=0)
+    size_bytes: int | None = Field(None, ge=1)
+    """What it has to send in all; it goes on to the end if left out."""
+    think_s: float = Field(0.002, ge=0)
+    """Between an answer and the next request."""
+    follows_advice: bool = True
+    """Whether its tasks send fewer requests when the proxy says so, as the Spark client does."""
+
+
+class PeopleWork(Settings):
+    """Interactive calls that arrive by chance, at a mean rate; who is refused comes back once."""
+
+    tenant: _Name
+    requests_per_s: float = Field(1.0, gt=0, le=100_000)
+    request_bytes: int = Field(300, ge=1, le=64 * MIB)
+    start_s: float = Field(0.0, ge=0)
+    end_s: float | None = Field(None, gt=0)
+
+
+class BackendWork(Settings):
+    """API replicas of one kind."""
+
+    replicas: int = Field(1, ge=1, le=1000)
+    workers: int = Field(8, ge=1, le=1024)
+    base_s: float = Field(0.001, ge=0, le=60)
+    """What a request takes apart from its text."""
+    bytes_per_s: float = Field(200_000.0, gt=0)
+    """Text that one worker analyses in a second."""
+    document_s: float = Field(0.001, ge=0, le=60)
+    """What one document of a job's takes: people go first between two of them."""
+    spread: float = Field(0.1, ge=0, le=2)
+    """Standard deviation of the logarithm of the time that a request takes."""
+
+
+class FaultWork(Settings):
+    """Something that goes wrong at one backend (counted from 0 over all replicas) for a time."""
+
+    kind: Literal["down", "slow", "failing"]
+    backend: int = Field(0, ge=0)
+    start_s: float = Field(ge=0)
+    duration_s: float = Field(gt=0)
+    factor: float = Field(2.0, ge=1, le=1000)
+    """How many times slower; for `slow`."""
+
+
+class Workload(Settings):
+    """The whole file."""
+
+    duration_s: float = Field(600.0, gt=0, le=7 * 24 * 3600)
+    seed: int = 1
+    jobs: tuple[JobWork, ...] = ()
+    people: tuple[PeopleWork, ...] = ()
+    backends: Annotated[list[BackendWork], Field(min_length=1)]
+    faults: tuple[FaultWork, ...] = ()
+
+    @model_validator(mode="after")
+    def _faults_have_backends(self) -> Self:
+        count = sum(kind.replicas for kind in self.backends)
+        for fault in self.faults:
+            if fault.backend >= count:
+                raise ValueError(f"a fault is at backend {fault.backend}, there are 0 to {count - 1}: choose one")
+        if not self.jobs and not self.people:
+            raise ValueError("neither jobs nor people: add [[jobs]] or [[people]]")
+        return self
+
+    def tenants(self) -> set[str]:
+        """Return the tenants that send anything."""
+        return {job.tenant for job in self.jobs} | {people.tenant for people in self.people}

@@ -1,0 +1,30 @@
+"""Settings and requests for the proxy's deciding modules, with what a test doesn't care about filled in."""
+
+import itertools
+from typing import Any
+
+from nlpbatch.serving.settings import check
+from proxy.config import ProxySettings
+from proxy.keys import make_key
+from proxy.traffic import Ask
+
+_ENTRIES = {name: make_key()[1] for name in "abcd"}
+_NUMBERS = itertools.count()
+
+
+def proxy_settings(tenants: dict[str, dict[str, Any]] | None = None, **groups: Any) -> ProxySettings:
+    """Return settings with the tenants a, b, c and d."""
+    given = {name: {"keys": [entry]} | (tenants or {}).get(name, {}) for name, entry in _ENTRIES.items()}
+    return check({"backends": [{"url": "http://b"}], "tenants": given} | groups, ProxySettings, "test")
+
+
+def waits(seconds: float, **interactive: Any) -> dict[str, Any]:
+    """Return classes in which a request may wait so long, and CoDel refuses nothing."""
+    patient = {"max_wait_s": seconds, "target_delay_s": 3600}
+    return {"interactive": patient | {"extra_places": 0} | interactive, "batch": patient}
+
+
+def ask(tenant: str = "a", job: str = "", cost_bytes: int = 100, **members: Any) -> Ask:
+    """Return a request that arrives; another one each time, unless `who` says otherwise."""
+    given = {"class_name": "batch", "who": next(_NUMBERS)} | members
+    return Ask(tenant, _ENTRIES[tenant].partition(":")[0], job, cost_bytes=cost_bytes, **given)
