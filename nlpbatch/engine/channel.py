@@ -9,13 +9,13 @@ from nlpbatch.engine.job import Job, JobResult
 
 
 class WorkerChannel(asyncio.Protocol):
-    """Sends one job at a time to a worker and tells the pool of its result, or of its death.
+    """Sends jobs to a worker and tells the pool of their results, or of its death.
 
     Args:
         slot: The worker's slot on the board.
         pid: The worker's process id.
-        on_result: Called with this channel and the result of the job it had.
-        on_gone: Called once with this channel when the worker has ended, `job` still being what it had.
+        on_result: Called with this channel and a result; of two jobs, that of the later one comes first.
+        on_gone: Called once with this channel when the worker has ended.
 
     """
 
@@ -28,7 +28,6 @@ class WorkerChannel(asyncio.Protocol):
     ) -> None:
         self.slot = slot
         self.pid = pid
-        self.job: Job | None = None
         self._on_result = on_result
         self._on_gone = on_gone
         self._frames = FrameBuffer()
@@ -39,8 +38,7 @@ class WorkerChannel(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def ask(self, job: Job) -> None:
-        """Send the job; the worker must be idle."""
-        self.job = job
+        """Send a job to an idle worker, or a second one that interrupts the first."""
         assert self._transport is not None  # noqa: S101  (connected before the pool sees it)
         self._transport.write(job.to_frame())
 

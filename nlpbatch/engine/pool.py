@@ -2,6 +2,7 @@
 
 Rules:
 - A request is cut into pieces; idle workers take the oldest piece, interactive ones before batch ones.
+- When none is idle, an interactive piece interrupts a worker that is on a batch piece, between two documents.
 - A worker that dies costs the document it was on an error. The rest of its piece is analysed by another worker.
 - A piece whose workers die three times without a document to blame gets errors throughout: it can't be allowed to
   take the pool down for ever.
@@ -102,7 +103,8 @@ class WorkerPool:
         self._job_ids = itertools.count(1)
         self._channels: dict[int, WorkerChannel] = {}
         self._idle: deque[WorkerChannel] = deque()
-        self._running: dict[int, Pending] = {}
+        self._running: dict[int, list[Pending]] = {}
+        """What each worker is on: the last is being analysed, one before it is interrupted."""
         self._births: set[asyncio.Task[None]] = set()
         self._newborn: set[WorkerChannel] = set()
         self._stillbirths: Counter[int] = Counter()
@@ -155,7 +157,7 @@ class WorkerPool:
         self._closing = True
         while (pending := self._queue.pop()) is not None:
             _refuse(pending)
-        for pending in self._running.values():
+        for pending in itertools.chain.from_iterable(self._running.values()):
             _refuse(pending)
         births = list(self._births)
         for birth in births:
@@ -221,21 +223,34 @@ class WorkerPool:
                 return
             if pending.result.done():
                 continue  # its caller has hung up
-            channel = self._idle.popleft()
-            pending.taken_s = pending.taken_s or time.monotonic()
-            self._running[channel.slot] = pending
-            channel.ask(pending.job)
+            self._give(pending, self._idle.popleft())
+        while self._queue.urgent and (channel := self._interruptible()) is not None:
+            pending = self._queue.pop()
+            if pending is not None and not pending.result.done():
+                self._give(pending, channel)
+
+    def _give(self, pending: Pending, channel: WorkerChannel) -> None:
+        pending.taken_s = pending.taken_s or time.monotonic()
+        self._running.setdefault(channel.slot, []).append(pending)
+        channel.ask(pending.job)
+
+    def _interruptible(self) -> WorkerChannel | None:
+        """Return a worker that is on a batch piece, None if all have been interrupted."""
+        slots = (slot for slot, works in self._running.items() if len(works) == 1 and not works[0].urgent)
+        return next((self._channels[slot] for slot in slots if slot in self._channels), None)
 
     def _on_result(self, channel: WorkerChannel, result: JobResult) -> None:
-        channel.job = None
-        pending = self._running.pop(channel.slot, None)
-        if pending is None:
+        works = self._running.get(channel.slot)
+        if works is None:
             self._born(channel)
         else:
+            pending = works.pop()
             self._measure(pending.size_bytes, result.analysis_s)
             if not pending.result.done():
                 pending.result.set_result(result)
-        self._idle.append(channel)
+        if not works:
+            self._running.pop(channel.slot, None)
+            self._idle.append(channel)
         self._dispatch()
 
     def _measure(self, size_bytes: int, analysis_s: float) -> None:
@@ -253,11 +268,13 @@ class WorkerPool:
             self._stillbirths[channel.slot] += 1
         if channel in self._idle:
             self._idle.remove(channel)
-        pending = self._running.pop(channel.slot, None)
-        if pending is not None and not pending.result.done():
-            self._blame(pending, channel)
+        works = self._running.pop(channel.slot, [])
+        for pending in (one for one in works if not one.result.done()):
+            # One that was interrupted is innocent: the worker was on the other.
+            if pending is works[-1]:
+                self._blame(pending, channel)
             self._queue.push(pending, first=True)
-        _log.warning("worker lost", extra={"slot": channel.slot, "pid": channel.pid, "busy": pending is not None})
+        _log.warning("worker lost", extra={"slot": channel.slot, "pid": channel.pid, "busy": bool(works)})
         self._start_birth(channel.slot)
         self._dispatch()
 

@@ -1,5 +1,9 @@
-"""A worker: a forked child that analyses one document at a time and notes on the board which."""
+"""A worker: a forked child that analyses one document at a time and notes on the board which.
 
+Between two documents it looks for an interactive job, which goes first.
+"""
+
+import select
 import socket
 import time
 from collections import Counter
@@ -14,22 +18,52 @@ from nlpbatch.wire.outcome import ANALYSIS_FAILED, INVALID_TEXT, DocumentError
 
 Note = Callable[[int], None]
 """Called with the position of the document that is begun, or NONE after the last."""
+Pause = Callable[[], float]
+"""Called between two documents; does what goes first, and returns the seconds it took."""
+
+
+class _Closed(Exception):
+    """The pool has closed the channel."""
 
 
 def serve(engine: Engine, channel: socket.socket, board: Board, slot: int) -> None:
     """Answer jobs until the pool closes the channel."""
-    while (frame := frames.receive(channel)) is not None:
+    readable = select.poll()
+    readable.register(channel, select.POLLIN)
+
+    def answer(pause: Pause) -> None:
+        frame = frames.receive(channel)
+        if frame is None:
+            raise _Closed
         job = Job.from_frame(*frame)
 
-        def note(document: int, job_id: int = job.job_id) -> None:
-            board.write(slot, job_id, document, time.monotonic_ns())
+        def note(document: int) -> None:
+            board.write(slot, job.job_id, document, time.monotonic_ns())
 
-        channel.sendall(run(engine, job, note).to_frame(job.job_id))
+        channel.sendall(run(engine, job, note, pause).to_frame(job.job_id))
+
+    def interrupted() -> float:
+        if not readable.poll(0):
+            return 0.0
+        started_s = time.perf_counter()
+        answer(_no_pause)
+        return time.perf_counter() - started_s
+
+    try:
+        while True:
+            answer(interrupted)
+    except _Closed:
+        return
 
 
-def run(engine: Engine, job: Job, note: Note) -> JobResult:
+def _no_pause() -> float:
+    return 0.0
+
+
+def run(engine: Engine, job: Job, note: Note, pause: Pause = _no_pause) -> JobResult:
     """Return the encoded outcomes of a job; a document's trouble becomes that document's error."""
     started_s = time.perf_counter()
+    paused_s = 0.0
     outcomes: list[Analysed] = []
     code_points = 0
     for position, document in enumerate(job.documents.to_pylist()):
@@ -38,6 +72,7 @@ def run(engine: Engine, job: Job, note: Note) -> JobResult:
         elif document is None:
             outcomes.append(Analysed(None))
         else:
+            paused_s += pause()
             note(position)
             outcome, length = _analyse(engine, document)
             outcomes.append(outcome)
@@ -49,7 +84,7 @@ def run(engine: Engine, job: Job, note: Note) -> JobResult:
         tokens=sum(len(outcome.tokens) for outcome in outcomes if outcome.tokens),
         code_points=code_points,
         errors=Counter(outcome.error.code for outcome in outcomes if outcome.error),
-        analysis_s=time.perf_counter() - started_s,
+        analysis_s=time.perf_counter() - started_s - paused_s,
     )
 
 

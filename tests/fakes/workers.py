@@ -30,6 +30,7 @@ class FakeWorker:
         self._channel, self._board = channel, board
         self._frames = frames.FrameBuffer()
         self.job: Job | None = None
+        self.interrupted: Job | None = None
         self.dismissed = False
 
     @property
@@ -45,7 +46,8 @@ class FakeWorker:
                 break
             self.dismissed = not data
             for header, body in self._frames.feed(data):
-                assert self.job is None, "the pool asked a worker that was busy"
+                assert self.interrupted is None, "the pool interrupted a worker twice"
+                self.interrupted = self.job
                 self.job = Job.from_frame(header, body)
         return self.job
 
@@ -66,7 +68,7 @@ class FakeWorker:
         """Analyse as a real worker does, and let the pool hear of it."""
         job = self.look()
         assert job is not None, "this worker has nothing to do"
-        self.job = None
+        self.job, self.interrupted = self.interrupted, None
         result = run(WordEngine(), job, lambda document: self._board.write(self.slot, job.job_id, document, 1))
         self._channel.setblocking(True)
         self._channel.sendall(result.to_frame(job.job_id))

@@ -362,3 +362,52 @@ async def test_stopping_in_the_middle_of_a_birth_leaves_nothing_behind(forkserve
     await asyncio.sleep(60)
     assert asked.dismissed
     assert len(forkserver.forks) == forks
+
+
+@virtual_time
+async def test_a_person_s_request_interrupts_a_worker_that_is_on_a_job_s(forkserver):
+    async with running_pool(forkserver, piece_documents=10) as pool:
+        batch = ask(pool, "일괄 하나", "일괄 둘", urgent=False)
+        await settle()
+        person = ask(pool, "사람")
+        later = ask(pool, "다음")
+        await settle()
+        worker = forkserver.newest
+        assert worker.texts() == ["사람"]
+        await worker.answer()
+        assert forms(await person) == [["사람"]]
+        assert worker.texts() == ["다음"]
+        await worker.answer()
+        await worker.answer()
+        assert forms(await later) == [["다음"]]
+        assert forms(await batch) == [["일괄", "하나"], ["일괄", "둘"]]
+
+
+@virtual_time
+async def test_a_person_s_request_interrupts_no_other_person_s(forkserver):
+    async with running_pool(forkserver) as pool:
+        first, second = ask(pool, "하나"), ask(pool, "둘")
+        await settle()
+        assert forkserver.newest.texts() == ["하나"]
+        assert forkserver.newest.interrupted is None
+        await forkserver.newest.answer()
+        await forkserver.newest.answer()
+        assert [forms(await one) for one in (first, second)] == [[["하나"]], [["둘"]]]
+
+
+@virtual_time
+async def test_a_worker_that_dies_interrupted_costs_the_document_it_was_on_and_no_other(forkserver):
+    async with running_pool(forkserver, piece_documents=10) as pool:
+        batch = ask(pool, "일괄 하나", "일괄 둘", urgent=False)
+        await settle()
+        forkserver.newest.begin(0)
+        person = ask(pool, "사람")
+        await settle()
+        forkserver.newest.look()
+        forkserver.newest.begin(0)
+        await forkserver.newest.die()
+        await forkserver.newest.answer()  # the new worker's sign of life
+        await forkserver.newest.answer()
+        await forkserver.newest.answer()
+        assert codes(await person) == ["worker_died"]
+        assert codes(await batch) == [None, None]
