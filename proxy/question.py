@@ -22,7 +22,15 @@ _REQUEST_HEADERS: Final = (
     media.TRACEPARENT,
     media.JOB,
 )
-_ANSWER_HEADERS: Final = ("Content-Type", "Content-Encoding", "ETag", "Retry-After", "Allow", media.SERVER_TIMING)
+_ANSWER_HEADERS: Final = (
+    "Cache-Control",
+    "Content-Type",
+    "Content-Encoding",
+    "ETag",
+    "Retry-After",
+    "Allow",
+    media.SERVER_TIMING,
+)
 _CHOOSING_HEADERS: Final = ("Content-Type", "Accept", "If-Match")
 
 

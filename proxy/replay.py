@@ -59,7 +59,8 @@ class Replays:
     def keep(self, name: Name, digest: bytes, answer: Answer, now_s: float) -> None:
         """Keep an answer if it is final and not too large; the oldest make room."""
         size_bytes = len(answer.body) + _OVERHEAD_BYTES
-        if not _is_final(answer.status) or len(answer.body) > self.settings.answer_bytes:
+        again = "no-store" in answer.headers.get("Cache-Control", "")
+        if again or not _is_final(answer.status) or len(answer.body) > self.settings.answer_bytes:
             return
         self._drop(name)
         self._kept[name] = _Kept(digest, answer, size_bytes, now_s + self.settings.ttl_s)

@@ -9,10 +9,11 @@ from tenacity import AsyncRetrying
 
 from nlpbatch.client.aiohttp_transport import AiohttpTransport
 from nlpbatch.client.attempts import Attempts
-from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, check_pool_size
+from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, advise, check_pool_size
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.clock import Clock, SystemClock
+from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyze import DEFAULT_ANALYZER
 from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.fields import DEFAULT_FIELDS
@@ -52,12 +53,14 @@ class AsyncClient:
         clock: Clock | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
+        on_advice: Callable[[Advice], None] | None = None,
     ) -> None:
         self._calls = Calls(service, api_key=api_key, job=job, priority=priority)
         self._retry = retry or RetryPolicy()
         self._clock = clock or SystemClock()
         self._sleep = sleep
         self._chance = chance
+        self._on_advice = on_advice
         self._transport: AsyncTransport = AiohttpTransport(
             self._calls.address, self._retry, pool_size=check_pool_size(pool_size)
         )
@@ -106,6 +109,7 @@ class AsyncClient:
             with attempts.attempt() as timeout_s:
                 answer = await self._transport.send(call.request, timeout_s)
                 self.stats.received(len(answer.body))
+                advise(self._on_advice, answer)
                 return call.read(answer)
 
         return await AsyncRetrying(sleep=self._sleep, **attempts.hooks())(attempt)

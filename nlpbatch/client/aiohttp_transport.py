@@ -7,7 +7,7 @@ import aiohttp
 from yarl import URL
 
 from nlpbatch.client.address import Address
-from nlpbatch.client.calls import HttpAnswer, HttpRequest
+from nlpbatch.client.calls import HttpAnswer, HttpRequest, attempt_headers
 from nlpbatch.client.failures import closed, timed_out, unreachable, unreadable, untrusted
 from nlpbatch.client.policy import RetryPolicy
 
@@ -30,7 +30,7 @@ class AiohttpTransport:
             async with self._open_session().request(
                 request.method,
                 URL(self._origin + request.target, encoded=True),
-                headers=request.headers,
+                headers=attempt_headers(request, timeout_s),
                 # Of plain bytes aiohttp warns that a large body holds up the loop.
                 data=None if request.body is None else io.BytesIO(request.body),
                 timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=self._policy.connect_timeout_s),

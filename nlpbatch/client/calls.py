@@ -1,6 +1,8 @@
 """The calls that both clients make: what each sends, and how its answer is read. Nothing here does I/O."""
 
+import hashlib
 import json
+import math
 import re
 import time
 import uuid
@@ -18,6 +20,7 @@ from nlpbatch.errors import (
     UnexpectedAnswer,
 )
 from nlpbatch.wire import media
+from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyze import AnalyzeOptions, AnalyzeRequest, parse_answer
 from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.fields import check_fields
@@ -147,12 +150,35 @@ class Calls:
 
     def _request(self, path: str, accept: str, body: bytes | None, if_match: str | None) -> HttpRequest:
         headers = self._headers | {"Accept": accept, media.REQUEST_ID: uuid.uuid4().hex}
-        if body is not None:
-            headers["Content-Type"] = accept
         if if_match is not None:
             headers["If-Match"] = media.etag(_header_value("if_match", if_match))
+        if body is not None:
+            headers["Content-Type"] = accept
+            headers[media.IDEMPOTENCY_KEY] = f'"{_idempotency_key(self.address.base_path + path, headers, body)}"'
         method = "GET" if body is None else "POST"
         return HttpRequest(self.address.url, method, self.address.base_path + path, headers, body)
+
+
+def _idempotency_key(target: str, headers: Mapping[str, str], body: bytes) -> str:
+    """Return what the same question has in common, if it is pinned: a Spark task that runs twice asks it twice.
+
+    Without `If-Match` it is this request's alone, for the answer may be another one tomorrow.
+    """
+    if "If-Match" not in headers:
+        return headers[media.REQUEST_ID]
+    asked = "\n".join((target, headers["Accept"], headers["If-Match"], ""))
+    return hashlib.sha256(asked.encode("ascii", "replace") + body).hexdigest()
+
+
+def attempt_headers(request: HttpRequest, timeout_s: float) -> Mapping[str, str]:
+    """Return the headers of one attempt, which say how long an answer is waited for."""
+    return {**request.headers, media.PREFER: f"wait={math.ceil(timeout_s)}"}
+
+
+def advise(on_advice: Callable[[Advice], None] | None, answer: HttpAnswer) -> None:
+    """Hand on the advice that comes with an answer, if anybody wants it."""
+    if on_advice is not None and (advice := Advice.from_header(answer.headers.get(media.ADVICE))) is not None:
+        on_advice(advice)
 
 
 def check_texts(texts: Any) -> tuple[str | None, ...]:

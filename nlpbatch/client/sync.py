@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Protocol, Self
 from tenacity import Retrying
 
 from nlpbatch.client.attempts import Attempts
-from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, check_pool_size
+from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, advise, check_pool_size
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.client.urllib3_transport import Urllib3Transport
 from nlpbatch.clock import Clock, SystemClock
+from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyze import DEFAULT_ANALYZER
 from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.fields import DEFAULT_FIELDS
@@ -45,6 +46,7 @@ class Client:
         pool_size: Most requests in flight at once; further threads wait for their turn.
         clock: Time.
         chance: Source of uniform numbers in [0, 1), for jitter.
+        on_advice: Called with what the proxy advises on the job's requests, in the thread that sent one.
 
     Raises:
         ConfigError: An argument that can't be used.
@@ -62,11 +64,13 @@ class Client:
         pool_size: int = 16,
         clock: Clock | None = None,
         chance: Callable[[], float] = random.random,
+        on_advice: Callable[[Advice], None] | None = None,
     ) -> None:
         self._calls = Calls(service, api_key=api_key, job=job, priority=priority)
         self._retry = retry or RetryPolicy()
         self._clock = clock or SystemClock()
         self._chance = chance
+        self._on_advice = on_advice
         self._transport: Transport = Urllib3Transport(
             self._calls.address, self._retry, pool_size=check_pool_size(pool_size), clock=self._clock
         )
@@ -131,6 +135,7 @@ class Client:
             with attempts.attempt() as timeout_s:
                 answer = self._transport.send(call.request, timeout_s)
                 self.stats.received(len(answer.body))
+                advise(self._on_advice, answer)
                 return call.read(answer)
 
         return Retrying(sleep=self._clock.sleep, **attempts.hooks())(attempt)

@@ -19,7 +19,7 @@ from urllib3.exceptions import (
 )
 
 from nlpbatch.client.address import Address
-from nlpbatch.client.calls import HttpAnswer, HttpRequest
+from nlpbatch.client.calls import HttpAnswer, HttpRequest, attempt_headers
 from nlpbatch.client.failures import closed, cut_short, timed_out, unreachable, unreadable, untrusted
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.clock import Clock
@@ -80,7 +80,7 @@ class Urllib3Transport:
                 request.method,
                 request.target,
                 body=request.body,
-                headers=request.headers,
+                headers=attempt_headers(request, timeout_s),
                 timeout=urllib3.Timeout(connect=min(self._policy.connect_timeout_s, timeout_s), read=timeout_s),
                 pool_timeout=math.ceil(timeout_s),
                 retries=False,

@@ -25,6 +25,7 @@ from nlpbatch.wire.analyze import AnalyzeOptions, parse_request
 from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.arrow import join_answer
 from nlpbatch.wire.limits import SizeLimits
+from nlpbatch.wire.outcome import WORKER_DIED
 from nlpbatch.wire.priority import is_batch
 
 
@@ -125,6 +126,11 @@ def _check_pinned(request: web.Request, info: AnalyzerInfo) -> None:
     )
 
 
+def _transient(answer: Answer) -> dict[str, str]:
+    """Tell the proxy not to give this answer to one who asks again, when the next try may fare better."""
+    return {"Cache-Control": "no-store"} if WORKER_DIED in answer.errors else {}
+
+
 def _response(encoding: Encoding, question: Question, info: AnalyzerInfo, answer: Answer) -> web.Response:
     names = {"analyzer": info.name, "fingerprint": info.fingerprint}
     if encoding == "arrow":
@@ -136,5 +142,5 @@ def _response(encoding: Encoding, question: Question, info: AnalyzerInfo, answer
     return web.Response(
         body=body,
         content_type=media.ARROW_STREAM if encoding == "arrow" else media.JSON,
-        headers={"ETag": media.etag(info.fingerprint), media.SERVER_TIMING: timing},
+        headers={"ETag": media.etag(info.fingerprint), media.SERVER_TIMING: timing} | _transient(answer),
     )

@@ -1,5 +1,6 @@
 """What runs in an executor: one Spark task's batches, sent to the service and put together again."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,6 +11,7 @@ from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.stats import ClientStats
 from nlpbatch.client.sync import Client
 from nlpbatch.spark.blocks import Block, Cut, cut_batch, join_block
+from nlpbatch.spark.pacing import Pacing
 from nlpbatch.spark.window import Bounds, in_order
 from nlpbatch.wire.limits import MIB
 from nlpbatch.wire.priority import BATCH
@@ -45,7 +47,7 @@ class TaskOptions:
         fingerprint: The analyzer's version, pinned for the whole run.
         fields: Token fields to return.
         cut: How large requests may be.
-        in_flight: Requests under way at a time, per task.
+        in_flight: Requests under way at a time, per task, at most; the proxy's advice may make it fewer.
         retry: How long to keep trying.
 
     """
@@ -78,6 +80,7 @@ class AnalyzeTask:
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the blocks of all batches in row order."""
         options = self._options
+        pacing = Pacing(options.in_flight)
         with Client(
             options.service,
             api_key=options.api_key,
@@ -85,12 +88,13 @@ class AnalyzeTask:
             job=options.job,
             priority=BATCH,
             pool_size=options.in_flight,
+            on_advice=lambda advice: pacing.advised(advice, time.monotonic()),
         ) as client:
-            yield from self._answer(client, batches)
+            yield from self._answer(client, batches, pacing)
             if self._report is not None:
                 self._report(client.stats.snapshot())
 
-    def _answer(self, client: Client, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def _answer(self, client: Client, batches: Iterator[pa.RecordBatch], pacing: Pacing) -> Iterator[pa.RecordBatch]:
         options = self._options
 
         def call(ask: _Ask) -> pa.Table | None:
@@ -102,7 +106,8 @@ class AnalyzeTask:
 
         answers: list[pa.Table] = []
         bounds = Bounds(options.in_flight, options.in_flight * _AHEAD_PER_CALL, _HELD_BYTES)
-        for ask, answer in in_order(self._asks(batches), call, bounds=bounds, size_bytes=_Ask.size_bytes):
+        asks = self._asks(batches)
+        for ask, answer in in_order(asks, call, bounds=bounds, size_bytes=_Ask.size_bytes, in_flight=pacing.in_flight):
             if answer is not None:
                 answers.append(answer)
                 continue

@@ -27,7 +27,12 @@ class Bounds:
 
 
 def in_order(
-    asks: Iterable[T], call: Callable[[T], R], *, bounds: Bounds, size_bytes: Callable[[T], int]
+    asks: Iterable[T],
+    call: Callable[[T], R],
+    *,
+    bounds: Bounds,
+    size_bytes: Callable[[T], int],
+    in_flight: Callable[[], int] | None = None,
 ) -> Iterator[tuple[T, R]]:
     """Yield each ask with its result, in the order of `asks`, with a bounded number of calls under way.
 
@@ -39,9 +44,10 @@ def in_order(
         call: Called in one of `in_flight` threads; what it raises is raised here, at its place in the order.
         bounds: How far to go.
         size_bytes: Returns what an ask occupies until it has been yielded.
+        in_flight: Returns how many calls there may be now, from 1 to those of `bounds`; None for always as many.
 
     """
-    window = _Window(asks, call, bounds, size_bytes)
+    window = _Window(asks, call, bounds, size_bytes, in_flight or (lambda: bounds.in_flight))
     try:
         while window.fill():
             if window.head_is_done():
@@ -64,8 +70,14 @@ class _Window(Generic[T, R]):
     """The asks taken and not yet yielded, in order."""
 
     def __init__(
-        self, asks: Iterable[T], call: Callable[[T], R], bounds: Bounds, size_bytes: Callable[[T], int]
+        self,
+        asks: Iterable[T],
+        call: Callable[[T], R],
+        bounds: Bounds,
+        size_bytes: Callable[[T], int],
+        in_flight: Callable[[], int],
     ) -> None:
+        self._in_flight = in_flight
         self._source = iter(asks)
         self._call = call
         self._bounds = bounds
@@ -104,7 +116,7 @@ class _Window(Generic[T, R]):
         return (
             len(self._taken) < bounds.ahead
             and self._held_bytes < bounds.held_bytes
-            and len(self._running()) < bounds.in_flight
+            and len(self._running()) < min(bounds.in_flight, self._in_flight())
         )
 
     def _running(self) -> list[Future[R]]:

@@ -1,7 +1,9 @@
 """One suite over both clients: no sockets, virtual time; only what carries an attempt is faked."""
 
 import asyncio
+import contextlib
 import json
+import re
 
 import pyarrow as pa
 import pytest
@@ -11,6 +13,7 @@ from nlpbatch.client.aio import AsyncClient
 from nlpbatch.client.calls import HttpAnswer
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.sync import Client
+from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.arrow import answer_schema, encode_batch_message, join_answer
 from nlpbatch.wire.media import ARROW_STREAM, JSON, PROBLEM_JSON
 from nlpbatch.wire.outcome import Outcome, Token
@@ -130,6 +133,7 @@ def test_headers_name_caller_job_priority_and_pinned_version(driver):
     sent = calls.transport.requests[0]
     assert (sent.method, sent.target) == ("POST", "/v1/analyze")
     assert len(sent.headers.pop("X-Request-Id")) == 32
+    assert len(sent.headers.pop("Idempotency-Key")) == 66
     assert sent.headers == {
         "Accept": JSON,
         "Accept-Encoding": "identity",
@@ -140,6 +144,34 @@ def test_headers_name_caller_job_priority_and_pinned_version(driver):
         "Priority": "u=6",
         "User-Agent": "nlpbatch",
     }
+
+
+def test_a_pinned_question_has_the_same_key_whoever_asks_and_another_one_another(driver):
+    calls = driver(answer(EMPTY))
+    for text, fingerprint in (("가", "f1"), ("가", "f1"), ("나", "f1"), ("가", "f2")):
+        with contextlib.suppress(errors.FingerprintMismatch):
+            calls.analyze(text, if_match=fingerprint)
+    keys = [request.headers["Idempotency-Key"] for request in calls.transport.requests]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+    assert all(re.fullmatch(r'"[0-9a-f]{64}"', key) for key in keys)
+
+
+def test_a_question_that_is_not_pinned_has_a_key_of_its_own_that_its_attempts_share(driver):
+    calls = driver(problem(FULL), answer(EMPTY))
+    calls.analyze("가")
+    calls.analyze("가")
+    first, again, other = (request.headers["Idempotency-Key"] for request in calls.transport.requests)
+    assert first == again != other
+
+
+def test_advice_reaches_whoever_wants_it(driver):
+    advised = []
+    given = answer(EMPTY)
+    given.headers["Nlpbatch-Advice"] = "outstanding=200, wanted=24"
+    driver(given, on_advice=advised.append).analyze("가")
+    driver(given).analyze("가")
+    assert advised == [Advice(200, 24)]
 
 
 def test_a_path_in_the_address_comes_first(driver):

@@ -176,3 +176,24 @@ def test_closing_early_takes_no_more_and_waits_for_no_call():
     release.set()
     assert list(results) == []
     assert asks.taken == taken
+
+
+def test_the_number_of_calls_may_be_lowered_while_it_runs():
+    running, most = set(), []
+    release = threading.Semaphore(0)
+    allowed = [4]
+
+    def call(ask):
+        running.add(ask)
+        most.append(len(running))
+        assert release.acquire(timeout=PATIENCE_S)
+        running.discard(ask)
+
+    window_ = in_order(range(12), call, bounds=bounds(4, 8), size_bytes=lambda _: 0, in_flight=lambda: allowed[0])
+    release.release(4)
+    next(window_)
+    allowed[0] = 1
+    release.release(20)
+    list(window_)
+    assert max(most) <= 4
+    assert set(most[-4:]) == {1}
