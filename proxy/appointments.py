@@ -15,7 +15,7 @@ from typing import Final
 
 from proxy.admission import LONGEST_RETRY_AFTER_S, Refuse
 from proxy.quotas import Quota
-from proxy.scheduler import Usage
+from proxy.scheduler import NOTHING, ClassName, Usage
 
 _MOST: Final = 20_000
 """Appointments at a time; beyond, a refusal holds nothing."""
@@ -31,7 +31,7 @@ class Appointment:
     """What is held for one request that was refused."""
 
     who: Hashable
-    tenant: str
+    flow: tuple[str, ClassName]
     cost_bytes: int
     quotas: Sequence[Quota]
     due_s: float
@@ -47,11 +47,11 @@ class Appointments:
         self._open: dict[Hashable, Appointment] = {}
         self._by_end: list[tuple[float, int, Appointment]] = []
         self._count = 0
-        self._promised: defaultdict[str, Usage] = defaultdict(Usage)
+        self._promised: defaultdict[tuple[str, ClassName], Usage] = defaultdict(Usage)
 
-    def promised(self, tenant: str) -> Usage:
-        """Return what is held for a tenant's requests."""
-        return self._promised.get(tenant, Usage())
+    def promised(self, tenant: str, class_name: ClassName) -> Usage:
+        """Return what is held for a tenant's requests of a class."""
+        return self._promised.get((tenant, class_name), NOTHING)
 
     def of(self, who: Hashable, now_s: float) -> Appointment | None:
         """Return the appointment of a request that arrives, whether it is due or not; None without one."""
@@ -66,7 +66,7 @@ class Appointments:
         self,
         who: Hashable,
         *,
-        tenant: str,
+        flow: tuple[str, ClassName],
         cost_bytes: int,
         quotas: Sequence[Quota],
         now_s: float,
@@ -78,7 +78,7 @@ class Appointments:
         if len(self._open) >= _MOST or after_s > _FURTHEST_S:
             return
         until_s = due_s + _GRACE_S + _GRACE_PART * min(after_s, LONGEST_RETRY_AFTER_S)
-        appointment = Appointment(who, tenant, cost_bytes, quotas, due_s, until_s, refusal)
+        appointment = Appointment(who, flow, cost_bytes, quotas, due_s, until_s, refusal)
         self._open[who] = appointment
         self._count += 1
         heapq.heappush(self._by_end, (until_s, self._count, appointment))
@@ -97,8 +97,8 @@ class Appointments:
 
     def _hold(self, appointment: Appointment, sign: int) -> None:
         size_bytes = sign * appointment.cost_bytes
-        before = self._promised[appointment.tenant]
-        self._promised[appointment.tenant] = Usage(before.requests + sign, before.size_bytes + size_bytes)
+        flow = appointment.flow
+        self._promised[flow] = self._promised[flow].plus(sign, size_bytes)
         for quota in appointment.quotas:
             quota.promised_bytes += size_bytes
             quota.promised_requests += sign

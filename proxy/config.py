@@ -82,7 +82,7 @@ class QuotaSettings(Settings):
 
 
 class QueueSettings(Settings):
-    """What each tenant may have waiting."""
+    """What each tenant may have waiting, of each class."""
 
     requests: int = Field(2000, ge=0, le=1_000_000)
     size_bytes: int = Field(256 * MIB, ge=0, le=64 * GIB)

@@ -2,7 +2,7 @@
 
 from nlpbatch.wire.limits import MIB
 from proxy.config import ProxySettings, QuotaSettings
-from proxy.quotas import Quota, Rule, Scope
+from proxy.quotas import NO_LIMIT, Quota, Rule, Scope
 
 _BURST_S = 10
 _LEAST_BURST_BYTES = 8 * MIB
@@ -11,6 +11,8 @@ _LEAST_BURST_BYTES = 8 * MIB
 def rule_of(settings: QuotaSettings) -> Rule:
     """Return the limits that the settings state."""
     rate = settings.bytes_per_s
+    if rate is None and settings.concurrency is None:
+        return NO_LIMIT
     burst_bytes = settings.burst_bytes or max(_BURST_S * (rate or 0), _LEAST_BURST_BYTES)
     return Rule(rate, burst_bytes, settings.concurrency)
 
@@ -19,7 +21,7 @@ class Quotas:
     """Every quota there is; what they have counted survives another configuration."""
 
     def __init__(self) -> None:
-        self._global = Quota("global", Rule())
+        self._global = Quota("global", NO_LIMIT)
         self._tenants: dict[str, Quota] = {}
         self._keys: dict[str, Quota] = {}
 

@@ -117,6 +117,7 @@ class AdaptiveLimit:
         self._most_per_worker = most_per_worker
         self._workers = 0
         self._limit = 1.0
+        self._places = 1
         self._service = ServiceTime()
         self._window = _Window(0.0)
         self._probe_s = 0.0
@@ -125,7 +126,7 @@ class AdaptiveLimit:
     @property
     def value(self) -> int:
         """Return the places."""
-        return self._workers if self._probe_left else max(1, int(self._limit))
+        return self._workers if self._probe_left else self._places
 
     def stated(self, workers: int) -> None:
         """Start over with another number of workers."""
@@ -133,6 +134,7 @@ class AdaptiveLimit:
         if workers != self._workers:
             self._workers = workers
             self._limit = max(1.0, workers * self._per_worker)
+            self._places = int(self._limit)
 
     def record(self, *, now_s: float, seconds: float, cost_bytes: int, in_flight: int, failed: bool) -> None:
         """Learn from one finished request; see `Limit`."""
@@ -165,6 +167,7 @@ class AdaptiveLimit:
             elif queued > max(2.0, self._workers):
                 self._limit = max(self._limit - step, min(self._limit, self._workers))
         self._limit = min(max(self._limit, 1.0), max(1.0, self._workers * self._most_per_worker))
+        self._places = int(self._limit)
 
     def _probe(self, now_s: float) -> None:
         """Go down to the workers for some requests, when there has been no such moment for long."""

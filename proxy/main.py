@@ -10,7 +10,7 @@ from nlpbatch.serving import logs
 from nlpbatch.serving.drain import DRAIN
 from nlpbatch.serving.lifecycle import new_application, running, serve
 from proxy.admin import admin_application
-from proxy.config import ProxySettings
+from proxy.config import GIB, ProxySettings
 from proxy.proxy import Proxy
 from proxy.reload import reload_forever
 from proxy.routes import add_routes
@@ -20,7 +20,8 @@ PROXY: web.AppKey[Proxy] = web.AppKey("proxy", Proxy)
 
 async def build_app(settings: ProxySettings) -> web.Application:
     """Return the application; it watches its backends from start-up to clean-up. Needs a running event loop."""
-    app = new_application(body_bytes=settings.limits.body_bytes, drain_retry_after_s=settings.listen.drain_timeout_s)
+    # The gateway refuses by Content-Length before aiohttp would; its own limit couldn't be changed while it runs.
+    app = new_application(body_bytes=GIB, drain_retry_after_s=settings.listen.drain_timeout_s)
     proxy = app[PROXY] = Proxy(settings, app[DRAIN])
     add_routes(app, proxy)
 

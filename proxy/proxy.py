@@ -85,6 +85,7 @@ class Proxy:
         self.traffic.adopt(settings)
         self.backends.adopt(settings)
         self._upstream.settings, self._replays.settings = settings.upstream, settings.replay
+        self._upstream.tls = client_context(settings.upstream.ca_file)
         self._budget.ratio, self._budget.least = settings.upstream.retry_ratio, settings.upstream.retry_least
         logging.getLogger().setLevel(settings.log_level.upper())
         self._watch_tenants()

@@ -34,6 +34,9 @@ class Rule:
     concurrency: int | None = None
 
 
+NO_LIMIT: Final = Rule()
+
+
 @dataclass(frozen=True, slots=True)
 class Over:
     """The quota that a request is over, and when it won't be.
@@ -75,6 +78,8 @@ class Quota:
     def over(self, cost_bytes: int, now_ns: int, *, promised: bool) -> Over | None:
         """Return the limit that the request is over, None if it conforms; `promised` to one who comes as told to."""
         rule = self.rule
+        if rule is NO_LIMIT:
+            return None
         if rule.bytes_per_s is not None:
             if cost_bytes > rule.burst_bytes:
                 return Over(self.scope, "burst", cost_bytes, rule.burst_bytes, None)

@@ -44,15 +44,17 @@ async def reload_forever(target: Reloadable, path: Path, read: Callable[[], Prox
     loop = asyncio.get_running_loop()
     with contextlib.suppress(NotImplementedError, RuntimeError):  # no signals here: the file is still watched
         loop.add_signal_handler(signal.SIGHUP, hangup.set)
-    seen = _read(path)
+    adopted = before = _read(path)
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_POLL_S):
                 await hangup.wait()
         content = _read(path)
-        if content is not None and (content != seen or hangup.is_set()):
-            seen = content
+        # The same twice: a file that is still being written may be valid already, and lack half of its tenants.
+        if content is not None and ((content != adopted and content == before) or hangup.is_set()):
+            adopted = content
             await reload(target, read)
+        before = content
         hangup.clear()
 
 
@@ -69,10 +71,18 @@ async def reload(target: Reloadable, read: Callable[[], ProxySettings]) -> bool:
     changed = [name for name in _FIXED if getattr(settings, name) != kept[name]]
     if changed:
         _log.warning("restart for these", extra={"groups": changed})
-    await target.adopt(settings.model_copy(update=kept))
+    settings = settings.model_copy(update=kept)
+    if settings != target.settings:
+        await target.adopt(settings)
+        _log.info("configuration taken over", extra={"generation": target.generation})
     target.metrics.configured(target.generation, valid=True)
-    _log.info("configuration taken over", extra={"generation": target.generation})
     return True
+
+
+def _refused(target: Reloadable, faults: list[str]) -> bool:
+    _log.error("configuration not taken over", extra={"faults": faults})
+    target.metrics.configured(target.generation, valid=False)
+    return False
 
 
 def _read(path: Path) -> bytes | None:

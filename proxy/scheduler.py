@@ -28,8 +28,8 @@ from nlpbatch.wire.limits import KIB
 
 ClassName = Literal["interactive", "batch"]
 CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
-_EXTRA_LEAD_BYTES: Final = 256 * KIB
-"""How far people may be ahead of their share with requests that didn't wait for a regular place."""
+_LEAD_BYTES: Final = 256 * KIB
+"""How far a class may be ahead of its share in places that no worker is idle for."""
 _LAG_BYTES: Final = 256 * KIB
 """What a flow that always has something under way, but not always something waiting, may catch up."""
 
@@ -39,8 +39,10 @@ class Place(Enum):
 
     WORKER = "worker"
     """Somebody must take it, or a worker has nothing to do."""
+    NEXT = "next"
+    """What a worker will take next; without it, it would wait for us when it is done."""
     SPARE = "spare"
-    """A place in a worker's own queue."""
+    """A further place in the workers' own queues."""
     EXTRA = "extra"
     """A place beyond the backend's limit, for people."""
 
@@ -75,6 +77,9 @@ class Usage:
     def plus(self, requests: int, size_bytes: int) -> "Usage":
         """Return the sum."""
         return Usage(self.requests + requests, self.size_bytes + size_bytes)
+
+
+NOTHING: Final = Usage()
 
 
 @dataclass(slots=True)
@@ -211,9 +216,11 @@ class FairQueue:
 
     def of(self, tenant: str, class_name: ClassName | None = None) -> Usage:
         """Return what waits of a tenant, of one class or both."""
-        names = (class_name,) if class_name is not None else tuple(self._classes)
-        found = [flow.waiting for name in names if (flow := self._classes[name].tenants.get(tenant)) is not None]
-        return Usage(sum(one.requests for one in found), sum(one.size_bytes for one in found))
+        if class_name is None:
+            people, jobs = (self.of(tenant, name) for name in CLASS_NAMES)
+            return people.plus(jobs.requests, jobs.size_bytes)
+        flow = self._classes[class_name].tenants.get(tenant)
+        return flow.waiting if flow is not None else NOTHING
 
     def waiting_in(self, class_name: ClassName) -> Usage:
         """Return what waits of a class."""
@@ -317,7 +324,9 @@ class FairQueue:
     def _choose(self, place: Place) -> tuple[_Class, _Tenant, _Job] | None:
         classes = [class_ for class_ in self._classes.values() if class_.waiting.requests]
         if place is Place.EXTRA:
-            classes = [class_ for class_ in classes if class_ is self._classes["interactive"] and self._within(class_)]
+            classes = [class_ for class_ in classes if class_ is self._classes["interactive"]]
+        if place is not Place.WORKER:
+            classes = [class_ for class_ in classes if self._within(class_)]
         for class_ in sorted(classes, key=lambda flow: flow.start):
             tenant = self._next_tenant(class_, place)
             job = tenant.next_job(place) if tenant is not None else None
@@ -337,9 +346,12 @@ class FairQueue:
         return None if kept else tenant
 
     def _within(self, class_: _Class) -> bool:
-        """Return whether the class may go ahead of its turn: nobody else waits, or it has had little so far."""
-        others = any(other.waiting.requests for other in self._classes.values() if other is not class_)
-        return not others or class_.start <= self._virtual + _EXTRA_LEAD_BYTES / class_.weight
+        """Return whether the class has had no more than its share, or nobody else has anything here.
+
+        Requests under way count: inside a backend people's go first, so that a flood of them could keep jobs' there.
+        """
+        others = [other.start for other in self._classes.values() if other is not class_ and _is_active(other)]
+        return not others or class_.start <= max(others) + _LEAD_BYTES / class_.weight
 
     def _weight(self, tenant: str) -> float:
         return self._weights.get(tenant, 1.0)

@@ -57,7 +57,7 @@ class _Call:
 
     ask: Ask
     tally: Tally
-    answered: Callable[[Advice | None], None]
+    answered: Callable[[Request | None], None]
     patient: bool
     sent: int = 0
     ended: bool = False
@@ -113,7 +113,7 @@ class Simulation:
         job: str,
         class_name: ClassName,
         size_bytes: int,
-        answered: Callable[[Advice | None], None],
+        answered: Callable[[Request | None], None],
     ) -> None:
         """Send a request until it is answered; a person comes back once only."""
         self._names += 1
@@ -121,6 +121,10 @@ class Simulation:
         ask = Ask(tenant, key_id, job, class_name, max(size_bytes, 1024), self._names)
         tally = self._tallies.setdefault((tenant, class_name), Tally())
         self._send(_Call(ask, tally, answered, patient=class_name == "batch"))
+
+    def advice(self, request: Request) -> Advice:
+        """Return what the proxy advises the request's job."""
+        return self._traffic.advice(request)
 
     def after(self, delay_s: float, act: Callable[[], None]) -> None:
         """Let something happen so much later."""
@@ -170,7 +174,6 @@ class Simulation:
                 return
         else:
             backend.breaker.succeeded()
-        advice = self._traffic.advice(request)
         self._traffic.finish(request, now_s, failed=failed)
         self._dispatch()
         if failed:
@@ -178,7 +181,7 @@ class Simulation:
             self._timeline.after(self._random.random(), lambda: self._send(call))
             return
         self._count(call)
-        call.answered(advice)
+        call.answered(request)
 
     def _count(self, call: _Call) -> None:
         tally, second = call.tally, int(self._timeline.now_s / _SAMPLE_S)
@@ -248,17 +251,18 @@ class _JobPlayer:
             work = self._work
             self._simulation.call(work.tenant, work.name, "batch", work.request_bytes, self._answered)
 
-    def _answered(self, advice: Advice | None) -> None:
+    def _answered(self, request: Request | None) -> None:
         self._under_way -= 1
-        if advice is not None and self._work.follows_advice:
-            self._follow(advice)
+        if request is not None and self._work.follows_advice:
+            self._follow(request)
         self._simulation.after(self._work.think_s, self.start)
 
-    def _follow(self, advice: Advice) -> None:
+    def _follow(self, request: Request) -> None:
         """Move towards the advice as all tasks together would: each by a quarter, no less than one request."""
         now_s = self._simulation.now_s()
         if now_s < self._advised_s + _ADVICE_S:
             return
         self._advised_s = now_s
+        advice = self._simulation.advice(request)
         step = min(max(advice.wanted / max(advice.outstanding, 1), 0.8), 1.25)
         self._window = round(min(max(self._window * step, self._work.tasks), self._most))

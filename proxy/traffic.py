@@ -246,8 +246,8 @@ class Traffic:
             return _over_quota(over)
         if self._is_free(now_s):
             return None
-        held = Usage() if promised else self._appointments.promised(ask.tenant)
-        queue, waiting = self._settings.queue, self.queue.of(ask.tenant)
+        held = Usage() if promised else self._appointments.promised(ask.tenant, ask.class_name)
+        queue, waiting = self._settings.queue, self.queue.of(ask.tenant, ask.class_name)
         # Who comes as told to finds room, even if the work went slower than it seemed it would.
         slack = 5 if promised else 4
         bounds = Bounds(queue.requests * slack // 4, queue.size_bytes * slack // 4, self._max_wait_s(ask))
@@ -265,7 +265,7 @@ class Traffic:
         due_s = now_s + max(refusal.retry_after_s, SHORTEST_RETRY_AFTER_S) * (1 + JITTER * self._chance())
         self._appointments.make(
             ask.who,
-            tenant=ask.tenant,
+            flow=(ask.tenant, ask.class_name),
             cost_bytes=ask.cost_bytes,
             quotas=quotas,
             now_s=now_s,
@@ -304,8 +304,9 @@ class Traffic:
 
     def _place_at(self, backend: Backend) -> Place:
         workers = sum(other.workers for other in self.backends if other.ready)
-        idle = backend.in_flight < backend.workers or self._sums.in_flight <= workers
-        return Place.WORKER if idle else Place.SPARE
+        if backend.in_flight < backend.workers or self._sums.in_flight < workers:
+            return Place.WORKER
+        return Place.NEXT if self._sums.in_flight == workers else Place.SPARE
 
     def _occupy(self, request: Request, backend: Backend, now_s: float) -> None:
         backend.in_flight += 1

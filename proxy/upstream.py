@@ -7,7 +7,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
@@ -42,17 +42,16 @@ class Upstream:
 
     Args:
         settings: How long they may take; may be exchanged.
-        tls: What https backends are checked against; None for the system's certificates.
+        tls: What https backends are checked against; may be exchanged, too.
 
     """
 
-    def __init__(self, settings: UpstreamSettings, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, settings: UpstreamSettings, tls: ssl.SSLContext) -> None:
         self.settings = settings
+        self.tls = tls
         self._session = aiohttp.ClientSession(
             # The gate bounds the requests, so the connector needn't.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0, ssl=tls or True),
-            # Without `total`, which sees the backend only: a caller that doesn't read its answer holds a place, too.
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout_s),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
             auto_decompress=False,
             skip_auto_headers=("User-Agent", "Accept-Encoding", "Content-Type"),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -89,6 +88,12 @@ class Upstream:
             response.content_length = size_bytes
             return await _stream(answer, request, response)
 
+    def _how(self, backend: Backend) -> dict[str, Any]:
+        """Return what every request to a backend is made with."""
+        # Without `total`, which sees the backend only: a caller that doesn't read its answer holds a place, too.
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.settings.connect_timeout_s)
+        return {"timeout": timeout, "ssl": self.tls, **backend.connection}
+
     @asynccontextmanager
     async def _asked(self, backend: Backend, question: Question) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
@@ -101,7 +106,7 @@ class Upstream:
                     headers=question.headers,
                     data=_payload(question.body),
                     allow_redirects=False,
-                    **backend.connection,
+                    **self._how(backend),
                 ) as answer,
             ):
                 yield answer
@@ -127,7 +132,7 @@ class Upstream:
 
     async def _ready(self, backend: Backend) -> tuple[bool, int]:
         url = f"{backend.url}/readyz"
-        async with self._session.get(url, allow_redirects=False, **backend.connection) as answer:
+        async with self._session.get(url, allow_redirects=False, **self._how(backend)) as answer:
             try:
                 await answer.content.readexactly(_READY_BYTES)
             except asyncio.IncompleteReadError as whole:

@@ -5,8 +5,9 @@ import asyncio
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
+from nlpbatch.cli.proxy_config import add_parsers
+from nlpbatch.cli.proxy_simulate import add_parser as add_parser_of_simulate
 from nlpbatch.errors import ConfigError
 
 
@@ -25,6 +26,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--backend", action="append", metavar="URL", help="an API, instead of the configured ones; repeatable"
     )
     serve.set_defaults(run=run_serve)
+    add_parsers(actions)
+    add_parser_of_simulate(actions)
     key = actions.add_parser("key", help="make a key", description="Make a key; it is shown once and stored nowhere.")
     key.add_argument("--tenant", required=True, metavar="NAME", help="whom it is for")
     key.set_defaults(run=run_key)
@@ -32,27 +35,20 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run_serve(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    from nlpbatch.serving.settings import check, parse  # noqa: PLC0415  (starts fast without the proxy extra)
+    from nlpbatch.serving.settings import read  # noqa: PLC0415  (starts fast without the proxy extra)
     from proxy.config import ProxySettings  # noqa: PLC0415
     from proxy.main import run  # noqa: PLC0415
 
-    def read() -> ProxySettings:
-        return check(_members(parse(arguments.config), arguments), ProxySettings, str(arguments.config))
-
-    asyncio.run(run(read, arguments.config))
+    # What the command line gives holds on top of the file, each time that is read.
+    backends = [{"url": url} for url in arguments.backend] if arguments.backend else None
+    given = {
+        ("listen", "host"): arguments.host,
+        ("listen", "port"): arguments.port,
+        ("admin", "port"): arguments.admin_port,
+        ("backends",): backends,
+    }
+    asyncio.run(run(lambda: read(arguments.config, ProxySettings, given), arguments.config))
     return 0
-
-
-def _members(members: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
-    """Put the command line's own on top of what a file has; each time it is read."""
-    given = {name: value for name in ("host", "port") if (value := getattr(arguments, name)) is not None}
-    if isinstance(listen := members.get("listen", {}), dict):  # else a fault of the file, which `check` describes
-        members["listen"] = listen | given
-    if arguments.backend:
-        members["backends"] = [{"url": url} for url in arguments.backend]
-    if arguments.admin_port is not None and isinstance(admin := members.get("admin", {}), dict):
-        members["admin"] = admin | {"port": arguments.admin_port}
-    return members
 
 
 def run_key(arguments: argparse.Namespace) -> int:

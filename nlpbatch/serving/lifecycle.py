@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,7 +14,7 @@ from nlpbatch.serving.drain import DRAIN, Drain
 from nlpbatch.serving.listen import EndpointSettings, ListenSettings
 from nlpbatch.serving.problems import problems
 from nlpbatch.serving.reading import Reader
-from nlpbatch.serving.tls import server_context
+from nlpbatch.serving.tls import keep_current, server_context
 
 _log = logging.getLogger("nlpbatch.serving")
 
@@ -25,17 +26,12 @@ def new_application(*, body_bytes: int, drain_retry_after_s: float) -> web.Appli
     return app
 
 
-async def start_site(runner: web.AppRunner, endpoint: EndpointSettings, name: str) -> asyncio.Server:
-    """Return a listener of an application that was set up; close it before the runner's clean-up.
-
-    Raises:
-        ConfigError: The address can't be bound, or the certificate can't be used.
-
-    """
+async def _listen(
+    runner: web.AppRunner, endpoint: EndpointSettings, tls: ssl.SSLContext | None, name: str
+) -> asyncio.Server:
     server = runner.server
     if server is None:
         raise RuntimeError("call runner.setup() first")
-    tls = server_context(endpoint.tls)
     try:
         listener = await asyncio.get_running_loop().create_server(
             lambda: Reader(server()), endpoint.host, endpoint.port, backlog=4096, ssl=tls
@@ -57,13 +53,19 @@ async def running(
     """Serve an application for the time of the context; `name` tells listeners apart in the log."""
     # handler_cancellation: a caller who hung up must not keep its place in a queue.
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+    tls = server_context(endpoint.tls)
     await runner.setup()
     try:
-        listener = await start_site(runner, endpoint, name)
+        listener = await _listen(runner, endpoint, tls, name)
+        renewal = None
+        if tls is not None and endpoint.tls is not None:
+            renewal = asyncio.create_task(keep_current(tls, endpoint.tls), name="certificate")
         try:
             yield listener
         finally:
             listener.close()
+            if renewal is not None:
+                renewal.cancel()
     finally:
         await runner.cleanup()
 

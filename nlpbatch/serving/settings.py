@@ -1,15 +1,16 @@
 """Reads a server's TOML file into frozen, validated values, or says all that is wrong with it at once."""
 
-import difflib
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.serving.faults import describe
+from nlpbatch.serving.toml_lines import Location, line_of, lines_of
 
 
 class Settings(BaseModel):
@@ -19,36 +20,42 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings)
+_Key = TypeVar("_Key", bound=tuple[str, ...])
+_Placing = Callable[[Location], tuple[str, int | None]]
+"""Returns the source and the line of a fault."""
+_COMMAND_LINE: Final = "command line"
 
 
 def load(path: Path, model: type[S]) -> S:
     """Return the settings in a TOML file.
 
     Raises:
-        ConfigError: The file can't be read, is not TOML (with the line), or values are wrong: every one of them,
-            each with its dotted key, the value and what to do.
+        ConfigError: The file can't be read, is not TOML, or values are wrong: every one of them, each with file, line,
+            dotted key, the value and what to do. `details["faults"]` has them one by one.
 
     """
-    return check(parse(path), model, str(path))
+    return read(path, model, {})
 
 
-def read(path: Path | None, model: type[S], overrides: Mapping[tuple[str, str], Any]) -> S:
+def read(path: Path | None, model: type[S], overrides: Mapping[_Key, Any]) -> S:
     """Return the settings in a file, or the defaults without one, with the command line's own on top.
 
     Args:
         path: The TOML file, if any.
         model: What to read it into.
-        overrides: Values by (group, key); None stands for "not given".
+        overrides: Values by their keys, from the outermost on; None stands for "not given".
 
     Raises:
-        ConfigError: As for `load`.
+        ConfigError: As for `load`; what the command line gave is named so.
 
     """
-    members = parse(path) if path is not None else {}
-    for (group, key), value in overrides.items():
-        if value is not None and isinstance(members.setdefault(group, {}), dict):  # else `check` describes the fault
-            members[group][key] = value
-    return check(members, model, str(path or "command line"))
+    members = {} if path is None else parse(path)
+    given = {key: value for key, value in overrides.items() if value is not None}
+    for key, value in given.items():
+        _put(members, key, value)
+    if path is None:
+        return check(members, model, _COMMAND_LINE)
+    return _checked(members, model, lambda: _placing(path, given))
 
 
 def parse(path: Path) -> dict[str, Any]:
@@ -58,56 +65,72 @@ def parse(path: Path) -> dict[str, Any]:
         ConfigError: It can't be read, or is not TOML.
 
     """
+    text = _text(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: can't be read: {error.strerror}: check the path given with --config") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}: save it as UTF-8") from error
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
+        line = re.search(r"\(at line (\d+),", str(error))
+        place = f"{path}:{line[1]}" if line else str(path)
+        raise ConfigError(f"{place}: not TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: arrays or tables too deep in one another: flatten them") from error
 
 
-def check(members: Mapping[str, Any], model: type[S], source: str) -> S:
-    """Return the settings that the members describe; `source` names them in errors.
+def lines_in(path: Path) -> dict[Location, int]:
+    """Return the lines of a TOML file's keys and tables; none if it can't be read any more."""
+    try:
+        return lines_of(_text(path))
+    except ConfigError:
+        return {}
+
+
+def check(members: Mapping[str, Any], model: type[S], source: str, lines: Mapping[Location, int] | None = None) -> S:
+    """Return the settings that the members describe; errors name the source, and lines if they are given.
 
     Raises:
         ConfigError: As for `load`.
 
     """
+    return _checked(members, model, lambda: lambda location: (source, line_of(location, lines or {})))
+
+
+def _checked(members: Mapping[str, Any], model: type[S], placing: Callable[[], _Placing]) -> S:
     try:
         return model.model_validate(dict(members))
     except ValidationError as error:
-        faults = [_describe(fault, model) for fault in error.errors(include_url=False, include_context=True)]
-        raise ConfigError("\n".join(f"{source}: {fault}" for fault in faults), faults=faults) from error
+        place = placing()
+        found = [(*place(fault["loc"]), describe(fault, model)) for fault in error.errors(include_url=False)]
+        found.sort(key=lambda fault: fault[1] or 0)
+        faults = [f"{source}: {what}" if line is None else f"{source}:{line}: {what}" for source, line, what in found]
+        raise ConfigError("\n".join(faults), faults=faults) from error
 
 
-def _describe(fault: ErrorDetails, model: type[BaseModel]) -> str:
-    key = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
-    if fault["type"] == "extra_forbidden":
-        return f"{key}: unknown key{_suggest(fault['loc'], model)}"
-    if fault["type"] == "missing":
-        return f"{key}: missing: set it"
-    message = fault["msg"].removeprefix("Value error, ")
-    if isinstance(fault["input"], str | int | float | bool):
-        return f"{key} = {fault['input']!r}: {message}"
-    return f"{key}: {message}"
+def _placing(path: Path, given: Mapping[_Key, Any]) -> _Placing:
+    """Return what finds the place of a fault; the file is read again, as only one with faults needs lines."""
+    lines = lines_in(path)
+
+    def place(location: Location) -> tuple[str, int | None]:
+        if any(location[: len(key)] == key for key in given):
+            return _COMMAND_LINE, None
+        return str(path), line_of(location, lines)
+
+    return place
 
 
-def _suggest(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
-    """Return the nearest known key, looked up in the group the unknown one stands in."""
-    group: Any = model
-    for part in location[:-1]:
-        field = getattr(group, "model_fields", {}).get(part)
-        # In dict[Name, Group], list[Group] and tuple[Group, ...] the next part is a name or a position.
-        group = field.annotation if field is not None else _item_type(group)
-    known = list(getattr(group, "model_fields", {}))
-    near = difflib.get_close_matches(str(location[-1]), known, n=1)
-    if near:
-        return f": did you mean {near[0]}?"
-    return f": choose from {', '.join(known)}" if known else ": remove it"
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read: {error.strerror}: check the path given with --config") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}: save it as UTF-8") from error
 
 
-def _item_type(collection: Any) -> Any:
-    types = [type_ for type_ in get_args(collection) if type_ is not Ellipsis]
-    return types[-1] if types else None
+def _put(members: dict[str, Any], key: tuple[str, ...], value: Any) -> None:
+    *groups, name = key
+    within: Any = members
+    for group in groups:
+        within = within.setdefault(group, {})
+        if not isinstance(within, dict):
+            return  # no group stands there, which is a fault of the file
+    within[name] = value

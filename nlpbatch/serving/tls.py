@@ -1,10 +1,17 @@
 """TLS for listeners, and for connections to backends."""
 
+import asyncio
+import contextlib
+import logging
 import ssl
 from pathlib import Path
+from typing import Final
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.serving.listen import TlsSettings
+
+_log = logging.getLogger("nlpbatch.serving")
+_POLL_S: Final = 5.0
 
 
 def server_context(settings: TlsSettings | None) -> ssl.SSLContext | None:
@@ -39,6 +46,33 @@ def load_certificate(context: ssl.SSLContext, settings: TlsSettings) -> None:
             f"tls: {settings.cert_file} with {settings.key_file} can't be used: not PEM, or the key is not the "
             "certificate's: give a matching pair"
         ) from error
+
+
+async def keep_current(context: ssl.SSLContext, settings: TlsSettings) -> None:
+    """Let new connections get a renewed certificate, soon after its files have changed; never returns."""
+    seen = _stamps(settings)
+    while True:
+        await asyncio.sleep(_POLL_S)
+        stamps = _stamps(settings)
+        if stamps == seen:
+            continue
+        try:
+            load_certificate(context, settings)
+        except ConfigError as error:  # half renewed: the other file will follow
+            _log.warning("certificate not taken over", extra={"fault": error.message})
+            continue
+        seen = stamps
+        _log.info("certificate taken over", extra={"cert_file": settings.cert_file})
+
+
+def _stamps(settings: TlsSettings) -> list[tuple[int, int]]:
+    """Return what changes when the files do."""
+    found = []
+    for file in (settings.cert_file, settings.key_file):
+        with contextlib.suppress(OSError):
+            state = Path(file).stat()
+            found.append((state.st_mtime_ns, state.st_ino))
+    return found
 
 
 def client_context(ca_file: str | None) -> ssl.SSLContext:

@@ -1,0 +1,131 @@
+"""`nlpbatch proxy check | diff | explain`: what a configuration means before it is live."""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlpbatch.errors import ConfigError, ServiceUnreachable
+
+if TYPE_CHECKING:
+    from proxy.config import ProxySettings
+
+_ADMIN = "http://127.0.0.1:8702"
+_REMEDY = "give its admin address with --admin, or a file with --against"
+
+
+def add_parsers(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the subcommands."""
+    check = actions.add_parser("check", help="say what is wrong with a configuration, or what it means")
+    check.add_argument("file", type=Path, metavar="FILE", help="proxy.toml")
+    check.set_defaults(run=run_check)
+    diff = actions.add_parser("diff", help="say who would gain and who would lose by a configuration")
+    diff.add_argument("file", type=Path, metavar="FILE", help="the new proxy.toml")
+    diff.add_argument("--admin", metavar="URL", default=_ADMIN, help=f"of the running proxy (default {_ADMIN})")
+    diff.add_argument("--against", type=Path, metavar="FILE", help="a file instead of the running proxy")
+    diff.set_defaults(run=run_diff)
+    explain = actions.add_parser("explain", help="say which limit binds for a tenant's requests")
+    explain.add_argument("--config", type=Path, required=True, metavar="FILE", help="proxy.toml")
+    explain.add_argument("--tenant", required=True, metavar="NAME")
+    explain.add_argument("--bytes", type=int, default=65_536, metavar="N", help="of each request (default 65,536)")
+    explain.add_argument("--class", dest="class_name", choices=("interactive", "batch"), default="batch")
+    explain.add_argument("--workers", type=int, default=8, metavar="N", help="of all backends together (default 8)")
+    explain.add_argument(
+        "--worker-bytes-per-s", type=float, default=200_000.0, metavar="N", help="what one analyses (default 200,000)"
+    )
+    explain.set_defaults(run=run_explain)
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    """Print what the file means, and what is odd about it."""
+    from proxy.review import summary, warnings  # noqa: PLC0415  (starts fast without the proxy extra)
+
+    settings = _load(arguments.file)
+    print("\n".join(summary(settings)))
+    for warning in warnings(settings):
+        print(f"warning: {warning}", file=sys.stderr)
+    return 0
+
+
+def run_diff(arguments: argparse.Namespace) -> int:
+    """Print a row for each thing that would be different."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from proxy.compare import changes  # noqa: PLC0415
+
+    after = _load(arguments.file)
+    before = _load(arguments.against) if arguments.against is not None else _ask(arguments.admin)
+    found = changes(before, after)
+    if not found:
+        print("nothing would change")
+        return 0
+    table = Table("who", "what", "before", "after", "effect", box=None)
+    colours = {"gains": "green", "loses": "red", "changes": "yellow", "needs a restart": "magenta"}
+    for change in found:
+        effect = f"[{colours[change.effect]}]{change.effect}[/]"
+        told = (change.who, change.what, change.before, change.after)
+        table.add_row(*map(escape, told), effect)
+    Console(soft_wrap=True).print(table)
+    return 0
+
+
+def run_explain(arguments: argparse.Namespace) -> int:
+    """Print every limit on the way, the one that binds first."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from proxy.explain import Load, allowances  # noqa: PLC0415
+
+    settings = _load(arguments.config)
+    _check_load(arguments, settings)
+    load = Load(
+        arguments.tenant, arguments.bytes, arguments.class_name, arguments.workers, arguments.worker_bytes_per_s
+    )
+    table = Table("limit", "allows bytes/s", "requests/s", "", box=None)
+    for number, one in enumerate(allowances(settings, load)):
+        unlimited = math.isinf(one.bytes_per_s)
+        rate = "any" if unlimited else f"{one.bytes_per_s:,.0f}"
+        requests = "any" if unlimited else f"{one.bytes_per_s / load.size_bytes:,.2f}"
+        table.add_row(escape(one.name), rate, requests, escape(one.note) + (" [bold]<- binds[/]" if not number else ""))
+    Console(soft_wrap=True).print(table)
+    return 0
+
+
+def _check_load(arguments: argparse.Namespace, settings: "ProxySettings") -> None:
+    if arguments.tenant not in settings.tenants:
+        known = ", ".join(settings.tenants)
+        raise ConfigError(f"--tenant {arguments.tenant!r} is not in {arguments.config}: choose from {known}")
+    for name in ("bytes", "workers", "worker_bytes_per_s"):
+        if not 0 < getattr(arguments, name) < math.inf:
+            option = name.replace("_", "-")
+            raise ConfigError(f"--{option} {getattr(arguments, name):g}: give a number above 0")
+
+
+def _load(file: Path) -> "ProxySettings":
+    from nlpbatch.serving.settings import load  # noqa: PLC0415
+    from proxy.config import ProxySettings  # noqa: PLC0415
+
+    return load(file, ProxySettings)
+
+
+def _ask(admin: str) -> "ProxySettings":
+    """Return the running proxy's settings."""
+    import urllib3  # noqa: PLC0415
+
+    from nlpbatch.serving.settings import check  # noqa: PLC0415
+    from proxy.config import ProxySettings  # noqa: PLC0415
+
+    url = f"{admin.rstrip('/')}/config"
+    try:
+        answer = urllib3.PoolManager(retries=False, timeout=5.0).request("GET", url)
+        members: Any = json.loads(answer.data)
+    except (urllib3.exceptions.HTTPError, ValueError) as error:
+        raise ServiceUnreachable(f"no running proxy answers at {url} ({type(error).__name__}): {_REMEDY}") from error
+    if answer.status != 200 or not isinstance(members, dict):  # noqa: PLR2004
+        raise ServiceUnreachable(f"{url} answered HTTP {answer.status}, which is no configuration: {_REMEDY}")
+    return check(members, ProxySettings, url)

@@ -1,0 +1,54 @@
+"""What is wrong with settings, in words: one line per fault, with key, value, bound and remedy."""
+
+import difflib
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from nlpbatch.serving.toml_lines import Location
+
+_SHOWN_CHARACTERS: Final = 80
+
+
+def describe(fault: ErrorDetails, model: type[BaseModel]) -> str:
+    """Return the line for one fault that pydantic found in what was to become a `model`."""
+    key = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+    if fault["type"] == "extra_forbidden":
+        return f"{key}: unknown key{_suggest(fault['loc'], model)}"
+    if fault["type"] == "missing":
+        return f"{key}: missing: set it"
+    message = fault["msg"].removeprefix("Value error, ")
+    if isinstance(fault["input"], str | int | float | bool):
+        return f"{key} = {_shown(fault['input'])}: {message}"
+    return f"{key}: {message}"
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"
+
+
+def _suggest(location: Location, model: type[BaseModel]) -> str:
+    """Return the nearest known key, looked up in the group the unknown one stands in."""
+    group: Any = model
+    for part in location[:-1]:
+        field = getattr(group, "model_fields", {}).get(part)
+        # In dict[Name, Group], list[Group] and tuple[Group, ...] the next part is a name or a position.
+        group = _given(field.annotation) if field is not None else _item_type(group)
+    known = list(getattr(group, "model_fields", {}))
+    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    if near:
+        return f": did you mean {near[0]}?"
+    return f": choose from {', '.join(known)}" if known else ": remove it"
+
+
+def _given(annotation: Any) -> Any:
+    """Return what stands there if anything does: `Group` for `Group | None`."""
+    types = get_args(annotation)
+    return next(type_ for type_ in types if type_ is not type(None)) if type(None) in types else annotation
+
+
+def _item_type(collection: Any) -> Any:
+    types = [type_ for type_ in get_args(collection) if type_ is not Ellipsis]
+    return types[-1] if types else None
