@@ -7,7 +7,7 @@ cancelled by the server, and leaves the queue by that.
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from proxy.admission import Cause, Refuse
 from proxy.balancer import Backend
@@ -29,8 +29,12 @@ class Gate:
         self._on_refused = on_refused
         self._waiting: dict[Request, asyncio.Future[Refuse | None]] = {}
 
-    async def enter(self, ask: Ask) -> Request:
+    async def enter(self, ask: Ask, waiting: Callable[[], AbstractContextManager[None]] = nullcontext) -> Request:
         """Return a place at a backend, after waiting for it if need be; to be given back by `leave`.
+
+        Args:
+            ask: The request.
+            waiting: Makes the context that it waits in, if it has to.
 
         Raises:
             NlpbatchError: Why it is refused, with the time to come back if there is one.
@@ -43,7 +47,8 @@ class Gate:
         self._waiting[request] = passed
         self.pump()
         if not passed.done():
-            await self._wait(request, passed)
+            with waiting():
+                await self._wait(request, passed)
         if (refusal := passed.result()) is not None:
             raise self._refused(request.tenant, refusal)
         return request
@@ -62,12 +67,13 @@ class Gate:
 
     def pump(self) -> None:
         """Let through as many as have places; to be called when anything has changed."""
-        for step in self._traffic.dispatch(time.monotonic()):
-            passed = self._waiting.pop(step.request)
-            if not passed.done():
-                passed.set_result(step.refusal if isinstance(step, Dropped) else None)
-            elif isinstance(step, Passed):
-                self.leave(step.request, learn=False)
+        while steps := self._traffic.dispatch(time.monotonic()):
+            for step in steps:
+                passed = self._waiting.pop(step.request)
+                if not passed.done():
+                    passed.set_result(step.refusal if isinstance(step, Dropped) else None)
+                elif isinstance(step, Passed):  # its caller left in the same moment: the next one may have the place
+                    self._traffic.finish(step.request, time.monotonic(), learn=False)
 
     async def _wait(self, request: Request, passed: "asyncio.Future[Refuse | None]") -> None:
         with self._given_up(request, passed):

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from aiohttp import HttpVersion11, web
@@ -166,8 +167,7 @@ class Gateway:
 
     async def _enter(self, request: web.Request) -> Request:
         ask = request[ASK_KEY]
-        with hold_body(request):
-            lease = request[LEASE_KEY] = await self._parts.gate.enter(ask)
+        lease = request[LEASE_KEY] = await self._parts.gate.enter(ask, partial(hold_body, request))
         waited_s = lease.sent_s - lease.arrived_s
         self._parts.metrics.passed(ask.tenant, ask.class_name, waited_s, ask.cost_bytes)
         request[LOG_KEY] |= {"queue_s": round(waited_s, 4)}
@@ -176,16 +176,22 @@ class Gateway:
     async def _read(self, request: web.Request, headers: CIMultiDict[str]) -> Question:
         """Return the question with its body; a slow sender mustn't hold its place for long."""
         try:
-            async with asyncio.timeout(self._limits.body_timeout_s):
-                await _ask_for_body(request)
-                with wide_reads(request):
-                    body = await request.read()
+            if request.content.is_eof():  # it has come already
+                body = await request.read()
+            else:
+                body = await self._receive(request)
         except TimeoutError:
             raise BodyTimeout(
                 f"the body's {request.content_length:,} bytes did not arrive within {self._limits.body_timeout_s:g} s: "
                 "send it faster, or fewer documents at a time"
             ) from None
         return Question(request.method, request.rel_url.raw_path_qs, headers, body)
+
+    async def _receive(self, request: web.Request) -> bytes:
+        async with asyncio.timeout(self._limits.body_timeout_s):
+            await _ask_for_body(request)
+            with wide_reads(request):
+                return await request.read()
 
     def _ask(self, request: web.Request, tenant: str, key_id: str) -> Ask:
         job, cost_bytes = _job(request), self._cost_bytes(request)

@@ -45,10 +45,9 @@ class Question:
 
     def digest(self) -> bytes:
         """Return what two requests have in common that ask the same."""
-        hashed = hashlib.sha256(f"{self.method} {self.target}".encode())
-        for name in _CHOOSING_HEADERS:
-            hashed.update(f"\n{name}: {','.join(self.headers.getall(name, ()))}".encode())
-        hashed.update(b"\n\n" + hashlib.sha256(self.body).digest())
+        chosen = (value for name in _CHOOSING_HEADERS for value in (name, *self.headers.getall(name, ())))
+        hashed = hashlib.sha256("\n".join((self.method, self.target, *chosen, "")).encode())
+        hashed.update(self.body)
         return hashed.digest()
 
 

@@ -18,7 +18,7 @@ active: it keeps up to 256 KiB of what it is behind. Places that only keep a bac
 request (`SPARE`) are left empty for a moment rather than given, out of turn, to one with hundreds of requests.
 """
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -89,12 +89,13 @@ class _Job:
     start: int
     in_flight: int = 0
     size_bytes: int = 0
-    tickets: deque[Ticket] = field(default_factory=deque)
+    tickets: OrderedDict[Ticket, None] = field(default_factory=OrderedDict)
+    """In the order of arrival; any of them may leave."""
 
     @property
     def finish(self) -> int:
         """Return its F, once its next ticket is served."""
-        return self.start + self.tickets[0].cost_bytes
+        return self.start + next(iter(self.tickets)).cost_bytes
 
 
 @dataclass(slots=True)
@@ -118,7 +119,7 @@ class _Tenant:
         job = self.jobs.setdefault(ticket.job, _Job(self.virtual))
         if not job.tickets:
             job.start = max(self.virtual - (_LAG_BYTES if job.in_flight else 0), job.start)
-        job.tickets.append(ticket)
+        job.tickets[ticket] = None
         self._count(job, ticket, 1)
 
     def next_job(self, place: Place) -> _Job | None:
@@ -133,7 +134,7 @@ class _Tenant:
         # max: the head of a job may have left, and the one behind it cost less.
         self.virtual = max(self.virtual, job.finish)
         job.start = job.finish
-        ticket = job.tickets.popleft()
+        ticket, _ = job.tickets.popitem(last=False)
         self._count(job, ticket, -1)
         job.in_flight += 1
         self.in_flight += 1
@@ -144,7 +145,7 @@ class _Tenant:
         job = self.jobs.get(ticket.job)
         if job is None or ticket not in job.tickets:
             return False
-        job.tickets.remove(ticket)
+        del job.tickets[ticket]
         self._count(job, ticket, -1)
         self._forget(ticket.job, job)
         return True

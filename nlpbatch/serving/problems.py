@@ -1,11 +1,12 @@
 """The outermost middleware: a request id for everyone, and a problem document for every error."""
 
+import contextlib
 import json
 import logging
 import math
+import random
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -86,8 +87,9 @@ async def _deliver(response: web.StreamResponse, request: web.Request) -> None:
         return
     response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
     request.transport.set_write_buffer_limits(0)  # sent is what has left this process
-    await response.prepare(request)
-    await response.write_eof()
+    with contextlib.suppress(ConnectionError):  # the caller is gone; nobody reads the answer
+        await response.prepare(request)
+        await response.write_eof()
 
 
 def problem_response(error: NlpbatchError, request: web.Request) -> web.Response:
@@ -132,4 +134,4 @@ def _translate(error: web.HTTPException, request: web.Request) -> NlpbatchError:
 
 def _request_id(request: web.Request) -> str:
     given = request.headers.get(REQUEST_ID, "")
-    return given if _SANE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _SANE_REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"

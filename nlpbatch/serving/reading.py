@@ -18,7 +18,8 @@ from aiohttp import web
 
 from nlpbatch.wire.limits import KIB
 
-_NARROW_BYTES: Final = 8 * KIB
+_NARROW_BYTES: Final = 2 * KIB
+"""Room for the head of a request of ours; what comes with it of the body is held in memory."""
 _WIDE_BYTES: Final = 256 * KIB
 _NARROW = memoryview(bytearray(_NARROW_BYTES))
 _WIDE = memoryview(bytearray(_WIDE_BYTES))

@@ -169,6 +169,20 @@ async def test_a_place_given_to_one_who_leaves_in_the_same_moment_goes_to_the_ne
 
 
 @virtual_time
+async def test_thousands_that_leave_in_the_same_moment_hold_nothing_up():
+    scene = Scene(bounds=Bounds(10_000, 10**9, 5.0))
+    (held,) = await scene.occupy()
+    gone = [scene.caller() for _ in range(3000)]
+    stays = scene.caller("b")
+    await settle()
+    for caller in gone:
+        caller.cancel()
+    scene.gate.leave(held)
+    scene.gate.leave(await stays)
+    assert scene.is_clean
+
+
+@virtual_time
 async def test_one_that_waited_too_long_is_told_so():
     scene = Scene()
     await scene.occupy()
