@@ -1,8 +1,8 @@
 """Answers that explain themselves: headers on what is left of a quota and on a job's requests, and `GET /v1/limits`.
 
 RateLimit headers are those of draft-ietf-httpapi-ratelimit-headers, in its quota unit content-bytes: the narrowest
-quota, or none where there is no quota. Advice says how many requests of the same job are here, and how many would keep
-its share of the backends busy; who sends more only waits longer.
+quota, or none where there is no quota. Server-Timing tells how long a request waited for its turn. Advice says how many
+requests of the same job are here, and how many would keep its share of the backends busy; more only wait longer.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from nlpbatch.wire.media import ADVICE
+from nlpbatch.wire.media import ADVICE, SERVER_TIMING
 from proxy.config import ProxySettings
 from proxy.quotas import Quota
 from proxy.scheduler import CLASS_NAMES
@@ -45,7 +45,10 @@ class Explanations:
         now_ns = time.monotonic_ns()
         response.headers.update(_rate_limit(self._traffic.quotas.of(ask.tenant, ask.key_id), now_ns))
         lease = request.get(LEASE_KEY)
-        if lease is not None and ask.job:
+        if lease is None:
+            return
+        response.headers.add(SERVER_TIMING, f"admission;dur={(lease.sent_s - lease.arrived_s) * 1000:.2f}")
+        if ask.job:
             response.headers[ADVICE] = self._traffic.advice(lease).to_header()
 
     def limits_of(self, tenant: str, key_id: str) -> dict[str, Any]:

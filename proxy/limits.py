@@ -162,10 +162,11 @@ class AdaptiveLimit:
             self._limit *= _BACK_OFF
         elif window.most_in_flight >= self._limit / 2:  # else it isn't the limit that holds anything back
             queued = window.queued
-            if queued < max(1.0, self._workers / 2):
+            if queued < self._workers / 2 and window.most_in_flight >= self._places:
                 self._limit += step
-            elif queued > max(2.0, self._workers):
-                self._limit = max(self._limit - step, min(self._limit, self._workers))
+            elif queued > self._workers:
+                # One more than workers, or they wait for us between two requests.
+                self._limit = max(self._limit - step, min(self._limit, self._workers + 1.0))
         self._limit = min(max(self._limit, 1.0), max(1.0, self._workers * self._most_per_worker))
         self._places = int(self._limit)
 

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import re
 import sys
 import tempfile
 import time
@@ -25,9 +26,14 @@ import pyarrow.dataset as ds
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.serving.settings import check
 from nlpbatch.wire.arrow import encode_request
 from nlpbatch.wire.media import ANALYZE_PATH, ARROW_STREAM, IDEMPOTENCY_KEY, JOB, PRIORITY
+from proxy.config import ProxySettings
 from proxy.keys import make_key
+from proxy.simulate import Simulation
+from proxy.simulation_report import figures
+from proxy.workload import Workload
 from tests.benchmarks.processes import Process, free_port, running, wait_ready
 
 KEYS = {name: make_key() for name in ("a", "b", "people")}
@@ -47,6 +53,8 @@ class Scene:
     back: list[bool] = field(default_factory=list)
     """Of every request that was refused once and came back as told: whether it got in."""
     number: int = 0
+    waits_s: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """Of each tenant: when a request was sent, and how long it waited for its turn."""
 
     async def ask(self, tenant: str, job: str, body: bytes, *, urgency: int = 6) -> tuple[int, float]:
         """Send one request until it is answered, coming back exactly when told; return its bytes and seconds."""
@@ -62,11 +70,14 @@ class Scene:
             started_s = time.monotonic()
             async with self.session.post(self.url + ANALYZE_PATH, data=body, headers=headers) as answer:
                 content = await answer.read()
+                timing = ",".join(answer.headers.getall("Server-Timing", ()))
             tries += 1
             self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
             if tries == 2:
                 self.back.append(answer.status == 200)
             if answer.status == 200:
+                if (found := re.search(r"admission;dur=([\d.]+)", timing)) is not None:
+                    self.waits_s.setdefault(tenant, []).append((started_s, float(found[1]) / 1000))
                 return len(body), time.monotonic() - started_s
             await asyncio.sleep(json.loads(content).get("retry_after_s", 1.0))
 
@@ -155,10 +166,52 @@ async def overload(scene: Scene, seconds: float) -> Figures:
     }
 
 
+async def predicted(scene: Scene, seconds: float) -> Figures:
+    """Two tenants, one with five times as much as fits, for real and simulated with the speed that was measured."""
+    started_s = time.monotonic()
+    await scene.job("b", "alone", 2, started_s + seconds / 4)  # one request for each worker: nothing waits
+    size_bytes = len(scene.bodies[0])
+    served = scene.bytes_of("alone", started_s + 2) / (seconds / 4 - 2)
+    started_s = time.monotonic()
+    until_s = started_s + seconds
+    await asyncio.gather(scene.job("a", "flood", 20, until_s), scene.job("b", "small", 2, until_s))
+    warm_s = started_s + seconds / 4
+    real = {
+        tenant: {
+            "bytes_per_s": scene.bytes_of(job, warm_s) / (until_s - warm_s),
+            "wait_p99_s": percentile(sorted(wait for at_s, wait in scene.waits_s[tenant] if at_s > warm_s), 0.99),
+        }
+        for tenant, job in (("a", "flood"), ("b", "small"))
+    }
+    simulated = await asyncio.to_thread(_simulate, served / 2, size_bytes, seconds)
+    ratios = {
+        f"{tenant} {name}": round(simulated[tenant][name] / value, 3)
+        for tenant, values in real.items()
+        for name, value in values.items()
+        if value > 0.01
+    }
+    return {"real": real, "simulated": simulated, "simulated / real": ratios}
+
+
+def _simulate(bytes_per_s: float, size_bytes: int, seconds: float) -> Figures:
+    tenants = {name: {"keys": [entry]} for name, (_, entry) in KEYS.items()}
+    settings = check({"backends": [{"url": "http://x"}], "tenants": tenants}, ProxySettings, "benchmark")
+    jobs = [
+        {"tenant": "a", "name": "flood", "in_flight": 20, "follows_advice": False},
+        {"tenant": "b", "name": "small", "in_flight": 2, "follows_advice": False},
+    ]
+    backends = [{"replicas": 2, "workers": 1, "base_s": 0, "bytes_per_s": bytes_per_s}]
+    sizes = [job | {"request_bytes": size_bytes, "think_s": 0.003} for job in jobs]
+    members = {"duration_s": seconds * 10, "jobs": sizes, "backends": backends}
+    outcome = figures(Simulation(settings, check(members, Workload, "benchmark")).run())["tenants"]
+    return {name: outcome[f"{name}/batch"] for name in ("a", "b")}
+
+
 SCENES: dict[str, tuple[Callable[[Scene, float], Any], str, float]] = {
     "fairness": (fairness, "", 60.0),
     "weights": (weights, "[tenants.a]\nweight = 3.0\n", 60.0),
     "people": (people, "", 40.0),
+    "predicted": (predicted, "", 40.0),
     # A queue that holds a tenth of what is offered.
     "overload": (overload, "[queue]\nrequests = 20\n", 40.0),
 }

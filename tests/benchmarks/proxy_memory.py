@@ -77,12 +77,12 @@ async def measure(count: int, directory: Path) -> dict[str, float]:
             callers = [await call(port, number) for number in range(count)]
             deadline_s = time.monotonic() + 120
             while (waiting := await asyncio.to_thread(queued, port)) < count - 100 and time.monotonic() < deadline_s:
-                await asyncio.sleep(0.5)  # noqa: ASYNC110  (the proxy is another process)
+                await asyncio.sleep(0.5)
             after = resident_bytes(proxy.pid)
             for caller in callers:
                 caller.close()
             while (left := await asyncio.to_thread(queued, port)) and time.monotonic() < deadline_s + 30:
-                await asyncio.sleep(0.2)  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
     return {
         "requests_waiting": waiting,
         "body_megabytes": round(waiting * len(BODY) / 1e6),

@@ -76,7 +76,7 @@ class Proxy:
     async def until(self, name: str, value: float, **labels: str) -> None:
         """Wait until a metric has that value."""
         async with asyncio.timeout(10):
-            while await self.metric(name, **labels) != value:  # noqa: ASYNC110  (the proxy is a stranger here)
+            while await self.metric(name, **labels) != value:
                 await asyncio.sleep(0.005)
 
     async def until_ready(self, backends: int = 1) -> None:

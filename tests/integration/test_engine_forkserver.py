@@ -53,7 +53,7 @@ async def codes(pool: WorkerPool, *texts: str) -> list[str | None]:
 
 async def eventually(condition) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110  (what it waits for is another process)
+        while not condition():
             await asyncio.sleep(0.002)
 
 

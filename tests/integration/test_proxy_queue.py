@@ -166,7 +166,7 @@ async def test_a_body_is_not_read_before_its_turn():
 async def _taken_when_it_stalls(caller, size_bytes):
     """Return how much of the body has left the caller, once that doesn't change any more."""
     left = None
-    while left != (left := caller.writer.transport.get_write_buffer_size()):  # noqa: ASYNC110  (nothing is sent)
+    while left != (left := caller.writer.transport.get_write_buffer_size()):
         await asyncio.sleep(0.1)
     return size_bytes - left
 
