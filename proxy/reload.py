@@ -64,9 +64,9 @@ async def reload(target: Reloadable, read: Callable[[], ProxySettings]) -> bool:
         settings = read()
         client_context(settings.upstream.ca_file)
     except ConfigError as error:
-        _log.error("configuration not taken over", extra={"faults": error.message.splitlines()})
-        target.metrics.configured(target.generation, valid=False)
-        return False
+        return _refused(target, error.message.splitlines())
+    except Exception as error:  # noqa: BLE001 - whatever a file makes a parser do, the proxy goes on with what it has
+        return _refused(target, [type(error).__name__])
     kept = {name: getattr(target.settings, name) for name in _FIXED}
     changed = [name for name in _FIXED if getattr(settings, name) != kept[name]]
     if changed:

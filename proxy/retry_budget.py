@@ -7,6 +7,8 @@ double the load.
 from typing import Final
 
 _WINDOW_S: Final = 10.0
+_ROUNDING: Final = 1e-9
+"""A hundred times a fifth is twenty retries, not nineteen."""
 
 
 class RetryBudget:
@@ -32,7 +34,7 @@ class RetryBudget:
     def take(self, now_s: float) -> bool:
         """Return whether a retry may be made, and count it if so."""
         self._pass(now_s)
-        if self._balance < 1:
+        if self._balance < 1 - _ROUNDING:
             return False
         self._balance -= 1
         return True

@@ -1,0 +1,76 @@
+import logging
+
+import pytest
+
+from nlpbatch.errors import ConfigError
+from proxy.metrics import Metrics
+from proxy.reload import reload
+from tests.fakes.proxy_parts import proxy_settings
+from tests.fakes.virtual_time import virtual_time
+
+
+class Target:
+    """Takes settings over."""
+
+    def __init__(self):
+        self.settings, self.generation, self.metrics = proxy_settings(), 1, Metrics()
+
+    async def adopt(self, settings):
+        self.settings = settings
+        self.generation += 1
+
+    def shown(self):
+        value = self.metrics.registry.get_sample_value
+        return value("nlpbatch_proxy_config_generation"), value("nlpbatch_proxy_config_valid")
+
+
+def raising(error):
+    def read():
+        raise error
+
+    return read
+
+
+@virtual_time
+async def test_settings_that_are_right_are_taken_over():
+    target, wanted = Target(), proxy_settings(queue={"requests": 7})
+    assert await reload(target, lambda: wanted)
+    assert (target.settings, target.shown()) == (wanted, (2, 1))
+
+
+@pytest.mark.parametrize("error", [ConfigError("a: 1\nb: 2"), RuntimeError("…"), RecursionError()])
+@virtual_time
+async def test_anything_wrong_changes_nothing_and_is_told_whole(error, caplog):
+    target = Target()
+    before = target.settings
+    with caplog.at_level(logging.ERROR):
+        assert not await reload(target, raising(error))
+    assert (target.settings, target.shown()) == (before, (1, 0))
+    faults = caplog.records[-1].faults
+    assert faults == (["a: 1", "b: 2"] if isinstance(error, ConfigError) else [type(error).__name__])
+
+
+@virtual_time
+async def test_the_same_again_is_no_new_generation_and_clears_the_fault():
+    target = Target()
+    await reload(target, raising(ConfigError("…")))
+    assert await reload(target, lambda: target.settings)
+    assert target.shown() == (1, 1)
+
+
+@virtual_time
+async def test_what_needs_a_restart_stays_as_it_was_and_is_named(caplog):
+    target = Target()
+    wanted = proxy_settings(listen={"port": 1}, queue={"requests": 7})
+    with caplog.at_level(logging.WARNING):
+        await reload(target, lambda: wanted)
+    assert target.settings.listen.port == proxy_settings().listen.port
+    assert target.settings.queue.requests == 7
+    assert [record.groups for record in caplog.records if hasattr(record, "groups")] == [["listen"]]
+
+
+@virtual_time
+async def test_certificates_that_can_t_be_read_are_a_fault():
+    target = Target()
+    wanted = proxy_settings(upstream={"ca_file": "/nowhere/ca.pem"})
+    assert not await reload(target, lambda: wanted)
