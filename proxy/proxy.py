@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -26,6 +26,7 @@ from proxy.retry_budget import RetryBudget
 from proxy.traffic import Traffic
 from proxy.upstream import Upstream
 
+_READING: Final = ("GET", "HEAD")
 _log = logging.getLogger("nlpbatch.proxy")
 
 
@@ -100,6 +101,8 @@ class Proxy:
 
     async def limits(self, request: web.Request) -> web.Response:
         """Answer `GET /v1/limits`."""
+        if request.method not in _READING:
+            raise web.HTTPMethodNotAllowed(request.method, _READING)
         tenant, key_id = self.gateway.authenticate(request)
         return web.json_response(self.explanations.limits_of(tenant, key_id))
 

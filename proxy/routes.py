@@ -10,7 +10,7 @@ from proxy.proxy import Proxy
 
 def add_routes(app: web.Application, proxy: Proxy) -> None:
     """Add all endpoints."""
-    app.router.add_get(LIMITS_PATH, proxy.limits)
+    app.router.add_route("*", LIMITS_PATH, proxy.limits)  # every method: another one isn't the backends' to refuse
     app.router.add_route("*", "/v1/{rest:.*}", proxy.gateway.handle, expect_handler=expect)
     add_health_routes(app, proxy.readiness, proxy.metrics.registry)
     app.on_response_prepare.append(proxy.explanations.on_response_prepare)

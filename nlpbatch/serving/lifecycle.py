@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.serving.connection import allow_many_connections, connection
 from nlpbatch.serving.drain import DRAIN, Drain
 from nlpbatch.serving.listen import EndpointSettings, ListenSettings
 from nlpbatch.serving.problems import problems
-from nlpbatch.serving.reading import Reader
 from nlpbatch.serving.tls import keep_current, server_context
 
 _log = logging.getLogger("nlpbatch.serving")
@@ -33,8 +33,9 @@ async def _listen(
     if server is None:
         raise RuntimeError("call runner.setup() first")
     try:
-        listener = await asyncio.get_running_loop().create_server(
-            lambda: Reader(server()), endpoint.host, endpoint.port, backlog=4096, ssl=tls
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(
+            lambda: connection(server, loop), endpoint.host, endpoint.port, backlog=4096, ssl=tls
         )
     except OSError as error:
         raise ConfigError(
@@ -52,7 +53,7 @@ async def running(
 ) -> AsyncIterator[asyncio.Server]:
     """Serve an application for the time of the context; `name` tells listeners apart in the log."""
     # handler_cancellation: a caller who hung up must not keep its place in a queue.
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1.0)
     tls = server_context(endpoint.tls)
     await runner.setup()
     try:
@@ -83,6 +84,7 @@ async def serve(app: web.Application, listen: ListenSettings, starting: "asyncio
         ConfigError: The address can't be bound, or the certificate can't be used.
 
     """
+    allow_many_connections()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -92,7 +92,7 @@ async def _deliver(response: web.StreamResponse, request: web.Request) -> None:
         await response.write_eof()
 
 
-def problem_response(error: NlpbatchError, request: web.Request) -> web.Response:
+def problem_response(error: NlpbatchError, request: web.BaseRequest) -> web.Response:
     """Return the error as RFC 9457 asks for, with Retry-After where the error knows it."""
     error.request_id = request[REQUEST_ID_KEY]
     members = to_problem(error)
@@ -134,4 +134,9 @@ def _translate(error: web.HTTPException, request: web.Request) -> NlpbatchError:
 
 def _request_id(request: web.Request) -> str:
     given = request.headers.get(REQUEST_ID, "")
-    return given if _SANE_REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+    return given if _SANE_REQUEST_ID.fullmatch(given) else new_request_id()
+
+
+def new_request_id() -> str:
+    """Return an id that no other request has."""
+    return f"{random.getrandbits(128):032x}"

@@ -21,6 +21,8 @@ from nlpbatch.wire.limits import KIB
 _NARROW_BYTES: Final = 2 * KIB
 """Room for the head of a request of ours; what comes with it of the body is held in memory."""
 _WIDE_BYTES: Final = 256 * KIB
+_STALL_S: Final = 30.0
+"""A caller that takes nothing of its answer for so long is gone; nginx's send_timeout is twice that."""
 _NARROW = memoryview(bytearray(_NARROW_BYTES))
 _WIDE = memoryview(bytearray(_WIDE_BYTES))
 """Shared by all connections: between reading into them and handing on what was read, nothing else happens."""
@@ -48,13 +50,19 @@ class Reader(asyncio.BufferedProtocol):
     def __init__(self, receiver: Any) -> None:
         self._receiver: _Receiver = receiver
         self.buffer = _NARROW
+        self._transport: asyncio.Transport | None = None
+        self._stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hand on."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  (TCP or TLS)
+        self._transport = transport
         self._receiver.connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Hand on."""
+        self._moves_again()
+        self._transport = None
         self._receiver.connection_lost(exc)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  (a hint)
@@ -70,12 +78,32 @@ class Reader(asyncio.BufferedProtocol):
         return self._receiver.eof_received()
 
     def pause_writing(self) -> None:
-        """Hand on."""
+        """Hand on, and watch whether the caller takes what it asked for."""
         self._receiver.pause_writing()
+        self._watch_for_stall()
 
     def resume_writing(self) -> None:
         """Hand on."""
+        self._moves_again()
         self._receiver.resume_writing()
+
+    def _watch_for_stall(self) -> None:
+        if self._transport is not None:
+            left_bytes = self._transport.get_write_buffer_size()
+            self._stall = asyncio.get_running_loop().call_later(_STALL_S, self._give_up_if_stalled, left_bytes)
+
+    def _give_up_if_stalled(self, before_bytes: int) -> None:
+        if self._transport is None:
+            return
+        if self._transport.get_write_buffer_size() >= before_bytes:
+            self._transport.abort()
+        else:
+            self._watch_for_stall()
+
+    def _moves_again(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
 
 @contextmanager

@@ -2,9 +2,11 @@ import asyncio
 import gzip
 import itertools
 import json
+import logging
 
 import pytest
 
+from nlpbatch.serving.logs import JsonFormatter
 from tests.fakes.backend import FakeBackend, echo, held
 from tests.fakes.running_proxy import AUTHORIZED, ENTRY, KEY, request_bytes, running_proxy
 
@@ -213,10 +215,23 @@ async def test_bytes_that_are_not_ascii_are_refused_where_they_would_be_passed_o
 async def test_what_is_not_http_as_it_should_be_is_refused_and_harms_nobody(data):
     async with FakeBackend() as backend, running_proxy(backend) as proxy:
         caller = await proxy.connect(data)
-        assert (await caller.read_answer()).status == 400
+        got = await caller.read_answer()
+        assert (got.status, json.loads(got.body)["code"]) == (400, "invalid_request")
+        assert got.headers["content-type"] == "application/problem+json; charset=utf-8"
         assert await caller.reader.read() == b""  # and the connection is closed
         assert (await proxy.ask("GET", "/v1/analyzers")).status == 200
     assert [exchange.target for exchange in backend.exchanges] == ["/v1/analyzers"]
+
+
+async def test_what_comes_after_the_declared_body_is_neither_told_nor_logged(caplog):
+    caplog.set_level(logging.DEBUG)
+    async with FakeBackend(echo()) as backend, running_proxy(backend) as proxy:
+        caller = await proxy.connect(request_bytes(body=b"secret", declared_bytes=1))
+        got = await caller.read_answer()
+        assert got.status == 400
+    assert "not a request" in [record.getMessage() for record in caplog.records]
+    for line in (*(JsonFormatter().format(record) for record in caplog.records), got.body.decode()):
+        assert "ecret" not in line
 
 
 async def test_a_body_that_waits_to_be_asked_for_is_asked_for():
