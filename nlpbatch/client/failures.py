@@ -1,6 +1,7 @@
 """Why an attempt has no answer: one wording and one class per reason, whichever HTTP library noticed."""
 
 import os
+import ssl
 
 from nlpbatch.client.calls import HttpRequest
 from nlpbatch.errors import ServiceTimeout, ServiceUnreachable, UnexpectedAnswer
@@ -32,7 +33,7 @@ def untrusted(request: HttpRequest, error: BaseException) -> UnexpectedAnswer:
     """Return the error of a TLS handshake that failed for a reason which time won't mend."""
     return UnexpectedAnswer(
         f"no secure connection to {request.service} ({reason_of(error)}): "
-        "check its certificate, and that the port speaks https"
+        "check its certificate, that the port speaks https, and that SSL_CERT_FILE names an authority of your own"
     )
 
 
@@ -52,7 +53,11 @@ def closed() -> RuntimeError:
 def reason_of(error: BaseException) -> str:
     """Return why a connection failed, in the words of the operating system where it has some."""
     for inner in _chain(error):
-        if isinstance(inner, OSError) and inner.errno and inner.strerror:
+        if isinstance(inner, ssl.SSLError):  # an OSError whose number is no error of the system's
+            words = getattr(inner, "verify_message", None) or getattr(inner, "reason", None)
+            if words:
+                return str(words)
+        elif isinstance(inner, OSError) and inner.errno and inner.strerror:
             # asyncio puts its own words and the address in place of the system's; resolver errors have no number there.
             return os.strerror(inner.errno) if inner.errno > 0 else inner.strerror
     return type(_chain(error)[-1]).__name__
