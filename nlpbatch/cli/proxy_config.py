@@ -86,12 +86,12 @@ def run_explain(arguments: argparse.Namespace) -> int:
     load = Load(
         arguments.tenant, arguments.bytes, arguments.class_name, arguments.workers, arguments.worker_bytes_per_s
     )
-    table = Table("limit", "allows bytes/s", "requests/s", "", box=None)
+    table = Table("", "limit", "allows bytes/s", "requests/s", "", box=None)
     for number, one in enumerate(allowances(settings, load)):
         unlimited = math.isinf(one.bytes_per_s)
         rate = "any" if unlimited else f"{one.bytes_per_s:,.0f}"
         requests = "any" if unlimited else f"{one.bytes_per_s / load.size_bytes:,.2f}"
-        table.add_row(escape(one.name), rate, requests, escape(one.note) + (" [bold]<- binds[/]" if not number else ""))
+        table.add_row("" if number else "[bold]binds[/]", escape(one.name), rate, requests, escape(one.note))
     Console(soft_wrap=True).print(table)
     return 0
 
