@@ -64,7 +64,7 @@ def test_diff_without_a_running_proxy_says_so(capsys):
 def test_explain_says_which_limit_binds(capsys):
     assert nlpbatch(["proxy", "explain", "--config", str(PROXY), "--tenant", "default", "--bytes", "65536"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines if line.startswith("binds")] == [["binds", "backends,"]]
+    assert [line.split()[:2] for line in lines if line.lstrip().startswith("binds")] == [["binds", "backends,"]]
 
 
 @pytest.mark.parametrize(
