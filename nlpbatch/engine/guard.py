@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from nlpbatch.engine.board import NONE, Board
 from nlpbatch.engine.quarantine import Quarantine
@@ -27,6 +27,7 @@ _YOUNG_S: Final = 0.1
 """Memory is read of those only that are on a document for longer: reading costs 20 µs."""
 _SWOLLEN_PART: Final = 0.25
 _UNEXPLAINED_DEATHS: Final = 3
+_REMEMBERED: Final = 256
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _log = logging.getLogger("nlpbatch.engine")
 
@@ -60,6 +61,8 @@ class Guard:
         self._memory_bytes = memory_bytes
         self._born_bytes: dict[int, int] = {}
         self._verdicts: dict[int, _Verdict] = {}
+        self._suspects: dict[int, tuple[bytes, str]] = {}
+        self._statuses: dict[int, int] = {}
         self.quarantine = Quarantine()
 
     def born(self, slot: int, pid: int) -> None:
@@ -85,7 +88,7 @@ class Guard:
         """Return whether a worker that is idle still holds much of what its documents took."""
         return self._grown_bytes(slot, pid) > self._memory_bytes * _SWOLLEN_PART
 
-    def blame(self, pending: Pending, slot: int) -> None:
+    def blame(self, pending: Pending, slot: int, pid: int) -> None:
         """Give the document that a dead worker was on its error."""
         note, verdict = self._board.read(slot), self._verdicts.pop(slot, None)
         job = pending.job
@@ -94,7 +97,7 @@ class Guard:
                 return  # it was killed for the document before this one, which it had just finished
             error = _DIED if verdict is None else verdict.error
             blamed = [note.document]
-            self.quarantine.offend(job.documents[note.document].as_py(), error.code, time.monotonic())
+            self._suspect(pid, job.documents[note.document].as_py(), error.code, certain=verdict is not None)
         elif verdict is not None:
             return
         else:
@@ -103,6 +106,22 @@ class Guard:
             error, blamed = _DIED, list(range(len(job.documents))) if exhausted else []
         failed = dict(job.failed) | {position: error for position in blamed if position not in job.failed}
         pending.job = dataclasses.replace(job, failed=failed)
+
+    def ended(self, pid: int, status: int) -> None:
+        """Take note of how a worker ended: a crash is its document's doing, a kill from outside is not."""
+        suspect = self._suspects.pop(pid, None)
+        if suspect is None:
+            _remember(self._statuses, pid, status)
+        elif status != -signal.SIGKILL:
+            self.quarantine.offend(*suspect, time.monotonic())
+
+    def _suspect(self, pid: int, document: bytes, code: str, *, certain: bool) -> None:
+        """Hold a document to account, if need be as soon as it is known how its worker ended."""
+        status = self._statuses.pop(pid, None)
+        if certain or (status is not None and status != -signal.SIGKILL):
+            self.quarantine.offend(document, code, time.monotonic())
+        elif status is None:
+            _remember(self._suspects, pid, (document, code))
 
     def _judge(self, slot: int, pid: int, age_s: float) -> DocumentError | None:
         if age_s > self._deadline_s:
@@ -121,6 +140,13 @@ class Guard:
 
     def _grown_bytes(self, slot: int, pid: int) -> int:
         return _resident_bytes(pid) - self._born_bytes.get(slot, 0)
+
+
+def _remember(known: dict[int, Any], pid: int, value: Any) -> None:
+    """Keep what is known of a process; of those that nobody asks for, the latest."""
+    known[pid] = value
+    while len(known) > _REMEMBERED:
+        del known[next(iter(known))]
 
 
 def _resident_bytes(pid: int) -> int:

@@ -27,17 +27,17 @@ from nlpbatch.engine.channel import WorkerChannel
 from nlpbatch.engine.documents import Piece, cut
 from nlpbatch.engine.guard import LOOK_S, Guard
 from nlpbatch.engine.job import Encoding, Job, JobResult
+from nlpbatch.engine.nursery import Nursery
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.quarantine import Quarantine
 from nlpbatch.engine.queue import Pending, PieceQueue
-from nlpbatch.engine.spawn import Forked, ForkServerProcess
+from nlpbatch.engine.spawn import ForkServerProcess
 from nlpbatch.errors import ConfigError, Draining, NoCapacity
 from nlpbatch.wire.limits import KIB, MIB
 from nlpbatch.wire.options import Options
 
 _log = logging.getLogger("nlpbatch.engine")
 _START_TIMEOUT_S: Final = 60.0
-_BIRTH_PAUSE_S: Final = (0.0, 0.05, 0.2, 1.0, 5.0)
 _RATE_WEIGHT: Final = 0.1
 _FIRST_RATE_BYTES_PER_S: Final = 200_000.0  # of one worker, until one has been measured: reviews on one core
 
@@ -105,17 +105,16 @@ class WorkerPool:
         self._board = Board.create(limits.workers)
         self._guard = Guard(self._board, deadline_s=limits.document_s, memory_bytes=limits.memory_bytes)
         self._watching: asyncio.Task[None] | None = None
-        self._forkserver = ForkServerProcess(spec, self._board, limits.workers)
+        self._forkserver = ForkServerProcess(spec, self._board, limits.workers, self._guard.ended)
         self._queue = PieceQueue()
         self._job_ids = itertools.count(1)
         self._channels: dict[int, WorkerChannel] = {}
         self._idle: deque[WorkerChannel] = deque()
         self._running: dict[int, list[Pending]] = {}
         """What each worker is on: the last is being analysed, one before it is interrupted."""
-        self._births: set[asyncio.Task[None]] = set()
-        self._newborn: set[WorkerChannel] = set()
+        # The forkserver is looked up each time: tests put another one in its place.
+        self._nursery = Nursery(lambda: self._forkserver, self._connect, lambda channel: channel.ask(self._smoke_job()))
         self._retired: set[WorkerChannel] = set()
-        self._stillbirths: Counter[int] = Counter()
         self._rate_bytes_per_s = _FIRST_RATE_BYTES_PER_S
         self._complete = asyncio.Event()
         self._closing = False
@@ -154,7 +153,7 @@ class WorkerPool:
         """
         info = await self._forkserver.start()
         for slot in range(self._limits.workers):
-            self._start_birth(slot)
+            self._nursery.bear(slot)
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
                 await self._complete.wait()
@@ -173,11 +172,11 @@ class WorkerPool:
             _refuse(pending)
         for pending in itertools.chain.from_iterable(self._running.values()):
             _refuse(pending)
-        tasks = [*self._births, *([self._watching] if self._watching is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for channel in (*self._channels.values(), *self._newborn):
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
+        await self._nursery.close()
+        for channel in (*self._channels.values(), *self._nursery):
             channel.close()
         await self._forkserver.stop()
         self._board.close()
@@ -276,23 +275,21 @@ class WorkerPool:
             return
         if channel in self._retired:
             self._retired.discard(channel)
-            self._start_birth(channel.slot)
+            self._nursery.bear(channel.slot)
             return
         self._observer.worker_lost()
         self._channels.pop(channel.slot, None)
-        if channel in self._newborn:
-            self._newborn.discard(channel)
-            self._stillbirths[channel.slot] += 1
+        self._nursery.gone(channel)
         if channel in self._idle:
             self._idle.remove(channel)
         works = self._running.pop(channel.slot, [])
         for pending in (one for one in works if not one.result.done()):
             # One that was interrupted is innocent: the worker was on the other.
             if pending is works[-1]:
-                self._guard.blame(pending, channel.slot)
+                self._guard.blame(pending, channel.slot, channel.pid)
             self._queue.push(pending, first=True)
         _log.warning("worker lost", extra={"slot": channel.slot, "pid": channel.pid, "busy": bool(works)})
-        self._start_birth(channel.slot)
+        self._nursery.bear(channel.slot)
         self._dispatch()
 
     async def _watch(self) -> None:
@@ -306,34 +303,12 @@ class WorkerPool:
                 self._retired.add(channel)
                 channel.close()
 
-    def _start_birth(self, slot: int) -> None:
-        birth = asyncio.create_task(self._bear(slot), name=f"birth in slot {slot}")
-        self._births.add(birth)
-        birth.add_done_callback(self._births.discard)
-
-    async def _bear(self, slot: int) -> None:
-        """Put a new worker into the slot and ask it for a sign of life; it is born when it has answered."""
-        while True:
-            await asyncio.sleep(_BIRTH_PAUSE_S[min(self._stillbirths[slot], len(_BIRTH_PAUSE_S) - 1)])
-            try:
-                forked = await self._forkserver.fork(slot)
-            except OSError:
-                # The forkserver died, or the system has no process or descriptor left.
-                self._stillbirths[slot] += 1
-                continue
-            await self._connect(slot, forked)
-            return
-
-    async def _connect(self, slot: int, forked: Forked) -> None:
-        channel = WorkerChannel(slot, forked.pid, self._on_result, self._on_gone)
-        self._newborn.add(channel)
-        await asyncio.get_running_loop().connect_accepted_socket(lambda: channel, forked.channel)
-        channel.ask(self._smoke_job())
+    def _connect(self, slot: int, pid: int) -> WorkerChannel:
+        return WorkerChannel(slot, pid, self._on_result, self._on_gone)
 
     def _born(self, channel: WorkerChannel) -> None:
-        self._newborn.discard(channel)
+        self._nursery.answered(channel)
         self._guard.born(channel.slot, channel.pid)
-        self._stillbirths[channel.slot] = 0
         self._channels[channel.slot] = channel
         if len(self._channels) == self._limits.workers:
             self._complete.set()

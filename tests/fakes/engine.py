@@ -78,8 +78,8 @@ class WordEngine:
 class ObedientEngine(WordEngine):
     """Does what a text tells it to before it answers, in the order of the words.
 
-    `!die` kills the process, `!wait=PATH` waits for a file, `!sign=PATH` adds the text's first word to a file,
-    `!grow=N` takes N MiB and keeps them, `!hold=N` takes them and waits to be killed.
+    `!die` kills the process, `!crash` aborts it, `!wait=PATH` waits for a file, `!sign=PATH` adds the text's first
+    word to a file, `!grow=N` takes N MiB and keeps them, `!hold=N` takes them and waits to be killed.
     """
 
     def __init__(self) -> None:
@@ -91,6 +91,8 @@ class ObedientEngine(WordEngine):
             command, _, argument = word.partition("=")
             if command == "!die":
                 os.kill(os.getpid(), signal.SIGKILL)
+            elif command == "!crash":
+                os.abort()
             elif command == "!wait":
                 _wait_for(Path(argument))
             elif command in {"!grow", "!hold"}:
