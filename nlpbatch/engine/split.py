@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
-RULE: Final = "line-sentence-blank-8192-1"
-LIMIT: Final = 8192
+RULE: Final = "line-sentence-blank-3072-1"
+LIMIT: Final = 3072
 """Code points of the longest text that is analysed in one go."""
 _LINE = re.compile(r"\n")
 _SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f\u2026]['\")\]\u2019\u201d\u300d\u300f]*\s")
