@@ -89,8 +89,8 @@ def test_within_a_job_it_is_first_come_first_served(history):
 def test_nothing_is_kept_of_a_job_that_has_nothing_waiting(history):
     queue = FairQueue(WEIGHTS)
     for waiting, _ in play(queue, history):
-        kept = {(name, job) for name, tenant in queue._classes["batch"].tenants.items() for job in tenant.jobs}
-        assert kept == {(one.tenant, one.job) for one in waiting}
+        kept = {(name, flow) for name, tenant in queue._classes["batch"].tenants.items() for flow in tenant.jobs}
+        assert kept == {(one.tenant, one.flow) for one in waiting}
 
 
 @given(HISTORIES)
