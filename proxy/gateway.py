@@ -33,7 +33,7 @@ from proxy.keys import KeyRing
 from proxy.metrics import UNKNOWN_TENANT, Metrics
 from proxy.question import Answer, Question, check_target, question_headers
 from proxy.replay import idempotency_key
-from proxy.scheduler import ClassName
+from proxy.tickets import ClassName
 from proxy.traffic import Ask, Request
 from proxy.upstream import Upstream
 

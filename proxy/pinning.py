@@ -8,7 +8,7 @@
 from collections.abc import Sequence
 
 from proxy.balancer import Backend
-from proxy.scheduler import Pin
+from proxy.tickets import Pin
 
 
 def serving(pin: Pin, backends: Sequence[Backend]) -> Sequence[Backend]:

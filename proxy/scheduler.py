@@ -8,10 +8,7 @@ Classes and tenants: start-time fair queueing (Goyal, Vin, Cheng 1996): delays d
 - The flow with the least S is served; V becomes its S, its F becomes S + cost/weight.
 - When nothing waits or is under way any more, all start again at 0.
 
-Jobs: self-clocked fair queueing (Golestani 1994), because callers invent jobs' names. Nothing is kept of an idle job
-here, and jobs that come for one request each can't keep back those that stay, as they could with V = S.
-- A flow that gets something to do starts at S = V.
-- The flow with the least F = S + cost is served; V becomes its F, and so does its next S.
+Jobs: self-clocked fair queueing, see `tenant_flow`.
 
 A flow with few requests at a time is between two of them most of the time. As long as it has one under way it counts as
 active: it keeps up to 256 KiB of what it is behind. Places that only keep a backend's workers from waiting for the next
@@ -22,184 +19,16 @@ their own. Who gives a place says which pins may have it; the others keep their 
 What a flow was passed over for is made good up to 256 KiB, not without end: its backend may have been away for long.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Final, Literal
+from typing import Final
 
 from nlpbatch.wire.limits import KIB
+from proxy.tenant_flow import LAG_BYTES, JobFlow, TenantFlow
+from proxy.tickets import CLASS_NAMES, NOTHING, ClassName, OpenTo, Place, Ticket, Usage
 
-ClassName = Literal["interactive", "batch"]
-CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
 _LEAD_BYTES: Final = 256 * KIB
 """How far a class may be ahead of its share in places that no worker is idle for."""
-_LAG_BYTES: Final = 256 * KIB
-"""What a flow that always has something under way, but not always something waiting, may catch up."""
-
-Pin = frozenset[str]
-"""Versions that a request may be answered by, by fingerprint; empty for any."""
-OpenTo = Callable[[Pin], bool]
-"""Returns whether a place is open to requests with that pin; not asked about those without."""
-
-
-class Place(Enum):
-    """What a request is let in to."""
-
-    WORKER = "worker"
-    """Somebody must take it, or a worker has nothing to do."""
-    NEXT = "next"
-    """What a worker will take next; without it, it would wait for us when it is done."""
-    SPARE = "spare"
-    """A further place in the workers' own queues."""
-    EXTRA = "extra"
-    """A place beyond the backend's limit, for people."""
-
-
-@dataclass(eq=False, slots=True)
-class Ticket:
-    """One request that waits. Two of them are never equal: each is itself.
-
-    Args:
-        tenant: Whose it is.
-        job: Which of the tenant's jobs it belongs to; '' for none.
-        cost_bytes: What it costs.
-        arrived_s: When it came.
-        class_name: Whether a person or a job waits for it.
-        pin: Versions that may answer it.
-
-    """
-
-    tenant: str
-    job: str
-    cost_bytes: int
-    arrived_s: float
-    class_name: ClassName = "batch"
-    pin: Pin = frozenset()
-
-    @property
-    def flow(self) -> tuple[str, Pin]:
-        """Return the flow that it is in, of its tenant's."""
-        return self.job, self.pin
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Requests and their bytes."""
-
-    requests: int = 0
-    size_bytes: int = 0
-
-    def plus(self, requests: int, size_bytes: int) -> "Usage":
-        """Return the sum."""
-        return Usage(self.requests + requests, self.size_bytes + size_bytes)
-
-
-NOTHING: Final = Usage()
-
-
-@dataclass(slots=True)
-class _Job:
-    """A flow of one job's tickets with one pin; there is one only while some wait or are under way."""
-
-    start: int
-    pin: Pin = frozenset()
-    in_flight: int = 0
-    size_bytes: int = 0
-    tickets: OrderedDict[Ticket, None] = field(default_factory=OrderedDict)
-    """In the order of arrival; any of them may leave."""
-
-    @property
-    def finish(self) -> int:
-        """Return its F, once its next ticket is served."""
-        return self.start + next(iter(self.tickets)).cost_bytes
-
-    def may_go(self, open_to: OpenTo) -> bool:
-        """Return whether its tickets may have the place."""
-        return not self.pin or open_to(self.pin)
-
-
-@dataclass(slots=True)
-class _Tenant:
-    """A flow of one tenant's jobs within a class."""
-
-    weight: float
-    start: float = 0.0
-    in_flight: int = 0
-    virtual: int = 0
-    jobs: dict[tuple[str, Pin], _Job] = field(default_factory=dict)
-    waiting: Usage = Usage()
-
-    @property
-    def lag(self) -> float:
-        """Return how far behind it may start: not at all if it has nothing under way, for then it was idle."""
-        return _LAG_BYTES / self.weight if self.in_flight else 0.0
-
-    def push(self, ticket: Ticket) -> None:
-        """Add a ticket behind those of its job."""
-        job = self.jobs.setdefault(ticket.flow, _Job(self.virtual, ticket.pin))
-        if not job.tickets:
-            job.start = max(self.virtual - (_LAG_BYTES if job.in_flight else 0), job.start)
-        job.tickets[ticket] = None
-        self._count(job, ticket, 1)
-
-    def waits(self, open_to: OpenTo) -> bool:
-        """Return whether anything waits that may have the place."""
-        return self.waiting.requests > 0 and any(job.tickets and job.may_go(open_to) for job in self.jobs.values())
-
-    def comes_back(self, open_to: OpenTo) -> bool:
-        """Return whether it only has something under way of what may have the place."""
-        return not self.waiting.requests and any(job.may_go(open_to) for job in self.jobs.values())
-
-    def next_job(self, place: Place, open_to: OpenTo) -> _Job | None:
-        """Return the job whose turn it is; None if the place is to be kept for one that will send soon."""
-        jobs = [job for job in self.jobs.values() if job.may_go(open_to)]
-        job = min((job for job in jobs if job.tickets), key=lambda flow: flow.finish)
-        if place is Place.SPARE and any(not other.tickets and other.start < job.start for other in jobs):
-            return None
-        return job
-
-    def pop(self, job: _Job) -> Ticket:
-        """Remove and return the job's next ticket."""
-        job.start += max(0, self.virtual - _LAG_BYTES - job.finish)
-        # max: the head of a job may have left, and the one behind it cost less.
-        self.virtual = max(self.virtual, job.finish)
-        job.start = job.finish
-        ticket, _ = job.tickets.popitem(last=False)
-        self._count(job, ticket, -1)
-        job.in_flight += 1
-        self.in_flight += 1
-        return ticket
-
-    def remove(self, ticket: Ticket) -> bool:
-        """Take a ticket out; return whether it was there."""
-        job = self.jobs.get(ticket.flow)
-        if job is None or ticket not in job.tickets:
-            return False
-        del job.tickets[ticket]
-        self._count(job, ticket, -1)
-        self._forget(ticket, job)
-        return True
-
-    def finish(self, ticket: Ticket) -> None:
-        """Count the end of a ticket that was served."""
-        job = self.jobs[ticket.flow]
-        job.in_flight -= 1
-        self.in_flight -= 1
-        self._forget(ticket, job)
-
-    def ahead_bytes(self, ticket: Ticket, own_bytes: int) -> int:
-        """Return what of this tenant would be served before the last byte of `own_bytes` of that ticket's flow."""
-        others = (job.size_bytes for flow, job in self.jobs.items() if flow != ticket.flow)
-        return sum(min(size_bytes, own_bytes) for size_bytes in others)
-
-    def _count(self, job: _Job, ticket: Ticket, sign: int) -> None:
-        job.size_bytes += sign * ticket.cost_bytes
-        self.waiting = self.waiting.plus(sign, sign * ticket.cost_bytes)
-
-    def _forget(self, ticket: Ticket, job: _Job) -> None:
-        if not job.tickets and not job.in_flight:
-            del self.jobs[ticket.flow]
 
 
 @dataclass(slots=True)
@@ -210,8 +39,8 @@ class _Class:
     start: float = 0.0
     in_flight: int = 0
     virtual: float = 0.0
-    tenants: dict[str, _Tenant] = field(default_factory=dict)
-    waiting: Usage = Usage()
+    tenants: dict[str, TenantFlow] = field(default_factory=dict)
+    waiting: Usage = NOTHING
 
     def waits(self, open_to: OpenTo) -> bool:
         """Return whether anything waits that may have the place."""
@@ -310,7 +139,7 @@ class FairQueue:
             class_.start = max(self._virtual, class_.start)
         tenant = class_.tenants.get(ticket.tenant)
         if tenant is None:
-            tenant = class_.tenants[ticket.tenant] = _Tenant(self._weight(ticket.tenant))
+            tenant = class_.tenants[ticket.tenant] = TenantFlow(self._weight(ticket.tenant))
         if not tenant.waiting.requests:
             tenant.start = max(class_.virtual - tenant.lag, tenant.start)
         tenant.push(ticket)
@@ -326,8 +155,8 @@ class FairQueue:
             return None
         class_, tenant, job = chosen
         ticket = tenant.pop(job)
-        class_.start = max(class_.start, self._virtual - _LAG_BYTES / class_.weight)
-        tenant.start = max(tenant.start, class_.virtual - _LAG_BYTES / tenant.weight)
+        class_.start = max(class_.start, self._virtual - LAG_BYTES / class_.weight)
+        tenant.start = max(tenant.start, class_.virtual - LAG_BYTES / tenant.weight)
         class_.virtual = max(class_.virtual, tenant.start)
         tenant.start += ticket.cost_bytes / tenant.weight
         if place is not Place.EXTRA:  # which goes ahead of its turn, so it says nothing of whose turn it is
@@ -363,7 +192,7 @@ class FairQueue:
                 for job in tenant.jobs.values():
                     yield from job.tickets
 
-    def _choose(self, place: Place, open_to: OpenTo) -> tuple[_Class, _Tenant, _Job] | None:
+    def _choose(self, place: Place, open_to: OpenTo) -> tuple[_Class, TenantFlow, JobFlow] | None:
         classes = [class_ for class_ in self._classes.values() if class_.waiting.requests]
         if place is Place.EXTRA:
             classes = [class_ for class_ in classes if class_ is self._classes["interactive"]]
@@ -376,7 +205,7 @@ class FairQueue:
                 return class_, tenant, job
         return None
 
-    def _next_tenant(self, class_: _Class, place: Place, open_to: OpenTo) -> _Tenant | None:
+    def _next_tenant(self, class_: _Class, place: Place, open_to: OpenTo) -> TenantFlow | None:
         waiting = [flow for name, flow in class_.tenants.items() if name not in self.paused and flow.waits(open_to)]
         tenant = min(waiting, key=lambda flow: flow.start, default=None)
         if tenant is None or place is not Place.SPARE:

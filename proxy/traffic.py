@@ -33,7 +33,8 @@ from proxy.drain_rate import DrainRate
 from proxy.ledger import Quotas
 from proxy.pinning import serving, stating
 from proxy.quotas import Over, Quota, charge_all, first_over
-from proxy.scheduler import ClassName, FairQueue, Pin, Place, Ticket, Usage
+from proxy.scheduler import FairQueue
+from proxy.tickets import ClassName, Pin, Place, Ticket, Usage
 
 _NS = 1_000_000_000
 _PAUSED_RETRY_AFTER_S = 30.0

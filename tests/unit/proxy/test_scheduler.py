@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.scheduler import FairQueue, Place, Ticket, Usage
+from proxy.scheduler import FairQueue
+from proxy.tickets import Place, Ticket, Usage
 
 MAX_BYTES = 1000
 WEIGHTS = {"a": 1.0, "b": 3.0, "c": 0.5}
