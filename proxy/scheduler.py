@@ -62,6 +62,8 @@ class FairQueue:
         self._classes: dict[ClassName, _Class] = {"interactive": _Class(1.0), "batch": _Class(1.0)}
         self._waiting = Usage()
         self._under_way = 0
+        self.pinned = 0
+        """How many of those that wait have a pin."""
         self.paused: Collection[str] = frozenset()
         """Tenants whose tickets stay where they are."""
         self.set_weights(weights, class_weights or {})
@@ -234,6 +236,8 @@ class FairQueue:
     def _count(self, class_: _Class, ticket: Ticket, sign: int) -> None:
         class_.waiting = class_.waiting.plus(sign, sign * ticket.cost_bytes)
         self._waiting = self._waiting.plus(sign, sign * ticket.cost_bytes)
+        if ticket.pin:
+            self.pinned += sign
 
     def _forget_if_idle(self) -> None:
         if not self._waiting.requests and not self._under_way:

@@ -33,10 +33,6 @@ class JobFlow:
         """Return its F, once its next ticket is served."""
         return self.start + next(iter(self.tickets)).cost_bytes
 
-    def may_go(self, open_to: OpenTo) -> bool:
-        """Return whether its tickets may have the place."""
-        return not self.pin or open_to(self.pin)
-
 
 @dataclass(slots=True)
 class TenantFlow:
@@ -48,6 +44,8 @@ class TenantFlow:
     virtual: int = 0
     jobs: dict[tuple[str, Pin], JobFlow] = field(default_factory=dict)
     waiting: Usage = NOTHING
+    pinned: int = 0
+    """How many of those that wait have a pin."""
 
     @property
     def lag(self) -> float:
@@ -64,15 +62,17 @@ class TenantFlow:
 
     def waits(self, open_to: OpenTo) -> bool:
         """Return whether anything waits that may have the place."""
-        return self.waiting.requests > 0 and any(job.tickets and job.may_go(open_to) for job in self.jobs.values())
+        if self.waiting.requests > self.pinned:
+            return True
+        return self.pinned > 0 and any(job.tickets for job in self._jobs_for(open_to))
 
     def comes_back(self, open_to: OpenTo) -> bool:
         """Return whether it only has something under way of what may have the place."""
-        return not self.waiting.requests and any(job.may_go(open_to) for job in self.jobs.values())
+        return not self.waiting.requests and bool(self._jobs_for(open_to))
 
     def next_job(self, place: Place, open_to: OpenTo) -> JobFlow | None:
         """Return the job whose turn it is; None if the place is to be kept for one that will send soon."""
-        jobs = [job for job in self.jobs.values() if job.may_go(open_to)]
+        jobs = self._jobs_for(open_to)
         job = min((job for job in jobs if job.tickets), key=lambda flow: flow.finish)
         if place is Place.SPARE and any(not other.tickets and other.start < job.start for other in jobs):
             return None
@@ -112,9 +112,15 @@ class TenantFlow:
         others = (job.size_bytes for flow, job in self.jobs.items() if flow != ticket.flow)
         return sum(min(size_bytes, own_bytes) for size_bytes in others)
 
+    def _jobs_for(self, open_to: OpenTo) -> list[JobFlow]:
+        """Return those whose tickets may have the place."""
+        return [job for job in self.jobs.values() if not job.pin or open_to(job.pin)]
+
     def _count(self, job: JobFlow, ticket: Ticket, sign: int) -> None:
         job.size_bytes += sign * ticket.cost_bytes
         self.waiting = self.waiting.plus(sign, sign * ticket.cost_bytes)
+        if ticket.pin:
+            self.pinned += sign
 
     def _forget(self, ticket: Ticket, job: JobFlow) -> None:
         if not job.tickets and not job.in_flight:

@@ -11,7 +11,7 @@ The gate runs this for real requests, the simulator on a virtual clock.
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache
 
 from nlpbatch.wire.advice import Advice
 from proxy.admission import (
@@ -34,7 +34,7 @@ from proxy.ledger import Quotas
 from proxy.pinning import serving, stating
 from proxy.quotas import Over, Quota, charge_all, first_over
 from proxy.scheduler import FairQueue
-from proxy.tickets import ClassName, Pin, Place, Ticket, Usage
+from proxy.tickets import ClassName, OpenTo, Pin, Place, Ticket, Usage
 
 _NS = 1_000_000_000
 _PAUSED_RETRY_AFTER_S = 30.0
@@ -306,8 +306,10 @@ class Traffic:
 
     def _is_free(self, ask: Ask, now_s: float) -> bool:
         """Return whether there is a place for it that nobody waits for."""
+        if self.queue.usage.requests > self.queue.pinned:
+            return False  # who could go anywhere would have
         free = (backend for backend in serving(ask.pin, self.backends) if backend.has_room(now_s))
-        return any(not self.queue.waits(partial(self._may_go, backend)) for backend in free)
+        return any(not self.queue.waits(self._open_at(backend)) for backend in free)
 
     def _next(self, now_s: float) -> tuple[Backend, Request] | None:
         found = self._fill(now_s)
@@ -321,14 +323,15 @@ class Traffic:
         backends = self.backends
         while (backend := pick(backends, self._choose, now_s, extra=extra)) is not None:
             place = Place.EXTRA if people else self._place_at(backend)
-            if (ticket := self.queue.pop(place, partial(self._may_go, backend))) is not None:
+            if (ticket := self.queue.pop(place, self._open_at(backend))) is not None:
                 return backend, _checked(ticket)
             # One that serves the same versions would get nobody either.
             backends = [other for other in backends if other.fingerprints != backend.fingerprints]
         return None
 
-    def _may_go(self, backend: Backend, pin: Pin) -> bool:
-        return backend in serving(pin, self.backends)
+    def _open_at(self, backend: Backend) -> OpenTo:
+        """Return what says which pins may go to the backend; many jobs have the same one."""
+        return cache(lambda pin: backend in serving(pin, self.backends))
 
     def _place_at(self, backend: Backend) -> Place:
         workers = sum(other.workers for other in self.backends if other.ready)

@@ -161,11 +161,12 @@ async def test_without_a_place_where_its_version_is_left_a_request_is_to_come_ba
         changed.version = "new"
         asked = [proxy.asking(data=b"{}", headers=pinned("old")) for _ in range(4)]
         await kept.received(2)
-        done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        await proxy.until("requests_total", 2, status="503")
         release.set()
         got = [await one for one in asked]
     assert sorted(one.status for one in got) == [200, 200, 503, 503]
-    assert {(await one).json["code"] for one in done} == {"no_capacity"}
+    refused = [one for one in got if one.status == 503]
+    assert {(one.json["code"], one.headers["Retry-After"]) for one in refused} == {("no_capacity", "1")}
 
 
 class Run:
