@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from tenacity import AsyncRetrying
 
@@ -14,9 +14,9 @@ from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.clock import Clock, SystemClock
 from nlpbatch.wire.advice import Advice
-from nlpbatch.wire.analyze import DEFAULT_ANALYZER
 from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.fields import DEFAULT_FIELDS
+from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 from nlpbatch.wire.outcome import Analysis
 
 if TYPE_CHECKING:
@@ -73,9 +73,37 @@ class AsyncClient:
         analyzer: str = DEFAULT_ANALYZER,
         fields: Iterable[str] = DEFAULT_FIELDS,
         if_match: str | None = None,
+        **options: Any,
     ) -> Analysis:
-        """Return one outcome per text, in order; see `Client.analyze`."""
-        return await self._perform(self._calls.analyze(texts, analyzer, fields, if_match))
+        """Return one outcome per text, in order; arguments and errors are those of `Client.analyze`."""
+        given = {"analyzer": analyzer, "fields": fields} | options
+        return await self._perform(self._calls.ask("analyze", texts, if_match, given))
+
+    async def sentences(
+        self,
+        texts: str | Iterable[str | None],
+        *,
+        analyzer: str = DEFAULT_ANALYZER,
+        if_match: str | None = None,
+        **options: Any,
+    ) -> Analysis:
+        """Return the sentences of each text; arguments and errors are those of `analyze`."""
+        return await self._perform(self._calls.ask("sentences", texts, if_match, {"analyzer": analyzer} | options))
+
+    async def space(
+        self,
+        texts: str | Iterable[str | None],
+        *,
+        analyzer: str = DEFAULT_ANALYZER,
+        if_match: str | None = None,
+        reset_whitespace: bool = False,
+    ) -> Analysis:
+        """Return each text with its blanks corrected; with `reset_whitespace` as if it had none.
+
+        The other arguments and the errors are those of `analyze`.
+        """
+        given = {"analyzer": analyzer, "reset_whitespace": reset_whitespace}
+        return await self._perform(self._calls.ask("space", texts, if_match, given))
 
     async def analyze_arrow(
         self,
@@ -84,9 +112,21 @@ class AsyncClient:
         analyzer: str = DEFAULT_ANALYZER,
         fields: Iterable[str] = DEFAULT_FIELDS,
         if_match: str | None = None,
+        **options: Any,
     ) -> "pa.Table":
-        """Return a row of tokens or error for each of `texts: string[n]`; see `Client.analyze_arrow`."""
-        return await self._perform(self._calls.analyze_arrow(texts, analyzer, fields, if_match))
+        """Return a row of tokens or error for each of `texts: string[n]`, in order.
+
+        Columns: `tokens: list<struct<fields>>` and `error: struct<code, message>`; both are null for a null text,
+        exactly one for any other. Arguments and errors are those of `analyze`.
+        """
+        given = {"analyzer": analyzer, "fields": fields} | options
+        return await self.ask_arrow("analyze", texts, if_match=if_match, **given)
+
+    async def ask_arrow(
+        self, operation: Operation, texts: "pa.Array", *, if_match: str | None = None, **options: Any
+    ) -> "pa.Table":
+        """Return what an operation answers on `texts: string[n]`, a row for each; see `nlpbatch.wire.arrow`."""
+        return await self._perform(self._calls.ask_arrow(operation, texts, if_match, options))
 
     async def analyzers(self) -> Catalogue:
         """Return what the service offers: analyzers with their fingerprints and fields, and size limits."""

@@ -21,9 +21,9 @@ from nlpbatch.errors import (
 )
 from nlpbatch.wire import media
 from nlpbatch.wire.advice import Advice
-from nlpbatch.wire.analyze import AnalyzeOptions, AnalyzeRequest, parse_answer
+from nlpbatch.wire.analyze import JsonRequest, parse_answer
 from nlpbatch.wire.analyzer import Catalogue
-from nlpbatch.wire.fields import check_fields
+from nlpbatch.wire.options import Operation, Options
 from nlpbatch.wire.outcome import Analysis
 from nlpbatch.wire.problem import from_answer
 
@@ -86,34 +86,36 @@ class Calls:
         if priority is not None:
             self._headers[media.PRIORITY] = _priority(priority)
 
-    def analyze(
-        self, texts: str | Iterable[str | None], analyzer: str, fields: Iterable[str], if_match: str | None
+    def ask(
+        self, operation: Operation, texts: str | Iterable[str | None], if_match: str | None, given: Mapping[str, Any]
     ) -> Call[Analysis]:
-        """Return the call that analyses texts in JSON.
+        """Return the call that asks for an operation on texts in JSON.
 
         Raises:
-            InvalidRequest: A text is neither a string nor None.
+            InvalidRequest: A text is neither a string nor None, or an option can't be used.
             UnknownField: A field that isn't offered.
 
         """
         documents = check_texts(texts)
-        body = AnalyzeRequest(documents, _options(analyzer, fields)).to_json()
-        request = self._request(media.ANALYZE_PATH, media.JSON, body, if_match)
+        options = Options.checked(operation, given)
+        body = JsonRequest(documents, options).to_json()
+        request = self._request(media.OPERATION_PATHS[operation], media.JSON, body, if_match)
 
         def read(answer: HttpAnswer) -> Analysis:
-            analysis = parse_answer(_success(request, answer), documents=len(documents))
+            content = _success(request, answer)
+            analysis = parse_answer(content, documents=len(documents), columns=options.columns)
             _check_pinned(if_match, analysis.fingerprint)
             return analysis
 
         return Call(request, read)
 
-    def analyze_arrow(
-        self, texts: "pa.Array", analyzer: str, fields: Iterable[str], if_match: str | None
+    def ask_arrow(
+        self, operation: Operation, texts: "pa.Array", if_match: str | None, given: Mapping[str, Any]
     ) -> "Call[pa.Table]":
-        """Return the call that analyses `texts: string[documents]` in Arrow streams.
+        """Return the call that asks for an operation on `texts: string[documents]` in Arrow streams.
 
         Raises:
-            InvalidRequest: Not a string array.
+            InvalidRequest: Not a string array, or an option can't be used.
             UnknownField: A field that isn't offered.
 
         """
@@ -121,12 +123,12 @@ class Calls:
 
         # Whoever sends JSON only has no need of pyarrow, which takes longer to import than all the rest.
         array = _string_array(texts)
-        options = _options(analyzer, fields)
-        path = f"{media.ANALYZE_PATH}?{urlencode(options.to_query(), errors='replace')}"
+        options = Options.checked(operation, given)
+        path = f"{media.OPERATION_PATHS[operation]}?{urlencode(options.to_query(), errors='replace')}"
         request = self._request(path, media.ARROW_STREAM, encode_request(array), if_match)
 
         def read(answer: HttpAnswer) -> "pa.Table":
-            table = decode_answer(_success(request, answer), documents=len(array), fields=options.fields)
+            table = decode_answer(_success(request, answer), documents=len(array), options=options)
             _check_pinned(if_match, fingerprint_of(table))
             return table
 
@@ -211,12 +213,6 @@ def check_pool_size(pool_size: int) -> int:
     if not isinstance(pool_size, int) or pool_size < 1:
         raise ConfigError(f"pool_size is {pool_size!r}: give a whole number from 1", option="pool_size")
     return pool_size
-
-
-def _options(analyzer: str, fields: Iterable[str]) -> AnalyzeOptions:
-    if not isinstance(analyzer, str):
-        raise InvalidRequest(f"analyzer is a {type(analyzer).__name__}: give its name, a string", path="/analyzer")
-    return AnalyzeOptions(analyzer, check_fields((fields,) if isinstance(fields, str) else fields))
 
 
 def _string_array(texts: Any) -> Any:

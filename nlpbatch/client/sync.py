@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from tenacity import Retrying
 
@@ -13,9 +13,9 @@ from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.client.urllib3_transport import Urllib3Transport
 from nlpbatch.clock import Clock, SystemClock
 from nlpbatch.wire.advice import Advice
-from nlpbatch.wire.analyze import DEFAULT_ANALYZER
 from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.fields import DEFAULT_FIELDS
+from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 from nlpbatch.wire.outcome import Analysis
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Client:
         analyzer: str = DEFAULT_ANALYZER,
         fields: Iterable[str] = DEFAULT_FIELDS,
         if_match: str | None = None,
+        **options: Any,
     ) -> Analysis:
         """Return one outcome per text, in order.
 
@@ -91,13 +92,42 @@ class Client:
             analyzer: One of `analyzers()`.
             fields: Token fields to answer with, in this order.
             if_match: Fingerprint that the analyzer must have.
+            options: Further options of `nlpbatch.wire.options`, such as tags=["NNG", "NNP"], top_n=3, sentences=True,
+                normalize_coda=True; left out, they are as the analyzer is configured.
 
         Raises:
             RequestError: The request is wrong; sending it again would change nothing.
             ServiceError: No usable answer, or none within the patience of the retry policy.
 
         """
-        return self._perform(self._calls.analyze(texts, analyzer, fields, if_match))
+        given = {"analyzer": analyzer, "fields": fields} | options
+        return self._perform(self._calls.ask("analyze", texts, if_match, given))
+
+    def sentences(
+        self,
+        texts: str | Iterable[str | None],
+        *,
+        analyzer: str = DEFAULT_ANALYZER,
+        if_match: str | None = None,
+        **options: Any,
+    ) -> Analysis:
+        """Return the sentences of each text; arguments and errors are those of `analyze`."""
+        return self._perform(self._calls.ask("sentences", texts, if_match, {"analyzer": analyzer} | options))
+
+    def space(
+        self,
+        texts: str | Iterable[str | None],
+        *,
+        analyzer: str = DEFAULT_ANALYZER,
+        if_match: str | None = None,
+        reset_whitespace: bool = False,
+    ) -> Analysis:
+        """Return each text with its blanks corrected; with `reset_whitespace` as if it had none.
+
+        The other arguments and the errors are those of `analyze`.
+        """
+        given = {"analyzer": analyzer, "reset_whitespace": reset_whitespace}
+        return self._perform(self._calls.ask("space", texts, if_match, given))
 
     def analyze_arrow(
         self,
@@ -106,13 +136,21 @@ class Client:
         analyzer: str = DEFAULT_ANALYZER,
         fields: Iterable[str] = DEFAULT_FIELDS,
         if_match: str | None = None,
+        **options: Any,
     ) -> "pa.Table":
         """Return a row of tokens or error for each of `texts: string[n]`, in order.
 
         Columns: `tokens: list<struct<fields>>` and `error: struct<code, message>`; both are null for a null text,
         exactly one for any other. Arguments and errors are those of `analyze`.
         """
-        return self._perform(self._calls.analyze_arrow(texts, analyzer, fields, if_match))
+        given = {"analyzer": analyzer, "fields": fields} | options
+        return self.ask_arrow("analyze", texts, if_match=if_match, **given)
+
+    def ask_arrow(
+        self, operation: Operation, texts: "pa.Array", *, if_match: str | None = None, **options: Any
+    ) -> "pa.Table":
+        """Return what an operation answers on `texts: string[n]`, a row for each; see `nlpbatch.wire.arrow`."""
+        return self._perform(self._calls.ask_arrow(operation, texts, if_match, options))
 
     def analyzers(self) -> Catalogue:
         """Return what the service offers: analyzers with their fingerprints and fields, and size limits."""

@@ -5,8 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-# Raise a rule's number whenever its results change for any text.
-RULES: Final = {"normalisation": "none-1", "splitting": "none-1"}
+from nlpbatch.engine import normalise, split
+
+RULES: Final = {"normalisation": normalise.RULE, "splitting": split.RULE}
 
 
 def fingerprint(*, engine: str, model: str, settings: Mapping[str, Any]) -> str:

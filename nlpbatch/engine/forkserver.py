@@ -29,7 +29,7 @@ from nlpbatch.engine.encode import ENCODERS
 from nlpbatch.engine.job import Job
 from nlpbatch.engine.kiwi import KiwiEngine
 from nlpbatch.engine.protocol import Engine, EngineSpec
-from nlpbatch.wire.fields import DEFAULT_FIELDS
+from nlpbatch.wire.options import Options
 
 _MESSAGE_BYTES = 4096
 _WARM_UP = "아버지가 방에 들어가신다. 형태소 분석기를 불러왔습니다."
@@ -146,7 +146,7 @@ def _warm_up(engine: Engine) -> None:
     """Do once here what each worker would else do on its first document, in memory of its own."""
     documents = pa.array([_WARM_UP.encode(), None], pa.binary())
     for encoding in ENCODERS:
-        job = Job(0, encoding, DEFAULT_FIELDS, documents, {})
+        job = Job(0, encoding, Options(), documents, {})
         worker.run(engine, job, lambda _: None)
     gc.collect()
     # Frozen objects are not visited by the collector, so their pages stay shared with the workers.

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from nlpbatch.engine import frames
 from nlpbatch.engine.documents import DOCUMENTS_SCHEMA
+from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DocumentError
 
 Encoding = Literal["arrow", "json"]
@@ -20,7 +21,7 @@ class Job:
     Args:
         job_id: Unique within the pool; stands on the board while a worker is at it.
         encoding: How to write the outcomes.
-        fields: The token fields to write, in order.
+        options: What to do with each document.
         documents: `binary[n]`.
         failed: Errors known already, by position; those documents are not analysed.
 
@@ -28,7 +29,7 @@ class Job:
 
     job_id: int
     encoding: Encoding
-    fields: tuple[str, ...]
+    options: Options
     documents: pa.Array
     failed: Mapping[int, DocumentError]
 
@@ -37,7 +38,8 @@ class Job:
         header = {
             "job_id": self.job_id,
             "encoding": self.encoding,
-            "fields": self.fields,
+            "operation": self.options.operation,
+            "options": self.options.to_members(),
             "failed": [[position, error.code, error.message] for position, error in self.failed.items()],
         }
         batch = pa.record_batch([self.documents], schema=DOCUMENTS_SCHEMA)
@@ -48,7 +50,8 @@ class Job:
         """Return the job in a frame."""
         batch = pa.ipc.read_record_batch(pa.py_buffer(body), DOCUMENTS_SCHEMA)
         failed = {position: DocumentError(code, message) for position, code, message in header["failed"]}
-        return cls(header["job_id"], header["encoding"], tuple(header["fields"]), batch.column(0), failed)
+        options = Options.from_members(header["options"], header["operation"])
+        return cls(header["job_id"], header["encoding"], options, batch.column(0), failed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """Kiwi as an engine. The only file that imports kiwipiepy; it is loaded in the forkserver alone."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import kiwipiepy
 import kiwipiepy_model
+from kiwipiepy.utils import Stopwords
 
 from nlpbatch.engine.fingerprint import fingerprint
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec, Token
@@ -27,11 +29,34 @@ class KiwiEngine:
             warnings.simplefilter("ignore", DeprecationWarning)
             self._kiwi: Any = kiwipiepy.Kiwi(num_workers=0, model_type=spec.model, **spec.load)
         self._options = dict(spec.options)
+        self._stopwords = Stopwords()
         engine = f"kiwipiepy {kiwipiepy.__version__.strip()}"
         model = f"{self._kiwi.model_type} {kiwipiepy_model.__version__.strip()}"
         settings = {"load": dict(spec.load), "options": self._options}
         self.info = EngineInfo(engine, model, fingerprint(engine=engine, model=model, settings=settings))
 
-    def analyze(self, text: str) -> Sequence[Token]:
-        """Return Kiwi's tokens of one text."""
-        return cast("Sequence[Token]", self._kiwi.tokenize(text, **self._options))
+    def tokenizer(self, options: Mapping[str, Any]) -> Callable[[str], Sequence[Token]]:
+        """Return what returns Kiwi's tokens of a text."""
+        return cast("Callable[[str], Sequence[Token]]", partial(self._kiwi.tokenize, **self._with(options)))
+
+    def candidates(self, text: str, top_n: int, options: Mapping[str, Any]) -> Sequence[tuple[Sequence[Token], float]]:
+        """Return Kiwi's best readings of a text."""
+        found = self._kiwi.analyze(text, top_n=top_n, **self._with(options))
+        return cast("Sequence[tuple[Sequence[Token], float]]", found)
+
+    def space(self, text: str, *, reset: bool) -> str:
+        """Return the text with its blanks as Kiwi puts them."""
+        return str(self._kiwi.space(text, reset_whitespace=reset))
+
+    def is_stopword(self, token: Token) -> bool:
+        """Return whether Kiwi's list of stop words has it."""
+        return (token.form, token.tag) in self._stopwords
+
+    def _with(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a call; a blocked morpheme is `form`, or `form/TAG`."""
+        arguments: dict[str, Any] = {**self._options, **options}
+        blocked = arguments.get("blocklist")
+        if blocked:
+            pairs = [tuple(entry.rsplit("/", 1)) if "/" in entry[1:-1] else entry for entry in blocked]
+            arguments["blocklist"] = kiwipiepy.MorphemeSet(self._kiwi, pairs)
+        return arguments

@@ -29,8 +29,8 @@ from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.queue import Pending, PieceQueue
 from nlpbatch.engine.spawn import Forked, ForkServerProcess
 from nlpbatch.errors import ConfigError, Draining, NoCapacity
-from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.limits import KIB, MIB
+from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import WORKER_DIED, DocumentError
 
 _log = logging.getLogger("nlpbatch.engine")
@@ -168,9 +168,7 @@ class WorkerPool:
         await self._forkserver.stop()
         self._board.close()
 
-    async def analyze(
-        self, documents: pa.Array, *, encoding: Encoding, fields: tuple[str, ...], urgent: bool
-    ) -> Answer:
+    async def analyze(self, documents: pa.Array, *, encoding: Encoding, options: Options, urgent: bool) -> Answer:
         """Return the outcomes of `documents: binary[n]`, in order. Cancelling gives up what has not begun.
 
         Raises:
@@ -185,7 +183,7 @@ class WorkerPool:
             text_bytes=limits.text_bytes,
         )
         self._check_room()
-        waiting = [self._enqueue(piece, encoding, fields, urgent=urgent) for piece in pieces]
+        waiting = [self._enqueue(piece, encoding, options, urgent=urgent) for piece in pieces]
         self._dispatch()
         try:
             results = [await pending.result for pending in waiting]
@@ -204,9 +202,9 @@ class WorkerPool:
                 retry_after_s=queued / (self._rate_bytes_per_s * max(1, self.workers)),
             )
 
-    def _enqueue(self, piece: Piece, encoding: Encoding, fields: tuple[str, ...], *, urgent: bool) -> Pending:
+    def _enqueue(self, piece: Piece, encoding: Encoding, options: Options, *, urgent: bool) -> Pending:
         pending = Pending(
-            Job(next(self._job_ids), encoding, fields, piece.documents, piece.failed),
+            Job(next(self._job_ids), encoding, options, piece.documents, piece.failed),
             piece.size_bytes,
             urgent,
             asyncio.get_running_loop().create_future(),
@@ -326,7 +324,7 @@ class WorkerPool:
 
     def _smoke_job(self) -> Job:
         documents = pa.array(["준비됐습니다.".encode()], pa.binary())
-        return Job(next(self._job_ids), "json", DEFAULT_FIELDS, documents, {})
+        return Job(next(self._job_ids), "json", Options(), documents, {})
 
 
 def _refuse(pending: Pending) -> None:

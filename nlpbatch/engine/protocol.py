@@ -1,6 +1,6 @@
 """The seam between the pool and what analyses: any engine that meets this can be served."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, Self
 
@@ -51,10 +51,25 @@ class Token(Protocol):
 
 
 class Engine(Protocol):
-    """Analyses one document at a time, in one thread, and gives the same answer for the same text."""
+    """Analyses one short, composed text at a time, in one thread, and gives the same answer for the same text.
+
+    All raise whatever the engine raises. `options` are Kiwi's own, by name, on top of those of the analyzer.
+    """
 
     info: EngineInfo
 
-    def analyze(self, text: str) -> Sequence[Token]:
-        """Return the tokens of one text, offsets in its code points; raises whatever the engine raises."""
+    def tokenizer(self, options: Mapping[str, Any]) -> Callable[[str], Sequence[Token]]:
+        """Return what returns the tokens of a text, offsets in its code points."""
+        ...
+
+    def candidates(self, text: str, top_n: int, options: Mapping[str, Any]) -> Sequence[tuple[Sequence[Token], float]]:
+        """Return up to `top_n` ways to read a text with their scores, best first; at least one."""
+        ...
+
+    def space(self, text: str, *, reset: bool) -> str:
+        """Return the text with its blanks corrected; with `reset`, as if it had none."""
+        ...
+
+    def is_stopword(self, token: Token) -> bool:
+        """Return whether the engine's own list of stop words has it."""
         ...

@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from nlpbatch.engine import frames
 from nlpbatch.engine.board import NONE, Board
-from nlpbatch.engine.encode import ENCODERS, Analysed
+from nlpbatch.engine.encode import ENCODERS
 from nlpbatch.engine.job import Job, JobResult
+from nlpbatch.engine.operations import Analysed, Perform, performer
 from nlpbatch.engine.protocol import Engine
 from nlpbatch.wire.outcome import ANALYSIS_FAILED, INVALID_TEXT, DocumentError
 
@@ -64,31 +65,32 @@ def run(engine: Engine, job: Job, note: Note, pause: Pause = _no_pause) -> JobRe
     """Return the encoded outcomes of a job; a document's trouble becomes that document's error."""
     started_s = time.perf_counter()
     paused_s = 0.0
+    perform = performer(engine, job.options)
     outcomes: list[Analysed] = []
     code_points = 0
     for position, document in enumerate(job.documents.to_pylist()):
         if position in job.failed:
-            outcomes.append(Analysed(None, job.failed[position]))
+            outcomes.append(Analysed(error=job.failed[position]))
         elif document is None:
-            outcomes.append(Analysed(None))
+            outcomes.append(Analysed())
         else:
             paused_s += pause()
             note(position)
-            outcome, length = _analyse(engine, document)
+            outcome, length = _analyse(perform, document)
             outcomes.append(outcome)
             code_points += length
     note(NONE)
-    body = ENCODERS[job.encoding](outcomes, job.fields)
+    body = ENCODERS[job.encoding](outcomes, job.options)
     return JobResult(
         body,
-        tokens=sum(len(outcome.tokens) for outcome in outcomes if outcome.tokens),
+        tokens=sum(outcome.token_count for outcome in outcomes),
         code_points=code_points,
         errors=Counter(outcome.error.code for outcome in outcomes if outcome.error),
         analysis_s=time.perf_counter() - started_s - paused_s,
     )
 
 
-def _analyse(engine: Engine, document: bytes) -> tuple[Analysed, int]:
+def _analyse(perform: Perform, document: bytes) -> tuple[Analysed, int]:
     try:
         text = document.decode()
     except UnicodeDecodeError as error:
@@ -96,13 +98,13 @@ def _analyse(engine: Engine, document: bytes) -> tuple[Analysed, int]:
             f"byte {error.start:,} of {len(document):,} is not UTF-8 ({error.reason}): "
             "remove the lone surrogate, or decode the source with its right encoding"
         )
-        return Analysed(None, DocumentError(INVALID_TEXT, message)), 0
+        return Analysed(error=DocumentError(INVALID_TEXT, message)), 0
     try:
-        return Analysed(engine.analyze(text)), len(text)
+        return perform(text), len(text)
     except Exception as error:  # noqa: BLE001  (whatever the engine raises is this document's outcome)
         # Only the type: the message may quote the text.
         message = (
             f"the engine raised {type(error).__name__} on {len(text):,} code points: "
             "report it to the operator of the service"
         )
-        return Analysed(None, DocumentError(ANALYSIS_FAILED, message)), len(text)
+        return Analysed(error=DocumentError(ANALYSIS_FAILED, message)), len(text)

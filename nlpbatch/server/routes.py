@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 from aiohttp import web
@@ -21,10 +22,11 @@ from nlpbatch.server.metrics import Metrics
 from nlpbatch.serving.problems import LOG_KEY
 from nlpbatch.serving.reading import wide_reads
 from nlpbatch.wire import media
-from nlpbatch.wire.analyze import AnalyzeOptions, parse_request
+from nlpbatch.wire.analyze import parse_request
 from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.arrow import join_answer
 from nlpbatch.wire.limits import SizeLimits
+from nlpbatch.wire.options import OPERATIONS, Operation, Options
 from nlpbatch.wire.outcome import WORKER_DIED
 from nlpbatch.wire.priority import is_batch
 
@@ -34,7 +36,7 @@ class Question:
     """A request in one form, whatever its encoding was: `documents: binary[n]`."""
 
     documents: pa.Array
-    options: AnalyzeOptions
+    options: Options
 
 
 class Routes:
@@ -47,24 +49,25 @@ class Routes:
 
     def add_to(self, app: web.Application) -> None:
         """Add the endpoints."""
-        app.router.add_post(media.ANALYZE_PATH, self.analyze)
+        for operation in OPERATIONS:
+            app.router.add_post(media.OPERATION_PATHS[operation], partial(self.answer, operation))
         app.router.add_get(media.ANALYZERS_PATH, self.analyzers)
 
     async def analyzers(self, _: web.Request) -> web.Response:
         """Answer `GET /v1/analyzers`."""
         return web.json_response(self._analyzers.catalogue().to_json())
 
-    async def analyze(self, request: web.Request) -> web.Response:
-        """Answer `POST /v1/analyze`, in JSON or Arrow."""
+    async def answer(self, operation: Operation, request: web.Request) -> web.Response:
+        """Answer `POST /v1/analyze` and the other operations, in JSON or Arrow."""
         encoding = _answer_encoding(request)
-        question = await _read(request)
+        question = await _read(request, operation)
         self._check_size(question)
         pool, info = self._analyzers.get(question.options.analyzer)
         _check_pinned(request, info)
         answer = await pool.analyze(
             question.documents,
             encoding=encoding,
-            fields=question.options.fields,
+            options=question.options,
             urgent=not is_batch(request.headers.get(media.PRIORITY)),
         )
         self._metrics.answered(info.name, len(question.documents), answer)
@@ -93,12 +96,12 @@ def _answer_encoding(request: web.Request) -> Encoding:
     raise NotAcceptable(f"Accept names none of this service's types: send {media.JSON} or {media.ARROW_STREAM}")
 
 
-async def _read(request: web.Request) -> Question:
+async def _read(request: web.Request, operation: Operation) -> Question:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("the body is compressed: send it as it is, its size is what the request costs")
     content_type = request.content_type if "Content-Type" in request.headers else media.JSON
     if content_type == media.ARROW_STREAM:
-        options = AnalyzeOptions.from_query(request.query)
+        options = Options.from_query(_query(request), operation)
         return Question(documents.from_stream(await _body(request)), options)
     if content_type != media.JSON:
         raise UnsupportedMediaType(
@@ -106,8 +109,18 @@ async def _read(request: web.Request) -> Question:
         )
     if request.query:
         raise InvalidRequest("a JSON request carries its options in the body: leave the query out", path="?")
-    parsed = parse_request(await _body(request))
+    parsed = parse_request(await _body(request), operation)
     return Question(documents.from_texts(parsed.texts), parsed.options)
+
+
+def _query(request: web.Request) -> dict[str, str]:
+    """Return the query's parameters, none of which may come twice."""
+    twice = [name for name in request.query if len(request.query.getall(name)) > 1]
+    if twice:
+        raise InvalidRequest(
+            f"the query parameter {twice[0][:80]!r} comes twice: send it once", path=f"?{twice[0][:80]}"
+        )
+    return dict(request.query)
 
 
 async def _body(request: web.Request) -> bytes:
@@ -134,7 +147,7 @@ def _transient(answer: Answer) -> dict[str, str]:
 def _response(encoding: Encoding, question: Question, info: AnalyzerInfo, answer: Answer) -> web.Response:
     names = {"analyzer": info.name, "fingerprint": info.fingerprint}
     if encoding == "arrow":
-        body = join_answer(answer.bodies, fields=question.options.fields, **names)
+        body = join_answer(answer.bodies, options=question.options, **names)
     else:
         head = json.dumps(names, separators=(",", ":")).encode().removesuffix(b"}")
         body = b"".join((head, b',"outcomes":[', b",".join(answer.bodies), b"]}"))

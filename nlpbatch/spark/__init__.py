@@ -1,5 +1,5 @@
-"""Spark integration: `analyze` adds tokens to a DataFrame."""
+"""Spark integration: `analyze`, `sentences` and `space` add what the service answers to a DataFrame."""
 
-from nlpbatch.spark.transform import analyze
+from nlpbatch.spark.transform import analyze, sentences, space
 
-__all__ = ["analyze"]
+__all__ = ["analyze", "sentences", "space"]

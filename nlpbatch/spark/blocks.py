@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from nlpbatch.wire.arrow import ERROR_TYPE, answer_schema
 from nlpbatch.wire.cutting import cut_by_bytes
+from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import text_too_large
 
 
@@ -75,23 +76,24 @@ def column_names(count: int) -> list[str]:
     return [f"c{position}" for position in range(count)]
 
 
-def join_block(block: Block, answers: Sequence[pa.Table], cut: Cut, fields: Sequence[str]) -> pa.RecordBatch:
-    """Return the block's rows with tokens and error as two more columns, named by `column_names`.
+def join_block(block: Block, answers: Sequence[pa.Table], cut: Cut, options: Options) -> pa.RecordBatch:
+    """Return the block's rows with what was answered and the error as more columns, named by `column_names`.
 
     Args:
         block: The block.
         answers: One table per request, in order.
         cut: The bounds it was cut with.
-        fields: The token fields asked for.
+        options: What was asked.
 
     """
-    answered = pa.concat_tables([answer_schema(fields).empty_table(), *answers]).combine_chunks()
-    tokens, errors = (_whole(answered.column(name)) for name in ("tokens", "error"))
+    answered = pa.concat_tables([answer_schema(options).empty_table(), *answers]).combine_chunks()
+    *found, errors = (_whole(column) for column in answered.columns)
     if block.too_large:
         errors = _with_too_large(errors, block.too_large, cut.text_bytes)
+    added = [*found, errors]
     if len(block.distinct) != block.rows.num_rows:
-        tokens, errors = tokens.take(block.indices), errors.take(block.indices)
-    columns = [*block.rows.columns, tokens, errors]
+        added = [column.take(block.indices) for column in added]
+    columns = [*block.rows.columns, *added]
     return pa.RecordBatch.from_arrays(columns, names=column_names(len(columns)))
 
 

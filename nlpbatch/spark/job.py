@@ -17,10 +17,10 @@ from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, InternalError, NlpbatchError
 from nlpbatch.spark.ledger import Ledger
 from nlpbatch.spark.options import JobOptions
+from nlpbatch.spark.prepare import Prepared, prepare
 from nlpbatch.spark.progress import RowCounter, on_terminal, watching
 from nlpbatch.spark.report import Report
 from nlpbatch.spark.storage import Storage, first_line
-from nlpbatch.spark.transform import Prepared, prepare
 from nlpbatch.wire.outcome import DOCUMENT_CODES
 
 SUMMARY: Final = "_nlpbatch/summary.json"
@@ -45,13 +45,10 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
     prepared = prepare(
         df,
         text=options.text,
+        asked=options.asked(),
+        names={name: name for name in ("tokens", "sentences", "candidates", "error")},
         service=options.service,
         api_key=options.api_key,
-        analyzer=options.analyzer,
-        fields=options.fields,
-        tokens="tokens",
-        error="error",
-        job=None,
         request_bytes=options.request_bytes,
         in_flight=options.in_flight,
         retry=retry,
@@ -87,7 +84,7 @@ def _check_output(output: Storage, source: Storage, options: JobOptions) -> None
 def _execute(spark: SparkSession, options: JobOptions, prepared: Prepared, output: Storage) -> Report:
     ledger = Ledger(spark.sparkContext)
     counts = Observation("nlpbatch")
-    result = prepared.apply(ledger).observe(counts, *_observed(options.text))
+    result = prepared.apply(ledger).observe(counts, *_observed(options))
     total = _rows(prepared.df)
     started_s = time.monotonic()
     with watching(RowCounter(spark).rows, total, terminal=on_terminal(spark)):
@@ -136,19 +133,26 @@ def _failure(error: PySparkException | Py4JJavaError) -> NlpbatchError:
     return InternalError(f"Spark failed: {first_line(error)}")
 
 
-def _observed(text: str) -> list[Column]:
+def _observed(options: JobOptions) -> list[Column]:
     """Return the counts taken while rows are written, in the only evaluation there is."""
     code = sf.col("error.code")
-    column = sf.col("`{}`".format(text.replace("`", "``")))
+    column = sf.col("`{}`".format(options.text.replace("`", "``")))
     known = code.isin(*DOCUMENT_CODES)
     return [
         sf.count(sf.lit(1)).alias("rows"),
         sf.count_if(column.isNull()).alias("nulls"),
-        sf.sum(sf.when(sf.col("tokens").isNotNull(), sf.size("tokens"))).alias("tokens"),
+        sf.sum(_token_count(options)).alias("tokens"),
         sf.sum(sf.octet_length(column)).alias("text_bytes"),
         *(sf.count_if(code == name).alias(name) for name in DOCUMENT_CODES),
         sf.count_if(~known).alias(_OTHER),
     ]
+
+
+def _token_count(options: JobOptions) -> Column:
+    """Return how many tokens a row has, of all its candidates; null has none."""
+    if options.top_n == 1:
+        return sf.when(sf.col("tokens").isNotNull(), sf.size("tokens"))
+    return sf.aggregate("candidates", sf.lit(0), lambda count, one: count + sf.size(one["tokens"]))
 
 
 def _report(

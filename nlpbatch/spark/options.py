@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from nlpbatch.client.policy import RetryPolicy
-from nlpbatch.errors import ConfigError, UnknownField
-from nlpbatch.spark.transform import IN_FLIGHT, REQUEST_BYTES, check_in_flight, check_request_bytes
-from nlpbatch.wire.analyze import DEFAULT_ANALYZER
+from nlpbatch.errors import ConfigError, InvalidRequest, UnknownField
+from nlpbatch.spark.prepare import IN_FLIGHT, REQUEST_BYTES, check_in_flight, check_request_bytes
 from nlpbatch.wire.fields import DEFAULT_FIELDS, check_fields
+from nlpbatch.wire.options import DEFAULT_ANALYZER, Options
 
 DEFAULT_PATIENCE_S: Final = 300.0
 
@@ -32,6 +32,9 @@ class JobOptions:
         api_key: The key for it.
         analyzer: Analyzer's name.
         fields: Token fields to return.
+        tags: Return tokens of these tags only; all if None.
+        top_n: Candidates to return instead of tokens, if over 1.
+        sentences: Whether to return where sentences are, too.
         overwrite: Whether an existing output may be replaced.
         request_bytes: Text per request.
         in_flight: Requests under way per task.
@@ -46,10 +49,23 @@ class JobOptions:
     api_key: str | None = field(default=None, repr=False)
     analyzer: str = DEFAULT_ANALYZER
     fields: tuple[str, ...] = DEFAULT_FIELDS
+    tags: tuple[str, ...] | None = None
+    top_n: int = 1
+    sentences: bool = False
     overwrite: bool = False
     request_bytes: int = REQUEST_BYTES
     in_flight: int = IN_FLIGHT
     patience_s: float = DEFAULT_PATIENCE_S
+
+    def asked(self) -> Options:
+        """Return what is asked of each text.
+
+        Raises:
+            InvalidRequest: top_n and sentences at once.
+
+        """
+        names = ("analyzer", "fields", "tags", "top_n", "sentences")
+        return Options.checked("analyze", {name: getattr(self, name) for name in names})
 
     @classmethod
     def merge(cls, file: Path | None, given: Mapping[str, Any]) -> Self:
@@ -114,12 +130,23 @@ def _fields_fault(names: tuple[str, ...]) -> str | None:
     return None
 
 
+def _asked_fault(**given: Any) -> str | None:
+    try:
+        Options.checked("analyze", given)
+    except InvalidRequest as error:
+        return error.message
+    return None
+
+
 _STRING: Final = _Type(lambda value: isinstance(value, str), "a string")
 _FLAG: Final = _Type(lambda value: isinstance(value, bool), "true or false")
 _TYPES: Final[dict[str, _Type]] = {
     **dict.fromkeys(("input", "text", "output", "service", "analyzer"), _STRING),
     "api_key": replace(_STRING, secret=True),
     "fields": _Type(_is_names, 'names: "form,tag" or ["form", "tag"]', _names, _fields_fault),
+    "tags": _Type(_is_names, 'tags: "NNG,NNP" or ["NNG", "NNP"]', _names, lambda names: _asked_fault(tags=names)),
+    "top_n": _Type(_is_number, "a number", fault=lambda count: _asked_fault(top_n=count)),
+    "sentences": _FLAG,
     "overwrite": _FLAG,
     "request_bytes": _Type(_is_number, "a number of bytes", fault=check_request_bytes),
     "in_flight": _Type(_is_number, "a number of requests", fault=check_in_flight),

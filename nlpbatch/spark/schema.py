@@ -1,6 +1,6 @@
-"""Spark types of the columns that `analyze` adds, derived from the one table of token fields."""
+"""Spark types of the columns that the operations add, derived from the one table of token fields."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pyspark.sql.types import (
@@ -15,6 +15,7 @@ from pyspark.sql.types import (
 )
 
 from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.options import Options
 
 _SPARK_TYPES: Final[dict[str, DataType]] = {
     "string": StringType(),
@@ -22,6 +23,7 @@ _SPARK_TYPES: Final[dict[str, DataType]] = {
     "float32": FloatType(),
     "bool": BooleanType(),
 }
+_SPAN: Final = [StructField("start", IntegerType()), StructField("end", IntegerType())]
 ERROR_TYPE: Final = StructType([StructField("code", StringType()), StructField("message", StringType())])
 
 
@@ -31,7 +33,27 @@ def tokens_type(fields: Sequence[str]) -> ArrayType:
     return ArrayType(struct)
 
 
-def with_outcome(schema: StructType, *, tokens: str, error: str, fields: Sequence[str]) -> StructType:
-    """Return the schema with the two added columns at its end."""
-    added = [StructField(tokens, tokens_type(fields)), StructField(error, ERROR_TYPE)]
-    return StructType([*schema.fields, *added])
+def column_type(name: str, options: Options) -> DataType:
+    """Return the type of what is answered for each row under this name; see `Options.columns`."""
+    if name == "text":
+        return StringType()
+    if name == "sentences":
+        text = [StructField("text", StringType())] if options.operation == "sentences" else []
+        return ArrayType(StructType([*_SPAN, *text]))
+    tokens = tokens_type(options.fields)
+    if name == "tokens":
+        return tokens
+    return ArrayType(StructType([StructField("tokens", tokens), StructField("score", FloatType())]))
+
+
+def with_outcome(schema: StructType, names: Mapping[str, str], options: Options) -> StructType:
+    """Return the schema with the added columns at its end, the error last.
+
+    Args:
+        schema: What there is.
+        names: What the added columns are called, by what they have in the answer.
+        options: What is asked.
+
+    """
+    added = [StructField(names[name], column_type(name, options)) for name in options.columns]
+    return StructType([*schema.fields, *added, StructField(names["error"], ERROR_TYPE)])

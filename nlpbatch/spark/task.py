@@ -14,6 +14,7 @@ from nlpbatch.spark.blocks import Block, Cut, cut_batch, join_block
 from nlpbatch.spark.pacing import Pacing
 from nlpbatch.spark.window import Bounds, in_order
 from nlpbatch.wire.limits import MIB
+from nlpbatch.wire.options import Options
 from nlpbatch.wire.priority import BATCH
 
 _AHEAD_PER_CALL: Final = 8
@@ -43,9 +44,8 @@ class TaskOptions:
         api_key: Bearer key, if the service wants one.
         job: The job all tasks belong to, for the proxy's fairness.
         text: Position of the column to analyse.
-        analyzer: Analyzer's name.
         fingerprint: The analyzer's version, pinned for the whole run.
-        fields: Token fields to return.
+        asked: What is asked of each text.
         cut: How large requests may be.
         in_flight: Requests under way at a time, per task, at most; the proxy's advice may make it fewer.
         retry: How long to keep trying.
@@ -56,9 +56,8 @@ class TaskOptions:
     api_key: str | None = field(repr=False)
     job: str
     text: int
-    analyzer: str
     fingerprint: str
-    fields: tuple[str, ...]
+    asked: Options
     cut: Cut
     in_flight: int
     retry: RetryPolicy
@@ -100,9 +99,8 @@ class AnalyzeTask:
         def call(ask: _Ask) -> pa.Table | None:
             if ask.texts is None:
                 return None
-            return client.analyze_arrow(
-                ask.texts, analyzer=options.analyzer, fields=options.fields, if_match=options.fingerprint
-            )
+            asked = options.asked
+            return client.ask_arrow(asked.operation, ask.texts, if_match=options.fingerprint, **asked.to_members())
 
         answers: list[pa.Table] = []
         bounds = Bounds(options.in_flight, options.in_flight * _AHEAD_PER_CALL, _HELD_BYTES)
@@ -111,7 +109,7 @@ class AnalyzeTask:
             if answer is not None:
                 answers.append(answer)
                 continue
-            yield join_block(ask.block, answers, options.cut, options.fields)
+            yield join_block(ask.block, answers, options.cut, options.asked)
             answers = []
 
     def _asks(self, batches: Iterator[pa.RecordBatch]) -> Iterator[_Ask]:

@@ -1,38 +1,14 @@
-"""`analyze`: adds the tokens of a text column to a DataFrame.
+"""`analyze`, `sentences`, `space`: add what the service answers on a text column to a DataFrame."""
 
-Everything the caller can have got wrong is checked here, on the driver, before the first row is read.
-"""
+from collections.abc import Iterable
+from typing import Any
 
-import difflib
-import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final
-
-from pyspark.errors import PySparkException, PySparkImportError, PySparkNotImplementedError
 from pyspark.sql import DataFrame
-from pyspark.sql.types import StringType, StructField, StructType
 
 from nlpbatch.client.policy import RetryPolicy
-from nlpbatch.client.stats import ClientStats
-from nlpbatch.client.sync import Client
-from nlpbatch.errors import ConfigError, InvalidRequest, UnknownAnalyzer, UnknownField
-from nlpbatch.spark.blocks import Cut, column_names
-from nlpbatch.spark.schema import with_outcome
-from nlpbatch.spark.storage import first_line
-from nlpbatch.spark.task import AnalyzeTask, TaskOptions
-from nlpbatch.wire.analyze import DEFAULT_ANALYZER
-from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
-from nlpbatch.wire.fields import DEFAULT_FIELDS, check_fields
-from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
-
-REQUEST_BYTES: Final = 64 * KIB
-IN_FLIGHT: Final = 4
-_MOST_IN_FLIGHT: Final = 256
-_MOST_DOCUMENTS: Final = 10_000
-_REQUESTS_PER_BLOCK: Final = 8
-"""Rows leave a task block by block: small ones show progress sooner, in large ones more texts are alike."""
-_BLOCK_BYTES: Final = 4 * MIB  # tokens with all fields take twenty times their text
+from nlpbatch.spark.prepare import IN_FLIGHT, REQUEST_BYTES, prepare
+from nlpbatch.wire.fields import DEFAULT_FIELDS
+from nlpbatch.wire.options import DEFAULT_ANALYZER, Options
 
 
 def analyze(
@@ -49,6 +25,7 @@ def analyze(
     request_bytes: int = REQUEST_BYTES,
     in_flight: int = IN_FLIGHT,
     retry: RetryPolicy | None = None,
+    **options: Any,
 ) -> DataFrame:
     """Return the DataFrame with `tokens: array<struct<fields…>>` and `error: struct<code, message>` added.
 
@@ -63,11 +40,14 @@ def analyze(
         analyzer: One of the analyzers of `GET /v1/analyzers`.
         fields: Token fields, in the order wanted; see `nlpbatch.wire.fields`.
         tokens: Name of the first added column.
-        error: Name of the second added column.
+        error: Name of the last added column.
         job: Name under which the proxy counts all tasks as one; the application's id if None.
         request_bytes: UTF-8 bytes of text per request, 1 KiB to 8 MiB.
         in_flight: Requests under way per task, 1 to 256.
         retry: How long each request is retried before the task fails.
+        options: Further options of `nlpbatch.wire.options`, such as tags=["NNG", "NNP"]. With sentences=True there is a
+            column `sentences: array<struct<start, end>>`; with top_n=3 there are `candidates:
+            array<struct<tokens, score>>` instead of tokens.
 
     Raises:
         InvalidRequest: A column or number that can't be used, named with its remedy.
@@ -79,12 +59,10 @@ def analyze(
     return prepare(
         df,
         text=text,
+        asked=Options.checked("analyze", {"analyzer": analyzer, "fields": fields} | options),
+        names={"tokens": tokens, "sentences": "sentences", "candidates": "candidates", "error": error},
         service=service,
         api_key=api_key,
-        analyzer=analyzer,
-        fields=fields,
-        tokens=tokens,
-        error=error,
         job=job,
         request_bytes=request_bytes,
         in_flight=in_flight,
@@ -92,157 +70,49 @@ def analyze(
     ).apply()
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A checked analysis of one DataFrame, its analyzer's version pinned; nothing has been read yet."""
-
-    df: DataFrame
-    schema: StructType
-    options: TaskOptions
-    info: AnalyzerInfo
-
-    def apply(self, report: Callable[[ClientStats], None] | None = None) -> DataFrame:
-        """Return the DataFrame with the added columns; `report` gets each task's figures in its executor."""
-        plain = self.df.toDF(*column_names(len(self.df.columns)))
-        task = AnalyzeTask(self.options, report)
-        try:
-            return plain.mapInArrow(task, self.schema)
-        except PySparkNotImplementedError as error:
-            raise _not_in_arrow(plain, self.df.schema) from error
-        except PySparkImportError as error:
-            raise ConfigError(
-                f"PySpark lacks a package on the driver ({first_line(error)}): pip install 'nlpbatch[spark]' there; "
-                "executors need pyspark and pyarrow only"
-            ) from error
-
-
-def prepare(
+def sentences(
     df: DataFrame,
     *,
     text: str,
     service: str,
-    api_key: str | None,
-    analyzer: str,
-    fields: Iterable[str],
-    tokens: str,
-    error: str,
-    job: str | None,
-    request_bytes: int,
-    in_flight: int,
-    retry: RetryPolicy | None,
-) -> Prepared:
-    """Return what `analyze` applies; see there for arguments and errors."""
-    names = check_fields(fields)
-    _check_columns(df.schema, text, tokens, error)
-    faults = [fault for fault in (check_request_bytes(request_bytes), check_in_flight(in_flight)) if fault]
-    if faults:
-        raise InvalidRequest("; ".join(faults))
-    policy = retry or RetryPolicy()
-    with Client(service, api_key=api_key, retry=policy) as client:
-        catalogue = client.analyzers()
-    info = _choose(catalogue, analyzer, names, service)
-    options = TaskOptions(
-        service=service,
-        api_key=api_key,
-        job=job or _application_id(df),
-        text=df.columns.index(text),
-        analyzer=analyzer,
-        fingerprint=info.fingerprint,
-        fields=names,
-        cut=_cut(request_bytes, catalogue.limits),
-        in_flight=in_flight,
-        retry=policy,
-    )
-    return Prepared(df, with_outcome(df.schema, tokens=tokens, error=error, fields=names), options, info)
+    into: str = "sentences",
+    error: str = "error",
+    analyzer: str = DEFAULT_ANALYZER,
+    **settings: Any,
+) -> DataFrame:
+    """Return the DataFrame with `sentences: array<struct<start, end, text>>` and `error` added.
+
+    Args:
+        df: Any DataFrame.
+        text: Its string column to split.
+        service: Address of the proxy.
+        into: Name of the first added column.
+        error: Name of the second added column.
+        analyzer: One of the analyzers of `GET /v1/analyzers`.
+        settings: `api_key`, `job`, `request_bytes`, `in_flight` and `retry` as of `analyze`.
+
+    Raises what `analyze` does.
+    """
+    asked = Options.checked("sentences", {"analyzer": analyzer})
+    names = {"sentences": into, "error": error}
+    return prepare(df, text=text, asked=asked, names=names, service=service, **settings).apply()
 
 
-def _check_columns(schema: StructType, text: str, tokens: str, error: str) -> None:
-    if text not in schema.names:
-        near = difflib.get_close_matches(text, schema.names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(schema.names)}"
-        raise InvalidRequest(f"there is no column {text!r}: {hint}", column=text)
-    if schema.names.count(text) > 1:
-        raise InvalidRequest(f"there are several columns {text!r}: rename them, or drop all but one", column=text)
-    if not isinstance(schema[text].dataType, StringType):
-        kind = schema[text].dataType.simpleString()
-        raise InvalidRequest(
-            f"column {text!r} is {kind}, not string: choose a string column, or cast it: "
-            f"df.withColumn({text!r}, df[{text!r}].cast('string'))",
-            column=text,
-        )
-    if tokens == error:
-        raise InvalidRequest(f"tokens and error would both be {tokens!r}: give them different names")
-    taken = {name.lower() for name in schema.names}
-    for option, name in (("tokens", tokens), ("error", error)):
-        if name.lower() in taken:
-            raise InvalidRequest(
-                f"there is a column {name!r} already: rename it, or choose another name with {option}='…'",
-                column=name,
-            )
+def space(
+    df: DataFrame,
+    *,
+    text: str,
+    service: str,
+    into: str = "spaced",
+    error: str = "error",
+    analyzer: str = DEFAULT_ANALYZER,
+    reset_whitespace: bool = False,
+    **settings: Any,
+) -> DataFrame:
+    """Return the DataFrame with the text whose blanks are corrected, and `error`, added.
 
-
-def _not_in_arrow(plain: DataFrame, schema: StructType) -> InvalidRequest:
-    """Return the error that names the columns which Spark can't hand to Python, such as calendar intervals."""
-
-    def refused(name: str, field: StructField) -> bool:
-        try:
-            plain.select(name).mapInArrow(lambda batches: batches, StructType([field]))
-        except PySparkNotImplementedError:
-            return True
-        return False
-
-    columns = [field for name, field in zip(plain.columns, schema, strict=True) if refused(name, field)]
-    named = ", ".join(f"{field.name!r} is {field.dataType.simpleString()}" for field in columns)
-    return InvalidRequest(f"Spark can't hand these columns to Python: {named}: cast them to string, or leave them out")
-
-
-def check_request_bytes(value: int) -> str | None:
-    """Return what is wrong with a `request_bytes`, None if nothing is."""
-    return _range_fault("request_bytes", value, KIB, 8 * MIB)
-
-
-def check_in_flight(value: int) -> str | None:
-    """Return what is wrong with an `in_flight`, None if nothing is."""
-    return _range_fault("in_flight", value, 1, _MOST_IN_FLIGHT)
-
-
-def _range_fault(name: str, value: int, least: int, most: int) -> str | None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return f"{name} is {value!r}: give a whole number from {least:,} to {most:,}"
-    if least <= value <= most:
-        return None
-    return f"{name} is {value:,}, must be {least:,} to {most:,}: choose a value in that range"
-
-
-def _choose(catalogue: Catalogue, analyzer: str, fields: tuple[str, ...], service: str) -> AnalyzerInfo:
-    info = catalogue.get(analyzer)
-    if info is None:
-        known = ", ".join(other.name for other in catalogue.analyzers)
-        raise UnknownAnalyzer(f"{service} has no analyzer {analyzer!r}: choose from {known}", analyzer=analyzer)
-    missing = [name for name in fields if name not in info.fields]
-    if missing:
-        raise UnknownField(
-            f"analyzer {analyzer!r} of {service} doesn't offer field {missing[0]!r}: "
-            f"choose from {', '.join(info.fields)}",
-            field=missing[0],
-        )
-    return info
-
-
-def _cut(request_bytes: int, limits: SizeLimits) -> Cut:
-    """Return bounds that keep text and framing within what the service takes."""
-    request_bytes = min(request_bytes, max(KIB, limits.body_bytes - REQUEST_FRAMING_BYTES))
-    return Cut(
-        block_bytes=max(request_bytes, min(request_bytes * _REQUESTS_PER_BLOCK, _BLOCK_BYTES)),
-        request_bytes=request_bytes,
-        request_documents=min(limits.documents, _MOST_DOCUMENTS),
-        text_bytes=limits.text_bytes,
-    )
-
-
-def _application_id(df: DataFrame) -> str:
-    try:
-        return str(df.sparkSession.sparkContext.applicationId)
-    except PySparkException:
-        # Spark Connect has no SparkContext; what matters is that all tasks of this call share one name.
-        return f"connect-{uuid.uuid4().hex[:12]}"
+    With `reset_whitespace` the blanks that the text has are forgotten. Other arguments are those of `sentences`.
+    """
+    asked = Options.checked("space", {"analyzer": analyzer, "reset_whitespace": reset_whitespace})
+    names = {"text": into, "error": error}
+    return prepare(df, text=text, asked=asked, names=names, service=service, **settings).apply()

@@ -1,64 +1,27 @@
-"""The JSON form of `POST /v1/analyze`: reading and checking requests, writing requests, reading answers."""
+"""The JSON form of the operations: reading and checking requests, writing requests, reading answers."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from nlpbatch.errors import InvalidRequest, UnexpectedAnswer
-from nlpbatch.wire.fields import DEFAULT_FIELDS, check_fields
+from nlpbatch.wire.options import DEFAULT_OPTIONS, Operation, Options
 from nlpbatch.wire.outcome import Analysis, Outcome
 
-DEFAULT_ANALYZER = "default"
-_MEMBERS = ("texts", "analyzer", "fields")
+_MISSING: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
-class AnalyzeOptions:
-    """What is asked of every document of a request, in either encoding."""
-
-    analyzer: str = DEFAULT_ANALYZER
-    fields: tuple[str, ...] = DEFAULT_FIELDS
-
-    def to_query(self) -> dict[str, str]:
-        """Return the query parameters that carry the options beside an Arrow body."""
-        return {"analyzer": self.analyzer, "fields": ",".join(self.fields)}
-
-    @classmethod
-    def from_query(cls, query: Mapping[str, str]) -> "AnalyzeOptions":
-        """Return the options in a query string.
-
-        Raises:
-            InvalidRequest: A parameter that doesn't exist.
-            UnknownField: A field that isn't offered.
-
-        """
-        unknown = [name for name in query if name not in {"analyzer", "fields"}]
-        if unknown:
-            raise InvalidRequest(
-                f"unknown query parameter {unknown[0]!r}: choose from analyzer, fields", path=f"?{unknown[0]}"
-            )
-        fields = query.get("fields")
-        return cls(
-            query.get("analyzer", DEFAULT_ANALYZER),
-            DEFAULT_FIELDS if fields is None else check_fields(fields.split(",")),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class AnalyzeRequest:
+class JsonRequest:
     """A request as JSON carries it; a text may hold lone surrogates, which cost that document an error."""
 
     texts: tuple[str | None, ...]
-    options: AnalyzeOptions = AnalyzeOptions()
+    options: Options = DEFAULT_OPTIONS
 
     def to_json(self) -> bytes:
         """Return the request's body."""
-        members = {
-            "texts": self.texts,
-            "analyzer": self.options.analyzer,
-            "fields": self.options.fields,
-        }
+        members = {"texts": self.texts} | self.options.to_members()
         try:
             # Bytes are what a request costs: UTF-8 takes half of what escapes do for Hangul.
             return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
@@ -67,7 +30,7 @@ class AnalyzeRequest:
             return json.dumps(members, separators=(",", ":")).encode()
 
 
-def parse_request(body: bytes) -> AnalyzeRequest:
+def parse_request(body: bytes, operation: Operation = "analyze") -> JsonRequest:
     """Return the request in a JSON body.
 
     Raises:
@@ -76,20 +39,14 @@ def parse_request(body: bytes) -> AnalyzeRequest:
 
     """
     members = _object(body)
-    for name in members:
-        if name not in _MEMBERS:
-            raise InvalidRequest(
-                f"unknown member {name[:80]!r}: choose from {', '.join(_MEMBERS)}", path=f"/{name[:80]}"
-            )
-    if "texts" not in members:
+    texts = members.pop("texts", _MISSING)
+    options = Options.from_members(members, operation)
+    if texts is _MISSING:
         raise InvalidRequest('no "texts": send {"texts": ["…", …]}', path="/texts")
-    return AnalyzeRequest(
-        _texts(members["texts"]),
-        AnalyzeOptions(_analyzer(members.get("analyzer")), _fields(members.get("fields"))),
-    )
+    return JsonRequest(_texts(texts), options)
 
 
-def parse_answer(body: bytes, *, documents: int) -> Analysis:
+def parse_answer(body: bytes, *, documents: int, columns: Sequence[str] = ("tokens",)) -> Analysis:
     """Return the analysis in a JSON answer.
 
     Raises:
@@ -101,7 +58,7 @@ def parse_answer(body: bytes, *, documents: int) -> Analysis:
         analysis = Analysis(
             members["analyzer"],
             members["fingerprint"],
-            tuple(Outcome.from_json(outcome) for outcome in members["outcomes"]),
+            tuple(Outcome.from_json(outcome, columns) for outcome in members["outcomes"]),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UnexpectedAnswer(
@@ -124,6 +81,8 @@ def _object(body: bytes) -> dict[str, Any]:
         ) from error
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"the body is not UTF-8 at byte {error.start}: send JSON in UTF-8") from None
+    except ValueError as error:
+        raise InvalidRequest("the body has a number of over 4,300 digits: send texts as strings") from error
     except RecursionError as error:
         raise InvalidRequest('the body is nested too deeply: send {"texts": [...]}') from error
     if not isinstance(members, dict):
@@ -140,22 +99,6 @@ def _texts(value: Any) -> tuple[str | None, ...]:
                 f"text {position} is a {_kind(text)}: send a string or null", path=f"/texts/{position}"
             )
     return tuple(value)
-
-
-def _analyzer(value: Any) -> str:
-    if value is None:
-        return DEFAULT_ANALYZER
-    if not isinstance(value, str):
-        raise InvalidRequest(f"analyzer is a {_kind(value)}: send its name, a string", path="/analyzer")
-    return value
-
-
-def _fields(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return DEFAULT_FIELDS
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise InvalidRequest('fields is not an array of strings: send ["form", "tag", …]', path="/fields")
-    return check_fields(value)
 
 
 def _kind(value: Any) -> str:

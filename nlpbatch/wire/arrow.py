@@ -1,9 +1,10 @@
 """Arrow schemas of requests and answers, and the IPC streams that carry them.
 
 Request: one column `text: string`, uncompressed, so that the body's bytes are an honest cost.
-Answer: `tokens: list<struct<field…>>` and `error: struct<code, message>`, one row per document in the order
-of the request, lz4 inside the stream. Both null for a null document; exactly one non-null for any other.
-Plain strings throughout: Spark's mapInArrow takes no dictionary-encoded columns.
+Answer: a column for each thing that the operation answers, such as `tokens: list<struct<field…>>`, and `error:
+struct<code, message>`; one row per document in the order of the request, lz4 inside the stream. All are null for a null
+document; for any other either the error is, or the others are. Plain strings throughout: Spark's mapInArrow takes no
+dictionary-encoded columns.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,8 +13,12 @@ import pyarrow as pa
 
 from nlpbatch.errors import UnexpectedAnswer
 from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.options import Options
 
 REQUEST_SCHEMA = pa.schema([pa.field("text", pa.string())])
+_SPAN = [pa.field("start", pa.int32()), pa.field("end", pa.int32())]
+_SPAN_TYPE = pa.struct(_SPAN)
+SENTENCE_TYPE = pa.struct([*_SPAN, pa.field("text", pa.string())])
 ERROR_TYPE = pa.struct([pa.field("code", pa.string()), pa.field("message", pa.string())])
 
 _ARROW_TYPES = {"string": pa.string(), "int32": pa.int32(), "float32": pa.float32(), "bool": pa.bool_()}
@@ -27,9 +32,22 @@ def token_type(fields: Sequence[str]) -> pa.DataType:
     return pa.struct([pa.field(name, _ARROW_TYPES[TOKEN_FIELDS[name].type]) for name in fields])
 
 
-def answer_schema(fields: Sequence[str]) -> pa.Schema:
-    """Return the schema of an answer with these token fields."""
-    return pa.schema([pa.field("tokens", pa.list_(token_type(fields))), pa.field("error", ERROR_TYPE)])
+def column_type(name: str, options: Options) -> pa.DataType:
+    """Return the type of what an answer has for each document under this name; see `Options.columns`."""
+    if name == "text":
+        return pa.string()
+    if name == "sentences":
+        return pa.list_(SENTENCE_TYPE if options.operation == "sentences" else _SPAN_TYPE)
+    tokens = pa.list_(token_type(options.fields))
+    if name == "tokens":
+        return tokens
+    return pa.list_(pa.struct([pa.field("tokens", tokens), pa.field("score", pa.float32())]))
+
+
+def answer_schema(options: Options) -> pa.Schema:
+    """Return the schema of an answer to these options."""
+    columns = [pa.field(name, column_type(name, options)) for name in options.columns]
+    return pa.schema([*columns, pa.field("error", ERROR_TYPE)])
 
 
 def encode_request(texts: pa.Array) -> bytes:
@@ -50,14 +68,14 @@ def encode_batch_message(batch: pa.RecordBatch) -> bytes:
     return bytes(sink.getvalue()[batch.schema.serialize().size :])
 
 
-def join_answer(messages: Iterable[bytes], *, fields: Sequence[str], analyzer: str, fingerprint: str) -> bytes:
+def join_answer(messages: Iterable[bytes], *, options: Options, analyzer: str, fingerprint: str) -> bytes:
     """Return the IPC stream of an answer from batch messages in row order."""
     metadata = {_ANALYZER_KEY: analyzer.encode(), _FINGERPRINT_KEY: fingerprint.encode()}
-    head = bytes(answer_schema(fields).with_metadata(metadata).serialize())
+    head = bytes(answer_schema(options).with_metadata(metadata).serialize())
     return b"".join((head, *messages, _END_OF_STREAM))
 
 
-def decode_answer(body: bytes, *, documents: int, fields: Sequence[str]) -> pa.Table:
+def decode_answer(body: bytes, *, documents: int, options: Options) -> pa.Table:
     """Return the answer's table, checked to be what was asked.
 
     Raises:
@@ -72,7 +90,7 @@ def decode_answer(body: bytes, *, documents: int, fields: Sequence[str]) -> pa.T
             f"the answer of {len(body):,} bytes is not a complete Arrow stream: "
             "check that the service address is an nlpbatch proxy or API"
         ) from error
-    expected = answer_schema(fields)
+    expected = answer_schema(options)
     if not table.schema.equals(expected, check_metadata=False):
         raise UnexpectedAnswer(
             f"the answer's columns are {_columns(table.schema)}, asked for {_columns(expected)}: "

@@ -19,6 +19,10 @@ PREFER = "Prefer"  # RFC 7240; `wait=N` is the seconds that the caller will wait
 ADVICE = "Nlpbatch-Advice"
 
 ANALYZE_PATH = "/v1/analyze"
+SENTENCES_PATH = "/v1/sentences"
+SPACE_PATH = "/v1/space"
+OPERATION_PATHS = {"analyze": ANALYZE_PATH, "sentences": SENTENCES_PATH, "space": SPACE_PATH}
+QUARANTINE_PATH = "/v1/quarantine"
 ANALYZERS_PATH = "/v1/analyzers"
 LIMITS_PATH = "/v1/limits"
 

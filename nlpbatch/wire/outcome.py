@@ -1,6 +1,6 @@
 """What one document gets: its tokens, or an error that is its own and not its neighbours'."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, overload
 
@@ -8,7 +8,18 @@ INVALID_TEXT: Final = "invalid_text"
 TEXT_TOO_LARGE: Final = "text_too_large"
 ANALYSIS_FAILED: Final = "analysis_failed"
 WORKER_DIED: Final = "worker_died"
-DOCUMENT_CODES: Final = (INVALID_TEXT, TEXT_TOO_LARGE, ANALYSIS_FAILED, WORKER_DIED)
+DEADLINE_EXCEEDED: Final = "deadline_exceeded"
+MEMORY_EXCEEDED: Final = "memory_exceeded"
+QUARANTINED: Final = "quarantined"
+DOCUMENT_CODES: Final = (
+    INVALID_TEXT,
+    TEXT_TOO_LARGE,
+    ANALYSIS_FAILED,
+    WORKER_DIED,
+    DEADLINE_EXCEEDED,
+    MEMORY_EXCEEDED,
+    QUARANTINED,
+)
 """Every code a document's error can carry; closed, so that jobs can count by code."""
 
 
@@ -92,20 +103,71 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Sentence:
+    """Where a sentence is in the text that was sent; its own text if that was asked for."""
+
+    start: int
+    end: int
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to read a text; the higher its score, the likelier."""
+
+    tokens: tuple[Token, ...]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """Tokens of one document or its error; both are None where the document was None."""
+    """What one document got: what its operation answers, or its error; nothing where the document was None.
+
+    Args:
+        tokens: Of `analyze`.
+        error: Why there is nothing else.
+        sentences: Of `sentences`, and of `analyze` if asked for.
+        candidates: Of `analyze` with `top_n` over 1, instead of tokens.
+        text: Of `space`.
+
+    """
 
     tokens: tuple[Token, ...] | None
     error: DocumentError | None = None
+    sentences: tuple[Sentence, ...] | None = None
+    candidates: tuple[Candidate, ...] | None = None
+    text: str | None = None
 
     @classmethod
-    def from_json(cls, members: Mapping[str, Any]) -> "Outcome":
-        """Return the outcome that a JSON answer holds."""
-        tokens, error = members["tokens"], members["error"]
+    def from_json(cls, members: Mapping[str, Any], columns: Sequence[str] = ("tokens",)) -> "Outcome":
+        """Return the outcome that a JSON answer holds, with the members that its operation has."""
+        error = members["error"]
+        given = {name: None if members[name] is None else _READ[name](members[name]) for name in columns}
         return cls(
-            None if tokens is None else tuple(Token(token) for token in tokens),
+            given.get("tokens"),
             None if error is None else DocumentError(error["code"], error["message"]),
+            given.get("sentences"),
+            given.get("candidates"),
+            given.get("text"),
         )
+
+
+def _tokens(rows: Sequence[Mapping[str, Any]]) -> tuple[Token, ...]:
+    return tuple(Token(row) for row in rows)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+_READ: Final[dict[str, Callable[[Any], Any]]] = {
+    "tokens": _tokens,
+    "sentences": lambda rows: tuple(Sentence(row["start"], row["end"], row.get("text")) for row in rows),
+    "candidates": lambda rows: tuple(Candidate(_tokens(row["tokens"]), row["score"]) for row in rows),
+    "text": _text,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 import os
 import signal
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nlpbatch.engine.protocol import EngineInfo
 
@@ -50,7 +52,19 @@ class WordEngine:
     def __init__(self, raises: str = "\0") -> None:
         self._raises = raises
 
-    def analyze(self, text: str) -> list[WordToken]:
+    def tokenizer(self, _: Mapping[str, Any]) -> Callable[[str], list[WordToken]]:
+        return self.tokens
+
+    def candidates(self, text: str, top_n: int, _: Mapping[str, Any]) -> list[tuple[list[WordToken], float]]:
+        return [(self.tokens(text), -float(rank)) for rank in range(min(top_n, 2))]
+
+    def space(self, text: str, *, reset: bool) -> str:
+        return "" if reset else text
+
+    def is_stopword(self, token: WordToken) -> bool:
+        return token.form == "는"
+
+    def tokens(self, text: str) -> list[WordToken]:
         if self._raises in text:
             raise RuntimeError(f"can't take {text}")
         tokens, start = [], 0
@@ -67,7 +81,7 @@ class ObedientEngine(WordEngine):
     `!die` kills the process, `!wait=PATH` waits for a file, `!sign=PATH` adds the text's first word to a file.
     """
 
-    def analyze(self, text: str) -> list[WordToken]:
+    def tokens(self, text: str) -> list[WordToken]:
         for word in text.split():
             command, _, argument = word.partition("=")
             if command == "!die":
@@ -77,7 +91,7 @@ class ObedientEngine(WordEngine):
             elif command == "!sign":
                 with Path(argument).open("a", encoding="utf-8") as file:
                     file.write(text.split(maxsplit=1)[0] + "\n")
-        return super().analyze(text)
+        return super().tokens(text)
 
 
 def _wait_for(file: Path) -> None:

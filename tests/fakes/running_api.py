@@ -17,6 +17,7 @@ import pyarrow as pa
 import urllib3
 from prometheus_client.parser import text_string_to_metric_families
 
+from nlpbatch import Client
 from nlpbatch.wire.arrow import encode_request
 from nlpbatch.wire.media import ANALYZE_PATH, ARROW_STREAM, JSON
 
@@ -51,6 +52,9 @@ class Api:
         return self.http.request(
             "POST", url, body=encode_request(texts), headers={"Content-Type": ARROW_STREAM} | headers
         )
+
+    def client(self) -> Client:
+        return Client(self.url)
 
     def get(self, path: str) -> urllib3.BaseHTTPResponse:
         return self.http.request("GET", f"{self.url}{path}")

@@ -22,9 +22,10 @@ from urllib.parse import parse_qs, urlsplit
 import pyarrow as pa
 
 from nlpbatch.errors import NlpbatchError
-from nlpbatch.wire.analyze import AnalyzeOptions, parse_request
+from nlpbatch.wire.analyze import parse_request
 from nlpbatch.wire.arrow import answer_schema, encode_batch_message, join_answer
 from nlpbatch.wire.media import ARROW_STREAM, JSON, PROBLEM_JSON, media_type
+from nlpbatch.wire.options import Options
 from nlpbatch.wire.problem import to_problem
 
 FINGERPRINT = "f" * 32
@@ -259,13 +260,13 @@ def _analyse(exchange: Exchange) -> tuple[bytes, str]:
 
 def _analyse_arrow(exchange: Exchange) -> bytes:
     query = {name: values[0] for name, values in parse_qs(urlsplit(exchange.target).query).items()}
-    options = AnalyzeOptions.from_query(query)
+    options = Options.from_query(query)
     with pa.ipc.open_stream(exchange.body) as reader:
         texts = reader.read_all()["text"].to_pylist()
     rows = [{"tokens": _tokens(text, options.fields), "error": None} for text in texts]
-    batch = pa.RecordBatch.from_pylist(rows, schema=answer_schema(options.fields))
+    batch = pa.RecordBatch.from_pylist(rows, schema=answer_schema(options))
     return join_answer(
-        [encode_batch_message(batch)], fields=options.fields, analyzer=options.analyzer, fingerprint=FINGERPRINT
+        [encode_batch_message(batch)], options=options, analyzer=options.analyzer, fingerprint=FINGERPRINT
     )
 
 

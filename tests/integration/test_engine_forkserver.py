@@ -16,6 +16,7 @@ from nlpbatch.engine.documents import from_texts
 from nlpbatch.engine.pool import PoolLimits, WorkerPool
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.errors import ConfigError, InternalError
+from nlpbatch.wire.options import Options
 from tests.fakes.running_api import PATIENCE_S, ROOT, alive, children
 from tests.fakes.workers import CountingObserver
 
@@ -46,7 +47,7 @@ def pids(pool: WorkerPool) -> list[int]:
 
 
 async def codes(pool: WorkerPool, *texts: str) -> list[str | None]:
-    answer = await pool.analyze(from_texts(texts), encoding="json", fields=("form",), urgent=True)
+    answer = await pool.analyze(from_texts(texts), encoding="json", options=Options(fields=("form",)), urgent=True)
     outcomes = json.loads(b"[" + b",".join(answer.bodies) + b"]")
     return [outcome["error"] and outcome["error"]["code"] for outcome in outcomes]
 

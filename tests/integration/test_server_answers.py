@@ -14,18 +14,16 @@ from nlpbatch.wire.analyze import parse_answer
 from nlpbatch.wire.arrow import decode_answer, encode_request, fingerprint_of
 from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS
 from nlpbatch.wire.media import ANALYZE_PATH, ARROW_STREAM
+from nlpbatch.wire.options import Options
 from tests.fakes.running_api import descriptors, eventually
 
 FIELDS = tuple(TOKEN_FIELDS)
 ODD = [
     "a\0b",
-    "\ufeff가나",
     "끝\uffff",
     "👩‍👩‍👧‍👦 가족 👍🏽",
     "🇰🇷 만세",
     "안녕하세요",
-    "무\u200b궁화",
-    "\u202e뒤집힌 글\u202c",
     "ㅋㅋㅋㅋㅠㅠ",
     "漢字 テスト Straße",
     "\r\n\t",
@@ -48,9 +46,23 @@ def test_json_has_every_field_exactly_as_kiwi_has_it(api, sample, expected):
 
 def test_arrow_has_every_field_exactly_as_kiwi_has_it(api, sample, expected):
     answer = api.ask_arrow(pa.array(sample), f"?fields={','.join(FIELDS)}")
-    table = decode_answer(answer.data, documents=len(sample), fields=FIELDS)
+    table = decode_answer(answer.data, documents=len(sample), options=Options(fields=FIELDS))
     assert table.column("tokens").to_pylist() == expected
     assert fingerprint_of(table) == answer.headers["ETag"].strip('"')
+
+
+@pytest.mark.parametrize(
+    ("sent", "plain", "moves"),
+    [
+        ("\ufeff가나", "가나", (1, 1)),
+        ("\u202e뒤집힌 글\u202c", "뒤집힌 글", (1, 1)),
+        ("무궁화\u200b", "무궁화", (0, 0)),
+    ],
+)
+def test_what_cannot_be_seen_changes_no_analysis_and_moves_its_offsets(api, kiwi, sent, plain, moves):
+    (outcome,) = api.ask({"texts": [sent], "fields": ["form", "tag", "start", "end"]}).json()["outcomes"]
+    expected = [(token.form, token.tag, token.start + moves[0], token.end + moves[1]) for token in kiwi.tokenize(plain)]
+    assert [tuple(token.values()) for token in outcome["tokens"]] == expected
 
 
 @pytest.mark.parametrize("text", ODD)
@@ -58,7 +70,7 @@ def test_odd_texts_are_analysed_exactly_as_kiwi_does_in_either_encoding(api, kiw
     tokens = [{name: getattr(token, name) for name in FIELDS} for token in kiwi.tokenize(text)]
     members = json.loads(api.ask({"texts": [text], "fields": FIELDS}).data, parse_constant=no_constant)
     table = decode_answer(
-        api.ask_arrow(pa.array([text]), f"?fields={','.join(FIELDS)}").data, documents=1, fields=FIELDS
+        api.ask_arrow(pa.array([text]), f"?fields={','.join(FIELDS)}").data, documents=1, options=Options(fields=FIELDS)
     )
     assert members["outcomes"] == [{"tokens": tokens, "error": None}] == table.to_pylist()
 
@@ -80,7 +92,9 @@ def test_each_document_has_an_outcome_of_its_own(api):
 
 def test_bytes_that_are_not_utf8_cost_their_row_alone_in_arrow(api):
     texts = pa.array(["가".encode(), b"\xff\xfe", None, b"\xed\xa0\xbd", "나".encode()], pa.binary()).view(pa.string())
-    rows = decode_answer(api.ask_arrow(texts, "?fields=form").data, documents=5, fields=("form",)).to_pylist()
+    rows = decode_answer(
+        api.ask_arrow(texts, "?fields=form").data, documents=5, options=Options(fields=("form",))
+    ).to_pylist()
     assert [row["error"] and row["error"]["code"] for row in rows] == [None, "invalid_text", None, "invalid_text", None]
     assert [row["tokens"] is None for row in rows] == [False, True, True, True, False]
 
@@ -88,13 +102,13 @@ def test_bytes_that_are_not_utf8_cost_their_row_alone_in_arrow(api):
 def test_no_documents_have_no_outcomes(api):
     assert api.ask({"texts": []}).json()["outcomes"] == []
     answer = api.ask_arrow(pa.array([], pa.string()))
-    assert decode_answer(answer.data, documents=0, fields=DEFAULT_FIELDS).num_rows == 0
+    assert decode_answer(answer.data, documents=0, options=Options(fields=DEFAULT_FIELDS)).num_rows == 0
 
 
 def test_accept_chooses_the_encoding_of_the_answer(api):
     in_arrow = api.ask({"texts": ["가다"], "fields": ["form"]}, Accept=ARROW_STREAM)
     assert in_arrow.headers["Content-Type"] == ARROW_STREAM
-    rows = decode_answer(in_arrow.data, documents=1, fields=("form",)).to_pylist()
+    rows = decode_answer(in_arrow.data, documents=1, options=Options(fields=("form",))).to_pylist()
     in_json = api.ask_arrow(pa.array(["가다"]), "?fields=form", Accept="text/html, application/json;q=0.9")
     assert in_json.headers["Content-Type"] == "application/json"
     assert in_json.json()["outcomes"] == rows

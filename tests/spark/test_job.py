@@ -20,6 +20,7 @@ from nlpbatch.spark.progress import RowCounter
 from nlpbatch.wire.arrow import answer_schema, encode_batch_message, join_answer
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.media import ARROW_STREAM
+from nlpbatch.wire.options import Options
 from tests.fakes.service import FINGERPRINT, analysis, problem, reply
 
 TEXTS = ["아버지가 방에 들어가신다", None, "", "가" * 40_000, "또 하나", "또 하나"]
@@ -64,8 +65,10 @@ def at(options):
 
 def answering(rows, fields=DEFAULT_FIELDS, fingerprint=FINGERPRINT):
     """A step that answers these rows, whatever was asked."""
-    batch = pa.RecordBatch.from_pylist(rows, schema=answer_schema(fields))
-    body = join_answer([encode_batch_message(batch)], fields=fields, analyzer="default", fingerprint=fingerprint)
+    batch = pa.RecordBatch.from_pylist(rows, schema=answer_schema(Options(fields=fields)))
+    body = join_answer(
+        [encode_batch_message(batch)], options=Options(fields=fields), analyzer="default", fingerprint=fingerprint
+    )
     return reply(200, body, ARROW_STREAM)
 
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from nlpbatch.cli import analyze
-from nlpbatch.errors import ConfigError
+from nlpbatch.cli import analyze, texts
+from nlpbatch.errors import ConfigError, InvalidRequest
 from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.limits import SizeLimits
-from nlpbatch.wire.outcome import Analysis, DocumentError, Outcome, Token
+from nlpbatch.wire.outcome import Analysis, DocumentError, Outcome, Sentence, Token
 
 
 class FakeClient:
@@ -32,10 +32,25 @@ class FakeClient:
     def analyzers(self):
         return Catalogue((), self.limits)
 
-    def analyze(self, texts, *, analyzer, fields, if_match):
+    def analyze(self, texts, *, analyzer, fields, if_match, tags, top_n):
+        self.asked = (tags, top_n)
         self.requests.append(list(texts))
         self.pinned.append(if_match)
         return Analysis(analyzer, "f1", tuple(self._outcome(text, fields) for text in texts))
+
+    def sentences(self, texts, *, analyzer, if_match):
+        self.pinned.append(if_match)
+        return Analysis(analyzer, "f1", tuple(self._sentences(text) for text in texts))
+
+    def space(self, texts, *, analyzer, if_match, reset_whitespace):
+        self.pinned.append(if_match)
+        corrected = (text.replace(" ", "") if reset_whitespace else text for text in texts)
+        return Analysis(analyzer, "f1", tuple(Outcome(None, text=text) for text in corrected))
+
+    def _sentences(self, text):
+        middle = len(text) // 2
+        halves = (Sentence(0, middle, text[:middle]), Sentence(middle, len(text), text[middle:]))
+        return Outcome(None, sentences=halves)
 
     def _outcome(self, text, fields):
         if any("\ud800" <= char <= "\udfff" for char in text):
@@ -51,20 +66,20 @@ class FakeClient:
 @pytest.fixture
 def client(monkeypatch):
     fake = FakeClient()
-    monkeypatch.setattr(analyze, "_client", lambda _: fake)
+    monkeypatch.setattr(texts, "_client", lambda _: fake)
     return fake
 
 
 @pytest.fixture
 def run(monkeypatch):
-    def command(*arguments, stdin=None, stdout=None):
+    def command(*arguments, stdin=None, stdout=None, operation="analyze"):
         parser = argparse.ArgumentParser()
         analyze.add_parser(parser.add_subparsers())
         if stdin is not None:
             monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         if stdout is not None:
             monkeypatch.setattr(sys, "stdout", stdout)
-        parsed = parser.parse_args(["analyze", *arguments])
+        parsed = parser.parse_args([operation, *arguments])
         return parsed.run(parsed)
 
     return command
@@ -183,10 +198,10 @@ def test_service_and_key_come_from_the_environment_unless_given(monkeypatch):
     monkeypatch.setenv("NLPBATCH_API_KEY", "k-1")
     parser = argparse.ArgumentParser()
     analyze.add_parser(parser.add_subparsers())
-    client = analyze._client(parser.parse_args(["analyze", "가"]))
+    client = texts._client(parser.parse_args(["analyze", "가"]))
     assert client._calls.address.host == "from-environment"
     assert client._calls._headers["Authorization"] == "Bearer k-1"
-    other = analyze._client(parser.parse_args(["analyze", "가", "--service", "http://given", "--api-key", "k-2"]))
+    other = texts._client(parser.parse_args(["analyze", "가", "--service", "http://given", "--api-key", "k-2"]))
     assert other._calls.address.host == "given"
     assert other._calls._headers["Authorization"] == "Bearer k-2"
 
@@ -196,7 +211,7 @@ def test_a_person_is_not_kept_waiting_as_long_as_a_pipe(monkeypatch, arguments, 
     monkeypatch.setenv("NLPBATCH_SERVICE", "http://proxy")
     parser = argparse.ArgumentParser()
     analyze.add_parser(parser.add_subparsers())
-    assert analyze._client(parser.parse_args(["analyze", *arguments]))._retry.patience_s == patience_s
+    assert texts._client(parser.parse_args(["analyze", *arguments]))._retry.patience_s == patience_s
 
 
 def test_an_unknown_field_is_wrong_usage_and_named(run, capsys):
@@ -212,7 +227,7 @@ some_lines = st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")) |
 @given(st.lists(some_lines), st.integers(1, 20), st.integers(1, 9))
 def test_lines_are_the_same_however_the_stream_arrives(lines, limit_bytes, piece_bytes):
     whole = b"".join(line + b"\n" for line in lines)
-    read = [document for some in analyze.read_lines(Trickle(whole, piece_bytes), limit_bytes) for document in some]
+    read = [document for some in texts.read_lines(Trickle(whole, piece_bytes), limit_bytes) for document in some]
     assert len(read) == len(lines)
     for line, document in zip(lines, read, strict=True):
         text = line.removesuffix(b"\r")
@@ -231,3 +246,29 @@ class Trickle(io.BytesIO):
 
     def read1(self, size=-1):
         return super().read1(min(size, self._most_bytes))
+
+
+def test_tags_and_candidates_are_asked_for(client, run):
+    run("--tags", "NNG,NNP", "--top-n", "3", "가")
+    assert client.asked == (["NNG", "NNP"], 3)
+
+
+@pytest.mark.parametrize("arguments", [("--tags", "NOUN"), ("--top-n", "11")])
+def test_what_can_t_be_asked_is_refused_before_the_service_is_asked(client, run, arguments):
+    with pytest.raises(InvalidRequest):
+        run(*arguments, "가")
+    assert client.requests == []
+
+
+def test_sentences_are_a_line_each(client, run, capsys):
+    assert run("가.나.", operation="sentences") == 0
+    assert capsys.readouterr().out == "가.\n나.\n"
+    run("--json", "가.나.", operation="sentences")
+    assert objects(capsys.readouterr().out)[0]["sentences"][1] == {"start": 2, "end": 4, "text": "나."}
+
+
+def test_corrected_texts_are_a_line_each(client, run, capsys):
+    assert run("--reset-whitespace", "가 나", "다", operation="space") == 0
+    assert capsys.readouterr().out == "가나\n다\n"
+    run("--json", "다", operation="space")
+    assert objects(capsys.readouterr().out) == [{"text": "다", "error": None}]

@@ -16,6 +16,7 @@ from nlpbatch.client.sync import Client
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.arrow import answer_schema, encode_batch_message, join_answer
 from nlpbatch.wire.media import ARROW_STREAM, JSON, PROBLEM_JSON
+from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import Outcome, Token
 from nlpbatch.wire.problem import to_problem
 from tests.fakes.clock import FakeClock
@@ -191,8 +192,8 @@ def test_every_attempt_of_a_request_has_its_id_and_another_request_another(drive
 def test_arrow_goes_out_and_comes_back_as_streams_with_options_in_the_query(driver):
     fields = ("form", "start")
     rows = [{"tokens": [{"form": "가", "start": 0}], "error": None}, NOTHING]
-    message = encode_batch_message(pa.RecordBatch.from_pylist(rows, schema=answer_schema(fields)))
-    body = join_answer([message], fields=fields, analyzer="default", fingerprint="f1")
+    message = encode_batch_message(pa.RecordBatch.from_pylist(rows, schema=answer_schema(Options(fields=fields))))
+    body = join_answer([message], options=Options(fields=fields), analyzer="default", fingerprint="f1")
     calls = driver(HttpAnswer(200, {"Content-Type": ARROW_STREAM}, body))
 
     table = calls.analyze_arrow(pa.array(["가", None]), fields=fields, if_match="f1")

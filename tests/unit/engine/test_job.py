@@ -6,6 +6,7 @@ from nlpbatch.engine.frames import FrameBuffer
 from nlpbatch.engine.job import Job, JobResult
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DOCUMENT_CODES, DocumentError
 
 ERRORS = st.builds(DocumentError, st.sampled_from(DOCUMENT_CODES), st.text(max_size=20))
@@ -18,20 +19,33 @@ def jobs(draw):
     documents = documents.slice(start, draw(st.integers(0, len(documents) - start)))
     failed = draw(st.dictionaries(st.integers(0, len(documents) - 1), ERRORS)) if len(documents) else {}
     fields = draw(st.lists(st.sampled_from(list(TOKEN_FIELDS)), min_size=1, unique=True))
-    return Job(draw(st.integers(0, 2**63)), draw(st.sampled_from(("arrow", "json"))), tuple(fields), documents, failed)
+    kiwi = draw(st.fixed_dictionaries({}, optional={"z_coda": st.booleans(), "blocklist": st.just(("방/NNG",))}))
+    tags, top_n = draw(st.none() | st.just(("NNG", "VV"))), draw(st.integers(1, 10))
+    return Job(
+        draw(st.integers(0, 2**63)),
+        draw(st.sampled_from(("arrow", "json"))),
+        Options(fields=tuple(fields), tags=tags, top_n=top_n, kiwi=kiwi),
+        documents,
+        failed,
+    )
 
 
 @given(jobs())
 def test_a_job_comes_out_of_its_frame_as_it_went_in(job):
     ((header, body),) = FrameBuffer().feed(job.to_frame())
     back = Job.from_frame(header, body)
-    assert (back.job_id, back.encoding, back.fields, back.failed) == (job.job_id, job.encoding, job.fields, job.failed)
+    assert (back.job_id, back.encoding, back.options, back.failed) == (
+        job.job_id,
+        job.encoding,
+        job.options,
+        job.failed,
+    )
     assert back.documents.to_pylist() == job.documents.to_pylist()
 
 
 def test_a_piece_of_a_large_request_carries_its_own_documents_only():
     documents = pa.array([b"x" * 10_000] * 100, pa.binary()).slice(40, 1)
-    assert len(Job(1, "json", ("form",), documents, {}).to_frame()) < 12_000
+    assert len(Job(1, "json", Options(), documents, {}).to_frame()) < 12_000
 
 
 @given(

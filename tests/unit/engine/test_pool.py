@@ -9,6 +9,7 @@ from nlpbatch.engine.board import NONE
 from nlpbatch.engine.documents import from_texts
 from nlpbatch.engine.pool import Answer
 from nlpbatch.errors import ConfigError, Draining, NoCapacity
+from nlpbatch.wire.options import Options
 from tests.fakes.virtual_time import settle, virtual_time
 from tests.fakes.workers import CountingObserver, FakeForkServer, new_pool, running_pool, start_pool
 
@@ -20,7 +21,9 @@ def forkserver():
 
 def ask(pool, *texts, urgent=True):
     documents = from_texts(texts)
-    return asyncio.create_task(pool.analyze(documents, encoding="json", fields=("form",), urgent=urgent))
+    return asyncio.create_task(
+        pool.analyze(documents, encoding="json", options=Options(fields=("form",)), urgent=urgent)
+    )
 
 
 def outcomes(answer: Answer) -> list[dict]:

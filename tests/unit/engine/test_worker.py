@@ -12,6 +12,7 @@ from nlpbatch.engine.job import Encoding, Job, JobResult
 from nlpbatch.engine.worker import run, serve
 from nlpbatch.wire.arrow import decode_answer, join_answer
 from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DocumentError
 from tests.fakes.engine import WordEngine
 
@@ -19,7 +20,7 @@ FIELDS = tuple(TOKEN_FIELDS)
 
 
 def work(texts: list[str | None], encoding: Encoding = "json", *, fields: tuple[str, ...] = FIELDS, **job) -> JobResult:
-    return run(WordEngine(**job), Job(1, encoding, fields, from_texts(texts), {}), lambda _: None)
+    return run(WordEngine(**job), Job(1, encoding, Options(fields=fields), from_texts(texts), {}), lambda _: None)
 
 
 def outcomes(result: JobResult) -> list[dict]:
@@ -51,7 +52,9 @@ def test_a_lone_surrogate_costs_that_document_alone() -> None:
 
 
 def test_documents_that_failed_before_are_not_analysed_again() -> None:
-    job = Job(1, "json", ("form",), from_texts(["a", "b"]), {0: DocumentError("worker_died", "because")})
+    job = Job(
+        1, "json", Options(fields=("form",)), from_texts(["a", "b"]), {0: DocumentError("worker_died", "because")}
+    )
     begun: list[int] = []
     rows = outcomes(run(WordEngine(), job, begun.append))
     assert rows[0]["error"] == {"code": "worker_died", "message": "because"}
@@ -61,7 +64,7 @@ def test_documents_that_failed_before_are_not_analysed_again() -> None:
 
 def test_each_document_is_noted_before_it_is_analysed() -> None:
     begun: list[int] = []
-    run(WordEngine(), Job(1, "json", ("form",), from_texts(["a", None, "c"]), {}), begun.append)
+    run(WordEngine(), Job(1, "json", Options(fields=("form",)), from_texts(["a", None, "c"]), {}), begun.append)
     assert begun == [0, 2, NONE]
 
 
@@ -74,8 +77,8 @@ def test_tokens_code_points_and_errors_are_counted() -> None:
 def test_json_and_arrow_say_the_same_in_every_field(texts: list[str | None]) -> None:
     in_json = outcomes(work(texts, "json"))
     message = work(texts, "arrow").body
-    stream = join_answer([message], fields=FIELDS, analyzer="default", fingerprint="f")
-    assert decode_answer(stream, documents=len(texts), fields=FIELDS).to_pylist() == in_json
+    stream = join_answer([message], options=Options(fields=FIELDS), analyzer="default", fingerprint="f")
+    assert decode_answer(stream, documents=len(texts), options=Options(fields=FIELDS)).to_pylist() == in_json
 
 
 @pytest.mark.parametrize("fields", [("form",), ("script", "oov"), FIELDS[::-1]])
@@ -88,7 +91,7 @@ def test_a_worker_serves_jobs_until_the_pool_closes_the_channel_and_a_second_one
     pool, worker = socket.socketpair()
     with pool, worker:
         for job_id in (7, 8):
-            pool.sendall(Job(job_id, "json", ("form",), from_texts(["가 나", None]), {}).to_frame())
+            pool.sendall(Job(job_id, "json", Options(fields=("form",)), from_texts(["가 나", None]), {}).to_frame())
         pool.shutdown(socket.SHUT_WR)
         serve(WordEngine(), worker, board, 1)
         worker.shutdown(socket.SHUT_WR)
@@ -100,5 +103,5 @@ def test_a_worker_serves_jobs_until_the_pool_closes_the_channel_and_a_second_one
 
 
 def test_the_time_of_what_goes_first_is_not_counted_twice() -> None:
-    job = Job(1, "json", ("form",), from_texts(["가", "나"]), {})
+    job = Job(1, "json", Options(fields=("form",)), from_texts(["가", "나"]), {})
     assert run(WordEngine(), job, lambda _: None, lambda: 1000.0).analysis_s < -1999

@@ -4,9 +4,10 @@ from hypothesis import strategies as st
 
 from nlpbatch.spark.blocks import Cut, cut_batch, join_block
 from nlpbatch.wire.arrow import answer_schema
+from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import text_too_large
 
-FIELDS = ("form", "start")
+ASKED = Options(fields=("form", "start"))
 COLUMNS = ["id", "text", "tokens", "error"]
 WIDE = Cut(block_bytes=10_000, request_bytes=1000, request_documents=100, text_bytes=1000)
 
@@ -34,7 +35,7 @@ def tokens_of(text):
 def answer(texts):
     """What the service answers: tokens, null for null."""
     rows = [{"tokens": None if text is None else tokens_of(text), "error": None} for text in texts.to_pylist()]
-    return pa.Table.from_pylist(rows, schema=answer_schema(FIELDS))
+    return pa.Table.from_pylist(rows, schema=answer_schema(ASKED))
 
 
 def rows_of(joined):
@@ -47,7 +48,7 @@ def analysed(batch, cut):
     rows = []
     for block in cut_batch(batch, 1, cut):
         answers = [answer(block.texts(request)) for request in block.requests]
-        rows += rows_of(join_block(block, answers, cut, FIELDS))
+        rows += rows_of(join_block(block, answers, cut, ASKED))
     return rows
 
 
@@ -104,7 +105,7 @@ def test_a_large_string_column_is_analysed_and_keeps_its_type():
     batch = batch_of(["가", None, "가"], pa.large_string())
     (block,) = cut_batch(batch, 1, WIDE)
     assert block.texts(block.requests[0]).type == pa.string()
-    joined = join_block(block, [answer(pa.array(["가"]))], WIDE, FIELDS)
+    joined = join_block(block, [answer(pa.array(["가"]))], WIDE, ASKED)
     assert joined.schema.field(1).type == pa.large_string()
     assert [row["tokens"] for row in rows_of(joined)] == [tokens_of("가"), None, tokens_of("가")]
 
@@ -116,7 +117,7 @@ def test_a_batch_without_rows_gives_no_block():
 def test_a_batch_of_nulls_needs_no_request():
     (block,) = cut_batch(batch_of([None, None, None]), 1, WIDE)
     assert block.requests == ()
-    joined = join_block(block, [], WIDE, FIELDS)
+    joined = join_block(block, [], WIDE, ASKED)
     assert [column.null_count for column in joined.columns] == [0, 3, 3, 3]
 
 
@@ -124,7 +125,7 @@ def test_an_over_long_text_is_not_sent_and_says_value_bound_and_remedy():
     cut = Cut(block_bytes=10_000, request_bytes=1000, request_documents=100, text_bytes=10)
     (block,) = cut_batch(batch_of(["짧다", "가" * 4]), 1, cut)
     assert block.texts(block.requests[0]).to_pylist() == ["짧다", None]
-    rows = rows_of(join_block(block, [answer(block.texts(block.requests[0]))], cut, FIELDS))
+    rows = rows_of(join_block(block, [answer(block.texts(block.requests[0]))], cut, ASKED))
     assert rows[0]["error"] is None
     assert rows[1]["tokens"] is None
     assert rows[1]["error"] == {
@@ -141,14 +142,14 @@ def test_a_long_run_is_cut_into_blocks_that_bound_what_a_task_holds():
 
 def test_the_added_columns_have_the_declared_types_even_without_rows_to_tell_from():
     (block,) = cut_batch(batch_of([None]), 1, WIDE)
-    joined = join_block(block, [], WIDE, FIELDS)
-    assert joined.schema.types[2:] == answer_schema(FIELDS).types
+    joined = join_block(block, [], WIDE, ASKED)
+    assert joined.schema.types[2:] == answer_schema(ASKED).types
 
 
 def test_columns_with_the_same_name_both_stay_under_names_that_differ():
     batch = pa.record_batch([pa.array([1]), pa.array(["가"]), pa.array([2])], ["n", "text", "n"])
     (block,) = cut_batch(batch, 1, WIDE)
-    joined = join_block(block, [answer(pa.array(["가"]))], WIDE, FIELDS)
+    joined = join_block(block, [answer(pa.array(["가"]))], WIDE, ASKED)
     assert [column.to_pylist() for column in joined.columns[:3]] == [[1], ["가"], [2]]
     assert len(set(joined.schema.names)) == 5
 

@@ -1,4 +1,4 @@
-import pyarrow as pa
+import pytest
 from pyspark.sql.types import (
     ArrayType,
     BooleanType,
@@ -14,7 +14,9 @@ from pyspark.sql.types import (
 from nlpbatch.spark.schema import ERROR_TYPE, tokens_type, with_outcome
 from nlpbatch.wire.arrow import answer_schema
 from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS
+from nlpbatch.wire.options import Options
 
+NAMES = {name: name for name in ("tokens", "sentences", "candidates", "text", "error")}
 ARROW_NAMES = {StringType(): "string", IntegerType(): "int32", FloatType(): "float", BooleanType(): "bool"}
 
 
@@ -28,13 +30,18 @@ def in_arrow(spark_type: DataType) -> str:
     return ARROW_NAMES[spark_type]
 
 
-def test_the_declared_columns_are_what_the_service_answers_for_every_field():
-    schema = with_outcome(StructType(), tokens="tokens", error="error", fields=tuple(TOKEN_FIELDS))
-    answered = answer_schema(tuple(TOKEN_FIELDS))
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"sentences": True}, {"top_n": 2}, {"operation": "sentences"}, {"operation": "space"}],
+    ids=lambda options: "-".join(map(str, options.values())),
+)
+def test_the_declared_columns_are_what_the_service_answers_for_every_field(options):
+    asked = Options(fields=tuple(TOKEN_FIELDS), **options)
+    schema = with_outcome(StructType(), NAMES, asked)
+    answered = answer_schema(asked)
     assert {field.name: in_arrow(field.dataType) for field in schema} == {
         field.name: str(field.type) for field in answered
     }
-    assert pa.types.is_list(answered.field("tokens").type)
 
 
 def test_fields_stand_in_the_order_they_were_asked_for():
@@ -46,7 +53,7 @@ def test_the_added_columns_come_last_and_may_be_null():
         StructField("id", IntegerType(), nullable=False, metadata={"comment": "key"}),
         StructField("more", MapType(StringType(), ArrayType(StringType()))),
     ]
-    schema = with_outcome(StructType(given), tokens="t", error="e", fields=DEFAULT_FIELDS)
+    schema = with_outcome(StructType(given), {"tokens": "t", "error": "e"}, Options())
     assert schema.fields[:2] == given
     assert schema.fields[2:] == [StructField("t", tokens_type(DEFAULT_FIELDS)), StructField("e", ERROR_TYPE)]
     assert all(field.nullable for field in schema.fields[2:])

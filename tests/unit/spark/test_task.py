@@ -11,6 +11,7 @@ from nlpbatch.spark import task
 from nlpbatch.spark.blocks import Cut
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
 from nlpbatch.wire.arrow import answer_schema
+from nlpbatch.wire.options import Options
 
 KEY = "nlpb_secret"
 FINGERPRINT = "f" * 32
@@ -23,9 +24,8 @@ def options(**changes):
         "api_key": KEY,
         "job": "job-1",
         "text": 1,
-        "analyzer": "default",
         "fingerprint": FINGERPRINT,
-        "fields": ("form",),
+        "asked": Options(fields=("form",)),
         "cut": Cut(block_bytes=100, request_bytes=6, request_documents=2, text_bytes=100),
         "in_flight": 2,
         "retry": RetryPolicy(patience_s=1),
@@ -56,12 +56,12 @@ class FakeClient:
     def snapshot(self):
         return STATS
 
-    def analyze_arrow(self, texts, **asked):
+    def ask_arrow(self, _, texts, **asked):
         self.asked.append(asked)
         if self.fail_on in texts.to_pylist():
             raise UnexpectedAnswer("not what was asked")
         rows = [{"tokens": [{"form": text}], "error": None} for text in texts.to_pylist()]
-        return pa.Table.from_pylist(rows, schema=answer_schema(asked["fields"]))
+        return pa.Table.from_pylist(rows, schema=answer_schema(Options(fields=tuple(asked["fields"]))))
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_each_request_pins_the_version_and_says_that_it_belongs_to_a_job(client)
     assert made.arguments["job"] == "job-1"
     assert made.arguments["priority"] == "u=6"
     assert made.arguments["pool_size"] == 2
-    assert made.asked == [{"analyzer": "default", "fields": ("form",), "if_match": FINGERPRINT}] * 2
+    assert made.asked == [{"analyzer": "default", "fields": ["form"], "if_match": FINGERPRINT}] * 2
 
 
 def test_a_finished_task_reports_once_what_its_client_did(client):

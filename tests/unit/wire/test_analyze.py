@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlpbatch.errors import InvalidRequest, NlpbatchError, UnexpectedAnswer, UnknownField
-from nlpbatch.wire.analyze import AnalyzeOptions, AnalyzeRequest, parse_answer, parse_request
-from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS
+from nlpbatch.wire.analyze import JsonRequest, parse_answer, parse_request
+from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import Outcome, Token
 
 any_text = st.text(st.characters())  # lone surrogates too
@@ -15,22 +16,22 @@ field_lists = st.lists(st.sampled_from(list(TOKEN_FIELDS)), min_size=1, unique=T
 
 @given(st.lists(st.none() | any_text), any_text, field_lists)
 def test_a_request_is_the_same_on_both_sides_of_the_wire(texts, analyzer, fields):
-    request = AnalyzeRequest(tuple(texts), AnalyzeOptions(analyzer, fields))
+    request = JsonRequest(tuple(texts), Options(analyzer=analyzer, fields=fields))
     assert parse_request(request.to_json()) == request
 
 
 def test_hangul_travels_as_utf_8_which_is_half_of_what_escapes_take():
-    assert "가나다".encode() in AnalyzeRequest(("가나다",)).to_json()
+    assert "가나다".encode() in JsonRequest(("가나다",)).to_json()
 
 
 def test_a_lone_surrogate_travels_as_an_escape():
-    body = AnalyzeRequest(("가\ud800",)).to_json()
+    body = JsonRequest(("가\ud800",)).to_json()
     assert body.isascii()
     assert parse_request(body).texts == ("가\ud800",)
 
 
 def test_options_left_out_have_their_defaults():
-    assert parse_request(b'{"texts": []}').options == AnalyzeOptions("default", DEFAULT_FIELDS)
+    assert parse_request(b'{"texts": []}').options == Options()
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_options_left_out_have_their_defaults():
         (b'{"texts": [true]}', "/texts/0", "text 0 is a boolean"),
         (b'{"texts": [["a"]]}', "/texts/0", "text 0 is a array"),
         (b'{"texts": [], "text": 1}', "/text", "unknown member 'text'"),
-        (b'{"texts": [], "analyzer": 5}', "/analyzer", "analyzer is a number"),
+        (b'{"texts": [], "analyzer": 5}', "/analyzer", "analyzer is not a string"),
         (b'{"texts": [], "fields": "form"}', "/fields", "fields is not an array"),
         (b'{"texts": [], "fields": [5]}', "/fields", "fields is not an array of strings"),
     ],
@@ -77,13 +78,13 @@ def test_no_body_whatever_does_anything_but_parse_or_refuse(body):
 
 @given(field_lists, st.text())
 def test_options_are_the_same_on_both_sides_of_a_query(fields, analyzer):
-    options = AnalyzeOptions(analyzer, fields)
-    assert AnalyzeOptions.from_query(options.to_query()) == options
+    options = Options(analyzer=analyzer, fields=fields)
+    assert Options.from_query(options.to_query()) == options
 
 
 def test_an_unknown_query_parameter_is_refused():
     with pytest.raises(InvalidRequest, match="'feilds'"):
-        AnalyzeOptions.from_query({"feilds": "form"})
+        Options.from_query({"feilds": "form"})
 
 
 def test_an_answer_becomes_values():

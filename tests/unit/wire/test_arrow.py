@@ -15,6 +15,7 @@ from nlpbatch.wire.arrow import (
     token_type,
 )
 from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.options import Options
 
 FIELDS = ("form", "start")
 ROWS = [
@@ -26,11 +27,13 @@ ROWS = [
 
 
 def batch(rows, fields=FIELDS):
-    return pa.RecordBatch.from_pylist(rows, schema=answer_schema(fields))
+    return pa.RecordBatch.from_pylist(rows, schema=answer_schema(Options(fields=fields)))
 
 
 def answer(*batches, fields=FIELDS):
-    return join_answer(map(encode_batch_message, batches), fields=fields, analyzer="default", fingerprint="f1")
+    return join_answer(
+        map(encode_batch_message, batches), options=Options(fields=fields), analyzer="default", fingerprint="f1"
+    )
 
 
 @given(st.lists(st.none() | st.text()))
@@ -57,13 +60,13 @@ def test_bytes_that_are_no_utf_8_are_carried_for_the_service_to_judge():
 
 
 def test_an_answer_of_several_batches_is_one_table_in_order():
-    table = decode_answer(answer(batch(ROWS[:1]), batch(ROWS[1:])), documents=4, fields=FIELDS)
+    table = decode_answer(answer(batch(ROWS[:1]), batch(ROWS[1:])), documents=4, options=Options(fields=FIELDS))
     assert table.to_pylist() == ROWS
     assert fingerprint_of(table) == "f1"
 
 
 def test_an_answer_to_no_documents_is_an_empty_table():
-    table = decode_answer(answer(), documents=0, fields=FIELDS)
+    table = decode_answer(answer(), documents=0, options=Options(fields=FIELDS))
     assert table.num_rows == 0
     assert fingerprint_of(table) == "f1"
 
@@ -72,7 +75,12 @@ def test_every_field_can_be_carried():
     fields = tuple(TOKEN_FIELDS)
     values = {"string": "가", "int32": 1, "float32": 0.5, "bool": True}
     rows = [{"tokens": [{field.name: values[field.type] for field in TOKEN_FIELDS.values()}], "error": None}]
-    assert decode_answer(answer(batch(rows, fields), fields=fields), documents=1, fields=fields).to_pylist() == rows
+    assert (
+        decode_answer(
+            answer(batch(rows, fields), fields=fields), documents=1, options=Options(fields=fields)
+        ).to_pylist()
+        == rows
+    )
 
 
 def test_no_column_is_dictionary_encoded_for_spark_takes_none():
@@ -82,26 +90,26 @@ def test_no_column_is_dictionary_encoded_for_spark_takes_none():
 @pytest.mark.parametrize("documents", [0, 3, 5])
 def test_an_answer_with_another_number_of_rows_is_unexpected(documents):
     with pytest.raises(UnexpectedAnswer, match=f"4 outcomes for {documents} documents"):
-        decode_answer(answer(batch(ROWS)), documents=documents, fields=FIELDS)
+        decode_answer(answer(batch(ROWS)), documents=documents, options=Options(fields=FIELDS))
 
 
 @pytest.mark.parametrize("fields", [("form",), ("start", "form"), ("form", "start", "end")])
 def test_an_answer_with_other_fields_is_unexpected_even_in_another_order(fields):
     with pytest.raises(UnexpectedAnswer, match="the answer's columns are tokens"):
-        decode_answer(answer(batch(ROWS)), documents=4, fields=fields)
+        decode_answer(answer(batch(ROWS)), documents=4, options=Options(fields=fields))
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b"ARROW1\0\0", b"\xff\xff\xff\xff\0\0\0\0", b"\xff" * 100])
 def test_an_answer_that_is_no_stream_is_unexpected(body):
     with pytest.raises(UnexpectedAnswer, match="not a complete Arrow stream"):
-        decode_answer(body, documents=1, fields=FIELDS)
+        decode_answer(body, documents=1, options=Options(fields=FIELDS))
 
 
 def test_an_answer_cut_anywhere_is_unexpected():
     body = answer(batch(ROWS[:2]), batch(ROWS[2:]))
     for length in range(0, len(body) - 8, 7):
         with pytest.raises(UnexpectedAnswer):
-            decode_answer(body[:length], documents=4, fields=FIELDS)
+            decode_answer(body[:length], documents=4, options=Options(fields=FIELDS))
 
 
 def test_a_stream_without_a_fingerprint_says_so():

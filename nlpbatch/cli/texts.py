@@ -1,0 +1,147 @@
+"""Texts from the command line or from standard input, sent to the service, and what they got."""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.wire.cutting import cut_by_bytes
+from nlpbatch.wire.limits import KIB, SizeLimits
+from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
+from nlpbatch.wire.outcome import DocumentError, Outcome, text_too_large
+
+if TYPE_CHECKING:
+    import io
+
+    from nlpbatch.client.sync import Client
+
+_REQUEST_BYTES = 64 * KIB
+"""Text of one request: enough to keep the service busy, little enough to see the first answer soon."""
+_PATIENCE_TYPED_S = 10.0  # somebody is watching
+_PATIENCE_PIPED_S = 300.0
+
+Document = str | DocumentError
+"""A text, or why it needn't be sent."""
+Writer = Callable[[Document, Outcome], None]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every command on texts takes."""
+    parser.add_argument("texts", nargs="*", metavar="TEXT", help="a document; without any, standard input is read")
+    parser.add_argument("--service", metavar="URL", help="address of the proxy; else from NLPBATCH_SERVICE")
+    parser.add_argument("--api-key", metavar="KEY", help="better in NLPBATCH_API_KEY: other users see arguments")
+    parser.add_argument("--analyzer", metavar="NAME", default=DEFAULT_ANALYZER, help="default: %(default)s")
+    parser.add_argument(
+        "--json", action="store_true", help="a JSON object per document, with its error, in the order of input"
+    )
+    parser.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=float,
+        help=f"how long to go on asking; default: {_PATIENCE_TYPED_S:g}, for standard input {_PATIENCE_PIPED_S:g}",
+    )
+
+
+def ask(arguments: argparse.Namespace, operation: Operation, given: Mapping[str, Any], write: Writer) -> int:
+    """Ask for an operation on the texts and write what they get; return 1 if a document has an error.
+
+    Raises:
+        NlpbatchError: The service gave no answer, or refused.
+
+    """
+    documents, errors = 0, Counter[str]()
+    with _client(arguments) as client:
+        for answered in _answers(client, arguments, operation, given):
+            for document, outcome in answered:
+                write(document, outcome)
+            sys.stdout.flush()
+            documents += len(answered)
+            errors.update(outcome.error.code for _, outcome in answered if outcome.error)
+    if errors:
+        by_code = ", ".join(f"{count:,} {code}" for code, count in errors.most_common())
+        print(
+            f"nlpbatch: {errors.total():,} of {documents:,} documents have an error: {by_code}",
+            file=sys.stderr,
+        )
+    return 1 if errors else 0
+
+
+def _client(arguments: argparse.Namespace) -> "Client":
+    from nlpbatch.client.policy import RetryPolicy  # noqa: PLC0415  (other subcommands do without)
+    from nlpbatch.client.sync import Client  # noqa: PLC0415
+
+    service = arguments.service or os.environ.get("NLPBATCH_SERVICE")
+    if not service:
+        raise ConfigError(
+            "no service to ask: add --service http://HOST:PORT or set NLPBATCH_SERVICE "
+            "(`nlpbatch up` starts one on this machine and says where)",
+            option="--service",
+        )
+    patience_s = arguments.patience
+    if patience_s is None:
+        patience_s = _PATIENCE_TYPED_S if arguments.texts else _PATIENCE_PIPED_S
+    return Client(
+        service,
+        api_key=arguments.api_key or os.environ.get("NLPBATCH_API_KEY") or None,
+        retry=RetryPolicy(patience_s=patience_s),
+    )
+
+
+def _answers(
+    client: "Client", arguments: argparse.Namespace, operation: Operation, given: Mapping[str, Any]
+) -> Iterator[list[tuple[Document, Outcome]]]:
+    """Yield the documents of each request with what they got, in order; all from one version of the analyzer."""
+    fingerprint = None
+    perform = getattr(client, operation)
+    for documents in _requests(client, arguments.texts):
+        texts = [document for document in documents if isinstance(document, str)]
+        outcomes: Iterator[Outcome] = iter(())
+        if texts:
+            analysis = perform(texts, analyzer=arguments.analyzer, if_match=fingerprint, **given)
+            fingerprint, outcomes = analysis.fingerprint, iter(analysis)
+        yield [
+            (document, next(outcomes) if isinstance(document, str) else Outcome(None, document))
+            for document in documents
+        ]
+
+
+def _requests(client: "Client", texts: Sequence[str]) -> Iterator[Sequence[Document]]:
+    """Yield what one request is to carry."""
+    limits = SizeLimits() if texts else client.analyzers().limits
+    if not texts and sys.stdin.isatty():
+        print("type one text per line; Ctrl-D ends", file=sys.stderr)
+    stream = cast("io.BufferedIOBase", sys.stdin.buffer)
+    for documents in [texts] if texts else read_lines(stream, limits.text_bytes):
+        lengths = [len(document.encode(errors="replace")) if isinstance(document, str) else 0 for document in documents]
+        for start, end in cut_by_bytes(lengths, most_bytes=_REQUEST_BYTES, most_documents=limits.documents):
+            yield documents[start:end]
+
+
+def read_lines(stream: "io.BufferedIOBase", limit_bytes: int) -> Iterator[list[Document]]:
+    """Yield the lines that have arrived, some at a time; holds no more of the stream than that and one line.
+
+    A byte that isn't UTF-8 becomes a lone surrogate: then that line gets an error from the service, no other.
+    A line over the limit becomes the error that the service would give.
+    """
+    rest, dropped_bytes = b"", 0
+    while piece := stream.read1(_REQUEST_BYTES):
+        *lines, rest = (rest + piece).split(b"\n")
+        if lines:
+            yield [_document(line, limit_bytes, 0 if number else dropped_bytes) for number, line in enumerate(lines)]
+            dropped_bytes = 0
+        if len(rest) > limit_bytes + 1:
+            # The last byte may be the carriage return of a line end that hasn't arrived yet.
+            rest, dropped_bytes = rest[-1:], dropped_bytes + len(rest) - 1
+    if rest:
+        yield [_document(rest, limit_bytes, dropped_bytes)]
+
+
+def _document(line: bytes, limit_bytes: int, dropped_bytes: int) -> Document:
+    line = line.removesuffix(b"\r")
+    size_bytes = dropped_bytes + len(line)
+    if size_bytes > limit_bytes:
+        return text_too_large(size_bytes, limit_bytes)
+    return line.decode("utf-8", "surrogateescape")

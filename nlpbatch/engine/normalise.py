@@ -1,0 +1,115 @@
+"""The text as the engine gets it: composed and without invisible characters; and the way back to what was sent.
+
+Kiwi takes decomposed Hangul for one unknown word, and gives overlapping spans around a zero-width space. So both are
+mended before the analysis, and every offset is mapped back to the text exactly as it was sent. A text that needs
+neither, which is nearly every text, goes through untouched and is not mapped.
+
+Composed means NFC, but for single characters that NFC replaces by others, such as the Hanja of KS X 1001's second
+readings: Kiwi knows them, and its tokens of such a text are to be those of `Kiwi().tokenize`.
+
+The rule is part of the fingerprint: raise its number in `engine.fingerprint` when it changes.
+"""
+
+import re
+import sys
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Final
+
+RULE: Final = "compose-invisible-1"
+
+# Soft hyphen, Mongolian vowel separator, zero-width space and non-joiner, direction marks and overrides, word joiner
+# and invisible operators, isolates, byte order mark. Not the zero-width joiner, which holds emoji together.
+_INVISIBLE: Final = "\u00ad\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+_JOINER: Final = "\u200d"
+_JOINED: Final = "\u00a9\u00ae\u2190-\u2bff\u3030\u303d\u3297\u3299\ufe0f\U0001f000-\U0001faff"
+"""What may stand before a joiner: signs that are emoji, their variation selector, emoji."""
+_STRIPPED = re.compile(f"[{_INVISIBLE}]|(?<![{_JOINED}]){_JOINER}")
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """A text as the engine gets it.
+
+    Args:
+        text: The composed text.
+        starts: For each of its code points and its end, where what it stands for begins in the text that was sent;
+            None if the two texts are the same.
+        ends: For each of its code points, where that ends.
+
+    """
+
+    text: str
+    starts: list[int] | None = None
+    ends: list[int] | None = None
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return where a run of its code points is in the text that was sent."""
+        if self.starts is None or self.ends is None:
+            return start, end
+        if start == end:
+            return self.starts[start], self.starts[start]
+        return self.starts[start], self.ends[end - 1]
+
+
+def normalise(text: str) -> Normalised:
+    """Return the text for the engine."""
+    if text.isascii() or (_STRIPPED.search(text) is None and unicodedata.is_normalized("NFC", text)):
+        return Normalised(text)
+    hidden = {match.start() for match in _STRIPPED.finditer(text)}
+    kept = [position for position in range(len(text)) if position not in hidden]
+    visible = "".join(text[position] for position in kept)
+    parts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for begin, finish in pairwise(_seams(visible)):
+        run = visible[begin:finish]
+        composed = run if len(run) == 1 else unicodedata.normalize("NFC", run)
+        parts.append(composed)
+        if composed == run:
+            starts += kept[begin:finish]
+            ends += [position + 1 for position in kept[begin:finish]]
+        else:
+            starts += [kept[begin]] * len(composed)
+            ends += [kept[finish - 1] + 1] * len(composed)
+    starts.append(len(text))
+    whole = "".join(parts)
+    return Normalised(text) if whole == text else Normalised(whole, starts, ends)
+
+
+def _seams(text: str) -> list[int]:
+    """Return where the text may be taken apart without changing how it composes, beginning and end included."""
+    inner = (match.start() for match in _starters().finditer(text, 1))
+    return [0, *inner, len(text)]
+
+
+@cache
+def _starters() -> re.Pattern[str]:
+    """Return what matches a character that never composes with what stands before it."""
+    follows = [point for point in range(sys.maxunicode + 1) if _may_follow(chr(point))]
+    ranges: list[list[int]] = []
+    for point in follows:
+        if ranges and ranges[-1][1] == point - 1:
+            ranges[-1][1] = point
+        else:
+            ranges.append([point, point])
+    return re.compile("[^" + "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges) + "]")
+
+
+def _may_follow(char: str) -> bool:
+    if 0x1161 <= ord(char) <= 0x11FF or unicodedata.combining(char):  # noqa: PLR2004 (jamo)
+        return True
+    return ord(char) in _second_halves()
+
+
+@cache
+def _second_halves() -> frozenset[int]:
+    """Return the code points that some composed character ends with."""
+    found = set()
+    for point in range(sys.maxunicode + 1):
+        parts = unicodedata.decomposition(chr(point)).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):  # noqa: PLR2004  (a pair)
+            found.add(int(parts[1], 16))
+    return frozenset(found)

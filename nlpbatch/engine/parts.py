@@ -1,0 +1,73 @@
+"""A text of any length and form, as parts that the engine can take; and their tokens in terms of the whole."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nlpbatch.engine.normalise import Normalised, normalise
+from nlpbatch.engine.protocol import Token
+from nlpbatch.engine.split import LIMIT, split
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A run of the composed text; `start` is its first code point there."""
+
+    text: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A text that was sent, and the parts that the engine gets of it."""
+
+    normalised: Normalised
+    parts: Sequence[Part]
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether the engine gets the text just as it was sent."""
+        return len(self.parts) == 1 and self.normalised.starts is None
+
+
+def take_apart(text: str) -> Whole:
+    """Return the text as parts of at most `LIMIT` code points each."""
+    normalised = normalise(text)
+    composed = normalised.text
+    if len(composed) <= LIMIT:
+        return Whole(normalised, (Part(composed, 0),))
+    return Whole(normalised, [Part(composed[start:end], start) for start, end in split(composed)])
+
+
+class MovedToken:
+    """A token of the engine's whose positions are those in the whole text; everything else is the token's own."""
+
+    __slots__ = ("_token", "end", "len", "line_number", "paired_token", "sent_position", "start")
+
+    def __init__(self, token: Any, span: tuple[int, int], *, lines: int, sentences: int, tokens: int) -> None:
+        self._token = token
+        self.start, self.end = span
+        self.len = self.end - self.start
+        self.line_number = token.line_number + lines
+        self.sent_position = token.sent_position + sentences
+        self.paired_token = token.paired_token + tokens if token.paired_token >= 0 else token.paired_token
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._token, name)
+
+
+def join(whole: Whole, found: Iterable[Sequence[Token]]) -> Sequence[Token]:
+    """Return the tokens of all parts as those of the text that was sent; a part begins a sentence."""
+    if whole.is_plain:
+        (tokens,) = found
+        return tokens
+    moved: list[Any] = []
+    lines = sentences = 0
+    for part, tokens in zip(whole.parts, found, strict=True):
+        before = len(moved)
+        for token in tokens:
+            span = whole.normalised.span(token.start + part.start, token.end + part.start)
+            moved.append(MovedToken(token, span, lines=lines, sentences=sentences, tokens=before))
+        lines += part.text.count("\n")
+        sentences = moved[-1].sent_position + 1 if moved else 0
+    return moved

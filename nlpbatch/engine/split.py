@@ -1,0 +1,52 @@
+"""Where a long text is cut, so that its analysis takes time in proportion to its length.
+
+Kiwi's time grows faster than a text's length, with some texts by the square of it. So a text over the limit is cut:
+after the last line end in the second half of the limit, else after the last sentence, else at the last blank, else
+right there, though not before a character that belongs to the one before. The rule is part of the fingerprint: raise
+its number when it changes.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+RULE: Final = "line-sentence-blank-8192-1"
+LIMIT: Final = 8192
+"""Code points of the longest text that is analysed in one go."""
+_LINE = re.compile(r"\n")
+_SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f\u2026]['\")\]\u2019\u201d\u300d\u300f]*\s")
+_BLANK = re.compile(r"\s")
+_JOINER: Final = "\u200d"
+_JAMO: Final = frozenset(map(chr, range(0x1160, 0x1200)))
+"""Vowels and finals, which old Hangul is written with."""
+_CLINGS: Final = frozenset({"Mn", "Mc", "Me", "Cf", "Sk"})
+"""Categories of what belongs to the character before it: marks, joiners, skin tones."""
+
+
+def split(text: str) -> Iterator[tuple[int, int]]:
+    """Yield [start, end) of the parts, in order, which together are the text."""
+    start = 0
+    while len(text) - start > LIMIT:
+        end = _cut(text, start)
+        yield start, end
+        start = end
+    yield start, len(text)
+
+
+def _cut(text: str, start: int) -> int:
+    middle, end = start + LIMIT // 2, start + LIMIT
+    for pattern in (_LINE, _SENTENCE, _BLANK):
+        last = None
+        for last in pattern.finditer(text, middle, end):  # noqa: B007  (the last one is wanted)
+            pass
+        if last is not None:
+            return last.end()
+    cut = end
+    while cut > middle and _belongs_together(text[cut - 1], text[cut]):
+        cut -= 1
+    return cut if cut > middle else end
+
+
+def _belongs_together(before: str, after: str) -> bool:
+    return before == _JOINER or after in _JAMO or unicodedata.category(after) in _CLINGS
