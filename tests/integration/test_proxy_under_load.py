@@ -7,6 +7,7 @@ import time
 
 import urllib3
 
+from nlpbatch import AsyncClient, RetryPolicy
 from proxy.keys import make_key
 from tests.benchmarks.processes import free_port, running, wait_ready
 from tests.fakes.load import Load
@@ -82,3 +83,48 @@ async def test_no_request_fails_because_the_file_changes_for_better_or_worse(tmp
         assert float(samples["nlpbatch_proxy_config_valid"]) == 0
         assert float(samples["nlpbatch_proxy_config_generation"]) > 10
     assert load.retries == 0
+
+
+@contextlib.contextmanager
+def api(directory, port, options):
+    """Run an API with these options, which make it a version of its own; return its process."""
+    file = directory / f"server-{port}.toml"
+    file.write_text(f'log_level = "warning"\n[analyzers.default]\n{options}\n', encoding="utf-8")
+    with running("serve", "--config", str(file), "--port", str(port), "--workers", "1") as process:
+        yield process
+
+
+async def ask_pinned(client, fingerprint, until):
+    """Ask without end for one version; return how many answers there were."""
+    answers = 0
+    while not until.is_set():
+        analysis = await client.analyze(["가다"], if_match=fingerprint)
+        assert analysis.fingerprint == fingerprint
+        answers += 1
+    return answers
+
+
+async def test_real_versions_are_not_mixed_while_one_is_killed_and_comes_back(tmp_path):
+    old_port, new_port = free_port(), free_port()
+    urls = [f"http://127.0.0.1:{port}" for port in (old_port, new_port)]
+    with api(tmp_path, old_port, "z_coda = true") as old, contextlib.ExitStack() as stack:
+        new = stack.enter_context(api(tmp_path, new_port, "z_coda = false"))
+        for url, process in zip(urls, (old, new), strict=True):
+            await asyncio.to_thread(wait_ready, url, process)
+        states = [await asyncio.to_thread(urllib3.request, "GET", f"{url}/readyz") for url in urls]
+        fingerprints = [state.json()["fingerprints"][0] for state in states]
+        assert fingerprints[0] != fingerprints[1]
+        with proxy(tmp_path, *urls) as (_, port, _):
+            until = asyncio.Event()
+            retry = RetryPolicy(patience_s=60)
+            async with AsyncClient(f"http://127.0.0.1:{port}", api_key=KEY, retry=retry) as client:
+                asked = [asyncio.create_task(ask_pinned(client, one, until)) for one in fingerprints * 4]
+                await asyncio.sleep(1.0)
+                new.send_signal(signal.SIGKILL)
+                await asyncio.to_thread(new.wait)
+                await asyncio.sleep(1.0)
+                again = stack.enter_context(api(tmp_path, new_port, "z_coda = false"))
+                await asyncio.to_thread(wait_ready, urls[1], again)
+                await asyncio.sleep(2.0)
+                until.set()
+                assert min(await asyncio.gather(*asked)) > 5
