@@ -4,8 +4,9 @@ Binary rather than string, because what a caller sent may not be UTF-8 (lone sur
 Parquet string column). Only the worker decodes, so that such a text costs its document and nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -131,24 +132,30 @@ class Piece:
         return _size_bytes(self.documents)
 
 
-def cut(documents: pa.Array, *, piece_bytes: int, piece_documents: int, text_bytes: int) -> list[Piece]:
+def cut(
+    documents: pa.Array,
+    *,
+    piece_bytes: int,
+    piece_documents: int,
+    text_bytes: int,
+    refused: Mapping[int, DocumentError] = MappingProxyType({}),
+) -> list[Piece]:
     """Return the documents in pieces of at most that many bytes (a longer document stands alone), in order.
 
-    A document over `text_bytes` gets its error here, and its text is not carried any further.
+    A document over `text_bytes`, or one that is refused, gets its error here; its text is not carried any further.
     """
     lengths = pc.fill_null(pc.binary_length(documents), 0).to_pylist()
-    ranges = cut_by_bytes(lengths, most_bytes=piece_bytes, most_documents=piece_documents)
-    return [_piece(documents, lengths, start, end, text_bytes) for start, end in ranges]
-
-
-def _piece(documents: pa.Array, lengths: list[int], start: int, end: int, text_bytes: int) -> Piece:
     failed = {
-        position - start: text_too_large(lengths[position], text_bytes)
-        for position in range(start, end)
-        if lengths[position] > text_bytes
-    }
+        position: text_too_large(length, text_bytes) for position, length in enumerate(lengths) if length > text_bytes
+    } | dict(refused)
+    ranges = cut_by_bytes(lengths, most_bytes=piece_bytes, most_documents=piece_documents)
+    return [_piece(documents, failed, start, end) for start, end in ranges]
+
+
+def _piece(documents: pa.Array, failed: Mapping[int, DocumentError], start: int, end: int) -> Piece:
     run = documents.slice(start, end - start)
-    if failed:
-        keep = pa.array([position not in failed for position in range(end - start)])
+    own = {position - start: failed[position] for position in range(start, end) if position in failed} if failed else {}
+    if own:
+        keep = pa.array([position not in own for position in range(end - start)])
         run = pc.if_else(keep, run, pa.scalar(None, pa.binary()))
-    return Piece(run, failed)
+    return Piece(run, own)

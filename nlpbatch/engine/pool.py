@@ -6,11 +6,12 @@ Rules:
 - A worker that dies costs the document it was on an error. The rest of its piece is analysed by another worker.
 - A piece whose workers die three times without a document to blame gets errors throughout: it can't be allowed to
   take the pool down for ever.
+- A worker that is on a document for too long, or grows too much on it, is killed; an idle one that has grown is
+  replaced.
 - A slot whose worker died gets a new one from the forkserver at once; only one that dies at birth has to wait.
 """
 
 import asyncio
-import dataclasses
 import itertools
 import logging
 import time
@@ -21,22 +22,22 @@ from typing import Final, Protocol
 
 import pyarrow as pa
 
-from nlpbatch.engine.board import NONE, Board
+from nlpbatch.engine.board import Board
 from nlpbatch.engine.channel import WorkerChannel
 from nlpbatch.engine.documents import Piece, cut
+from nlpbatch.engine.guard import LOOK_S, Guard
 from nlpbatch.engine.job import Encoding, Job, JobResult
+from nlpbatch.engine.nursery import Nursery
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
+from nlpbatch.engine.quarantine import Quarantine
 from nlpbatch.engine.queue import Pending, PieceQueue
-from nlpbatch.engine.spawn import Forked, ForkServerProcess
+from nlpbatch.engine.spawn import ForkServerProcess
 from nlpbatch.errors import ConfigError, Draining, NoCapacity
 from nlpbatch.wire.limits import KIB, MIB
 from nlpbatch.wire.options import Options
-from nlpbatch.wire.outcome import WORKER_DIED, DocumentError
 
 _log = logging.getLogger("nlpbatch.engine")
-_UNEXPLAINED_DEATHS: Final = 3
 _START_TIMEOUT_S: Final = 60.0
-_BIRTH_PAUSE_S: Final = (0.0, 0.05, 0.2, 1.0, 5.0)
 _RATE_WEIGHT: Final = 0.1
 _FIRST_RATE_BYTES_PER_S: Final = 200_000.0  # of one worker, until one has been measured: reviews on one core
 
@@ -52,14 +53,18 @@ class PoolLimits:
         piece_documents: Documents handed to a worker at a time.
         text_bytes: Longest document.
         queue_bytes: Text waiting for a worker, over all requests; beyond it requests are refused.
+        document_s: How long one document may take.
+        memory_bytes: How much a worker may grow on one document.
 
     """
 
     workers: int
     piece_bytes: int = 16 * KIB
     piece_documents: int = 512
-    text_bytes: int = 100_000
+    text_bytes: int = MIB
     queue_bytes: int = 64 * MIB
+    document_s: float = 30.0
+    memory_bytes: int = 512 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +103,18 @@ class WorkerPool:
         self._limits = limits
         self._observer = observer
         self._board = Board.create(limits.workers)
-        self._forkserver = ForkServerProcess(spec, self._board, limits.workers)
+        self._guard = Guard(self._board, deadline_s=limits.document_s, memory_bytes=limits.memory_bytes)
+        self._watching: asyncio.Task[None] | None = None
+        self._forkserver = ForkServerProcess(spec, self._board, limits.workers, self._guard.ended)
         self._queue = PieceQueue()
         self._job_ids = itertools.count(1)
         self._channels: dict[int, WorkerChannel] = {}
         self._idle: deque[WorkerChannel] = deque()
         self._running: dict[int, list[Pending]] = {}
         """What each worker is on: the last is being analysed, one before it is interrupted."""
-        self._births: set[asyncio.Task[None]] = set()
-        self._newborn: set[WorkerChannel] = set()
-        self._stillbirths: Counter[int] = Counter()
+        # The forkserver is looked up each time: tests put another one in its place.
+        self._nursery = Nursery(lambda: self._forkserver, self._connect, lambda channel: channel.ask(self._smoke_job()))
+        self._retired: set[WorkerChannel] = set()
         self._rate_bytes_per_s = _FIRST_RATE_BYTES_PER_S
         self._complete = asyncio.Event()
         self._closing = False
@@ -128,6 +135,11 @@ class WorkerPool:
         return len(self._running)
 
     @property
+    def quarantine(self) -> Quarantine:
+        """Return the documents that are refused."""
+        return self._guard.quarantine
+
+    @property
     def queued_bytes(self) -> int:
         """Return the bytes of text that wait for a worker."""
         return self._queue.size_bytes
@@ -141,7 +153,7 @@ class WorkerPool:
         """
         info = await self._forkserver.start()
         for slot in range(self._limits.workers):
-            self._start_birth(slot)
+            self._nursery.bear(slot)
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
                 await self._complete.wait()
@@ -150,6 +162,7 @@ class WorkerPool:
                 f"{self.workers} of {self._limits.workers} workers answered within {_START_TIMEOUT_S:.0f} s: "
                 "the log says how the others ended"
             ) from None
+        self._watching = asyncio.create_task(self._watch(), name="guard")
         return info
 
     async def stop(self) -> None:
@@ -159,11 +172,11 @@ class WorkerPool:
             _refuse(pending)
         for pending in itertools.chain.from_iterable(self._running.values()):
             _refuse(pending)
-        births = list(self._births)
-        for birth in births:
-            birth.cancel()
-        await asyncio.gather(*births, return_exceptions=True)
-        for channel in (*self._channels.values(), *self._newborn):
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
+        await self._nursery.close()
+        for channel in (*self._channels.values(), *self._nursery):
             channel.close()
         await self._forkserver.stop()
         self._board.close()
@@ -181,6 +194,7 @@ class WorkerPool:
             piece_bytes=limits.piece_bytes,
             piece_documents=limits.piece_documents,
             text_bytes=limits.text_bytes,
+            refused=self.quarantine.find(documents, time.monotonic()),
         )
         self._check_room()
         waiting = [self._enqueue(piece, encoding, options, urgent=urgent) for piece in pieces]
@@ -259,65 +273,42 @@ class WorkerPool:
         """Blame the document the worker was on, put the rest of its piece first in line, ask for a new worker."""
         if self._closing:
             return
+        if channel in self._retired:
+            self._retired.discard(channel)
+            self._nursery.bear(channel.slot)
+            return
         self._observer.worker_lost()
         self._channels.pop(channel.slot, None)
-        if channel in self._newborn:
-            self._newborn.discard(channel)
-            self._stillbirths[channel.slot] += 1
+        self._nursery.gone(channel)
         if channel in self._idle:
             self._idle.remove(channel)
         works = self._running.pop(channel.slot, [])
         for pending in (one for one in works if not one.result.done()):
             # One that was interrupted is innocent: the worker was on the other.
             if pending is works[-1]:
-                self._blame(pending, channel)
+                self._guard.blame(pending, channel.slot, channel.pid)
             self._queue.push(pending, first=True)
         _log.warning("worker lost", extra={"slot": channel.slot, "pid": channel.pid, "busy": bool(works)})
-        self._start_birth(channel.slot)
+        self._nursery.bear(channel.slot)
         self._dispatch()
 
-    def _blame(self, pending: Pending, channel: WorkerChannel) -> None:
-        note = self._board.read(channel.slot)
-        job = pending.job
-        if note.job_id == job.job_id and note.document != NONE:
-            blamed = [note.document]
-        else:
-            pending.unexplained_deaths += 1
-            exhausted = pending.unexplained_deaths >= _UNEXPLAINED_DEATHS
-            blamed = list(range(len(job.documents))) if exhausted else []
-        error = DocumentError(
-            WORKER_DIED, "the worker process died on this document: send it again alone, or report it"
-        )
-        failed = dict(job.failed) | {position: error for position in blamed if position not in job.failed}
-        pending.job = dataclasses.replace(job, failed=failed)
-
-    def _start_birth(self, slot: int) -> None:
-        birth = asyncio.create_task(self._bear(slot), name=f"birth in slot {slot}")
-        self._births.add(birth)
-        birth.add_done_callback(self._births.discard)
-
-    async def _bear(self, slot: int) -> None:
-        """Put a new worker into the slot and ask it for a sign of life; it is born when it has answered."""
+    async def _watch(self) -> None:
+        """Keep workers within their limits, and replace idle ones that don't give their memory back."""
         while True:
-            await asyncio.sleep(_BIRTH_PAUSE_S[min(self._stillbirths[slot], len(_BIRTH_PAUSE_S) - 1)])
-            try:
-                forked = await self._forkserver.fork(slot)
-            except OSError:
-                # The forkserver died, or the system has no process or descriptor left.
-                self._stillbirths[slot] += 1
-                continue
-            await self._connect(slot, forked)
-            return
+            await asyncio.sleep(LOOK_S)
+            self._guard.look([(slot, channel.pid) for slot, channel in self._channels.items() if slot in self._running])
+            for channel in [one for one in self._idle if self._guard.is_swollen(one.slot, one.pid)]:
+                self._idle.remove(channel)
+                self._channels.pop(channel.slot, None)
+                self._retired.add(channel)
+                channel.close()
 
-    async def _connect(self, slot: int, forked: Forked) -> None:
-        channel = WorkerChannel(slot, forked.pid, self._on_result, self._on_gone)
-        self._newborn.add(channel)
-        await asyncio.get_running_loop().connect_accepted_socket(lambda: channel, forked.channel)
-        channel.ask(self._smoke_job())
+    def _connect(self, slot: int, pid: int) -> WorkerChannel:
+        return WorkerChannel(slot, pid, self._on_result, self._on_gone)
 
     def _born(self, channel: WorkerChannel) -> None:
-        self._newborn.discard(channel)
-        self._stillbirths[channel.slot] = 0
+        self._nursery.answered(channel)
+        self._guard.born(channel.slot, channel.pid)
         self._channels[channel.slot] = channel
         if len(self._channels) == self._limits.workers:
             self._complete.set()

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,11 +40,20 @@ class Forked:
 class ForkServerProcess:
     """One loaded engine, kept running.
 
+    Args:
+        spec: What to load.
+        board: Where its workers note what they are on.
+        slots: How many workers there may be.
+        on_exit: Told the process id and exit status of each worker that has ended.
+
     A dead forkserver takes no worker with it: they go on, and new ones are forked once its successor has loaded.
     """
 
-    def __init__(self, spec: EngineSpec, board: Board, slots: int) -> None:
+    def __init__(
+        self, spec: EngineSpec, board: Board, slots: int, on_exit: Callable[[int, int], None] = lambda *_: None
+    ) -> None:
         self._spec = spec
+        self._on_exit = on_exit
         self._board = board
         self._slots = slots
         self._process: subprocess.Popen[bytes] | None = None
@@ -189,8 +199,10 @@ class ForkServerProcess:
             answer = self._forking.get(message["refused"])
             if answer is not None and not answer.done():
                 answer.set_exception(OSError(message["reason"]))
-        elif message["status"]:
-            _log.warning("worker ended", extra={"pid": message["exited"], "status": message["status"]})
+        else:
+            if message["status"]:
+                _log.warning("worker ended", extra={"pid": message["exited"], "status": message["status"]})
+            self._on_exit(message["exited"], message["status"])
 
     def _lost(self) -> None:
         _log.error("forkserver died", extra={"analyzer": self._spec.name, "pid": self.pid})

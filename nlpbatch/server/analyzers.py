@@ -1,7 +1,8 @@
 """The analyzers that this process serves, by name."""
 
 import asyncio
-from typing import Final
+import time
+from typing import Any, Final
 
 from nlpbatch.engine.pool import WorkerPool
 from nlpbatch.errors import NoCapacity, UnknownAnalyzer
@@ -48,6 +49,20 @@ class Analyzers:
     def ready(self) -> bool:
         """Return whether every analyzer has a worker that has answered."""
         return len(self._infos) == len(self._pools) and all(pool.workers for pool in self._pools.values())
+
+    def quarantine(self) -> list[dict[str, Any]]:
+        """Return the documents that are refused, of all analyzers."""
+        now_s = time.monotonic()
+        return [
+            {"analyzer": name} | document
+            for name, pool in self._pools.items()
+            for document in pool.quarantine.to_json(now_s)
+        ]
+
+    def release(self) -> None:
+        """Refuse none of them any more."""
+        for pool in self._pools.values():
+            pool.quarantine.clear()
 
     @property
     def workers(self) -> int:

@@ -25,7 +25,9 @@ class LimitSettings(Settings):
 
     body_bytes: int = Field(SizeLimits().body_bytes, ge=2 * REQUEST_FRAMING_BYTES, le=1024 * MIB)
     documents: int = Field(SizeLimits().documents, ge=1, le=1_000_000)
-    text_bytes: int = Field(SizeLimits().text_bytes, ge=1, le=MIB)
+    text_bytes: int = Field(SizeLimits().text_bytes, ge=1, le=64 * MIB)
+    document_s: float = Field(PoolLimits(1).document_s, gt=0, le=3600)
+    """How long the analysis of one document may take; beyond, it gets an error of its own."""
 
     @model_validator(mode="after")
     def _text_fits_in_body(self) -> Self:
@@ -51,6 +53,8 @@ class PoolSettings(Settings):
     """Text handed to a worker at a time."""
     queue_bytes: int = Field(PoolLimits(1).queue_bytes, ge=KIB, le=16 * 1024 * MIB)
     """Text waiting for workers before requests are refused."""
+    memory_bytes: int = Field(PoolLimits(1).memory_bytes, ge=16 * MIB, le=64 * 1024 * MIB)
+    """How much a worker may grow on one document; beyond, that gets an error of its own."""
 
     def to_pool(self, limits: LimitSettings) -> PoolLimits:
         """Return the value that the pool takes."""
@@ -59,6 +63,8 @@ class PoolSettings(Settings):
             piece_bytes=self.piece_bytes,
             text_bytes=limits.text_bytes,
             queue_bytes=self.queue_bytes,
+            document_s=limits.document_s,
+            memory_bytes=self.memory_bytes,
         )
 
 

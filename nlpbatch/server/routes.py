@@ -27,7 +27,7 @@ from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.arrow import join_answer
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import OPERATIONS, Operation, Options
-from nlpbatch.wire.outcome import WORKER_DIED
+from nlpbatch.wire.outcome import TRANSIENT_CODES
 from nlpbatch.wire.priority import is_batch
 
 
@@ -52,10 +52,21 @@ class Routes:
         for operation in OPERATIONS:
             app.router.add_post(media.OPERATION_PATHS[operation], partial(self.answer, operation))
         app.router.add_get(media.ANALYZERS_PATH, self.analyzers)
+        app.router.add_get(media.QUARANTINE_PATH, self.quarantine)
+        app.router.add_delete(media.QUARANTINE_PATH, self.release)
 
     async def analyzers(self, _: web.Request) -> web.Response:
         """Answer `GET /v1/analyzers`."""
         return web.json_response(self._analyzers.catalogue().to_json())
+
+    async def quarantine(self, _: web.Request) -> web.Response:
+        """Answer `GET /quarantine`: the texts that are refused, by hash."""
+        return web.json_response({"documents": self._analyzers.quarantine()})
+
+    async def release(self, _: web.Request) -> web.Response:
+        """Answer `DELETE /quarantine`: give all of them another chance."""
+        self._analyzers.release()
+        return web.Response(status=204)
 
     async def answer(self, operation: Operation, request: web.Request) -> web.Response:
         """Answer `POST /v1/analyze` and the other operations, in JSON or Arrow."""
@@ -141,7 +152,7 @@ def _check_pinned(request: web.Request, info: AnalyzerInfo) -> None:
 
 def _transient(answer: Answer) -> dict[str, str]:
     """Tell the proxy not to give this answer to one who asks again, when the next try may fare better."""
-    return {"Cache-Control": "no-store"} if WORKER_DIED in answer.errors else {}
+    return {} if TRANSIENT_CODES.isdisjoint(answer.errors) else {"Cache-Control": "no-store"}
 
 
 def _response(encoding: Encoding, question: Question, info: AnalyzerInfo, answer: Answer) -> web.Response:

@@ -22,7 +22,8 @@ ANALYZE_PATH = "/v1/analyze"
 SENTENCES_PATH = "/v1/sentences"
 SPACE_PATH = "/v1/space"
 OPERATION_PATHS = {"analyze": ANALYZE_PATH, "sentences": SENTENCES_PATH, "space": SPACE_PATH}
-QUARANTINE_PATH = "/v1/quarantine"
+QUARANTINE_PATH = "/quarantine"
+"""The operator's: not under /v1/, which the proxy passes on."""
 ANALYZERS_PATH = "/v1/analyzers"
 LIMITS_PATH = "/v1/limits"
 

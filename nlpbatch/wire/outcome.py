@@ -21,6 +21,8 @@ DOCUMENT_CODES: Final = (
     QUARANTINED,
 )
 """Every code a document's error can carry; closed, so that jobs can count by code."""
+TRANSIENT_CODES: Final = frozenset({WORKER_DIED, DEADLINE_EXCEEDED, MEMORY_EXCEEDED, QUARANTINED})
+"""Those that the same text may not have when it is sent again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,16 +78,27 @@ class WordEngine:
 class ObedientEngine(WordEngine):
     """Does what a text tells it to before it answers, in the order of the words.
 
-    `!die` kills the process, `!wait=PATH` waits for a file, `!sign=PATH` adds the text's first word to a file.
+    `!die` kills the process, `!crash` aborts it, `!wait=PATH` waits for a file, `!sign=PATH` adds the text's first
+    word to a file, `!grow=N` takes N MiB and keeps them, `!hold=N` takes them and waits to be killed.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._taken: list[bytearray] = []
 
     def tokens(self, text: str) -> list[WordToken]:
         for word in text.split():
             command, _, argument = word.partition("=")
             if command == "!die":
                 os.kill(os.getpid(), signal.SIGKILL)
+            elif command == "!crash":
+                os.abort()
             elif command == "!wait":
                 _wait_for(Path(argument))
+            elif command in {"!grow", "!hold"}:
+                self._taken.append(bytearray(os.urandom(1 << 20) * int(argument)))
+                if command == "!hold":
+                    time.sleep(60)
             elif command == "!sign":
                 with Path(argument).open("a", encoding="utf-8") as file:
                     file.write(text.split(maxsplit=1)[0] + "\n")

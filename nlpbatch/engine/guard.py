@@ -1,0 +1,157 @@
+"""Watches workers for documents that take too long or too much memory, and says which document a dead worker was on.
+
+The engine can't be interrupted, so a worker that is over a limit is killed; its document gets an error, its neighbours
+are analysed by another worker.
+"""
+
+import contextlib
+import dataclasses
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from nlpbatch.engine.board import NONE, Board
+from nlpbatch.engine.quarantine import Quarantine
+from nlpbatch.engine.queue import Pending
+from nlpbatch.wire.limits import MIB
+from nlpbatch.wire.outcome import DEADLINE_EXCEEDED, MEMORY_EXCEEDED, WORKER_DIED, DocumentError
+
+LOOK_S: Final = 0.05
+"""How often the workers are looked at: a limit is exceeded by that much at most."""
+_YOUNG_S: Final = 0.1
+"""Memory is read of those only that are on a document for longer: reading costs 20 µs."""
+_SWOLLEN_PART: Final = 0.25
+_UNEXPLAINED_DEATHS: Final = 3
+_REMEMBERED: Final = 256
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_log = logging.getLogger("nlpbatch.engine")
+
+_DIED: Final = DocumentError(
+    WORKER_DIED, "the worker process died on this document: send it again alone, or report it to the operator"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Why a worker was killed: what it was on."""
+
+    job_id: int
+    document: int
+    error: DocumentError
+
+
+class Guard:
+    """Looks after the workers of one pool.
+
+    Args:
+        board: Where they note what they are on.
+        deadline_s: How long one document may take.
+        memory_bytes: How much a worker may grow beyond what it had when it was born.
+
+    """
+
+    def __init__(self, board: Board, *, deadline_s: float, memory_bytes: int) -> None:
+        self._board = board
+        self._deadline_s = deadline_s
+        self._memory_bytes = memory_bytes
+        self._born_bytes: dict[int, int] = {}
+        self._verdicts: dict[int, _Verdict] = {}
+        self._suspects: dict[int, tuple[bytes, str]] = {}
+        self._statuses: dict[int, int] = {}
+        self.quarantine = Quarantine()
+
+    def born(self, slot: int, pid: int) -> None:
+        """Take note of a new worker's size."""
+        self._born_bytes[slot] = _resident_bytes(pid)
+        self._verdicts.pop(slot, None)
+
+    def look(self, busy: Iterable[tuple[int, int]]) -> None:
+        """Kill the workers that are over a limit; `busy` has slot and process id of those at work."""
+        now_ns = time.monotonic_ns()
+        for slot, pid in busy:
+            note = self._board.read(slot)
+            if note.document == NONE or slot in self._verdicts:
+                continue
+            error = self._judge(slot, pid, (now_ns - note.started_ns) / 1e9)
+            if error is not None:
+                self._verdicts[slot] = _Verdict(note.job_id, note.document, error)
+                _log.warning("worker killed", extra={"slot": slot, "pid": pid, "reason": error.code})
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def is_swollen(self, slot: int, pid: int) -> bool:
+        """Return whether a worker that is idle still holds much of what its documents took."""
+        return self._grown_bytes(slot, pid) > self._memory_bytes * _SWOLLEN_PART
+
+    def blame(self, pending: Pending, slot: int, pid: int) -> None:
+        """Give the document that a dead worker was on its error."""
+        note, verdict = self._board.read(slot), self._verdicts.pop(slot, None)
+        job = pending.job
+        if note.job_id == job.job_id and note.document != NONE:
+            if verdict is not None and (verdict.job_id, verdict.document) != (note.job_id, note.document):
+                return  # it was killed for the document before this one, which it had just finished
+            error = _DIED if verdict is None else verdict.error
+            blamed = [note.document]
+            self._suspect(pid, job.documents[note.document].as_py(), error.code, certain=verdict is not None)
+        elif verdict is not None:
+            return
+        else:
+            pending.unexplained_deaths += 1
+            exhausted = pending.unexplained_deaths >= _UNEXPLAINED_DEATHS
+            error, blamed = _DIED, list(range(len(job.documents))) if exhausted else []
+        failed = dict(job.failed) | {position: error for position in blamed if position not in job.failed}
+        pending.job = dataclasses.replace(job, failed=failed)
+
+    def ended(self, pid: int, status: int) -> None:
+        """Take note of how a worker ended: a crash is its document's doing, a kill from outside is not."""
+        suspect = self._suspects.pop(pid, None)
+        if suspect is None:
+            _remember(self._statuses, pid, status)
+        elif status != -signal.SIGKILL:
+            self.quarantine.offend(*suspect, time.monotonic())
+
+    def _suspect(self, pid: int, document: bytes, code: str, *, certain: bool) -> None:
+        """Hold a document to account, if need be as soon as it is known how its worker ended."""
+        status = self._statuses.pop(pid, None)
+        if certain or (status is not None and status != -signal.SIGKILL):
+            self.quarantine.offend(document, code, time.monotonic())
+        elif status is None:
+            _remember(self._suspects, pid, (document, code))
+
+    def _judge(self, slot: int, pid: int, age_s: float) -> DocumentError | None:
+        if age_s > self._deadline_s:
+            return DocumentError(
+                DEADLINE_EXCEEDED,
+                f"the analysis took longer than {self._deadline_s:g} s: split the text, or raise limits.document_s "
+                "of the service",
+            )
+        if age_s > _YOUNG_S and self._grown_bytes(slot, pid) > self._memory_bytes:
+            return DocumentError(
+                MEMORY_EXCEEDED,
+                f"the analysis took more than {self._memory_bytes / MIB:,.0f} MiB: split the text, or raise "
+                "pool.memory_bytes of the service",
+            )
+        return None
+
+    def _grown_bytes(self, slot: int, pid: int) -> int:
+        return _resident_bytes(pid) - self._born_bytes.get(slot, 0)
+
+
+def _remember(known: dict[int, Any], pid: int, value: Any) -> None:
+    """Keep what is known of a process; of those that nobody asks for, the latest."""
+    known[pid] = value
+    while len(known) > _REMEMBERED:
+        del known[next(iter(known))]
+
+
+def _resident_bytes(pid: int) -> int:
+    """Return the resident memory of a process, 0 if there is none (or no way to know)."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError, ValueError):
+        return 0
