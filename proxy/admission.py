@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from proxy.drain_rate import DrainRate
 from proxy.quotas import Scope
-from proxy.scheduler import Usage
+from proxy.tickets import Usage
 
 LONGEST_RETRY_AFTER_S: Final = 30.0
 """For what is a guess."""

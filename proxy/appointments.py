@@ -15,7 +15,7 @@ from typing import Final
 
 from proxy.admission import LONGEST_RETRY_AFTER_S, Refuse
 from proxy.quotas import Quota
-from proxy.scheduler import NOTHING, ClassName, Usage
+from proxy.tickets import NOTHING, ClassName, Usage
 
 _MOST: Final = 20_000
 """Appointments at a time; beyond, a refusal holds nothing."""

@@ -57,6 +57,7 @@ class Backends:
                 "url": backend.url,
                 "ready": backend.ready,
                 "workers": backend.workers,
+                "fingerprints": sorted(backend.fingerprints),
                 "in_flight": backend.in_flight,
                 "limit": backend.limit.value,
                 "breaker": backend.breaker.state,

@@ -24,6 +24,7 @@ class Backend:
         asked: Whether it has been asked at all.
         ready: Whether it said so when last asked.
         workers: The workers it stated.
+        fingerprints: The versions it stated; empty if it states none.
         in_flight: Requests it has.
         outstanding_bytes: Their cost.
 
@@ -36,6 +37,7 @@ class Backend:
     asked: bool = False
     ready: bool = False
     workers: int = 0
+    fingerprints: frozenset[str] = frozenset()
     in_flight: int = 0
     outstanding_bytes: int = 0
 

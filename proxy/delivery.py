@@ -3,6 +3,9 @@
 Analysis changes nothing, so a request may always be sent again, as long as nothing of an answer has been passed on.
 What keeps that from making things worse: a retry budget, a place at the other backend, and breakers. A request that
 fails on two backends is to blame itself, and neither is.
+
+A backend that has just been exchanged for another version answers 412 until its next health check. That costs nobody
+anything, so the request is tried where its version is; if there is no place, it is to come back.
 """
 
 import asyncio
@@ -10,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
-from nlpbatch.errors import BackendFailed, NlpbatchError, ServiceTimeout
+from nlpbatch.errors import BackendFailed, NlpbatchError, NoCapacity, ServiceTimeout
 from proxy.balancer import Backend
 from proxy.gate import Gate
 from proxy.retry_budget import RetryBudget
@@ -19,6 +22,9 @@ from proxy.upstream import NotConnected
 
 _CONNECTION_ATTEMPTS: Final = 3
 """Backends that a request is offered to while there is no connection; nothing has been sent to any of them."""
+_VERSION_ATTEMPTS: Final = 3
+"""Backends that a pinned request is offered to while they have another version."""
+_CHANGED_RETRY_AFTER_S: Final = 1.0
 _RETRIED: Final = frozenset({500, 502, 503})
 
 
@@ -100,7 +106,10 @@ class Delivery:
             answer, error = await self._once(backend, attempt)
             if error is None and answer is not None and answer.status not in _RETRIED:
                 backend.breaker.succeeded()
-                return answer
+                if not self._has_changed(lease, tried, answer):
+                    return answer
+                self._observer.retried(backend.url)
+                continue
             if _is_its_fault(answer, error):
                 backend.breaker.failed(identity, time.monotonic())
                 blamed.append(backend)
@@ -135,6 +144,22 @@ class Delivery:
         if len(tried) > 1 or isinstance(error, ServiceTimeout):
             return False  # a request that takes too long would take another backend's time as well
         return self.budget.take(time.monotonic()) and self._gate.move(lease, but=tuple(tried))
+
+    def _has_changed(self, lease: Request, tried: list[Backend], answer: _HasStatus) -> bool:
+        """Return whether the backend has another version than it stated, and the request a place at another one.
+
+        Raises:
+            NoCapacity: Another one states the version, and has no place.
+
+        """
+        if answer.status != 412 or not lease.pin or len(tried) >= _VERSION_ATTEMPTS:  # noqa: PLR2004
+            return False
+        if self._gate.move(lease, but=tuple(tried), learn=False):
+            return True
+        if self._gate.serves_elsewhere(lease, but=tuple(tried)):
+            detail = "the version that If-Match names has no free place at this moment: send again"
+            raise NoCapacity(detail, retry_after_s=_CHANGED_RETRY_AFTER_S)
+        return False
 
 
 def _at(lease: Request) -> Backend:

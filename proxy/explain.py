@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from proxy.config import ProxySettings, QuotaSettings
 from proxy.ledger import rule_of
-from proxy.scheduler import ClassName
+from proxy.tickets import ClassName
 
 
 @dataclass(frozen=True, slots=True)

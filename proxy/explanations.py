@@ -15,7 +15,7 @@ from aiohttp import web
 from nlpbatch.wire.media import ADVICE, SERVER_TIMING
 from proxy.config import ProxySettings
 from proxy.quotas import Quota
-from proxy.scheduler import CLASS_NAMES
+from proxy.tickets import CLASS_NAMES
 from proxy.traffic import Ask, Request, Traffic
 
 ASK_KEY = web.RequestKey("ask", Ask)

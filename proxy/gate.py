@@ -58,12 +58,16 @@ class Gate:
         self._traffic.finish(request, time.monotonic(), failed=failed, learn=learn)
         self.pump()
 
-    def move(self, request: Request, *, but: tuple[Backend, ...] = ()) -> bool:
-        """Exchange the place for one at another backend; return whether there was one."""
-        moved = self._traffic.move(request, time.monotonic(), but=but)
+    def move(self, request: Request, *, but: tuple[Backend, ...] = (), learn: bool = True) -> bool:
+        """Exchange the place for one at another backend; return whether there was one. See `Traffic.move`."""
+        moved = self._traffic.move(request, time.monotonic(), but=but, learn=learn)
         if moved:
             self.pump()
         return moved
+
+    def serves_elsewhere(self, request: Request, *, but: tuple[Backend, ...]) -> bool:
+        """Return whether another backend than these states the version that the request is pinned to."""
+        return self._traffic.serves_elsewhere(request, but)
 
     def pump(self) -> None:
         """Let through as many as have places; to be called when anything has changed."""

@@ -20,7 +20,7 @@ from nlpbatch.errors import (
 )
 from nlpbatch.serving.problems import LOG_KEY
 from nlpbatch.serving.reading import hold_body, wide_reads
-from nlpbatch.wire.media import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JOB, PREFER, PRIORITY
+from nlpbatch.wire.media import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JOB, PREFER, PRIORITY, pinned_to
 from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.problem import status_of
 from proxy.balancer import Backend
@@ -33,7 +33,7 @@ from proxy.keys import KeyRing
 from proxy.metrics import UNKNOWN_TENANT, Metrics
 from proxy.question import Answer, Question, check_target, question_headers
 from proxy.replay import idempotency_key
-from proxy.scheduler import ClassName
+from proxy.tickets import ClassName
 from proxy.traffic import Ask, Request
 from proxy.upstream import Upstream
 
@@ -199,7 +199,8 @@ class Gateway:
         # Who has no Idempotency-Key is known by what can be seen of it.
         named = request.headers.get(IDEMPOTENCY_KEY)
         who = (tenant, named) if named is not None else (key_id, job, class_name, cost_bytes)
-        return Ask(tenant, key_id, job, class_name, cost_bytes, who, wanted_wait_s(request.headers.get(PREFER)))
+        wait_s, pin = wanted_wait_s(request.headers.get(PREFER)), pinned_to(request.headers.getall("If-Match", ()))
+        return Ask(tenant, key_id, job, class_name, cost_bytes, who, wait_s, pin)
 
     def _cost_bytes(self, request: web.Request) -> int:
         """Return the body's declared bytes: known before it is read, and what will be read at most."""

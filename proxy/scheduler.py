@@ -8,167 +8,27 @@ Classes and tenants: start-time fair queueing (Goyal, Vin, Cheng 1996): delays d
 - The flow with the least S is served; V becomes its S, its F becomes S + cost/weight.
 - When nothing waits or is under way any more, all start again at 0.
 
-Jobs: self-clocked fair queueing (Golestani 1994), because callers invent jobs' names. Nothing is kept of an idle job
-here, and jobs that come for one request each can't keep back those that stay, as they could with V = S.
-- A flow that gets something to do starts at S = V.
-- The flow with the least F = S + cost is served; V becomes its F, and so does its next S.
+Jobs: self-clocked fair queueing, see `tenant_flow`.
 
 A flow with few requests at a time is between two of them most of the time. As long as it has one under way it counts as
 active: it keeps up to 256 KiB of what it is behind. Places that only keep a backend's workers from waiting for the next
 request (`SPARE`) are left empty for a moment rather than given, out of turn, to one with hundreds of requests.
+
+Pins: what is pinned to a version can only go where that is served, so a job's requests with different pins are flows of
+their own. Who gives a place says which pins may have it; the others keep their turn, and let those behind them pass.
+What a flow was passed over for is made good up to 256 KiB, not without end: its backend may have been away for long.
 """
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Final, Literal
+from typing import Final
 
 from nlpbatch.wire.limits import KIB
+from proxy.tenant_flow import LAG_BYTES, JobFlow, TenantFlow
+from proxy.tickets import CLASS_NAMES, NOTHING, ClassName, OpenTo, Place, Ticket, Usage
 
-ClassName = Literal["interactive", "batch"]
-CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
 _LEAD_BYTES: Final = 256 * KIB
 """How far a class may be ahead of its share in places that no worker is idle for."""
-_LAG_BYTES: Final = 256 * KIB
-"""What a flow that always has something under way, but not always something waiting, may catch up."""
-
-
-class Place(Enum):
-    """What a request is let in to."""
-
-    WORKER = "worker"
-    """Somebody must take it, or a worker has nothing to do."""
-    NEXT = "next"
-    """What a worker will take next; without it, it would wait for us when it is done."""
-    SPARE = "spare"
-    """A further place in the workers' own queues."""
-    EXTRA = "extra"
-    """A place beyond the backend's limit, for people."""
-
-
-@dataclass(eq=False, slots=True)
-class Ticket:
-    """One request that waits. Two of them are never equal: each is itself.
-
-    Args:
-        tenant: Whose it is.
-        job: Which of the tenant's jobs it belongs to; '' for none.
-        cost_bytes: What it costs.
-        arrived_s: When it came.
-        class_name: Whether a person or a job waits for it.
-
-    """
-
-    tenant: str
-    job: str
-    cost_bytes: int
-    arrived_s: float
-    class_name: ClassName = "batch"
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Requests and their bytes."""
-
-    requests: int = 0
-    size_bytes: int = 0
-
-    def plus(self, requests: int, size_bytes: int) -> "Usage":
-        """Return the sum."""
-        return Usage(self.requests + requests, self.size_bytes + size_bytes)
-
-
-NOTHING: Final = Usage()
-
-
-@dataclass(slots=True)
-class _Job:
-    """A flow of one job's tickets; there is one only while some wait or are under way."""
-
-    start: int
-    in_flight: int = 0
-    size_bytes: int = 0
-    tickets: OrderedDict[Ticket, None] = field(default_factory=OrderedDict)
-    """In the order of arrival; any of them may leave."""
-
-    @property
-    def finish(self) -> int:
-        """Return its F, once its next ticket is served."""
-        return self.start + next(iter(self.tickets)).cost_bytes
-
-
-@dataclass(slots=True)
-class _Tenant:
-    """A flow of one tenant's jobs within a class."""
-
-    weight: float
-    start: float = 0.0
-    in_flight: int = 0
-    virtual: int = 0
-    jobs: dict[str, _Job] = field(default_factory=dict)
-    waiting: Usage = Usage()
-
-    @property
-    def lag(self) -> float:
-        """Return how far behind it may start: not at all if it has nothing under way, for then it was idle."""
-        return _LAG_BYTES / self.weight if self.in_flight else 0.0
-
-    def push(self, ticket: Ticket) -> None:
-        """Add a ticket behind those of its job."""
-        job = self.jobs.setdefault(ticket.job, _Job(self.virtual))
-        if not job.tickets:
-            job.start = max(self.virtual - (_LAG_BYTES if job.in_flight else 0), job.start)
-        job.tickets[ticket] = None
-        self._count(job, ticket, 1)
-
-    def next_job(self, place: Place) -> _Job | None:
-        """Return the job whose turn it is; None if the place is to be kept for one that will send soon."""
-        job = min((job for job in self.jobs.values() if job.tickets), key=lambda flow: flow.finish)
-        if place is Place.SPARE and any(not other.tickets and other.start < job.start for other in self.jobs.values()):
-            return None
-        return job
-
-    def pop(self, job: _Job) -> Ticket:
-        """Remove and return the job's next ticket."""
-        # max: the head of a job may have left, and the one behind it cost less.
-        self.virtual = max(self.virtual, job.finish)
-        job.start = job.finish
-        ticket, _ = job.tickets.popitem(last=False)
-        self._count(job, ticket, -1)
-        job.in_flight += 1
-        self.in_flight += 1
-        return ticket
-
-    def remove(self, ticket: Ticket) -> bool:
-        """Take a ticket out; return whether it was there."""
-        job = self.jobs.get(ticket.job)
-        if job is None or ticket not in job.tickets:
-            return False
-        del job.tickets[ticket]
-        self._count(job, ticket, -1)
-        self._forget(ticket.job, job)
-        return True
-
-    def finish(self, ticket: Ticket) -> None:
-        """Count the end of a ticket that was served."""
-        job = self.jobs[ticket.job]
-        job.in_flight -= 1
-        self.in_flight -= 1
-        self._forget(ticket.job, job)
-
-    def ahead_bytes(self, name: str, own_bytes: int) -> int:
-        """Return what of this tenant would be served before the last byte of `own_bytes` of that job."""
-        others = (flow.size_bytes for other, flow in self.jobs.items() if other != name)
-        return sum(min(size_bytes, own_bytes) for size_bytes in others)
-
-    def _count(self, job: _Job, ticket: Ticket, sign: int) -> None:
-        job.size_bytes += sign * ticket.cost_bytes
-        self.waiting = self.waiting.plus(sign, sign * ticket.cost_bytes)
-
-    def _forget(self, name: str, job: _Job) -> None:
-        if not job.tickets and not job.in_flight:
-            del self.jobs[name]
 
 
 @dataclass(slots=True)
@@ -179,8 +39,12 @@ class _Class:
     start: float = 0.0
     in_flight: int = 0
     virtual: float = 0.0
-    tenants: dict[str, _Tenant] = field(default_factory=dict)
-    waiting: Usage = Usage()
+    tenants: dict[str, TenantFlow] = field(default_factory=dict)
+    waiting: Usage = NOTHING
+
+    def waits(self, open_to: OpenTo) -> bool:
+        """Return whether anything waits that may have the place."""
+        return self.waiting.requests > 0 and any(tenant.waits(open_to) for tenant in self.tenants.values())
 
 
 class FairQueue:
@@ -198,6 +62,8 @@ class FairQueue:
         self._classes: dict[ClassName, _Class] = {"interactive": _Class(1.0), "batch": _Class(1.0)}
         self._waiting = Usage()
         self._under_way = 0
+        self.pinned = 0
+        """How many of those that wait have a pin."""
         self.paused: Collection[str] = frozenset()
         """Tenants whose tickets stay where they are."""
         self.set_weights(weights, class_weights or {})
@@ -230,7 +96,7 @@ class FairQueue:
     def under_way(self, ticket: Ticket) -> int:
         """Return how many requests of the ticket's job wait or are being served."""
         tenant = self._classes[ticket.class_name].tenants.get(ticket.tenant)
-        job = tenant.jobs.get(ticket.job) if tenant is not None else None
+        job = tenant.jobs.get(ticket.flow) if tenant is not None else None
         return len(job.tickets) + job.in_flight if job is not None else 0
 
     def active_jobs(self, tenant: str, class_name: ClassName) -> int:
@@ -260,9 +126,13 @@ class FairQueue:
 
         """
         flow = self._classes[ticket.class_name].tenants.get(ticket.tenant)
-        job = flow.jobs.get(ticket.job) if flow is not None else None
+        job = flow.jobs.get(ticket.flow) if flow is not None else None
         ahead = promised_bytes + (job.size_bytes if job is not None else 0)
-        return ahead + (flow.ahead_bytes(ticket.job, ahead + ticket.cost_bytes) if flow is not None else 0)
+        return ahead + (flow.ahead_bytes(ticket, ahead + ticket.cost_bytes) if flow is not None else 0)
+
+    def waits(self, open_to: OpenTo) -> bool:
+        """Return whether anything waits that may have such a place, be its tenant paused or not."""
+        return any(class_.waits(open_to) for class_ in self._classes.values())
 
     def push(self, ticket: Ticket) -> None:
         """Add a ticket behind those of its job."""
@@ -271,22 +141,24 @@ class FairQueue:
             class_.start = max(self._virtual, class_.start)
         tenant = class_.tenants.get(ticket.tenant)
         if tenant is None:
-            tenant = class_.tenants[ticket.tenant] = _Tenant(self._weight(ticket.tenant))
+            tenant = class_.tenants[ticket.tenant] = TenantFlow(self._weight(ticket.tenant))
         if not tenant.waiting.requests:
             tenant.start = max(class_.virtual - tenant.lag, tenant.start)
         tenant.push(ticket)
         self._count(class_, ticket, 1)
 
-    def pop(self, place: Place = Place.WORKER) -> Ticket | None:
+    def pop(self, place: Place = Place.WORKER, open_to: OpenTo = lambda _: True) -> Ticket | None:
         """Remove and return the ticket to serve next; None when none waits, or none may have such a place now.
 
         `finish` it when it has been served.
         """
-        chosen = self._choose(place)
+        chosen = self._choose(place, open_to)
         if chosen is None:
             return None
         class_, tenant, job = chosen
         ticket = tenant.pop(job)
+        class_.start = max(class_.start, self._virtual - LAG_BYTES / class_.weight)
+        tenant.start = max(tenant.start, class_.virtual - LAG_BYTES / tenant.weight)
         class_.virtual = max(class_.virtual, tenant.start)
         tenant.start += ticket.cost_bytes / tenant.weight
         if place is not Place.EXTRA:  # which goes ahead of its turn, so it says nothing of whose turn it is
@@ -322,36 +194,40 @@ class FairQueue:
                 for job in tenant.jobs.values():
                     yield from job.tickets
 
-    def _choose(self, place: Place) -> tuple[_Class, _Tenant, _Job] | None:
+    def _choose(self, place: Place, open_to: OpenTo) -> tuple[_Class, TenantFlow, JobFlow] | None:
         classes = [class_ for class_ in self._classes.values() if class_.waiting.requests]
         if place is Place.EXTRA:
             classes = [class_ for class_ in classes if class_ is self._classes["interactive"]]
         if place is not Place.WORKER:
-            classes = [class_ for class_ in classes if self._within(class_)]
+            classes = [class_ for class_ in classes if self._within(class_, open_to)]
         for class_ in sorted(classes, key=lambda flow: flow.start):
-            tenant = self._next_tenant(class_, place)
-            job = tenant.next_job(place) if tenant is not None else None
+            tenant = self._next_tenant(class_, place, open_to)
+            job = tenant.next_job(place, open_to) if tenant is not None else None
             if tenant is not None and job is not None:
                 return class_, tenant, job
         return None
 
-    def _next_tenant(self, class_: _Class, place: Place) -> _Tenant | None:
-        waiting = [flow for name, flow in class_.tenants.items() if flow.waiting.requests and name not in self.paused]
+    def _next_tenant(self, class_: _Class, place: Place, open_to: OpenTo) -> TenantFlow | None:
+        waiting = [flow for name, flow in class_.tenants.items() if name not in self.paused and flow.waits(open_to)]
         tenant = min(waiting, key=lambda flow: flow.start, default=None)
         if tenant is None or place is not Place.SPARE:
             return tenant
         kept = any(
-            flow.in_flight and not flow.waiting.requests and max(class_.virtual - flow.lag, flow.start) < tenant.start
+            flow.comes_back(open_to) and max(class_.virtual - flow.lag, flow.start) < tenant.start
             for flow in class_.tenants.values()
         )
         return None if kept else tenant
 
-    def _within(self, class_: _Class) -> bool:
-        """Return whether the class has had no more than its share, or nobody else has anything here.
+    def _within(self, class_: _Class, open_to: OpenTo) -> bool:
+        """Return whether the class has had no more than its share, or nobody else has anything for such a place.
 
         Requests under way count: inside a backend people's go first, so that a flood of them could keep jobs' there.
         """
-        others = [other.start for other in self._classes.values() if other is not class_ and _is_active(other)]
+        others = [
+            other.start
+            for other in self._classes.values()
+            if other is not class_ and (other.in_flight or other.waits(open_to))
+        ]
         return not others or class_.start <= max(others) + _LEAD_BYTES / class_.weight
 
     def _weight(self, tenant: str) -> float:
@@ -360,6 +236,8 @@ class FairQueue:
     def _count(self, class_: _Class, ticket: Ticket, sign: int) -> None:
         class_.waiting = class_.waiting.plus(sign, sign * ticket.cost_bytes)
         self._waiting = self._waiting.plus(sign, sign * ticket.cost_bytes)
+        if ticket.pin:
+            self.pinned += sign
 
     def _forget_if_idle(self) -> None:
         if not self._waiting.requests and not self._under_way:

@@ -15,8 +15,8 @@ from proxy.admission import Refuse
 from proxy.balancer import Backend
 from proxy.composition import new_limit
 from proxy.config import ProxySettings
-from proxy.scheduler import ClassName
 from proxy.simulated_backend import SimulatedBackend, Timeline
+from proxy.tickets import ClassName
 from proxy.traffic import Ask, Dropped, Request, Traffic
 from proxy.workload import FaultWork, JobWork, PeopleWork, Workload
 

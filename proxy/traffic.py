@@ -11,6 +11,7 @@ The gate runs this for real requests, the simulator on a virtual clock.
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from nlpbatch.wire.advice import Advice
 from proxy.admission import (
@@ -30,8 +31,10 @@ from proxy.codel import Codel
 from proxy.config import ClassSettings, ProxySettings
 from proxy.drain_rate import DrainRate
 from proxy.ledger import Quotas
+from proxy.pinning import serving, stating
 from proxy.quotas import Over, Quota, charge_all, first_over
-from proxy.scheduler import ClassName, FairQueue, Place, Ticket, Usage
+from proxy.scheduler import FairQueue
+from proxy.tickets import ClassName, OpenTo, Pin, Place, Ticket, Usage
 
 _NS = 1_000_000_000
 _PAUSED_RETRY_AFTER_S = 30.0
@@ -49,6 +52,7 @@ class Ask:
         cost_bytes: What it costs.
         who: Its identity, by which it is known again when it comes back.
         wait_s: How long its caller would wait; None for as long as its class may.
+        pin: Versions that may answer it; empty for any.
 
     """
 
@@ -59,6 +63,7 @@ class Ask:
     cost_bytes: int
     who: Hashable
     wait_s: float | None = None
+    pin: Pin = frozenset()
 
 
 @dataclass(eq=False, slots=True)
@@ -159,7 +164,8 @@ class Traffic:
             refusal = refusal if appointment is None else self._refusal(ask, quotas, now_s, promised=False) or refusal
             return self._turned_away(ask, quotas, refusal, now_s)
         charge_all(quotas, ask.cost_bytes, int(now_s * _NS))
-        request = Request(ask.tenant, ask.job, ask.cost_bytes, now_s, ask.class_name, quotas, self._max_wait_s(ask))
+        wait_s = self._max_wait_s(ask)
+        request = Request(ask.tenant, ask.job, ask.cost_bytes, now_s, ask.class_name, ask.pin, quotas, wait_s)
         self.queue.push(request)
         return request
 
@@ -197,16 +203,31 @@ class Traffic:
         for quota in request.quotas:
             quota.release(now_s - request.arrived_s)
 
-    def move(self, request: Request, now_s: float, *, but: Sequence[Backend] = ()) -> bool:
-        """Exchange the place for one at another backend; return whether there was one."""
-        others = [backend for backend in self.backends if backend is not request.backend and backend not in but]
+    def move(self, request: Request, now_s: float, *, but: Sequence[Backend] = (), learn: bool = True) -> bool:
+        """Exchange the place for one at another backend; return whether there was one.
+
+        Args:
+            request: Which.
+            now_s: Now.
+            but: Backends that are not to be tried.
+            learn: Whether the backend that it leaves has failed.
+
+        """
+        may = serving(request.pin, self.backends)
+        others = [backend for backend in may if backend is not request.backend and backend not in but]
         # A second attempt may go over the limit: the place it leaves was within.
         other = pick(others, self._choose, now_s, extra=self._settings.classes.interactive.extra_places)
         if other is None:
             return False
-        self._learn(request, self._vacate(request), now_s, failed=True)
+        left = self._vacate(request)
+        if learn:
+            self._learn(request, left, now_s, failed=True)
         self._occupy(request, other, now_s)
         return True
+
+    def serves_elsewhere(self, request: Request, but: Sequence[Backend]) -> bool:
+        """Return whether another backend than these states the version that the request is pinned to."""
+        return any(backend not in but for backend in stating(request.pin, self.backends))
 
     def leave(self, request: Request) -> None:
         """Take out a request that waits: its caller hung up."""
@@ -220,7 +241,7 @@ class Traffic:
 
     def advice(self, request: Request) -> Advice:
         """Return how many requests of the request's job are here, and how many would keep its share busy."""
-        places = sum(backend.limit.value for backend in self.backends if backend.ready)
+        places = sum(backend.limit.value for backend in serving(request.pin, self.backends) if backend.ready)
         jobs = max(1, self.queue.active_jobs(request.tenant, request.class_name))
         wanted = 2 * places * self.queue.share(request.tenant, request.class_name) / jobs
         return Advice(self.queue.under_way(request), max(2, round(wanted)))
@@ -244,7 +265,7 @@ class Traffic:
         over = first_over(quotas, ask.cost_bytes, int(now_s * _NS), promised=promised)
         if over is not None:
             return _over_quota(over)
-        if self._is_free(now_s):
+        if self._is_free(ask, now_s):
             return None
         held = Usage() if promised else self._appointments.promised(ask.tenant, ask.class_name)
         queue, waiting = self._settings.queue, self.queue.of(ask.tenant, ask.class_name)
@@ -254,7 +275,7 @@ class Traffic:
         refusal = over_queue(ask.cost_bytes, waiting=waiting, promised=held, bounds=bounds, rate=self._rate(ask))
         if refusal is not None:
             return refusal
-        ticket = Ticket(ask.tenant, ask.job, ask.cost_bytes, now_s, ask.class_name)
+        ticket = Ticket(ask.tenant, ask.job, ask.cost_bytes, now_s, ask.class_name, ask.pin)
         ahead_bytes = self.queue.ahead_bytes(ticket, held.size_bytes)
         return over_wait(ahead_bytes, max_wait_s=bounds.max_wait_s * (1.5 if promised else 1.0), rate=self._rate(ask))
 
@@ -283,24 +304,34 @@ class Traffic:
         bound_s = request.max_wait_s if cause == "waited" else 2 * self._codels[request.class_name].target_s
         return Refuse(cause, waited_s, bound_s, after_s)
 
-    def _is_free(self, now_s: float) -> bool:
-        """Return whether nobody waits and there is a place."""
-        return not self.queue.usage.requests and any(
-            backend.in_flight < backend.limit.value and backend.usable(now_s) for backend in self.backends
-        )
+    def _is_free(self, ask: Ask, now_s: float) -> bool:
+        """Return whether there is a place for it that nobody waits for."""
+        if self.queue.usage.requests > self.queue.pinned:
+            return False  # who could go anywhere would have
+        free = (backend for backend in serving(ask.pin, self.backends) if backend.has_room(now_s))
+        return any(not self.queue.waits(self._open_at(backend)) for backend in free)
 
     def _next(self, now_s: float) -> tuple[Backend, Request] | None:
-        backend = pick(self.backends, self._choose, now_s)
-        if backend is not None and (request := self.queue.pop(self._place_at(backend))) is not None:
-            return backend, _checked(request)
-        if not self.queue.waiting_in("interactive").requests:
-            return None
-        backend = backend or pick(
-            self.backends, self._choose, now_s, extra=self._settings.classes.interactive.extra_places
-        )
-        if backend is None or (request := self.queue.pop(Place.EXTRA)) is None:
-            return None
-        return backend, _checked(request)
+        found = self._fill(now_s)
+        if found is not None or not self.queue.waiting_in("interactive").requests:
+            return found
+        most = self._settings.classes.interactive.extra_places
+        return self._fill(now_s, people=True) or self._fill(now_s, people=True, extra=most)
+
+    def _fill(self, now_s: float, *, people: bool = False, extra: int = 0) -> tuple[Backend, Request] | None:
+        """Return who gets a place next, and where; of people only, if so, and going beyond the limits by `extra`."""
+        backends = self.backends
+        while (backend := pick(backends, self._choose, now_s, extra=extra)) is not None:
+            place = Place.EXTRA if people else self._place_at(backend)
+            if (ticket := self.queue.pop(place, self._open_at(backend))) is not None:
+                return backend, _checked(ticket)
+            # One that serves the same versions would get nobody either.
+            backends = [other for other in backends if other.fingerprints != backend.fingerprints]
+        return None
+
+    def _open_at(self, backend: Backend) -> OpenTo:
+        """Return what says which pins may go to the backend; many jobs have the same one."""
+        return cache(lambda pin: backend in serving(pin, self.backends))
 
     def _place_at(self, backend: Backend) -> Place:
         workers = sum(other.workers for other in self.backends if other.ready)

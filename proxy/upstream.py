@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
@@ -31,10 +32,20 @@ _WHOLE_BODY_BYTES: Final = MIB
 _READY_BYTES: Final = 64 * KIB
 """No `/readyz` of ours has as much to say."""
 _FAILED_STATUS: Final = 500
+_OTHER_VERSION_STATUS: Final = 412
 
 
 class NotConnected(BackendFailed):
     """No connection to the backend: nothing has been sent, another one may be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a backend says of itself; as long as it isn't ready, it may not know all of it."""
+
+    ready: bool = False
+    workers: int = 0
+    fingerprints: frozenset[str] = frozenset()
 
 
 class Upstream:
@@ -75,14 +86,14 @@ class Upstream:
             return Answer(answer.status, answer_headers(answer.headers), await answer.read())
 
     async def pass_back(self, backend: Backend, question: Question, request: web.Request) -> web.StreamResponse:
-        """Answer the request, a long answer as it comes; 5xx are returned whole, for the caller to decide on.
+        """Answer the request, a long answer as it comes; 5xx and 412 are returned whole, for the caller to decide on.
 
         Raises as `ask`; once a streamed answer has begun, its failure breaks the connection to the caller.
         """
         async with self._asked(backend, question) as answer:
             headers, size_bytes = answer_headers(answer.headers), answer.content_length
             whole = size_bytes is not None and size_bytes <= _WHOLE_ANSWER_BYTES
-            if whole or answer.status >= _FAILED_STATUS:
+            if whole or answer.status >= _FAILED_STATUS or answer.status == _OTHER_VERSION_STATUS:
                 return Answer(answer.status, headers, await answer.read()).to_response()
             response = web.StreamResponse(status=answer.status, headers=headers)
             response.content_length = size_bytes
@@ -112,7 +123,7 @@ class Upstream:
                 yield answer
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # Until its next health check says otherwise.
-            _set_ready(backend, ready=False, workers=backend.workers, reason=type(error).__name__)
+            _set_ready(backend, _Said(), reason=type(error).__name__)
             raise NotConnected("no backend could be reached: send again") from error
         except TimeoutError as error:
             detail = f"the backend gave no answer within {self.settings.timeout_s:g} s: send fewer documents at a time"
@@ -122,35 +133,38 @@ class Upstream:
 
     async def ask_ready(self, backend: Backend, timeout_s: float) -> None:
         """Set what the backend says of itself on `/readyz`."""
-        ready, workers, reason = False, 0, ""
+        said, reason = _Said(), ""
         try:
             async with asyncio.timeout(timeout_s):
-                ready, workers = await self._ready(backend)
+                said = await self._ready(backend)
         except Exception as error:  # noqa: BLE001  (whatever it answers, it will be asked again)
             reason = type(error).__name__
-        _set_ready(backend, ready=ready, workers=workers or backend.workers, reason=reason)
+        _set_ready(backend, said, reason=reason)
 
-    async def _ready(self, backend: Backend) -> tuple[bool, int]:
+    async def _ready(self, backend: Backend) -> _Said:
         url = f"{backend.url}/readyz"
         async with self._session.get(url, allow_redirects=False, **self._how(backend)) as answer:
             try:
                 await answer.content.readexactly(_READY_BYTES)
             except asyncio.IncompleteReadError as whole:
-                workers = int(json.loads(whole.partial).get("workers", 0))
-                return answer.status == web.HTTPOk.status_code, workers
+                members = json.loads(whole.partial)
+                fingerprints = frozenset(map(str, members.get("fingerprints", ())))
+                return _Said(answer.status == web.HTTPOk.status_code, int(members.get("workers", 0)), fingerprints)
         raise ValueError(f"over {_READY_BYTES} bytes")
 
 
-def _set_ready(backend: Backend, *, ready: bool, workers: int, reason: str) -> None:
-    if ready != backend.ready or not backend.asked:
+def _set_ready(backend: Backend, said: _Said, *, reason: str) -> None:
+    if said.ready != backend.ready or not backend.asked:
         _log.log(
-            logging.INFO if ready else logging.WARNING,
+            logging.INFO if said.ready else logging.WARNING,
             "backend",
-            extra={"backend": backend.url, "ready": ready, "reason": reason},
+            extra={"backend": backend.url, "ready": said.ready, "reason": reason},
         )
-    backend.asked, backend.ready, backend.workers = True, ready, workers
-    if ready:
-        backend.limit.stated(workers)
+    backend.asked, backend.ready, backend.workers = True, said.ready, said.workers or backend.workers
+    if said.ready or said.fingerprints:
+        backend.fingerprints = said.fingerprints  # else what it had is what it is awaited with
+    if said.ready:
+        backend.limit.stated(backend.workers)
 
 
 def _payload(body: bytes) -> bytes | io.BytesIO | None:

@@ -5,9 +5,9 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -15,6 +15,7 @@ from typing import Final, Self
 
 import urllib3
 
+from nlpbatch.cli.child import Child
 from nlpbatch.errors import ConfigError, ServiceTimeout, ServiceUnreachable
 
 _HOST: Final = "127.0.0.1"
@@ -47,7 +48,7 @@ class StackOptions:
 
 @dataclass(slots=True)
 class Stack:
-    """Both processes, started by entering and stopped by leaving the context.
+    """Both processes, started by entering and stopped by leaving the context; who wants them kept up calls `tend`.
 
     Raises:
         ServiceUnreachable: A process ended while starting; its own message is on stderr.
@@ -59,7 +60,7 @@ class Stack:
     service: str = ""
     api: str = ""
     api_key: str | None = field(default=None, repr=False)
-    _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _children: dict[str, Child] = field(default_factory=dict)
     _directory: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
@@ -80,7 +81,16 @@ class Stack:
 
     def ended(self) -> str | None:
         """Return the name of a process that has ended, None while both run."""
-        return next((name for name, child in self._children.items() if child.poll() is not None), None)
+        return next((name for name, child in self._children.items() if child.ended), None)
+
+    def tend(self) -> Iterator[str]:
+        """Start again what has died, on the same ports, with the same keys; yield what there is to tell.
+
+        To be called again and again. A process that keeps dying is started after longer and longer pauses.
+        """
+        for child in self._children.values():
+            if (said := child.tend(time.monotonic())) is not None:
+                yield said
 
     def pid(self, name: str) -> int:
         """Return the process id of "api" or "proxy"."""
@@ -129,13 +139,8 @@ class Stack:
         return _write(directory / "proxy.toml", "\n".join(lines) + "\n")
 
     def _spawn(self, name: str, *arguments: str) -> None:
-        # A session of its own: Ctrl-C reaches this process alone, which then stops both in order.
-        self._children[name] = subprocess.Popen(
-            [sys.executable, "-m", "nlpbatch", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
-            start_new_session=True,
-        )
+        child = self._children[name] = Child(name, arguments)
+        child.start(time.monotonic())
 
     def _wait_ready(self, name: str, url: str) -> None:
         deadline_s = time.monotonic() + _START_TIMEOUT_S
@@ -155,14 +160,12 @@ class Stack:
         try:
             for name in ("proxy", "api"):
                 if (child := self._children.get(name)) is not None:
-                    child.terminate()
-                    child.wait(_STOP_TIMEOUT_S)
+                    child.stop(_STOP_TIMEOUT_S)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             pass  # too slow, or a second Ctrl-C: what is left is killed
         finally:
             for child in self._children.values():
                 child.kill()  # does nothing to one that has ended
-                child.wait()
             if self._directory is not None:
                 self._directory.cleanup()
 

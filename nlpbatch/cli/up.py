@@ -1,4 +1,4 @@
-"""`nlpbatch up`: API and proxy together on loopback, for development."""
+"""`nlpbatch up`: API and proxy together on loopback, for development; one that dies is started again."""
 
 import argparse
 import shlex
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nlpbatch.cli.stack import Stack, StackOptions, stop_on_signals
-from nlpbatch.errors import ConfigError, ServiceUnreachable
+from nlpbatch.errors import ConfigError
 
 _PORT = 8700
 _WATCH_S = 0.2
@@ -21,7 +21,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "up",
         help="run API and proxy together on this machine, for development",
-        description="Run API and proxy together on loopback. Ctrl-C stops both.",
+        description="Run API and proxy together on loopback. One that dies is started again. Ctrl-C stops both.",
     )
     parser.add_argument("--port", type=int, default=_PORT, help=f"port of the proxy (default {_PORT}; 0: any free one)")
     parser.add_argument(
@@ -51,9 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with Stack(options) as stack, _exported(stack, arguments.env_file) as exports:
             _announce(exports)
-            while (ended := stack.ended()) is None:
+            while True:
+                for said in stack.tend():
+                    print(f"nlpbatch up: {said}", file=sys.stderr, flush=True)
                 time.sleep(_WATCH_S)
-            raise ServiceUnreachable(f"the {ended} ended: its own message stands above")
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 0

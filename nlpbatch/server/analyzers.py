@@ -69,6 +69,11 @@ class Analyzers:
         """Return the workers alive, over all analyzers."""
         return sum(pool.workers for pool in self._pools.values())
 
+    @property
+    def fingerprints(self) -> list[str]:
+        """Return the versions that have loaded."""
+        return sorted({info.fingerprint for info in self._infos.values()})
+
     def catalogue(self) -> Catalogue:
         """Return what `GET /v1/analyzers` says.
 

@@ -20,7 +20,7 @@ def build_app(settings: ServerSettings, analyzers: Analyzers, metrics: Metrics) 
     Routes(analyzers, settings.limits.to_wire(), metrics).add_to(app)
 
     async def readiness() -> tuple[bool, dict[str, Any]]:
-        return analyzers.ready, {"workers": analyzers.workers}
+        return analyzers.ready, {"workers": analyzers.workers, "fingerprints": analyzers.fingerprints}
 
     add_health_routes(app, readiness, metrics.registry)
     return app

@@ -140,8 +140,8 @@ async def _body(request: web.Request) -> bytes:
 
 
 def _check_pinned(request: web.Request, info: AnalyzerInfo) -> None:
-    if_match = request.headers.get("If-Match")
-    if if_match is None or if_match.strip() == "*" or info.fingerprint in media.fingerprints_in(if_match):
+    pinned = media.pinned_to(request.headers.getall("If-Match", ()))
+    if not pinned or info.fingerprint in pinned:
         return
     raise FingerprintMismatch(
         f"analyzer {info.name!r} has fingerprint {info.fingerprint}, not the one that If-Match names: "

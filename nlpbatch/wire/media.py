@@ -1,5 +1,7 @@
 """Media types, header names and paths of the HTTP contract."""
 
+from collections.abc import Iterable
+
 JSON = "application/json"
 ARROW_STREAM = "application/vnd.apache.arrow.stream"
 PROBLEM_JSON = "application/problem+json"  # RFC 9457
@@ -39,3 +41,9 @@ def etag(fingerprint: str) -> str:
 def fingerprints_in(if_match: str) -> frozenset[str]:
     """Return the fingerprints listed in an `If-Match` header; `*` stands for any."""
     return frozenset(tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",") if tag.strip())
+
+
+def pinned_to(if_match: Iterable[str]) -> frozenset[str]:
+    """Return the fingerprints that a request's `If-Match` headers ask for; empty if any will do."""
+    fingerprints = fingerprints_in(",".join(if_match))
+    return frozenset() if "*" in fingerprints else fingerprints

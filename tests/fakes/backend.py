@@ -126,6 +126,7 @@ class FakeBackend:
         ready: What `/readyz` says, and `workers` with it.
         readyz: Answers `/readyz` instead.
         backlog: Connections that wait to be accepted, at most.
+        fingerprints: What `/readyz` states; None for one that states nothing.
 
     `exchanges` are the requests in the order they came, without those to `/readyz`, which `probes` counts;
     `most_at_once` is how many of them were being answered at a time.
@@ -138,9 +139,11 @@ class FakeBackend:
         workers: int = 2,
         readyz: Step | None = None,
         backlog: int = 100,
+        fingerprints: tuple[str, ...] | None = None,
     ) -> None:
         self.steps = list(steps) or [answer()]
         self.ready, self.workers, self.readyz = ready, workers, readyz
+        self.fingerprints = fingerprints
         self.exchanges: list[Exchange] = []
         self.probes = self.connections = self.port = self.most_at_once = 0
         self._at_once, self._backlog = 0, backlog
@@ -241,8 +244,10 @@ class FakeBackend:
                 self.exchanges.append(exchange)
             self._arrived.notify_all()
         if probe:
-            said = json.dumps({"ready": self.ready, "workers": self.workers}).encode()
-            return self.readyz or answer(said, status=200 if self.ready else 503)
+            said = {"ready": self.ready, "workers": self.workers}
+            if self.fingerprints is not None:
+                said["fingerprints"] = self.fingerprints
+            return self.readyz or answer(json.dumps(said).encode(), status=200 if self.ready else 503)
         return self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
 
 

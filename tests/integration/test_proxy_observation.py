@@ -18,7 +18,7 @@ async def test_it_is_alive_before_any_backend_is():
 
 async def test_it_is_ready_as_soon_as_one_backend_is_and_tells_of_all():
     async with (
-        FakeBackend(ready=False) as first,
+        FakeBackend(ready=False, fingerprints=("f2", "f1")) as first,
         FakeBackend(ready=False, workers=5) as second,
         running_proxy(first, second, ready=False) as proxy,
     ):
@@ -29,9 +29,10 @@ async def test_it_is_ready_as_soon_as_one_backend_is_and_tells_of_all():
         await proxy.until_ready()
         got = await proxy.ask("GET", "/readyz", headers={})
         assert (got.status, got.json["ready"]) == (200, True)
+    idle = {"in_flight": 0, "breaker": "closed"}
     assert got.json["backends"] == [
-        {"url": first.url, "ready": False, "workers": 2, "in_flight": 0, "limit": 4, "breaker": "closed"},
-        {"url": second.url, "ready": True, "workers": 5, "in_flight": 0, "limit": 20, "breaker": "closed"},
+        {"url": first.url, "ready": False, "workers": 2, "fingerprints": ["f1", "f2"], "limit": 4} | idle,
+        {"url": second.url, "ready": True, "workers": 5, "fingerprints": [], "limit": 20} | idle,
     ]
 
 

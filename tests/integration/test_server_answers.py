@@ -258,7 +258,8 @@ def test_it_says_what_it_offers_and_that_it_is_ready(api):
     assert analyzer["options"]["z_coda"] is True
     assert catalogue["limits"] == {"body_bytes": 1_000_000, "documents": 10_000, "text_bytes": 50_000}
     assert (api.get("/healthz").status, api.get("/healthz").json()) == (200, {"status": "alive"})
-    assert (api.get("/readyz").status, api.get("/readyz").json()) == (200, {"ready": True, "workers": 2})
+    states = {"ready": True, "workers": 2, "fingerprints": [analyzer["fingerprint"]]}
+    assert (api.get("/readyz").status, api.get("/readyz").json()) == (200, states)
 
 
 def test_documents_tokens_and_errors_are_counted(api):

@@ -1,12 +1,10 @@
 """`nlpbatch up` as a developer uses it: two processes that come and go together."""
 
-import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,71 +12,7 @@ import pytest
 from nlpbatch import Client
 from nlpbatch.cli.stack import Stack, StackOptions, _ports
 from nlpbatch.errors import ConfigError, ServiceUnreachable
-
-PATIENCE_S = 60
-
-
-class Up:
-    """One running `nlpbatch up`."""
-
-    def __init__(self, directory):
-        self.env_file = directory / "env"
-        self._log = directory / "up.log"
-        with self._log.open("wb") as log:
-            command = ["up", "--port", "0", "--workers", "1", "--env-file", str(self.env_file)]
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "nlpbatch", *command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                # Started in the background by a shell without job control it would ignore SIGINT.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
-            )
-
-    def wait_ready(self):
-        """Wait for the announcement and return what a shell makes of the env file."""
-        wait_for(lambda: "Ctrl-C stops both" in self.said or self.process.poll() is not None)
-        assert self.process.poll() is None, self.said
-        show = ["sh", "-c", f'. {self.env_file} && printf "%s %s" "$NLPBATCH_SERVICE" "$NLPBATCH_API_KEY"']
-        return subprocess.run(show, capture_output=True, text=True, check=True, env={}).stdout.split()
-
-    @property
-    def said(self):
-        return self._log.read_text()
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(PATIENCE_S)
-
-
-def wait_for(reached):
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not reached():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
-
-
-def descendants(pid):
-    """Process ids below one, at any depth, as Linux knows them."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            # "pid (name) state parent …", where the name may hold anything
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    found, level = set(), {pid}
-    while level:
-        level = {child for child, parent in parents.items() if parent in level}
-        found |= level
-    return found
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+from tests.fakes.running_up import PATIENCE_S, Up, alive, command_lines, descendants, wait_for
 
 
 @pytest.fixture
@@ -113,20 +47,6 @@ def test_one_signal_stops_all_and_leaves_nothing(up, number):
     assert not up.env_file.exists()
     wait_for(lambda: not any(map(alive, processes)))
     assert not any(Path(directory).exists() for directory in directories)
-
-
-def command_lines(processes):
-    return [Path(f"/proc/{pid}/cmdline").read_text() for pid in processes]
-
-
-def test_when_one_process_ends_the_other_is_stopped_too(up):
-    up.wait_ready()
-    processes = descendants(up.process.pid)
-    (proxy,) = [pid for pid in processes if "proxy\0serve" in command_lines([pid])[0]]
-    os.kill(proxy, signal.SIGKILL)
-    assert up.process.wait(PATIENCE_S) == 1
-    assert "the proxy ended" in up.said
-    wait_for(lambda: not any(map(alive, processes)))
 
 
 @pytest.mark.parametrize("option", ["--port", "--api-port"])

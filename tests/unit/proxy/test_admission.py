@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from proxy.admission import LONGEST_RETRY_AFTER_S, Bounds, over_queue, over_wait, retry_after_s
 from proxy.drain_rate import DrainRate
-from proxy.scheduler import Usage
+from proxy.tickets import Usage
 
 BOUNDS = Bounds(requests=10, size_bytes=1000, max_wait_s=5.0)
 NOTHING = Usage()

@@ -1,7 +1,7 @@
 from proxy.admission import Refuse
 from proxy.appointments import Appointments
 from proxy.quotas import Quota, Rule
-from proxy.scheduler import NOTHING, Usage
+from proxy.tickets import NOTHING, Usage
 
 FLOW = ("a", "batch")
 REFUSAL = Refuse("rate", 1, 1, 5.0)

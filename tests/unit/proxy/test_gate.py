@@ -12,7 +12,7 @@ from proxy.admission import Bounds
 from proxy.balancer import Backend
 from proxy.gate import Gate
 from proxy.limits import FixedLimit
-from proxy.scheduler import Usage
+from proxy.tickets import Usage
 from proxy.traffic import Traffic
 from tests.fakes.proxy_parts import ask, proxy_settings, waits
 from tests.fakes.virtual_time import settle, virtual_time

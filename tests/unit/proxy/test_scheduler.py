@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.scheduler import FairQueue, Place, Ticket, Usage
+from proxy.scheduler import FairQueue
+from proxy.tickets import Place, Ticket, Usage
 
 MAX_BYTES = 1000
 WEIGHTS = {"a": 1.0, "b": 3.0, "c": 0.5}
@@ -89,8 +90,8 @@ def test_within_a_job_it_is_first_come_first_served(history):
 def test_nothing_is_kept_of_a_job_that_has_nothing_waiting(history):
     queue = FairQueue(WEIGHTS)
     for waiting, _ in play(queue, history):
-        kept = {(name, job) for name, tenant in queue._classes["batch"].tenants.items() for job in tenant.jobs}
-        assert kept == {(one.tenant, one.job) for one in waiting}
+        kept = {(name, flow) for name, tenant in queue._classes["batch"].tenants.items() for flow in tenant.jobs}
+        assert kept == {(one.tenant, one.flow) for one in waiting}
 
 
 @given(HISTORIES)

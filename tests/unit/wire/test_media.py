@@ -1,6 +1,6 @@
 import pytest
 
-from nlpbatch.wire.media import etag, fingerprints_in, media_type
+from nlpbatch.wire.media import etag, fingerprints_in, media_type, pinned_to
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,17 @@ def test_a_media_type_is_read_without_case_and_parameters(header, bare):
 )
 def test_if_match_lists_fingerprints(if_match, fingerprints):
     assert fingerprints_in(if_match) == fingerprints
+
+
+@pytest.mark.parametrize(
+    ("headers", "fingerprints"),
+    [
+        ([], set()),
+        (["*"], set()),
+        (['"f1"', "*"], set()),
+        (['"f1"'], {"f1"}),
+        (['"f1"', '"f2", "f3"'], {"f1", "f2", "f3"}),
+    ],
+)
+def test_a_request_is_pinned_to_what_all_its_if_match_headers_list(headers, fingerprints):
+    assert pinned_to(headers) == fingerprints

@@ -1,0 +1,95 @@
+"""A process of ours that is started again when it dies: first at once, then after longer and longer pauses."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+_FIRST_PAUSE_S: Final = 0.5
+_LONGEST_PAUSE_S: Final = 30.0
+_STEADY_S: Final = 60.0
+"""Who has run so long has not died of what it died of before."""
+
+
+class Pauses:
+    """How long to wait before a process that has died is started again. Pure."""
+
+    def __init__(self) -> None:
+        self._next_s = _FIRST_PAUSE_S
+
+    def after(self, ran_s: float) -> float:
+        """Return the pause, twice the last one unless the process had run for a while."""
+        pause_s = _FIRST_PAUSE_S if ran_s >= _STEADY_S else self._next_s
+        self._next_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        return pause_s
+
+
+class Child:
+    """`python -m nlpbatch` with these arguments; `start` it, then `tend` it again and again."""
+
+    def __init__(self, name: str, arguments: Sequence[str]) -> None:
+        self.name = name
+        self._command = (sys.executable, "-m", "nlpbatch", *arguments)
+        self._pauses = Pauses()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_s = 0.0
+        self._due_s: float | None = None
+
+    @property
+    def pid(self) -> int:
+        """Return the id of the process that runs, or ran last; 0 before the first."""
+        return 0 if self._process is None else self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Return whether it has been started and has ended."""
+        return self._process is not None and self._process.poll() is not None
+
+    def start(self, now_s: float) -> None:
+        """Start it."""
+        # A session of its own: Ctrl-C reaches this process alone, which then stops all in order.
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True
+        )
+        self._started_s, self._due_s = now_s, None
+
+    def tend(self, now_s: float) -> str | None:
+        """Start it again if it has died and its pause is over; return what there is to tell."""
+        if not self.ended or self._process is None:
+            return None
+        if self._due_s is None:
+            pause_s = self._pauses.after(now_s - self._started_s)
+            self._due_s = now_s + pause_s
+            return f"the {self.name} ended ({_how(self._process.returncode)}): starting it again in {pause_s:g} s"
+        if now_s < self._due_s:
+            return None
+        self.start(now_s)
+        return f"the {self.name} is started again"
+
+    def stop(self, timeout_s: float) -> None:
+        """End it in order.
+
+        Raises:
+            subprocess.TimeoutExpired: It took longer.
+
+        """
+        if self._process is not None:
+            self._process.terminate()  # does nothing to one that has ended
+            self._process.wait(timeout_s)
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+def _how(status: int) -> str:
+    """Return how a process ended."""
+    if status >= 0:
+        return f"status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"killed by signal {-status}"

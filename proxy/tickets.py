@@ -1,0 +1,69 @@
+"""What waits in the fair queue, and for what: tickets, their classes and pins, and the places that they get. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal
+
+ClassName = Literal["interactive", "batch"]
+CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
+
+Pin = frozenset[str]
+"""Versions that a request may be answered by, by fingerprint; empty for any."""
+OpenTo = Callable[[Pin], bool]
+"""Returns whether a place is open to requests with that pin; not asked about those without."""
+
+
+class Place(Enum):
+    """What a request is let in to."""
+
+    WORKER = "worker"
+    """Somebody must take it, or a worker has nothing to do."""
+    NEXT = "next"
+    """What a worker will take next; without it, it would wait for us when it is done."""
+    SPARE = "spare"
+    """A further place in the workers' own queues."""
+    EXTRA = "extra"
+    """A place beyond the backend's limit, for people."""
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """One request that waits. Two of them are never equal: each is itself.
+
+    Args:
+        tenant: Whose it is.
+        job: Which of the tenant's jobs it belongs to; '' for none.
+        cost_bytes: What it costs.
+        arrived_s: When it came.
+        class_name: Whether a person or a job waits for it.
+        pin: Versions that may answer it.
+
+    """
+
+    tenant: str
+    job: str
+    cost_bytes: int
+    arrived_s: float
+    class_name: ClassName = "batch"
+    pin: Pin = frozenset()
+
+    @property
+    def flow(self) -> tuple[str, Pin]:
+        """Return the flow that it is in, of its tenant's."""
+        return self.job, self.pin
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Requests and their bytes."""
+
+    requests: int = 0
+    size_bytes: int = 0
+
+    def plus(self, requests: int, size_bytes: int) -> "Usage":
+        """Return the sum."""
+        return Usage(self.requests + requests, self.size_bytes + size_bytes)
+
+
+NOTHING: Final = Usage()
