@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
 
 from tenacity import AsyncRetrying
 
@@ -15,6 +15,7 @@ from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.clock import Clock, SystemClock
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyzer import Catalogue
+from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 from nlpbatch.wire.outcome import Analysis
@@ -73,10 +74,10 @@ class AsyncClient:
         analyzer: str = DEFAULT_ANALYZER,
         fields: Iterable[str] = DEFAULT_FIELDS,
         if_match: str | None = None,
-        **options: Any,
+        **options: Unpack[AnalyzeOptions],
     ) -> Analysis:
         """Return one outcome per text, in order; arguments and errors are those of `Client.analyze`."""
-        given = {"analyzer": analyzer, "fields": fields} | options
+        given = {"analyzer": analyzer, "fields": fields, **options}
         return await self._perform(self._calls.ask("analyze", texts, if_match, given))
 
     async def sentences(
@@ -85,10 +86,10 @@ class AsyncClient:
         *,
         analyzer: str = DEFAULT_ANALYZER,
         if_match: str | None = None,
-        **options: Any,
+        **options: Unpack[MorphemeOptions],
     ) -> Analysis:
         """Return the sentences of each text; arguments and errors are those of `analyze`."""
-        return await self._perform(self._calls.ask("sentences", texts, if_match, {"analyzer": analyzer} | options))
+        return await self._perform(self._calls.ask("sentences", texts, if_match, {"analyzer": analyzer, **options}))
 
     async def space(
         self,
@@ -112,14 +113,14 @@ class AsyncClient:
         analyzer: str = DEFAULT_ANALYZER,
         fields: Iterable[str] = DEFAULT_FIELDS,
         if_match: str | None = None,
-        **options: Any,
+        **options: Unpack[AnalyzeOptions],
     ) -> "pa.Table":
         """Return a row of tokens or error for each of `texts: string[n]`, in order.
 
         Columns: `tokens: list<struct<fields>>` and `error: struct<code, message>`; both are null for a null text,
         exactly one for any other. Arguments and errors are those of `analyze`.
         """
-        given = {"analyzer": analyzer, "fields": fields} | options
+        given = {"analyzer": analyzer, "fields": fields, **options}
         return await self.ask_arrow("analyze", texts, if_match=if_match, **given)
 
     async def ask_arrow(

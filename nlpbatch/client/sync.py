@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
 
 from tenacity import Retrying
 
@@ -14,6 +14,7 @@ from nlpbatch.client.urllib3_transport import Urllib3Transport
 from nlpbatch.clock import Clock, SystemClock
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyzer import Catalogue
+from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 from nlpbatch.wire.outcome import Analysis
@@ -83,7 +84,7 @@ class Client:
         analyzer: str = DEFAULT_ANALYZER,
         fields: Iterable[str] = DEFAULT_FIELDS,
         if_match: str | None = None,
-        **options: Any,
+        **options: Unpack[AnalyzeOptions],
     ) -> Analysis:
         """Return one outcome per text, in order.
 
@@ -100,7 +101,7 @@ class Client:
             ServiceError: No usable answer, or none within the patience of the retry policy.
 
         """
-        given = {"analyzer": analyzer, "fields": fields} | options
+        given = {"analyzer": analyzer, "fields": fields, **options}
         return self._perform(self._calls.ask("analyze", texts, if_match, given))
 
     def sentences(
@@ -109,10 +110,10 @@ class Client:
         *,
         analyzer: str = DEFAULT_ANALYZER,
         if_match: str | None = None,
-        **options: Any,
+        **options: Unpack[MorphemeOptions],
     ) -> Analysis:
         """Return the sentences of each text; arguments and errors are those of `analyze`."""
-        return self._perform(self._calls.ask("sentences", texts, if_match, {"analyzer": analyzer} | options))
+        return self._perform(self._calls.ask("sentences", texts, if_match, {"analyzer": analyzer, **options}))
 
     def space(
         self,
@@ -136,14 +137,14 @@ class Client:
         analyzer: str = DEFAULT_ANALYZER,
         fields: Iterable[str] = DEFAULT_FIELDS,
         if_match: str | None = None,
-        **options: Any,
+        **options: Unpack[AnalyzeOptions],
     ) -> "pa.Table":
         """Return a row of tokens or error for each of `texts: string[n]`, in order.
 
         Columns: `tokens: list<struct<fields>>` and `error: struct<code, message>`; both are null for a null text,
         exactly one for any other. Arguments and errors are those of `analyze`.
         """
-        given = {"analyzer": analyzer, "fields": fields} | options
+        given = {"analyzer": analyzer, "fields": fields, **options}
         return self.ask_arrow("analyze", texts, if_match=if_match, **given)
 
     def ask_arrow(

@@ -3,11 +3,13 @@
 Between two documents it looks for an interactive job, which goes first.
 """
 
+import gc
 import select
 import socket
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
 from nlpbatch.engine import frames
 from nlpbatch.engine.board import NONE, Board
@@ -23,12 +25,18 @@ Pause = Callable[[], float]
 """Called between two documents; does what goes first, and returns the seconds it took."""
 
 
+_LEFT_OBJECTS: Final = 100_000
+"""Objects that outlived their job: only then is it worth looking for cycles among them."""
+
+
 class _Closed(Exception):
     """The pool has closed the channel."""
 
 
 def serve(engine: Engine, channel: socket.socket, board: Board, slot: int) -> None:
     """Answer jobs until the pool closes the channel."""
+    # Tokens by the hundred thousand made the collector visit them again and again, for cycles that there aren't.
+    gc.disable()
     readable = select.poll()
     readable.register(channel, select.POLLIN)
 
@@ -42,6 +50,8 @@ def serve(engine: Engine, channel: socket.socket, board: Board, slot: int) -> No
             board.write(slot, job.job_id, document, time.monotonic_ns())
 
         channel.sendall(run(engine, job, note, pause).to_frame(job.job_id))
+        if gc.get_count()[0] > _LEFT_OBJECTS:
+            gc.collect()
 
     def interrupted() -> float:
         if not readable.poll(0):

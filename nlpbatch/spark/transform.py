@@ -1,12 +1,13 @@
 """`analyze`, `sentences`, `space`: add what the service answers on a text column to a DataFrame."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from pyspark.sql import DataFrame
 
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.spark.prepare import IN_FLIGHT, REQUEST_BYTES, prepare
+from nlpbatch.wire.extras import AnalyzeOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Options
 
@@ -25,7 +26,7 @@ def analyze(
     request_bytes: int = REQUEST_BYTES,
     in_flight: int = IN_FLIGHT,
     retry: RetryPolicy | None = None,
-    **options: Any,
+    **options: Unpack[AnalyzeOptions],
 ) -> DataFrame:
     """Return the DataFrame with `tokens: array<struct<fields…>>` and `error: struct<code, message>` added.
 
@@ -59,7 +60,7 @@ def analyze(
     return prepare(
         df,
         text=text,
-        asked=Options.checked("analyze", {"analyzer": analyzer, "fields": fields} | options),
+        asked=Options.checked("analyze", {"analyzer": analyzer, "fields": fields, **options}),
         names={"tokens": tokens, "sentences": "sentences", "candidates": "candidates", "error": error},
         service=service,
         api_key=api_key,

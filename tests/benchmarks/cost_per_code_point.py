@@ -6,6 +6,7 @@ One engine in this process, as a worker has it. Ratios are to ordinary text of 1
 """
 
 import argparse
+import gc
 import json
 import resource
 import sys
@@ -51,6 +52,7 @@ def main() -> int:
     reviews = ds.dataset(arguments.input).head(60_000, columns=[arguments.text]).column(0).to_pylist()
     perform = performer(KiwiEngine(AnalyzerSettings().to_spec("default")), Options())
     perform(reviews[0])
+    gc.disable()  # as in a worker
     figures: dict[str, dict[str, float]] = {}
     for name, text in texts([review for review in reviews if review]).items():
         figures[name] = {}

@@ -1,0 +1,76 @@
+import typing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlpbatch.errors import InvalidRequest
+from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
+from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.options import OPERATIONS, OPTIONS, Options, options_of
+from nlpbatch.wire.tags import TAGS, matching
+
+NAMES = st.lists(st.sampled_from(TAGS), min_size=1, max_size=5, unique=True).map(tuple)
+GIVEN = st.fixed_dictionaries(
+    {},
+    optional={
+        "analyzer": st.text(min_size=1, max_size=10),
+        "fields": st.lists(st.sampled_from(list(TOKEN_FIELDS)), min_size=1, unique=True),
+        "tags": st.none() | NAMES,
+        "top_n": st.integers(1, 10),
+        "stopwords": st.booleans(),
+        "z_coda": st.none() | st.booleans(),
+        "saisiot": st.booleans(),
+        "oov_handling": st.sampled_from(["rule", "chr"]),
+        "blocklist": st.lists(st.sampled_from(["방", "방/NNG"]), max_size=3),
+    },
+)
+
+
+@given(GIVEN)
+def test_they_come_out_of_json_and_of_a_query_as_they_went_in(given_options):
+    options = Options.checked("analyze", given_options)
+    assert Options.from_members(options.to_members()) == options
+    if options.kiwi.get("blocklist") != ():  # a query has no word for an empty list
+        assert Options.from_query(options.to_query()) == options
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_left_out_they_have_their_defaults(operation):
+    assert Options.checked(operation, {}) == Options(operation)
+    assert Options.checked(operation, dict.fromkeys(option.name for option in options_of(operation))) == Options(
+        operation
+    )
+
+
+def test_what_answers_have_follows_from_them():
+    assert Options().columns == ("tokens",)
+    assert Options(sentences=True).columns == ("tokens", "sentences")
+    assert Options(top_n=2).columns == ("candidates",)
+    assert Options("sentences").columns == ("sentences",)
+    assert Options("space").columns == ("text",)
+
+
+def test_type_checkers_know_all_of_them():
+    known = {"analyze": AnalyzeOptions, "sentences": MorphemeOptions}
+    for operation, typed in known.items():
+        names = {option.name for option in options_of(operation)} - {"analyzer", "fields"}
+        assert set(typing.get_type_hints(typed)) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("yes", "z_coda"), ("1", "z_coda"), ("x", "top_n"), ("1e1", "top_n"), ("9" * 30, "top_n")]
+)
+def test_a_query_s_values_are_checked_like_json_s(text, name):
+    with pytest.raises(InvalidRequest, match=name) as caught:
+        Options.from_query({name: text})
+    assert caught.value.details["path"] == f"?{name}"
+
+
+def test_a_tag_stands_for_its_kinds():
+    assert matching(("VV", "NNG")) == {"VV", "VV-R", "VV-I", "NNG"}
+    assert matching(("VV-I",)) == {"VV-I"}
+
+
+def test_every_option_has_a_meaning():
+    assert all(option.meaning and option.operations for option in OPTIONS.values())
