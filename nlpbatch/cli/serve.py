@@ -26,5 +26,6 @@ def run(arguments: argparse.Namespace) -> int:
         ("listen", "port"): arguments.port,
         ("pool", "workers"): arguments.workers,
     }
-    asyncio.run(run_server(read(arguments.config, ServerSettings, overrides)))
+    base = arguments.config.parent if arguments.config is not None else Path()
+    asyncio.run(run_server(read(arguments.config, ServerSettings, overrides), base))
     return 0

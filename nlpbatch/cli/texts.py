@@ -28,11 +28,16 @@ Document = str | DocumentError
 Writer = Callable[[Document, Outcome], None]
 
 
+def add_service_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every command that asks the service takes."""
+    parser.add_argument("--service", metavar="URL", help="address of the proxy; else from NLPBATCH_SERVICE")
+    parser.add_argument("--api-key", metavar="KEY", help="better in NLPBATCH_API_KEY: other users see arguments")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every command on texts takes."""
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="a document; without any, standard input is read")
-    parser.add_argument("--service", metavar="URL", help="address of the proxy; else from NLPBATCH_SERVICE")
-    parser.add_argument("--api-key", metavar="KEY", help="better in NLPBATCH_API_KEY: other users see arguments")
+    add_service_arguments(parser)
     parser.add_argument("--analyzer", metavar="NAME", default=DEFAULT_ANALYZER, help="default: %(default)s")
     parser.add_argument(
         "--json", action="store_true", help="a JSON object per document, with its error, in the order of input"
@@ -53,7 +58,7 @@ def ask(arguments: argparse.Namespace, operation: Operation, given: Mapping[str,
 
     """
     documents, errors = 0, Counter[str]()
-    with _client(arguments) as client:
+    with connect(arguments, _patience_s(arguments)) as client:
         for answered in _answers(client, arguments, operation, given):
             for document, outcome in answered:
                 write(document, outcome)
@@ -69,7 +74,19 @@ def ask(arguments: argparse.Namespace, operation: Operation, given: Mapping[str,
     return 1 if errors else 0
 
 
-def _client(arguments: argparse.Namespace) -> "Client":
+def _patience_s(arguments: argparse.Namespace) -> float:
+    if arguments.patience is not None:
+        return float(arguments.patience)
+    return _PATIENCE_TYPED_S if arguments.texts else _PATIENCE_PIPED_S
+
+
+def connect(arguments: argparse.Namespace, patience_s: float = _PATIENCE_TYPED_S) -> "Client":
+    """Return a client of the service that the arguments or the environment name.
+
+    Raises:
+        ConfigError: They name none.
+
+    """
     from nlpbatch.client.policy import RetryPolicy  # noqa: PLC0415  (other subcommands do without)
     from nlpbatch.client.sync import Client  # noqa: PLC0415
 
@@ -80,9 +97,6 @@ def _client(arguments: argparse.Namespace) -> "Client":
             "(`nlpbatch up` starts one on this machine and says where)",
             option="--service",
         )
-    patience_s = arguments.patience
-    if patience_s is None:
-        patience_s = _PATIENCE_TYPED_S if arguments.texts else _PATIENCE_PIPED_S
     return Client(
         service,
         api_key=arguments.api_key or os.environ.get("NLPBATCH_API_KEY") or None,

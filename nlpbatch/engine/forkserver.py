@@ -23,12 +23,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from nlpbatch.engine import worker
+from nlpbatch.engine import frames, worker
 from nlpbatch.engine.board import NONE, Board
 from nlpbatch.engine.encode import ENCODERS
 from nlpbatch.engine.job import Job
 from nlpbatch.engine.kiwi import KiwiEngine
 from nlpbatch.engine.protocol import Engine, EngineSpec
+from nlpbatch.errors import ConfigError
 from nlpbatch.wire.options import Options
 
 _MESSAGE_BYTES = 4096
@@ -129,10 +130,16 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     control = socket.socket(fileno=arguments.control)
     try:
-        spec = EngineSpec.from_json(json.loads(control.recv(1 << 20)))
+        frame = frames.receive(control)
+        if frame is None:
+            return 0  # the pool is gone already
+        spec = EngineSpec.from_json(frame[0])
         started_s = time.monotonic()
         engine = KiwiEngine(spec)
         _warm_up(engine)
+    except ConfigError as error:
+        _say(control, {"failed": error.message})
+        return 1
     except Exception as error:  # noqa: BLE001  (whatever it is, the pool reports it)
         _say(control, {"failed": f"{type(error).__name__}: {error}"})
         return 1

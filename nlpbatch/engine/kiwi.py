@@ -9,6 +9,7 @@ import kiwipiepy
 import kiwipiepy_model
 from kiwipiepy.utils import Stopwords
 
+from nlpbatch.engine.dictionary import add
 from nlpbatch.engine.fingerprint import fingerprint
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec, Token
 
@@ -20,6 +21,7 @@ class KiwiEngine:
 
     Raises:
         ValueError, TypeError: An option that Kiwi doesn't take.
+        ConfigError: A word of the dictionary that it doesn't take.
 
     """
 
@@ -32,7 +34,9 @@ class KiwiEngine:
         self._stopwords = Stopwords()
         engine = f"kiwipiepy {kiwipiepy.__version__.strip()}"
         model = f"{self._kiwi.model_type} {kiwipiepy_model.__version__.strip()}"
-        settings = {"load": dict(spec.load), "options": self._options}
+        add(self._kiwi, list(spec.dictionary))
+        words = [(entry.kind, entry.values) for entry in spec.dictionary]
+        settings = {"load": dict(spec.load), "options": self._options} | ({"dictionary": words} if words else {})
         self.info = EngineInfo(engine, model, fingerprint(engine=engine, model=model, settings=settings))
 
     def tokenizer(self, options: Mapping[str, Any]) -> Callable[[str], Sequence[Token]]:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, Self
 
+from nlpbatch.engine.dictionary import Entry
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
@@ -14,6 +16,7 @@ class EngineSpec:
         model: Kiwi's `model_type`; None takes the default model of the installed package.
         load: Further arguments of Kiwi's constructor, by Kiwi's names.
         options: Arguments of every `tokenize` call, by Kiwi's names.
+        dictionary: Its own words and rules.
 
     """
 
@@ -21,6 +24,7 @@ class EngineSpec:
     model: str | None
     load: Mapping[str, Any]
     options: Mapping[str, Any]
+    dictionary: tuple[Entry, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON members from which `from_json` makes an equal value."""
@@ -29,7 +33,15 @@ class EngineSpec:
     @classmethod
     def from_json(cls, members: Mapping[str, Any]) -> Self:
         """Return the value that the members describe."""
-        return cls(**members)
+        entries = tuple(
+            Entry(entry["where"], entry["kind"], _tuples(entry["values"])) for entry in members["dictionary"]
+        )
+        return cls(**{**members, "dictionary": entries})
+
+
+def _tuples(value: Any) -> Any:
+    """Return tuples where JSON has arrays."""
+    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)

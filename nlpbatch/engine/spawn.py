@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nlpbatch.engine import frames
 from nlpbatch.engine.board import Board
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.errors import ConfigError, InternalError
@@ -125,7 +126,7 @@ class ForkServerProcess:
         self._control = control
         loop = asyncio.get_running_loop()
         try:
-            await loop.sock_sendall(control, json.dumps(self._spec.to_json()).encode())
+            await loop.sock_sendall(control, frames.pack(self._spec.to_json(), b""))
             content = await loop.sock_recv(control, _MESSAGE_BYTES)
         except ConnectionError:
             content = b""

@@ -2,77 +2,106 @@
 
 import asyncio
 import time
-from typing import Any, Final
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from nlpbatch.engine.pool import WorkerPool
-from nlpbatch.errors import NoCapacity, UnknownAnalyzer
+from nlpbatch.errors import UnknownAnalyzer
 from nlpbatch.server.config import ServerSettings
+from nlpbatch.server.dictionaries import Dictionaries, keep_current
 from nlpbatch.server.metrics import Metrics
+from nlpbatch.server.versions import Version, Versions
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
-from nlpbatch.wire.fields import TOKEN_FIELDS
-
-_LOADING_S: Final = 2.0
-"""Half of the time that loading usually takes."""
 
 
 class Analyzers:
-    """One worker pool per configured analyzer."""
+    """All configured analyzers, each with its versions.
 
-    def __init__(self, settings: ServerSettings, metrics: Metrics) -> None:
+    Args:
+        settings: The configuration.
+        metrics: Shows them.
+        base: Directory that the paths of dictionaries begin at.
+        new_pool: Makes a pool.
+
+    Raises:
+        ConfigError: A dictionary can't be read, or lines of it are wrong.
+
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        metrics: Metrics,
+        base: Path = Path(),
+        new_pool: Callable[..., WorkerPool] = WorkerPool,
+    ) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._specs = {name: analyzer.to_spec(name) for name, analyzer in settings.analyzers.items()}
         limits = settings.pool.to_pool(settings.limits)
-        self._pools = {name: WorkerPool(spec, limits, metrics.observer(name)) for name, spec in self._specs.items()}
-        self._infos: dict[str, AnalyzerInfo] = {}
+        self._dictionaries = {name: Dictionaries(name, analyzer, base) for name, analyzer in settings.analyzers.items()}
+        self._specs = {name: dictionaries.spec() for name, dictionaries in self._dictionaries.items()}
+        self._versions = {name: Versions(name, limits, metrics.observer(name), new_pool) for name in settings.analyzers}
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Load all analyzers.
+        """Load all analyzers, and again whenever their dictionaries change.
 
         Raises:
             ConfigError: An analyzer can't be loaded; the others are there until `stop`.
 
         """
-        starts = [asyncio.create_task(self._start(name, pool)) for name, pool in self._pools.items()]
+        starts = [asyncio.create_task(self._start(name)) for name in self._versions]
         try:
             await asyncio.gather(*starts)
         finally:
             for start in starts:
                 start.cancel()  # when another one has failed; `stop` must not close what they still wait for
             await asyncio.gather(*starts, return_exceptions=True)
+        self._tasks += [
+            asyncio.create_task(
+                keep_current(self._dictionaries[name], versions, self._metrics), name=f"words of {name}"
+            )
+            for name, versions in self._versions.items()
+        ]
 
     async def stop(self) -> None:
         """End all worker processes."""
-        await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(versions.stop() for versions in self._versions.values()))
 
     @property
     def ready(self) -> bool:
         """Return whether every analyzer has a worker that has answered."""
-        return len(self._infos) == len(self._pools) and all(pool.workers for pool in self._pools.values())
+        return all(versions.loaded and versions.current.pool.workers for versions in self._versions.values())
+
+    @property
+    def workers(self) -> int:
+        """Return the workers alive of the current versions, over all analyzers."""
+        return sum(versions.current.pool.workers for versions in self._versions.values() if versions.loaded)
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """Return the versions that have loaded."""
+        return sorted({one.info.fingerprint for versions in self._versions.values() for one in versions.loaded})
 
     def quarantine(self) -> list[dict[str, Any]]:
         """Return the documents that are refused, of all analyzers."""
         now_s = time.monotonic()
         return [
             {"analyzer": name} | document
-            for name, pool in self._pools.items()
+            for name, versions in self._versions.items()
+            for pool in versions.pools
             for document in pool.quarantine.to_json(now_s)
         ]
 
     def release(self) -> None:
         """Refuse none of them any more."""
-        for pool in self._pools.values():
-            pool.quarantine.clear()
-
-    @property
-    def workers(self) -> int:
-        """Return the workers alive, over all analyzers."""
-        return sum(pool.workers for pool in self._pools.values())
-
-    @property
-    def fingerprints(self) -> list[str]:
-        """Return the versions that have loaded."""
-        return sorted({info.fingerprint for info in self._infos.values()})
+        for versions in self._versions.values():
+            for pool in versions.pools:
+                pool.quarantine.clear()
 
     def catalogue(self) -> Catalogue:
         """Return what `GET /v1/analyzers` says.
@@ -81,38 +110,25 @@ class Analyzers:
             NoCapacity: Not all of them have loaded yet.
 
         """
-        for name in self._pools:
-            self._check_loaded(name)
-        return Catalogue(tuple(self._infos.values()), self._settings.limits.to_wire())
+        infos: list[AnalyzerInfo] = [versions.current.info for versions in self._versions.values()]
+        return Catalogue(tuple(infos), self._settings.limits.to_wire())
 
-    def get(self, name: str) -> tuple[WorkerPool, AnalyzerInfo]:
-        """Return an analyzer's pool and description.
+    def get(self, name: str, fingerprints: frozenset[str] = frozenset()) -> Version:
+        """Return an analyzer's version with one of these fingerprints, else its current one.
 
         Raises:
             UnknownAnalyzer: There is none of that name.
             NoCapacity: It has not loaded yet.
 
         """
-        if name not in self._pools:
-            known = ", ".join(self._pools)
+        if name not in self._versions:
+            known = ", ".join(self._versions)
             raise UnknownAnalyzer(f"unknown analyzer {name[:80]!r}: choose from {known}", analyzer=name[:80])
-        self._check_loaded(name)
-        return self._pools[name], self._infos[name]
+        return self._versions[name].pinned(fingerprints)
 
-    def _check_loaded(self, name: str) -> None:
-        if name not in self._infos:
-            raise NoCapacity(f"analyzer {name!r} is still being loaded: send again", retry_after_s=_LOADING_S)
-
-    async def _start(self, name: str, pool: WorkerPool) -> None:
-        self._metrics.watch(name, pool)
-        info = await pool.start()
-        self._metrics.loaded(name, info)
-        spec = self._specs[name]
-        self._infos[name] = AnalyzerInfo(
-            name=name,
-            fingerprint=info.fingerprint,
-            engine=info.engine,
-            model=info.model,
-            options={**spec.load, **spec.options},
-            fields=tuple(TOKEN_FIELDS),
-        )
+    async def _start(self, name: str) -> None:
+        versions = self._versions[name]
+        self._metrics.watch(name, versions)
+        version = await versions.load(self._specs.pop(name))
+        self._metrics.loaded(version.info)
+        self._metrics.dictionary(name, valid=True)

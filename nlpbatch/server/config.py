@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from nlpbatch.engine.dictionary import Entry
 from nlpbatch.engine.pool import PoolLimits
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.serving.listen import ListenSettings
@@ -89,12 +90,14 @@ class AnalyzerSettings(Settings):
         | None
     ) = None
     typo_cost_threshold: float = Field(2.5, ge=0, le=100)
+    dictionaries: list[str] = Field(default_factory=list, max_length=100)
+    """Files with words of one's own, from the configuration file's directory on; see `engine.dictionary`."""
 
-    def to_spec(self, name: str) -> EngineSpec:
-        """Return the value that the engine takes."""
+    def to_spec(self, name: str, dictionary: tuple[Entry, ...] = ()) -> EngineSpec:
+        """Return the value that the engine takes, with the entries of its dictionaries."""
         load = {"integrate_allomorph", "load_default_dict", "load_typo_dict", "load_multi_dict"}
-        options: dict[str, Any] = self.model_dump(exclude=load | {"model"})
-        return EngineSpec(name, self.model, self.model_dump(include=load), options)
+        options: dict[str, Any] = self.model_dump(exclude=load | {"model", "dictionaries"})
+        return EngineSpec(name, self.model, self.model_dump(include=load), options, dictionary)
 
 
 class ServerSettings(Settings):

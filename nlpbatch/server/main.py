@@ -1,6 +1,7 @@
 """Composition root of the API: settings in, a running server out."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -26,16 +27,20 @@ def build_app(settings: ServerSettings, analyzers: Analyzers, metrics: Metrics) 
     return app
 
 
-async def run(settings: ServerSettings) -> None:
+async def run(settings: ServerSettings, base: Path = Path()) -> None:
     """Serve until told to stop.
 
+    Args:
+        settings: The configuration.
+        base: Directory that its paths begin at.
+
     Raises:
-        ConfigError: An analyzer can't be loaded, or the address can't be bound.
+        ConfigError: A dictionary or an analyzer can't be loaded, or the address can't be bound.
 
     """
     logs.configure(settings.log_level)
     metrics = Metrics()
-    analyzers = Analyzers(settings, metrics)
+    analyzers = Analyzers(settings, metrics, base)
     starting = asyncio.create_task(analyzers.start())
     try:
         await serve(build_app(settings, analyzers, metrics), settings.listen, starting)

@@ -1,11 +1,29 @@
 """What the API counts, for Prometheus. Labels are bounded: analyzer names from the config, codes from a closed set."""
 
+from typing import Protocol
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
-from nlpbatch.engine.pool import Answer, WorkerPool
-from nlpbatch.engine.protocol import EngineInfo
+from nlpbatch.engine.pool import Answer
+from nlpbatch.wire.analyzer import AnalyzerInfo
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Watched(Protocol):
+    """Workers to show the state of."""
+
+    @property
+    def workers(self) -> int:
+        """Return those that have answered."""
+
+    @property
+    def busy(self) -> int:
+        """Return those at work."""
+
+    @property
+    def queued_bytes(self) -> int:
+        """Return the text that waits for them."""
 
 
 class Metrics:
@@ -30,18 +48,25 @@ class Metrics:
         self._analysis_s = Histogram(
             "nlpbatch_analysis_seconds", "Worker time of a request", name, buckets=_SECONDS, registry=registry
         )
+        self._valid = Gauge(
+            "nlpbatch_dictionary_valid", "Whether the dictionary files are in force", name, registry=registry
+        )
         self._info = Info("nlpbatch_analyzer", "What is loaded", name, registry=registry)
 
-    def watch(self, analyzer: str, pool: WorkerPool) -> None:
-        """Show the state of an analyzer's pool from now on."""
+    def watch(self, analyzer: str, pool: Watched) -> None:
+        """Show the state of an analyzer's workers from now on."""
         self._workers.labels(analyzer).set_function(lambda: pool.workers)
         self._busy.labels(analyzer).set_function(lambda: pool.busy)
         self._queued.labels(analyzer).set_function(lambda: pool.queued_bytes)
         self._lost.labels(analyzer)
 
-    def loaded(self, analyzer: str, info: EngineInfo) -> None:
+    def dictionary(self, analyzer: str, *, valid: bool) -> None:
+        """Show whether an analyzer's dictionaries are in force as they are in their files."""
+        self._valid.labels(analyzer).set(valid)
+
+    def loaded(self, info: AnalyzerInfo) -> None:
         """Show what an analyzer's results depend on."""
-        self._info.labels(analyzer).info({"engine": info.engine, "model": info.model, "fingerprint": info.fingerprint})
+        self._info.labels(info.name).info({"engine": info.engine, "model": info.model, "fingerprint": info.fingerprint})
 
     def answered(self, analyzer: str, documents: int, answer: Answer) -> None:
         """Count one answered request."""

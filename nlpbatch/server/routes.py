@@ -73,9 +73,11 @@ class Routes:
         encoding = _answer_encoding(request)
         question = await _read(request, operation)
         self._check_size(question)
-        pool, info = self._analyzers.get(question.options.analyzer)
-        _check_pinned(request, info)
-        answer = await pool.analyze(
+        pinned = media.pinned_to(request.headers.getall("If-Match", ()))
+        version = self._analyzers.get(question.options.analyzer, pinned)
+        info = version.info
+        _check_pinned(pinned, info)
+        answer = await version.pool.analyze(
             question.documents,
             encoding=encoding,
             options=question.options,
@@ -139,8 +141,7 @@ async def _body(request: web.Request) -> bytes:
         return await request.read()
 
 
-def _check_pinned(request: web.Request, info: AnalyzerInfo) -> None:
-    pinned = media.pinned_to(request.headers.getall("If-Match", ()))
+def _check_pinned(pinned: frozenset[str], info: AnalyzerInfo) -> None:
     if not pinned or info.fingerprint in pinned:
         return
     raise FingerprintMismatch(

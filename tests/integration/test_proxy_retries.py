@@ -11,7 +11,11 @@ async def ask_many(proxy, count, body=b"fine"):
 
 
 async def test_what_a_backend_failed_is_asked_of_another():
-    async with FakeBackend(DEAD) as bad, FakeBackend(echo()) as good, running_proxy(bad, good) as proxy:
+    async with (
+        FakeBackend(DEAD) as bad,
+        FakeBackend(echo()) as good,
+        running_proxy(bad, good, upstream={"retry_ratio": 1.0}) as proxy,
+    ):
         got = await ask_many(proxy, 4)
         assert {one.status for one in got} == {200}
         assert await proxy.metric("retries_total") == len(bad.exchanges)

@@ -66,7 +66,7 @@ class FakeClient:
 @pytest.fixture
 def client(monkeypatch):
     fake = FakeClient()
-    monkeypatch.setattr(texts, "_client", lambda _: fake)
+    monkeypatch.setattr(texts, "connect", lambda *_: fake)
     return fake
 
 
@@ -198,20 +198,19 @@ def test_service_and_key_come_from_the_environment_unless_given(monkeypatch):
     monkeypatch.setenv("NLPBATCH_API_KEY", "k-1")
     parser = argparse.ArgumentParser()
     analyze.add_parser(parser.add_subparsers())
-    client = texts._client(parser.parse_args(["analyze", "가"]))
+    client = texts.connect(parser.parse_args(["analyze", "가"]))
     assert client._calls.address.host == "from-environment"
     assert client._calls._headers["Authorization"] == "Bearer k-1"
-    other = texts._client(parser.parse_args(["analyze", "가", "--service", "http://given", "--api-key", "k-2"]))
+    other = texts.connect(parser.parse_args(["analyze", "가", "--service", "http://given", "--api-key", "k-2"]))
     assert other._calls.address.host == "given"
     assert other._calls._headers["Authorization"] == "Bearer k-2"
 
 
 @pytest.mark.parametrize(("arguments", "patience_s"), [(["가"], 10.0), ([], 300.0), (["--patience", "2"], 2.0)])
-def test_a_person_is_not_kept_waiting_as_long_as_a_pipe(monkeypatch, arguments, patience_s):
-    monkeypatch.setenv("NLPBATCH_SERVICE", "http://proxy")
+def test_a_person_is_not_kept_waiting_as_long_as_a_pipe(arguments, patience_s):
     parser = argparse.ArgumentParser()
     analyze.add_parser(parser.add_subparsers())
-    assert texts._client(parser.parse_args(["analyze", *arguments]))._retry.patience_s == patience_s
+    assert texts._patience_s(parser.parse_args(["analyze", *arguments])) == patience_s
 
 
 def test_an_unknown_field_is_wrong_usage_and_named(run, capsys):

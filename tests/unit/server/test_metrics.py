@@ -5,6 +5,7 @@ from prometheus_client import generate_latest
 
 from nlpbatch.engine.pool import Answer
 from nlpbatch.server.metrics import Metrics
+from nlpbatch.wire.analyzer import AnalyzerInfo
 from tests.fakes.engine import WordEngine
 
 
@@ -49,7 +50,8 @@ def test_a_lost_worker_is_counted_for_its_analyzer(metrics):
 
 
 def test_what_is_loaded_stands_beside_the_figures(metrics):
-    metrics.loaded("default", WordEngine.info)
+    info = WordEngine.info
+    metrics.loaded(AnalyzerInfo("default", info.fingerprint, info.engine, info.model, {}, ()))
     assert b'nlpbatch_analyzer_info{analyzer="default",engine="words 1",fingerprint="fff' in generate_latest(
         metrics.registry
     )
