@@ -2,7 +2,7 @@
 
     python tests/benchmarks/service_stress.py --input reviews.parquet [--only kills,swap] [--seconds 60]
 
-kills: a random worker is killed every 0.1 to 1 s; every document must be answered once, with one error per kill at most.
+kills: a random worker is killed every 0.1 to 1 s; each document must be answered, with one error per kill at most.
 swap: a dictionary file changes ten times; no request may take longer than three times the usual 99th percentile.
 """
 
