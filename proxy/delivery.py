@@ -16,8 +16,8 @@ from typing import Final, Protocol, TypeVar
 from nlpbatch.errors import BackendFailed, NlpbatchError, NoCapacity, ServiceTimeout
 from proxy.balancer import Backend
 from proxy.gate import Gate
+from proxy.requests import Request
 from proxy.retry_budget import RetryBudget
-from proxy.traffic import Request
 from proxy.upstream import NotConnected
 
 _CONNECTION_ATTEMPTS: Final = 3

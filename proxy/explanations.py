@@ -15,8 +15,9 @@ from aiohttp import web
 from nlpbatch.wire.media import ADVICE, SERVER_TIMING
 from proxy.config import ProxySettings
 from proxy.quotas import Quota
+from proxy.requests import Ask, Request
 from proxy.tickets import CLASS_NAMES
-from proxy.traffic import Ask, Request, Traffic
+from proxy.traffic import Traffic
 
 ASK_KEY = web.RequestKey("ask", Ask)
 LEASE_KEY = web.RequestKey("lease", Request)

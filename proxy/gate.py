@@ -12,7 +12,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from proxy.admission import Cause, Refuse
 from proxy.balancer import Backend
 from proxy.refusals import refusal_error
-from proxy.traffic import Ask, Dropped, Passed, Request, Traffic
+from proxy.requests import Ask, Request
+from proxy.traffic import Dropped, Passed, Traffic
 
 
 class Gate:

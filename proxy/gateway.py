@@ -33,8 +33,8 @@ from proxy.keys import KeyRing
 from proxy.metrics import UNKNOWN_TENANT, Metrics
 from proxy.question import Answer, Question, check_target, question_headers
 from proxy.replay import idempotency_key
+from proxy.requests import Ask, Request
 from proxy.tickets import ClassName
-from proxy.traffic import Ask, Request
 from proxy.upstream import Upstream
 
 _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")

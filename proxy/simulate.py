@@ -15,9 +15,10 @@ from proxy.admission import Refuse
 from proxy.balancer import Backend
 from proxy.composition import new_limit
 from proxy.config import ProxySettings
+from proxy.requests import Ask, Request
 from proxy.simulated_backend import SimulatedBackend, Timeline
 from proxy.tickets import ClassName
-from proxy.traffic import Ask, Dropped, Request, Traffic
+from proxy.traffic import Dropped, Traffic
 from proxy.workload import FaultWork, JobWork, PeopleWork, Workload
 
 _SAMPLE_S: Final = 1.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
-from proxy.traffic import Request
+from proxy.requests import Request
 from proxy.workload import BackendWork
 
 

@@ -9,9 +9,8 @@ The gate runs this for real requests, the simulator on a virtual clock.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from nlpbatch.wire.advice import Advice
 from proxy.admission import (
@@ -26,58 +25,20 @@ from proxy.admission import (
     retry_after_s,
 )
 from proxy.appointments import Appointment, Appointments
-from proxy.balancer import Backend, pick
+from proxy.balancer import Backend
 from proxy.codel import Codel
 from proxy.config import ClassSettings, ProxySettings
 from proxy.drain_rate import DrainRate
 from proxy.ledger import Quotas
-from proxy.pinning import serving, stating
+from proxy.pinning import stating
+from proxy.places import Places
 from proxy.quotas import Over, Quota, charge_all, first_over
+from proxy.requests import Ask, Request
 from proxy.scheduler import FairQueue
-from proxy.tickets import ClassName, OpenTo, Pin, Place, Ticket, Usage
+from proxy.tickets import ClassName, Ticket, Usage
 
 _NS = 1_000_000_000
 _PAUSED_RETRY_AFTER_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A request that arrives.
-
-    Args:
-        tenant: Whose it is.
-        key_id: By which key.
-        job: Of which job; '' for none.
-        class_name: Whether a person or a job waits for it.
-        cost_bytes: What it costs.
-        who: Its identity, by which it is known again when it comes back.
-        wait_s: How long its caller would wait; None for as long as its class may.
-        pin: Versions that may answer it; empty for any.
-
-    """
-
-    tenant: str
-    key_id: str
-    job: str
-    class_name: ClassName
-    cost_bytes: int
-    who: Hashable
-    wait_s: float | None = None
-    pin: Pin = frozenset()
-
-
-@dataclass(eq=False, slots=True)
-class Request(Ticket):
-    """A ticket with what must be given back when it ends."""
-
-    quotas: Sequence[Quota] = ()
-    max_wait_s: float = 0.0
-    backend: Backend | None = None
-    """Where it is; None before and after."""
-    used: bool = False
-    """Whether the place has been used for a delivery."""
-    in_flight: int = 0
-    sent_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +54,6 @@ class Dropped:
 
     request: Request
     refusal: Refuse
-
-
-@dataclass(slots=True)
-class _Sums:
-    """What is under way in all, kept so that it needn't be counted each time."""
-
-    in_flight: int = 0
-    by_tenant: dict[str, int] = field(default_factory=dict)
 
 
 class Traffic:
@@ -122,14 +75,12 @@ class Traffic:
         chance: Callable[[], float],
         choose: Callable[[int], int],
     ) -> None:
-        self.backends = backends
         self.queue = FairQueue({})
         self._rates: defaultdict[tuple[str, ClassName], DrainRate] = defaultdict(DrainRate)
         self.quotas = Quotas()
         self._chance = chance
-        self._choose = choose
         self._appointments = Appointments()
-        self._sums = _Sums()
+        self._places = Places(backends, self.queue, choose)
         self._codels: dict[ClassName, Codel] = {}
         self.adopt(settings)
 
@@ -172,7 +123,7 @@ class Traffic:
     def dispatch(self, now_s: float) -> list[Passed | Dropped]:
         """Return those whose turn has come, in order; to be called after anything has changed."""
         steps: list[Passed | Dropped] = []
-        while self.queue.usage.requests and (next_ := self._next(now_s)) is not None:
+        while self.queue.usage.requests and (next_ := self._places.next(now_s, self._extra_places)) is not None:
             backend, request = next_
             waited_s = now_s - request.arrived_s
             if self._codels[request.class_name].drops(waited_s, now_s):
@@ -180,7 +131,7 @@ class Traffic:
                 self._settle(request, None)
                 steps.append(Dropped(request, self._late(request, "delay", waited_s)))
                 continue
-            self._occupy(request, backend, now_s)
+            self._places.occupy(request, backend, now_s)
             steps.append(Passed(request))
         return steps
 
@@ -194,9 +145,7 @@ class Traffic:
             learn: Whether its time says something of the backend; not if its caller hung up.
 
         """
-        backend = self._vacate(request)
-        if learn:
-            self._learn(request, backend, now_s, failed=failed)
+        self._places.vacate(request, now_s, failed=failed, learn=learn)
         self.queue.finish(request)
         backlogged = self.queue.of(request.tenant, request.class_name).requests > 0
         self._rate(request).finished(request.cost_bytes, now_s, backlogged=backlogged)
@@ -213,21 +162,11 @@ class Traffic:
             learn: Whether the backend that it leaves has failed.
 
         """
-        may = serving(request.pin, self.backends)
-        others = [backend for backend in may if backend is not request.backend and backend not in but]
-        # A second attempt may go over the limit: the place it leaves was within.
-        other = pick(others, self._choose, now_s, extra=self._settings.classes.interactive.extra_places)
-        if other is None:
-            return False
-        left = self._vacate(request)
-        if learn:
-            self._learn(request, left, now_s, failed=True)
-        self._occupy(request, other, now_s)
-        return True
+        return self._places.move(request, now_s, but=but, learn=learn, extra=self._extra_places)
 
     def serves_elsewhere(self, request: Request, but: Sequence[Backend]) -> bool:
         """Return whether another backend than these states the version that the request is pinned to."""
-        return any(backend not in but for backend in stating(request.pin, self.backends))
+        return any(backend not in but for backend in stating(request.pin, self._places.backends))
 
     def leave(self, request: Request) -> None:
         """Take out a request that waits: its caller hung up."""
@@ -241,7 +180,7 @@ class Traffic:
 
     def advice(self, request: Request) -> Advice:
         """Return how many requests of the request's job are here, and how many would keep its share busy."""
-        places = sum(backend.limit.value for backend in serving(request.pin, self.backends) if backend.ready)
+        places = self._places.count(request.pin)
         jobs = max(1, self.queue.active_jobs(request.tenant, request.class_name))
         wanted = 2 * places * self.queue.share(request.tenant, request.class_name) / jobs
         return Advice(self.queue.under_way(request), max(2, round(wanted)))
@@ -257,7 +196,7 @@ class Traffic:
 
     def in_flight(self, tenant: str) -> int:
         """Return how many of a tenant's requests are at backends."""
-        return self._sums.by_tenant.get(tenant, 0)
+        return self._places.of_tenant(tenant)
 
     def _refusal(self, ask: Ask, quotas: Sequence[Quota], now_s: float, *, promised: bool) -> Refuse | None:
         if ask.tenant in self.queue.paused:
@@ -265,7 +204,7 @@ class Traffic:
         over = first_over(quotas, ask.cost_bytes, int(now_s * _NS), promised=promised)
         if over is not None:
             return _over_quota(over)
-        if self._is_free(ask, now_s):
+        if self._places.is_free(ask.pin, now_s):
             return None
         held = Usage() if promised else self._appointments.promised(ask.tenant, ask.class_name)
         queue, waiting = self._settings.queue, self.queue.of(ask.tenant, ask.class_name)
@@ -304,84 +243,19 @@ class Traffic:
         bound_s = request.max_wait_s if cause == "waited" else 2 * self._codels[request.class_name].target_s
         return Refuse(cause, waited_s, bound_s, after_s)
 
-    def _is_free(self, ask: Ask, now_s: float) -> bool:
-        """Return whether there is a place for it that nobody waits for."""
-        if self.queue.usage.requests > self.queue.pinned:
-            return False  # who could go anywhere would have
-        free = (backend for backend in serving(ask.pin, self.backends) if backend.has_room(now_s))
-        return any(not self.queue.waits(self._open_at(backend)) for backend in free)
-
-    def _next(self, now_s: float) -> tuple[Backend, Request] | None:
-        found = self._fill(now_s)
-        if found is not None or not self.queue.waiting_in("interactive").requests:
-            return found
-        most = self._settings.classes.interactive.extra_places
-        return self._fill(now_s, people=True) or self._fill(now_s, people=True, extra=most)
-
-    def _fill(self, now_s: float, *, people: bool = False, extra: int = 0) -> tuple[Backend, Request] | None:
-        """Return who gets a place next, and where; of people only, if so, and going beyond the limits by `extra`."""
-        backends = self.backends
-        while (backend := pick(backends, self._choose, now_s, extra=extra)) is not None:
-            place = Place.EXTRA if people else self._place_at(backend)
-            if (ticket := self.queue.pop(place, self._open_at(backend))) is not None:
-                return backend, _checked(ticket)
-            # One that serves the same versions would get nobody either.
-            backends = [other for other in backends if other.fingerprints != backend.fingerprints]
-        return None
-
-    def _open_at(self, backend: Backend) -> OpenTo:
-        """Return what says which pins may go to the backend; many jobs have the same one."""
-        return cache(lambda pin: backend in serving(pin, self.backends))
-
-    def _place_at(self, backend: Backend) -> Place:
-        workers = sum(other.workers for other in self.backends if other.ready)
-        if backend.in_flight < backend.workers or self._sums.in_flight < workers:
-            return Place.WORKER
-        return Place.NEXT if self._sums.in_flight == workers else Place.SPARE
-
-    def _occupy(self, request: Request, backend: Backend, now_s: float) -> None:
-        backend.in_flight += 1
-        backend.outstanding_bytes += request.cost_bytes
-        backend.breaker.sent()
-        request.backend, request.in_flight, request.sent_s = backend, backend.in_flight, now_s
-        self._sums.in_flight += 1
-        self._sums.by_tenant[request.tenant] = self.in_flight(request.tenant) + 1
-
-    def _vacate(self, request: Request) -> Backend:
-        backend = request.backend
-        if backend is None:
-            raise ValueError("the request is at no backend")
-        backend.in_flight -= 1
-        backend.outstanding_bytes -= request.cost_bytes
-        self._sums.in_flight -= 1
-        self._sums.by_tenant[request.tenant] -= 1
-        request.backend = None
-        return backend
-
-    def _learn(self, request: Request, backend: Backend, now_s: float, *, failed: bool) -> None:
-        backend.limit.record(
-            now_s=now_s,
-            seconds=now_s - request.sent_s,
-            cost_bytes=request.cost_bytes,
-            in_flight=request.in_flight,
-            failed=failed,
-        )
-
     def _settle(self, request: Request, stay_s: float | None) -> None:
         """Give back what a request was charged that was not served."""
         for quota in request.quotas:
             quota.give_back(request.cost_bytes)
             quota.release(stay_s)
 
+    @property
+    def _extra_places(self) -> int:
+        return self._settings.classes.interactive.extra_places
+
     def _max_wait_s(self, ask: Ask) -> float:
         most_s = self._classes[ask.class_name].max_wait_s
         return most_s if ask.wait_s is None else min(most_s, ask.wait_s)
-
-
-def _checked(ticket: Ticket) -> Request:
-    if not isinstance(ticket, Request):
-        raise TypeError("only requests are pushed")
-    return ticket
 
 
 def _over_quota(over: Over) -> Refuse:

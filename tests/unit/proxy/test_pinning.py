@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from proxy.balancer import Backend
 from proxy.limits import FixedLimit
 from proxy.pinning import serving
-from proxy.traffic import Request
+from proxy.requests import Request
 from tests.fakes.proxy_parts import ask, proxy_settings, waits
 from tests.unit.proxy.test_traffic import BIG, CALLS, Play, passed, traffic
 

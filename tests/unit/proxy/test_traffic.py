@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from proxy.admission import LONGEST_PROMISE_S, Refuse
 from proxy.balancer import Backend
 from proxy.limits import FixedLimit
-from proxy.traffic import Dropped, Passed, Request, Traffic
+from proxy.requests import Request
+from proxy.traffic import Dropped, Passed, Traffic
 from tests.fakes.proxy_parts import ask, proxy_settings, waits
 
 MOST_BYTES = 5000
