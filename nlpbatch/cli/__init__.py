@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import nlpbatch
 from nlpbatch.cli import analyze, analyzers, bundle, demo, proxy, serve, up
-from nlpbatch.errors import ConfigError, NlpbatchError
+from nlpbatch.errors import ConfigError, NlpbatchError, RequestError
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -25,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0 done, 1 failed, 2 wrong usage or configuration."""
+    """Run the command and return its exit code: 0 done, 1 failed, 2 wrong usage, configuration or request."""
     arguments = build_parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except NlpbatchError as error:
         print(f"nlpbatch: {error.code}: {error.message}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, RequestError) else 1
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:

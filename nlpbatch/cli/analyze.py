@@ -15,7 +15,7 @@ _EPILOG = """examples:
   nlpbatch analyze --tags NNG,NNP "아버지가 방에 들어가신다."
   nlpbatch analyze --json --fields form,tag,lemma < reviews.txt | jq -r '.tokens[].form'
 
-exit code: 0 done; 1 no answer, or some document has an error; 2 wrong usage"""
+exit code: 0 done; 1 no answer, or some document has an error; 2 wrong usage, or refused for good"""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

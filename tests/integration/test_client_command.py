@@ -95,7 +95,7 @@ def test_ctrl_c_ends_it_quietly():
 def test_a_refusal_is_one_line_with_its_code():
     with ScriptedService(problem(errors.Unauthenticated("no such key: ask the operator for one"))) as refusing:
         code, out, err = run("가", "--service", refusing.url, "--api-key", "k-1")
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert err == "nlpbatch: unauthenticated: no such key: ask the operator for one\n"
 
 

@@ -56,7 +56,7 @@ def test_blanks_are_corrected(spark, asked):
     [
         (lambda df, asked: analyze(df, **asked, tags=["NOUN"]), "choose from NNG"),
         (lambda df, asked: analyze(df, **asked, tag=["NNG"]), "unknown member 'tag'"),
-        (lambda df, asked: analyze(df, **asked, sentences=True, tokens="sentences"), "already"),
+        (lambda df, asked: analyze(df, **asked, sentences=True, tokens="sentences"), "different names"),
         (lambda df, asked: space(df, **asked, into="review"), "already"),
     ],
 )
