@@ -324,6 +324,7 @@ def test_no_text_gets_into_the_log(api):
 
 def test_each_request_is_one_line_in_the_log(api):
     assert api.ask({"texts": ["좋아요", None]}, **{"X-Request-Id": "in-the-log"}).status == 200
+    eventually(lambda: [event for event in api.events() if event.get("request_id") == "in-the-log"])
     (event,) = [event for event in api.events() if event.get("request_id") == "in-the-log"]
     assert event.items() >= {"event": "request", "path": "/v1/analyze", "status": 200, "documents": 2}.items()
 

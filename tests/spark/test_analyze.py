@@ -17,7 +17,7 @@ from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS
 from tests.fakes.service import analysis
 
 TEXT = "아버지가 방에 들어가신다"
-LIMIT_BYTES = 100_000
+LIMIT_BYTES = 1_048_576
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_fields_come_in_the_order_asked_for_and_no_others(spark, analyzed):
 
 
 def test_null_blank_over_long_and_repeated_texts_each_get_their_own(spark, analyzed):
-    texts = [TEXT, None, "", " \n\t", "가" * 40_000, TEXT, None, "나", "가" * 40_000]
+    texts = [TEXT, None, "", " \n\t", "가" * 400_000, TEXT, None, "나", "가" * 400_000]
     df = spark.createDataFrame(list(enumerate(texts)), "id int, review string").coalesce(1)
     rows = analyzed(df).orderBy("id").collect()
     assert [row.review for row in rows] == texts
@@ -62,7 +62,7 @@ def test_null_blank_over_long_and_repeated_texts_each_get_their_own(spark, analy
     assert [row.id for row in rows if row.error is not None] == [4, 8]
     assert rows[4].error == rows[8].error
     assert rows[4].error.code == "text_too_large"
-    assert f"the text has 120,000 bytes, the limit is {LIMIT_BYTES:,}" in rows[4].error.message
+    assert f"the text has 1,200,000 bytes, the limit is {LIMIT_BYTES:,}" in rows[4].error.message
     assert rows[4].tokens is None
 
 
