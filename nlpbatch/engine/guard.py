@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from nlpbatch.engine.board import NONE, Board
+from nlpbatch.engine.board import NONE, Board, Note
 from nlpbatch.engine.quarantine import Quarantine
 from nlpbatch.engine.queue import Pending
 from nlpbatch.wire.limits import MIB
@@ -23,6 +23,7 @@ from nlpbatch.wire.outcome import DEADLINE_EXCEEDED, MEMORY_EXCEEDED, WORKER_DIE
 
 LOOK_S: Final = 0.05
 """How often the workers are looked at: a limit is exceeded by that much at most."""
+_LONGEST_STEP_S: Final = 0.5
 _YOUNG_S: Final = 0.1
 """Memory is read of those only that are on a document for longer: reading costs 20 µs."""
 _SWOLLEN_PART: Final = 0.25
@@ -61,6 +62,9 @@ class Guard:
         self._memory_bytes = memory_bytes
         self._born_bytes: dict[int, int] = {}
         self._verdicts: dict[int, _Verdict] = {}
+        self._watched: dict[int, tuple[Note, float]] = {}
+        """What each busy worker is on, and for how long it has been seen on that."""
+        self._looked_s = time.monotonic()
         self._suspects: dict[int, tuple[bytes, str]] = {}
         self._statuses: dict[int, int] = {}
         self.quarantine = Quarantine()
@@ -72,12 +76,18 @@ class Guard:
 
     def look(self, busy: Iterable[tuple[int, int]]) -> None:
         """Kill the workers that are over a limit; `busy` has slot and process id of those at work."""
-        now_ns = time.monotonic_ns()
+        now_s = time.monotonic()
+        # A host may be halted for a while, and everything on it: that is no document's time.
+        step_s, self._looked_s = min(now_s - self._looked_s, _LONGEST_STEP_S), now_s
+        watched, self._watched = self._watched, {}
         for slot, pid in busy:
             note = self._board.read(slot)
             if note.document == NONE or slot in self._verdicts:
                 continue
-            error = self._judge(slot, pid, (now_ns - note.started_ns) / 1e9)
+            before, age_s = watched.get(slot, (None, 0.0))
+            age_s = age_s + step_s if before == note else 0.0
+            self._watched[slot] = (note, age_s)
+            error = self._judge(slot, pid, age_s)
             if error is not None:
                 self._verdicts[slot] = _Verdict(note.job_id, note.document, error)
                 _log.warning("worker killed", extra={"slot": slot, "pid": pid, "reason": error.code})

@@ -96,7 +96,7 @@ class ObedientEngine(WordEngine):
             elif command == "!wait":
                 _wait_for(Path(argument))
             elif command in {"!grow", "!hold"}:
-                self._taken.append(bytearray(os.urandom(1 << 20) * int(argument)))
+                self._taken.append(bytearray(os.urandom(1 << 20)) * int(argument))
                 if command == "!hold":
                     time.sleep(60)
             elif command == "!sign":
