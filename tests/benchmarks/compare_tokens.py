@@ -75,8 +75,8 @@ def main() -> int:
         print(f"different: {line}")
     print(f"compared {', '.join(_fields(compared, arguments))}")
     print(
-        f"equal {tally.equal:,}, mended {tally.mended:,}, different {tally.different:,}, without text {tally.without_text:,}, "
-        f"of {total:,} rows in {time.monotonic() - started_s:,.0f} s"
+        f"equal {tally.equal:,}, mended {tally.mended:,}, different {tally.different:,}, "
+        f"without text {tally.without_text:,}, of {total:,} rows in {time.monotonic() - started_s:,.0f} s"
     )
     return 0 if tally.equal and not tally.different and rows else 1
 
