@@ -199,6 +199,8 @@ def _unknown(kind: str, name: str, known: Sequence[str], path: str) -> InvalidRe
 def _checked(option: Option, value: Any, path: str) -> Any:
     """Return a value as `Options` holds it."""
     wanted = {"string": str, "boolean": bool, "integer": int, "strings": list}[option.kind]
+    if option.kind == "integer" and isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON has one kind of number: some write 2 as 2.0
     right = isinstance(value, wanted) and not (option.kind == "integer" and isinstance(value, bool))
     if not right:
         raise InvalidRequest(f"{option.name} is not {_WANTED[option.kind]}: send {_example(option)}", path=path)
