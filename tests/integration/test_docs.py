@@ -89,14 +89,15 @@ def test_a_sentence_is_analysed_and_its_tokens_stand_under_their_place(visit, ki
     assert visit.complaints == []
 
 
-def test_a_token_is_below_the_text_that_it_covers(visit):
+# Token, and the first and last piece of text that it covers; the ending shares a syllable with the token before it.
+@pytest.mark.parametrize(("form", "first", "last"), [("아버지", "아버지", "아버지"), ("ᆫ다", "신", "다")])
+def test_a_token_is_below_the_text_that_it_covers(visit, form, first, last):
     visit.analyse(TEXT)
-    token, segment = (
-        visit.page.locator(f".{kind}", has_text="아버지").first.bounding_box() for kind in ("token", "segment")
-    )
-    assert token["y"] >= segment["y"] + segment["height"]
-    assert token["x"] == pytest.approx(segment["x"], abs=2)
-    assert token["width"] == pytest.approx(segment["width"], abs=2)
+    token = visit.page.locator(".token").filter(has=visit.page.locator(f".form:text-is('{form}')")).bounding_box()
+    left, right = (visit.page.locator(f".segment:text-is('{text}')").bounding_box() for text in (first, last))
+    assert token["y"] >= left["y"] + left["height"]
+    assert token["x"] == pytest.approx(left["x"], abs=2)
+    assert token["x"] + token["width"] == pytest.approx(right["x"] + right["width"], abs=2)
 
 
 @pytest.mark.parametrize(

@@ -147,4 +147,5 @@ byId("text").addEventListener("keydown", (event) => {
   // While a syllable is being composed, Enter belongs to the input method.
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) byId("form").requestSubmit();
 });
+byId("key").addEventListener("change", showAnalyzers);
 start();

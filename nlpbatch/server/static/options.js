@@ -23,7 +23,7 @@ function optionField(name, schema, analyzers, resolve) {
 function controlFor(name, schema, analyzers, resolve) {
   const type = [schema.type].flat().find((one) => one !== "null");
   if (name === "analyzer") return select(analyzers);
-  if (type === "boolean") return select(["", "true", "false"], "boolean");
+  if (type === "boolean") return select(["", "true", "false"], "boolean", leftAlone(schema));
   if (type === "integer") return number(schema);
   if (type === "string") return select(["", ...(schema.enum ?? []).filter((one) => one !== null)]);
   const choices = resolve(schema.items).enum;
@@ -31,8 +31,12 @@ function controlFor(name, schema, analyzers, resolve) {
   return several(choices.filter((one) => name !== "fields" || !ALWAYS.includes(one)));
 }
 
-function select(choices, kind = "string") {
-  const options = choices.map((one) => element("option", { value: one }, one || "as the analyzer has it"));
+function leftAlone(schema) {
+  return schema.default === undefined ? "as the analyzer has it" : `${schema.default} (default)`;
+}
+
+function select(choices, kind = "string", blank = "as the analyzer has it") {
+  const options = choices.map((one) => element("option", { value: one }, one || blank));
   return element("select", { "data-kind": kind }, options);
 }
 
