@@ -174,6 +174,23 @@ def test_the_key_is_sent_and_kept_nowhere(visit):
     assert all("secret-key" not in url for url in visit.requests)
 
 
+def test_behind_a_router_the_proxy_asks_for_the_key_and_takes_it(browser, stack):
+    page = browser.new_page()
+    page.route(
+        "**/v1/*", lambda route: route.continue_(url=stack.service + "/v1/" + route.request.url.rpartition("/")[2])
+    )
+    visit = Visit(page, stack.api)
+    visit.analyse(TEXT)
+    expect(page.locator("#failure")).to_contain_text("401 unauthenticated")
+    expect(page.locator("#failure")).to_contain_text("enter a key under")
+    page.click("summary:has-text('Access key')")
+    page.fill("#key", stack.api_key)
+    visit.analyse(TEXT)
+    expect(page.locator("#failure")).to_be_empty()
+    expect(page.locator(".facts")).to_contain_text("admission")
+    page.close()
+
+
 def test_it_is_used_with_the_keyboard_alone(visit):
     visit.page.focus("#operation-analyze")
     visit.page.keyboard.press("ArrowRight")
