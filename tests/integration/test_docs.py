@@ -110,6 +110,15 @@ def test_any_text_has_all_of_its_tokens_on_the_page(visit, kiwi, text):
     assert visit.complaints == []
 
 
+def test_question_and_answer_are_shown_as_they_were_sent(visit, api):
+    visit.analyse(TEXT)
+    visit.page.click("summary:has-text('Question as JSON')")
+    visit.page.click("summary:has-text('Answer as JSON')")
+    question, answer = visit.page.locator("#result pre").all()
+    expect(question).to_contain_text('POST /v1/analyze\n{\n  "texts": [')
+    expect(answer).to_contain_text(api.ask({"texts": [TEXT]}).json()["fingerprint"])
+
+
 def test_options_are_those_of_the_operation_and_are_sent(visit):
     visit.option("tags", ["NNG"])
     visit.option("fields", ["lemma"])

@@ -80,7 +80,7 @@ def _value_schema(option: Option) -> Schema:
 
 def _strings_schema(option: Option) -> Schema:
     if option.name == "fields":
-        items: Schema = {"enum": list(option.choices)}
+        items: Schema = {"type": "string", "enum": list(option.choices)}
         return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
     if option.choices:
         return {"type": "array", "items": reference("Tag"), "minItems": 1, "maxItems": option.most}

@@ -114,13 +114,17 @@ function show(question, path, answer, timing) {
   byId("result").replaceChildren(
     outcomeView(answer.outcomes[0], question.texts[0], state.meanings),
     element("p", { class: "hint facts" }, facts.join(" · ")),
-    raw("Question", `POST ${path}\n${JSON.stringify(question, null, 2)}`),
-    raw("Answer", JSON.stringify(answer, null, 2)),
+    raw("Question", () => `POST ${path}\n${JSON.stringify(question, null, 2)}`),
+    raw("Answer", () => JSON.stringify(answer, null, 2)),
   );
 }
 
-function raw(title, text) {
-  return element("details", {}, element("summary", {}, `${title} as JSON`), element("pre", { tabindex: 0 }, text));
+// Written when it is opened: of a long text it is megabytes.
+function raw(title, write) {
+  const text = element("pre", { tabindex: 0 });
+  const box = element("details", {}, element("summary", {}, `${title} as JSON`), text);
+  box.addEventListener("toggle", () => text.replaceChildren(write()), { once: true });
+  return box;
 }
 
 function fail(error) {
