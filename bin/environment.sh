@@ -44,6 +44,17 @@ require_java() {
     "Get it: apt-get install openjdk-17-jre-headless, brew install openjdk@17, or https://adoptium.net; set JAVA_HOME if it isn't on PATH."
 }
 
+# The page at /docs is tried in a browser. In CI as root it is installed; elsewhere those tests are skipped without one.
+provide_chromium() {
+  local name
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    command -v "$name" >/dev/null && return
+  done
+  if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >&2
+  fi
+}
+
 # make_environment EXTRAS: creates .venv and installs the project in it, unless that has been done for this pyproject.toml.
 make_environment() {
   local extras=$1 stamp wanted

@@ -9,6 +9,7 @@ from aiohttp import web
 from nlpbatch.server.analyzers import Analyzers
 from nlpbatch.server.config import ServerSettings
 from nlpbatch.server.metrics import Metrics
+from nlpbatch.server.pages import add_pages
 from nlpbatch.server.routes import Routes
 from nlpbatch.serving import logs
 from nlpbatch.serving.health import add_health_routes
@@ -18,7 +19,9 @@ from nlpbatch.serving.lifecycle import new_application, serve
 def build_app(settings: ServerSettings, analyzers: Analyzers, metrics: Metrics) -> web.Application:
     """Return the application; until its analyzers have loaded it refuses work and isn't ready."""
     app = new_application(body_bytes=settings.limits.body_bytes, drain_retry_after_s=settings.listen.drain_timeout_s)
-    Routes(analyzers, settings.limits.to_wire(), metrics).add_to(app)
+    limits = settings.limits.to_wire()
+    Routes(analyzers, limits, metrics).add_to(app)
+    add_pages(app, limits)
 
     async def readiness() -> tuple[bool, dict[str, Any]]:
         return analyzers.ready, {"workers": analyzers.workers, "fingerprints": analyzers.fingerprints}

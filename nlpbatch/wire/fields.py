@@ -18,12 +18,14 @@ class TokenField:
         name: The name in every encoding; Kiwi's own where Kiwi has one.
         type: The Arrow type; JSON follows from it.
         meaning: One line for people.
+        nullable: Whether a token may have none.
 
     """
 
     name: str
     type: FieldType
     meaning: str
+    nullable: bool = False
 
 
 _ALL = (
@@ -44,7 +46,7 @@ _ALL = (
     TokenField("typo_cost", "float32", "cost of the spelling correction applied; 0 for none"),
     TokenField("sense", "int32", "number of the sense among homographs, 0 if not told apart"),
     TokenField("paired_token", "int32", "index of the matching bracket or quote, -1 for none"),
-    TokenField("script", "string", "script of a foreign or symbol token, null for others"),
+    TokenField("script", "string", "script of a foreign or symbol token, null for others", nullable=True),
 )
 
 TOKEN_FIELDS: Mapping[str, TokenField] = MappingProxyType({field.name: field for field in _ALL})

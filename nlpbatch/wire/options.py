@@ -19,7 +19,7 @@ Kind = Literal["string", "boolean", "integer", "strings"]
 DEFAULT_ANALYZER: Final = "default"
 MOST_CANDIDATES: Final = 10
 _MOST_WORDS: Final = 1000
-_WORD_CODE_POINTS: Final = 100
+MOST_WORD_CODE_POINTS: Final = 100
 OOV_HANDLINGS: Final = ("rule", "chr", "chr_freq", "chr_freq_branch", "chr_freq_consistency")
 
 _ANALYZE: Final[tuple[Operation, ...]] = ("analyze",)
@@ -59,7 +59,7 @@ def _kiwi(name: str, meaning: str, operations: tuple[Operation, ...] = _MORPHEME
 _ALL = (
     Option("analyzer", "string", OPERATIONS, "one of the analyzers of GET /v1/analyzers"),
     Option("fields", "strings", _ANALYZE, "token fields to answer with, in this order", choices=tuple(TOKEN_FIELDS)),
-    Option("tags", "strings", _ANALYZE, "answer with tokens of these tags only; VV stands for VV-R and VV-I, too"),
+    Option("tags", "strings", _ANALYZE, "answer with these only; VV stands for VV-R and VV-I, too", choices=TAGS),
     Option("top_n", "integer", _ANALYZE, "answer with so many candidates, best first", least=1, most=MOST_CANDIDATES),
     Option("sentences", "boolean", _ANALYZE, "also answer where the sentences are"),
     Option("stopwords", "boolean", _ANALYZE, "leave out what is in Kiwi's list of stop words"),
@@ -199,6 +199,8 @@ def _unknown(kind: str, name: str, known: Sequence[str], path: str) -> InvalidRe
 def _checked(option: Option, value: Any, path: str) -> Any:
     """Return a value as `Options` holds it."""
     wanted = {"string": str, "boolean": bool, "integer": int, "strings": list}[option.kind]
+    if option.kind == "integer" and isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON has one kind of number: some write 2 as 2.0
     right = isinstance(value, wanted) and not (option.kind == "integer" and isinstance(value, bool))
     if not right:
         raise InvalidRequest(f"{option.name} is not {_WANTED[option.kind]}: send {_example(option)}", path=path)
@@ -222,9 +224,9 @@ def _strings(option: Option, values: list[Any], path: str) -> tuple[str, ...]:
         raise InvalidRequest(f"{option.name} has {len(values):,} entries, the limit is {option.most:,}", path=path)
     if option.name == "tags":
         return _tags(values, path)
-    long = next((len(value) for value in values if not 0 < len(value) <= _WORD_CODE_POINTS), None)
+    long = next((len(value) for value in values if not 0 < len(value) <= MOST_WORD_CODE_POINTS), None)
     if long is not None:
-        bounds = f"1 to {_WORD_CODE_POINTS}"
+        bounds = f"1 to {MOST_WORD_CODE_POINTS}"
         raise InvalidRequest(f"{option.name} has an entry of {long:,} code points: send {bounds}", path=path)
     return tuple(values)
 

@@ -10,7 +10,7 @@ from nlpbatch import errors
 from nlpbatch.errors import NlpbatchError
 from nlpbatch.wire.media import PROBLEM_JSON, REQUEST_ID, media_type
 
-_STATUS: Final[dict[type[NlpbatchError], int]] = {
+STATUS_BY_ERROR: Final[Mapping[type[NlpbatchError], int]] = {
     errors.InvalidRequest: 400,
     errors.Unauthenticated: 401,
     errors.NotFound: 404,
@@ -35,7 +35,7 @@ _STATUS: Final[dict[type[NlpbatchError], int]] = {
     errors.ServiceTimeout: 504,
     errors.UnexpectedAnswer: 502,
 }
-_CLASS_BY_CODE: Final = {cls.code: cls for cls in _STATUS}
+_CLASS_BY_CODE: Final = {cls.code: cls for cls in STATUS_BY_ERROR}
 _RESERVED: Final = frozenset({"type", "title", "status", "detail", "code", "request_id", "retry_after_s"})
 
 # What an answer means that isn't a problem document of ours: from a load balancer or a crashed process.
@@ -54,7 +54,7 @@ _CLASS_BY_STATUS: Final[dict[int, type[NlpbatchError]]] = {
 
 def status_of(error: NlpbatchError) -> int:
     """Return the HTTP status of an error; 500 for one that has no place on the wire."""
-    return next((_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS), 500)
+    return next((STATUS_BY_ERROR[cls] for cls in type(error).__mro__ if cls in STATUS_BY_ERROR), 500)
 
 
 def to_problem(error: NlpbatchError) -> dict[str, Any]:

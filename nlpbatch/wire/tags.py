@@ -1,18 +1,99 @@
-"""Kiwi's part-of-speech tags: the Sejong tag set, as Kiwi extends it."""
+"""Kiwi's part-of-speech tags: the Sejong tag set, as Kiwi extends it, with what each stands for."""
 
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
 
-TAGS: Final = (
-    *("NNG", "NNP", "NNB", "NR", "NP"),
-    *("VV", "VV-R", "VV-I", "VA", "VA-R", "VA-I", "VX", "VX-R", "VX-I", "VCP", "VCN"),
-    *("MM", "MAG", "MAJ", "IC"),
-    *("JKS", "JKC", "JKG", "JKO", "JKB", "JKV", "JKQ", "JX", "JC"),
-    *("EP", "EF", "EC", "ETN", "ETM"),
-    *("XPN", "XSN", "XSV", "XSA", "XSA-R", "XSA-I", "XSM", "XR"),
-    *("SF", "SP", "SS", "SSO", "SSC", "SE", "SO", "SW", "SL", "SH", "SN", "SB"),
-    *("UN", "W_URL", "W_EMAIL", "W_HASHTAG", "W_MENTION", "W_SERIAL", "W_EMOJI"),
-    *("Z_CODA", "Z_SIOT", "USER0", "USER1", "USER2", "USER3", "USER4"),
+WordClass = Literal["noun", "verb", "modifier", "interjection", "particle", "ending", "affix", "symbol", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One part of speech.
+
+    Args:
+        name: As it stands in a token's `tag`.
+        word_class: The group it belongs to, by which pages colour it.
+        korean: Its name in Korean.
+        english: Its name in English.
+
+    """
+
+    name: str
+    word_class: WordClass
+    korean: str
+    english: str
+
+
+_ALL: Final = (
+    Tag("NNG", "noun", "일반 명사", "common noun"),
+    Tag("NNP", "noun", "고유 명사", "proper noun"),
+    Tag("NNB", "noun", "의존 명사", "dependent noun"),
+    Tag("NR", "noun", "수사", "numeral"),
+    Tag("NP", "noun", "대명사", "pronoun"),
+    Tag("VV", "verb", "동사", "verb"),
+    Tag("VV-R", "verb", "규칙 동사", "regular verb"),
+    Tag("VV-I", "verb", "불규칙 동사", "irregular verb"),
+    Tag("VA", "verb", "형용사", "adjective"),
+    Tag("VA-R", "verb", "규칙 형용사", "regular adjective"),
+    Tag("VA-I", "verb", "불규칙 형용사", "irregular adjective"),
+    Tag("VX", "verb", "보조 용언", "auxiliary predicate"),
+    Tag("VX-R", "verb", "규칙 보조 용언", "regular auxiliary predicate"),
+    Tag("VX-I", "verb", "불규칙 보조 용언", "irregular auxiliary predicate"),
+    Tag("VCP", "verb", "긍정 지정사", "copula 이다"),
+    Tag("VCN", "verb", "부정 지정사", "negative copula 아니다"),
+    Tag("MM", "modifier", "관형사", "determiner"),
+    Tag("MAG", "modifier", "일반 부사", "adverb"),
+    Tag("MAJ", "modifier", "접속 부사", "conjunctive adverb"),
+    Tag("IC", "interjection", "감탄사", "interjection"),
+    Tag("JKS", "particle", "주격 조사", "subject particle"),
+    Tag("JKC", "particle", "보격 조사", "complement particle"),
+    Tag("JKG", "particle", "관형격 조사", "possessive particle"),
+    Tag("JKO", "particle", "목적격 조사", "object particle"),
+    Tag("JKB", "particle", "부사격 조사", "adverbial particle"),
+    Tag("JKV", "particle", "호격 조사", "vocative particle"),
+    Tag("JKQ", "particle", "인용격 조사", "quotative particle"),
+    Tag("JX", "particle", "보조사", "auxiliary particle"),
+    Tag("JC", "particle", "접속 조사", "conjunctive particle"),
+    Tag("EP", "ending", "선어말 어미", "pre-final ending"),
+    Tag("EF", "ending", "종결 어미", "sentence-final ending"),
+    Tag("EC", "ending", "연결 어미", "connective ending"),
+    Tag("ETN", "ending", "명사형 전성 어미", "nominalising ending"),
+    Tag("ETM", "ending", "관형형 전성 어미", "adnominal ending"),
+    Tag("XPN", "affix", "체언 접두사", "noun prefix"),
+    Tag("XSN", "affix", "명사 파생 접미사", "noun suffix"),
+    Tag("XSV", "affix", "동사 파생 접미사", "verb suffix"),
+    Tag("XSA", "affix", "형용사 파생 접미사", "adjective suffix"),
+    Tag("XSA-R", "affix", "규칙 형용사 파생 접미사", "regular adjective suffix"),
+    Tag("XSA-I", "affix", "불규칙 형용사 파생 접미사", "irregular adjective suffix"),
+    Tag("XSM", "affix", "부사 파생 접미사", "adverb suffix"),
+    Tag("XR", "affix", "어근", "root"),
+    Tag("SF", "symbol", "종결 부호", "sentence-final mark . ! ?"),
+    Tag("SP", "symbol", "구분 부호", "separator , / : ;"),
+    Tag("SS", "symbol", "인용 부호·괄호", "quotation mark or bracket"),
+    Tag("SSO", "symbol", "여는 부호", "opening mark"),
+    Tag("SSC", "symbol", "닫는 부호", "closing mark"),
+    Tag("SE", "symbol", "줄임표", "ellipsis"),
+    Tag("SO", "symbol", "붙임표", "hyphen or tilde"),
+    Tag("SW", "symbol", "기타 특수 문자", "other symbol"),
+    Tag("SL", "symbol", "알파벳", "Latin letters"),
+    Tag("SH", "symbol", "한자", "Chinese characters"),
+    Tag("SN", "symbol", "숫자", "number"),
+    Tag("SB", "symbol", "순서 있는 글머리", "ordered bullet"),
+    Tag("UN", "other", "분석 불능", "not analysable"),
+    Tag("W_URL", "other", "URL 주소", "URL"),
+    Tag("W_EMAIL", "other", "이메일 주소", "e-mail address"),
+    Tag("W_HASHTAG", "other", "해시태그", "hashtag"),
+    Tag("W_MENTION", "other", "멘션", "mention"),
+    Tag("W_SERIAL", "other", "일련번호", "serial number"),
+    Tag("W_EMOJI", "other", "이모지", "emoji"),
+    Tag("Z_CODA", "other", "덧붙은 받침", "added final consonant"),
+    Tag("Z_SIOT", "other", "사이시옷", "saisiot"),
+    *(Tag(f"USER{n}", "other", f"사용자 정의 {n}", f"user-defined {n}") for n in range(5)),
 )
+TAG_TABLE: Final[Mapping[str, Tag]] = MappingProxyType({tag.name: tag for tag in _ALL})
+TAGS: Final = tuple(TAG_TABLE)
 """VV, VA, VX and XSA stand for their regular (-R) and irregular (-I) kinds, too."""
 
 

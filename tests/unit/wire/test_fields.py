@@ -28,3 +28,7 @@ def test_a_list_of_fields_that_cannot_be_answered_is_refused_by_name(names, why,
 
 def test_every_field_has_a_meaning_for_people():
     assert all(field.meaning and name == field.name for name, field in TOKEN_FIELDS.items())
+
+
+def test_only_a_script_may_be_missing():
+    assert [name for name, field in TOKEN_FIELDS.items() if field.nullable] == ["script"]

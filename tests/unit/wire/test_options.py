@@ -74,3 +74,10 @@ def test_a_tag_stands_for_its_kinds():
 
 def test_every_option_has_a_meaning():
     assert all(option.meaning and option.operations for option in OPTIONS.values())
+
+
+def test_a_whole_number_may_be_written_with_a_point():
+    assert Options.from_members({"top_n": 2.0}) == Options(top_n=2)
+    for value in (2.5, float("inf"), float("nan")):
+        with pytest.raises(InvalidRequest, match="not a whole number"):
+            Options.from_members({"top_n": value})

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nlpbatch import errors
 from nlpbatch.wire.media import PROBLEM_JSON
-from nlpbatch.wire.problem import _STATUS, from_answer, status_of, to_problem
+from nlpbatch.wire.problem import STATUS_BY_ERROR, from_answer, status_of, to_problem
 from tests.fakes.error_tree import leaves
 
 NOW_S = 1_445_412_480.0  # Wed, 21 Oct 2015 07:28:00 GMT
@@ -26,7 +26,7 @@ def read(status, members=None, *, headers=None):
     return from_answer(status, headers, body, now_s=NOW_S)
 
 
-@pytest.mark.parametrize("cls", _STATUS)
+@pytest.mark.parametrize("cls", STATUS_BY_ERROR)
 def test_an_error_is_the_same_on_both_sides_of_the_wire(cls):
     error = cls("값 5, bound 3: do this", retry_after_s=0.25, request_id="r-1", limit=3, path="/texts/0")
     twin = read(status_of(error), to_problem(error))
@@ -35,7 +35,7 @@ def test_an_error_is_the_same_on_both_sides_of_the_wire(cls):
     assert twin.details == error.details
 
 
-@pytest.mark.parametrize("cls", _STATUS)
+@pytest.mark.parametrize("cls", STATUS_BY_ERROR)
 def test_a_problem_has_the_members_of_rfc_9457(cls):
     members = to_problem(cls("…"))
     assert members["type"] == f"urn:nlpbatch:problem:{cls.code}"
@@ -47,7 +47,7 @@ def test_a_problem_has_the_members_of_rfc_9457(cls):
 
 def test_every_error_that_a_server_may_raise_has_a_status():
     local = {errors.ConfigError, errors.PatienceExhausted}
-    assert leaves() - local == set(_STATUS)
+    assert leaves() - local == set(STATUS_BY_ERROR)
 
 
 def test_an_overloaded_caller_gets_429_and_an_overloaded_service_503():

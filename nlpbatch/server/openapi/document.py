@@ -1,0 +1,123 @@
+"""The whole description, as `GET /openapi.json` answers it."""
+
+from typing import Any, Final
+
+from nlpbatch import __version__
+from nlpbatch.server.openapi.answers import ANYWHERE, ASKING, PROXY, WORKING, problems, success
+from nlpbatch.server.openapi.headers import query_parameters, request_headers
+from nlpbatch.server.openapi.schemas import answer_name, reference, request_name, schemas
+from nlpbatch.wire import media
+from nlpbatch.wire.limits import SizeLimits
+from nlpbatch.wire.options import OPERATIONS, Operation
+
+_SUMMARIES: Final[dict[Operation, str]] = {
+    "analyze": "Analyse texts: their morphemes with part of speech and place",
+    "sentences": "Split texts into sentences",
+    "space": "Correct the spacing of texts",
+}
+_ABOUT: Final = (
+    "Korean morphological analysis with Kiwi. Everything under /v1/ is passed on by the proxy, which asks for a key; "
+    "the other paths belong to the API's own address. Offsets count Unicode code points of the text as it was sent."
+)
+_BODY: Final = (
+    "JSON with the options in the body, or an Arrow IPC stream with one column `text: string`, uncompressed, and the "
+    "options in the query. The answer comes in the encoding that Accept names, else in that of the request."
+)
+_STREAM: Final = {"type": "string", "contentMediaType": media.ARROW_STREAM}
+
+
+def openapi_document(limits: SizeLimits) -> dict[str, Any]:
+    """Return the description of an API with these limits."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "nlpbatch",
+            "version": __version__,
+            "description": _ABOUT,
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "security": [{}, {"key": []}],
+        "paths": {media.OPERATION_PATHS[operation]: {"post": _ask(operation)} for operation in OPERATIONS}
+        | {media.ANALYZERS_PATH: {"get": _analyzers()}, media.QUARANTINE_PATH: _quarantine()}
+        | _health(),
+        "components": {
+            "schemas": schemas(limits),
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "asked for by the proxy, not by the API"}
+            },
+        },
+    }
+
+
+def _ask(operation: Operation) -> dict[str, Any]:
+    def content(name: str) -> dict[str, Any]:
+        return {media.JSON: {"schema": reference(name)}, media.ARROW_STREAM: {"schema": _STREAM}}
+
+    answered = success(content(answer_name(operation)), "one outcome for each text, in their order", analysed=True)
+    return {
+        "operationId": operation,
+        "summary": _SUMMARIES[operation],
+        "description": _BODY,
+        "parameters": [*query_parameters(operation), *request_headers(asks=True)],
+        "requestBody": {"required": True, "content": content(request_name(operation))},
+        "responses": {"200": answered} | problems(ANYWHERE, ASKING, WORKING, PROXY),
+    }
+
+
+def _analyzers() -> dict[str, Any]:
+    content = {media.JSON: {"schema": reference("Catalogue")}}
+    return {
+        "operationId": "analyzers",
+        "summary": "The analyzers, their versions, the fields they offer, and the size limits",
+        "parameters": request_headers(asks=False),
+        "responses": {"200": success(content, "what is served")} | problems(ANYWHERE, WORKING, PROXY),
+    }
+
+
+def _quarantine() -> dict[str, Any]:
+    documents = {"type": "array", "items": reference("QuarantinedDocument")}
+    schema = {"type": "object", "properties": {"documents": documents}, "required": ["documents"]}
+    refused = success({media.JSON: {"schema": schema}}, "the latest first")
+    return {
+        "get": _own(
+            "quarantine", "The documents that are refused because they cost workers, by hash", {"200": refused}
+        ),
+        "delete": _own("release", "Give all of them another chance", {"204": success({}, "none is refused any more")}),
+    }
+
+
+def _health() -> dict[str, Any]:
+    alive = {"type": "object", "properties": {"status": {"const": "alive"}}, "required": ["status"]}
+    ready: dict[str, Any] = {
+        "ready": {"type": "boolean"},
+        "workers": {"type": "integer", "minimum": 0},
+        "fingerprints": {"type": "array", "items": {"type": "string"}},
+    }
+    readiness = {media.JSON: {"schema": {"type": "object", "properties": ready, "required": list(ready)}}}
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    return {
+        "/healthz": {
+            "get": _own("healthz", "Whether the process runs", {"200": success({media.JSON: {"schema": alive}}, "yes")})
+        },
+        "/readyz": {
+            "get": _own(
+                "readyz",
+                "Whether work can be taken now, and which versions are served",
+                {"200": success(readiness, "yes"), "503": success(readiness, "no, or not yet")},
+            )
+        },
+        "/metrics": {
+            "get": _own("metrics", "Figures for Prometheus", {"200": success(text, "in Prometheus's text format")})
+        },
+    }
+
+
+def _own(name: str, summary: str, answers: dict[str, Any]) -> dict[str, Any]:
+    """Return an operation outside of /v1/, which the proxy doesn't pass on and needs no key."""
+    return {
+        "operationId": name,
+        "summary": summary,
+        "security": [],
+        "parameters": request_headers(asks=False),
+        "responses": answers | problems(ANYWHERE),
+    }

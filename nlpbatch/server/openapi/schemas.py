@@ -1,0 +1,217 @@
+"""JSON Schemas of what is sent and answered, from the tables of `nlpbatch.wire`."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from nlpbatch.server.openapi.dataclass_schema import dataclass_schemas
+from nlpbatch.wire.analyzer import Catalogue
+from nlpbatch.wire.fields import TOKEN_FIELDS, FieldType
+from nlpbatch.wire.limits import SizeLimits
+from nlpbatch.wire.options import MOST_WORD_CODE_POINTS, OPERATIONS, Operation, Option, Options, options_of
+from nlpbatch.wire.outcome import DOCUMENT_CODES, DocumentError
+from nlpbatch.wire.tags import TAG_TABLE, TAGS
+
+Schema = dict[str, Any]
+
+_REFERENCE: Final = "#/components/schemas/"
+_MOST_INT32: Final = 2**31 - 1
+_JSON_TYPES: Final[dict[FieldType, Schema]] = {
+    "string": {"type": "string"},
+    "int32": {"type": "integer", "format": "int32"},
+    "float32": {"type": "number", "format": "float"},
+    "bool": {"type": "boolean"},
+}
+_POSITION: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": _MOST_INT32}
+
+
+def reference(name: str) -> Schema:
+    """Return a reference to a schema of `schemas`."""
+    return {"$ref": _REFERENCE + name}
+
+
+def request_name(operation: Operation) -> str:
+    """Return the name of the schema of an operation's JSON request."""
+    return f"{operation.capitalize()}Request"
+
+
+def answer_name(operation: Operation) -> str:
+    """Return the name of the schema of an operation's JSON answer."""
+    return f"{operation.capitalize()}Answer"
+
+
+def schemas(limits: SizeLimits) -> dict[str, Schema]:
+    """Return every schema of the description, by name."""
+    by_operation = {request_name(operation): _request(operation, limits) for operation in OPERATIONS}
+    by_operation |= {answer_name(operation): _answer(operation) for operation in OPERATIONS}
+    return (
+        by_operation
+        | dataclass_schemas(Catalogue, _REFERENCE)
+        | {
+            "Candidate": _closed({"tokens": _array(reference("Token")), "score": _JSON_TYPES["float32"]}),
+            "DocumentError": _document_error(),
+            "Problem": _problem(),
+            "QuarantinedDocument": _quarantined(),
+            "Sentence": _closed({"start": _POSITION, "end": _POSITION, "text": {"type": "string"}}),
+            "Span": _closed({"start": _POSITION, "end": _POSITION}),
+            "Tag": _tag(),
+            "Token": _token(),
+        }
+    )
+
+
+def option_schema(option: Option, operation: Operation) -> Schema:
+    """Return the schema of one option's value where an operation is asked."""
+    schema = _value_schema(option) | {"description": option.meaning}
+    if not option.kiwi:
+        default = getattr(Options(operation), option.name)
+        if default is not None:
+            schema["default"] = list(default) if isinstance(default, tuple) else default
+    return schema
+
+
+def _value_schema(option: Option) -> Schema:
+    if option.kind == "strings":
+        return _strings_schema(option)
+    if option.kind == "integer":
+        return {"type": "integer", "minimum": option.least, "maximum": option.most}
+    schema: Schema = {"type": option.kind}
+    return schema | ({"enum": list(option.choices)} if option.choices else {})
+
+
+def _strings_schema(option: Option) -> Schema:
+    if option.name == "fields":
+        items: Schema = {"type": "string", "enum": list(option.choices)}
+        return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
+    if option.choices:
+        return {"type": "array", "items": reference("Tag"), "minItems": 1, "maxItems": option.most}
+    word = {"type": "string", "minLength": 1, "maxLength": MOST_WORD_CODE_POINTS}
+    return {"type": "array", "items": word, "maxItems": option.most}
+
+
+def _request(operation: Operation, limits: SizeLimits) -> Schema:
+    texts: Schema = {
+        "type": "array",
+        "items": {"type": ["string", "null"]},
+        "maxItems": limits.documents,
+        "description": "the documents; one that is null gets nothing, one over limits.text_bytes an error of its own",
+        "examples": [["아버지가 방에 들어가신다"]],
+    }
+    options = {option.name: _or_null(option_schema(option, operation)) for option in options_of(operation)}
+    schema = _closed({"texts": texts} | options) | {"required": ["texts"]}
+    if operation == "analyze":  # as `Options` has it: candidates may differ in their sentences
+        several = {"top_n": {"type": "integer", "minimum": 2}, "sentences": {"const": True}}
+        schema["not"] = {"properties": several, "required": list(several)}
+    return schema
+
+
+def _or_null(schema: Schema) -> Schema:
+    """Return the schema of a member that may be null, which is to leave it out."""
+    nullable = schema | {"type": [schema["type"], "null"]}
+    if "enum" in schema:
+        nullable["enum"] = [*schema["enum"], None]
+    return nullable
+
+
+_ASKED: Final[dict[Operation, Sequence[Options]]] = {
+    "analyze": (Options(), Options(sentences=True), Options(top_n=2)),
+    "sentences": (Options("sentences"),),
+    "space": (Options("space"),),
+}
+"""Options whose answers differ in their members."""
+
+
+def _answer(operation: Operation) -> Schema:
+    outcomes = [_outcome(options) for options in _ASKED[operation]]
+    members = {
+        "analyzer": {"type": "string", "description": "what analysed the texts"},
+        "fingerprint": {"type": "string", "description": "its version; equal ones give equal answers"},
+        "outcomes": _array(outcomes[0] if len(outcomes) == 1 else {"anyOf": outcomes}),
+    }
+    members["outcomes"]["description"] = "one for each text, in their order"
+    return _closed(members)
+
+
+def _outcome(options: Options) -> Schema:
+    columns = {name: {"anyOf": [_column(name, options), {"type": "null"}]} for name in options.columns}
+    return _closed({**columns, "error": {"anyOf": [reference("DocumentError"), {"type": "null"}]}})
+
+
+def _column(name: str, options: Options) -> Schema:
+    if name == "text":
+        return {"type": "string"}
+    if name == "sentences":
+        return _array(reference("Sentence" if options.operation == "sentences" else "Span"))
+    return _array(reference("Token" if name == "tokens" else "Candidate"))
+
+
+def _token() -> Schema:
+    """Return the schema of a token, which has those of the fields that were asked for."""
+    properties = {}
+    for name, field in TOKEN_FIELDS.items():
+        schema = dict(reference("Tag") if name == "tag" else _JSON_TYPES[field.type])
+        if field.nullable:
+            schema["type"] = [schema["type"], "null"]
+        properties[name] = schema | {"description": field.meaning}
+    return {"type": "object", "properties": properties, "minProperties": 1, "additionalProperties": False}
+
+
+def _tag() -> Schema:
+    meanings = {
+        tag.name: {"class": tag.word_class, "korean": tag.korean, "english": tag.english} for tag in TAG_TABLE.values()
+    }
+    return {
+        "type": "string",
+        "enum": list(TAGS),
+        "description": "part of speech in the Sejong tag set as Kiwi extends it",
+        "x-meanings": meanings,
+    }
+
+
+def _document_error() -> Schema:
+    schema = dataclass_schemas(DocumentError, _REFERENCE)["DocumentError"]
+    schema["properties"]["code"]["enum"] = list(DOCUMENT_CODES)
+    return schema | {"additionalProperties": False}
+
+
+def _problem() -> Schema:
+    """Return the schema of what `wire.problem.to_problem` writes."""
+    properties = {
+        "type": {"type": "string", "pattern": "^urn:nlpbatch:problem:"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string", "description": "value, bound and remedy"},
+        "code": {"type": "string", "description": "stable: what programs may decide by"},
+        "request_id": {"type": "string"},
+        "retry_after_s": {"type": "number", "minimum": 0},
+        "path": {"type": "string", "description": "where the fault is: a JSON pointer, or ?NAME in the query"},
+    }
+    required = ["type", "title", "status", "detail", "code", "request_id"]
+    description = "an error as RFC 9457 has it; further members are values that the detail names"
+    return {"type": "object", "properties": properties, "required": required, "description": description}
+
+
+def _quarantined() -> Schema:
+    """Return the schema of what `engine.quarantine` says of a document, and whose it is."""
+    counts = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}}
+    return _closed(
+        {
+            "analyzer": {"type": "string"},
+            "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            "size_bytes": {"type": "integer", "minimum": 0},
+            "codes": counts | {"description": "how often it cost a worker, by the error it got"},
+            "refused_for_s": {"type": "number"},
+        }
+    )
+
+
+def _array(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _closed(properties: dict[str, Any]) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }

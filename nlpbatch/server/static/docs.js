@@ -1,0 +1,155 @@
+// The page: asks the service for its description once, then for what people type.
+
+import { outcomeView } from "./analysis.js";
+import { element } from "./elements.js";
+import { optionFields, optionMembers } from "./options.js";
+import { referenceView, schemasView, tagsView } from "./reference.js";
+
+const byId = (id) => document.getElementById(id);
+const state = { description: null, analyzers: ["default"], meanings: {} };
+
+function resolve(schema) {
+  const name = schema.$ref?.split("/").at(-1);
+  return name ? state.description.components.schemas[name] : schema;
+}
+
+// The operations that take texts, with the schema of their requests.
+function operations() {
+  return Object.entries(state.description.paths).flatMap(([path, { post }]) =>
+    post ? [{ path, name: post.operationId, summary: post.summary, schema: post.requestBody.content["application/json"].schema }] : [],
+  );
+}
+
+function chosen() {
+  const name = new FormData(byId("form")).get("operation");
+  return operations().find((one) => one.name === name);
+}
+
+function keyHeader() {
+  const key = byId("key").value.trim();
+  return key ? { Authorization: `Bearer ${key}` } : {};
+}
+
+async function start() {
+  try {
+    state.description = await (await answered("openapi.json")).json();
+  } catch (error) {
+    fail(error);
+    return;
+  }
+  const { schemas } = state.description.components;
+  state.meanings = schemas.Tag["x-meanings"];
+  byId("tag-table").replaceChildren(tagsView(state.meanings));
+  byId("operations-table").replaceChildren(...referenceView(state.description, resolve), ...schemasView(schemas, resolve));
+  byId("operations").replaceChildren(...operations().map(operationChoice));
+  showOptions();
+  await showAnalyzers();
+  document.documentElement.dataset.ready = "";
+}
+
+function operationChoice({ name, summary }, index) {
+  const input = element("input", { type: "radio", name: "operation", value: name, id: `operation-${name}`, checked: !index });
+  input.addEventListener("change", showOptions);
+  return element("label", { for: input.id, title: summary }, input, ` ${name}`);
+}
+
+function showOptions() {
+  byId("options").replaceChildren(...optionFields(resolve(chosen().schema), state.analyzers, resolve));
+}
+
+// Behind the proxy this needs the key, so it may fail here and be tried again with the first question.
+async function showAnalyzers() {
+  try {
+    const catalogue = await (await answered("v1/analyzers", { headers: keyHeader() })).json();
+    state.analyzers = catalogue.analyzers.map((one) => one.name);
+    const select = byId("option-analyzer");
+    select.replaceChildren(...state.analyzers.map((name) => element("option", { value: name }, name)));
+  } catch (error) {
+    if (!(error instanceof Problem)) fail(error);
+  }
+}
+
+class Problem extends Error {
+  constructor(status, members) {
+    super(members.detail ?? `HTTP ${status} without an explanation`);
+    this.status = status;
+    this.members = members;
+  }
+}
+
+async function answered(path, request = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { ...request, credentials: "omit" });
+  } catch {
+    throw new Error("The service could not be reached: check that it runs, and try again.");
+  }
+  if (answer.ok) return answer;
+  throw new Problem(answer.status, await answer.json().catch(() => ({})));
+}
+
+async function analyse() {
+  const { path } = chosen();
+  const question = { texts: [byId("text").value], ...optionMembers(byId("options")) };
+  const headers = { "Content-Type": "application/json", ...keyHeader() };
+  waiting(true);
+  try {
+    const answer = await answered(path.slice(1), { method: "POST", headers, body: JSON.stringify(question) });
+    show(question, path, await answer.json(), answer.headers.get("Server-Timing"));
+  } catch (error) {
+    fail(error);
+  } finally {
+    waiting(false);
+  }
+}
+
+function waiting(is) {
+  byId("send").disabled = is;
+  byId("result").setAttribute("aria-busy", String(is));
+}
+
+function show(question, path, answer, timing) {
+  byId("failure").replaceChildren();
+  const facts = [`analyzer ${answer.analyzer}`, `fingerprint ${answer.fingerprint}`, timing].filter(Boolean);
+  byId("result").replaceChildren(
+    outcomeView(answer.outcomes[0], question.texts[0], state.meanings),
+    element("p", { class: "hint facts" }, facts.join(" · ")),
+    raw("Question", () => `POST ${path}\n${JSON.stringify(question, null, 2)}`),
+    raw("Answer", () => JSON.stringify(answer, null, 2)),
+  );
+}
+
+// Written when it is opened: of a long text it is megabytes.
+function raw(title, write) {
+  const text = element("pre", { tabindex: 0 });
+  const box = element("details", {}, element("summary", {}, `${title} as JSON`), text);
+  box.addEventListener("toggle", () => text.replaceChildren(write()), { once: true });
+  return box;
+}
+
+function fail(error) {
+  const members = error.members ?? {};
+  const head = error instanceof Problem ? `${error.status} ${members.code ?? ""}` : "Not answered";
+  const more = [
+    members.path ? `at ${members.path}` : null,
+    members.retry_after_s === undefined ? null : `try again in ${members.retry_after_s} s`,
+    members.request_id ? `request ${members.request_id}` : null,
+    error.status === 401 ? "enter a key under “Access key”" : null,
+  ].filter(Boolean);
+  byId("result").replaceChildren();
+  byId("failure").replaceChildren(
+    element("p", { class: "error" }, element("strong", {}, head), `: ${error.message}`),
+    element("p", { class: "hint" }, more.join(" · ")),
+  );
+}
+
+byId("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (state.description && !byId("send").disabled) analyse();
+});
+byId("text").addEventListener("keydown", (event) => {
+  // While a syllable is being composed, Enter belongs to the input method.
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) byId("form").requestSubmit();
+});
+byId("key").addEventListener("change", showAnalyzers);
+start();
