@@ -6,7 +6,7 @@ from typing import Any
 
 from nlpbatch.engine.normalise import Normalised, normalise
 from nlpbatch.engine.protocol import Token
-from nlpbatch.engine.split import LIMIT, split
+from nlpbatch.engine.split import LIMIT, LINE_END, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,6 @@ def join(whole: Whole, found: Iterable[Sequence[Token]]) -> Sequence[Token]:
         for token in tokens:
             span = whole.normalised.span(token.start + part.start, token.end + part.start)
             moved.append(MovedToken(token, span, lines=lines, sentences=sentences, tokens=before))
-        lines += part.text.count("\n")
+        lines += len(LINE_END.findall(part.text))
         sentences = moved[-1].sent_position + 1 if moved else 0
     return moved

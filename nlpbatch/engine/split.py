@@ -14,7 +14,8 @@ from typing import Final
 RULE: Final = "line-sentence-blank-3072-1"
 LIMIT: Final = 3072
 """Code points of the longest text that is analysed in one go."""
-_LINE = re.compile(r"\n")
+LINE_END = re.compile(r"\r\n|[\n\v\f\r\x85\u2028\u2029]")
+"""What Kiwi counts as one."""
 _SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f\u2026]['\")\]\u2019\u201d\u300d\u300f]*\s")
 _BLANK = re.compile(r"\s")
 _JOINER: Final = "\u200d"
@@ -36,7 +37,7 @@ def split(text: str) -> Iterator[tuple[int, int]]:
 
 def _cut(text: str, start: int) -> int:
     middle, end = start + LIMIT // 2, start + LIMIT
-    for pattern in (_LINE, _SENTENCE, _BLANK):
+    for pattern in (LINE_END, _SENTENCE, _BLANK):
         last = None
         for last in pattern.finditer(text, middle, end):  # noqa: B007  (the last one is wanted)
             pass
