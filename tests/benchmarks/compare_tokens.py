@@ -29,7 +29,9 @@ from kiwipiepy import Kiwi
 
 from nlpbatch import Client
 from nlpbatch.engine.normalise import normalise
+from nlpbatch.wire.arrow import answer_schema
 from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.options import Options
 
 _BATCH_ROWS = 1000
 _PENDING_PER_WORKER = 3
@@ -89,6 +91,7 @@ def _parse() -> argparse.Namespace:
     source.add_argument("--output-of-job", metavar="DIR", help="what jobs/analyze.py wrote for this input")
     source.add_argument("--service", metavar="URL", help="send the texts there instead")
     parser.add_argument("--api-key", default=os.environ.get("NLPBATCH_API_KEY"), help="key for it (NLPBATCH_API_KEY)")
+    parser.add_argument("--encoding", choices=("arrow", "json"), default="arrow", help="how to ask the service")
     parser.add_argument("--sample", type=int, metavar="N", help="compare about N rows, spread evenly")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), metavar="N")
     return parser.parse_args()
@@ -115,7 +118,7 @@ def _batches(compared: ds.Dataset, arguments: argparse.Namespace, step: int) -> 
 def _parallel(arguments: argparse.Namespace, batches: Iterable[pa.RecordBatch]) -> Iterator[Tally]:
     """Yield the tally of each batch, with few of them under way at a time."""
     context = multiprocessing.get_context("spawn")  # Kiwi's threads wouldn't survive a fork
-    given = (arguments.service, arguments.api_key)
+    given = (arguments.service, arguments.api_key, arguments.encoding)
     pending: deque[Future[Tally]] = deque()
     with ProcessPoolExecutor(arguments.workers, context, initializer=_prepare, initargs=given) as pool:
         for batch in batches:
@@ -129,14 +132,15 @@ def _parallel(arguments: argparse.Namespace, batches: Iterable[pa.RecordBatch]) 
 _prepared: dict[str, Any] = {}
 
 
-def _prepare(service: str | None, api_key: str | None) -> None:
+def _prepare(service: str | None, api_key: str | None, encoding: str) -> None:
     _prepared["kiwi"] = Kiwi()
     _prepared["client"] = Client(service, api_key=api_key) if service else None
+    _prepared["ask"] = _ask_json if encoding == "json" else _ask
 
 
 def _compare(batch: pa.RecordBatch) -> Tally:
     texts = batch.column(0)
-    outcomes = (batch.column(1), batch.column(2)) if _prepared["client"] is None else _ask(texts)
+    outcomes = (batch.column(1), batch.column(2)) if _prepared["client"] is None else _prepared["ask"](texts)
     tokens, errors = outcomes
     expected = _expected(texts, [item.name for item in tokens.type.value_type], tokens.type)
     if errors.null_count == len(errors) and tokens.equals(expected):
@@ -147,6 +151,20 @@ def _compare(batch: pa.RecordBatch) -> Tally:
 def _ask(texts: pa.Array) -> tuple[pa.Array, pa.Array]:
     answer = _prepared["client"].analyze_arrow(texts, fields=tuple(TOKEN_FIELDS)).combine_chunks()
     return answer.column("tokens").chunk(0), answer.column("error").chunk(0)
+
+
+def _ask_json(texts: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Ask in JSON, and return the columns that Arrow would have brought."""
+    options = Options(fields=tuple(TOKEN_FIELDS))
+    rows = [
+        {
+            "tokens": outcome.tokens if outcome.tokens is None else [token.as_dict() for token in outcome.tokens],
+            "error": outcome.error and {"code": outcome.error.code, "message": outcome.error.message},
+        }
+        for outcome in _prepared["client"].analyze(texts.to_pylist(), fields=options.fields)
+    ]
+    answer = pa.RecordBatch.from_pylist(rows, schema=answer_schema(options))
+    return answer.column("tokens"), answer.column("error")
 
 
 def _expected(texts: pa.Array, names: list[str], type_: pa.DataType) -> pa.Array:
