@@ -1,9 +1,10 @@
-"""spark-submit jobs/analyze.py --input IN --text COLUMN --output OUT --service URL: tokens for a column of Parquet."""
+"""spark-submit jobs/analyze.py --input IN --text COLUMN --output OUT --service URL: tokens for columns of text."""
 
 import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from pyspark import SparkConf
 from pyspark.sql import SparkSession
@@ -11,8 +12,11 @@ from pyspark.sql import SparkSession
 from nlpbatch.errors import ConfigError, NlpbatchError
 from nlpbatch.spark.job import run
 from nlpbatch.spark.options import JobOptions
+from nlpbatch.spark.report import Report
+from nlpbatch.spark.runs.formats import FORMATS
 from nlpbatch.wire.fields import TOKEN_FIELDS
 
+_LOUD = ("org.apache.spark.sql.execution.streaming", "org.apache.spark.sql.execution.datasources.FileFormatWriter")
 _HEARTBEAT = "spark.executor.heartbeatInterval"
 
 
@@ -20,13 +24,16 @@ def parse(argv: list[str] | None = None) -> JobOptions:
     """Return the options of the command line and of --config; exits with 2 on wrong usage."""
     parser = argparse.ArgumentParser(
         prog="analyze.py",
-        description="Add the tokens of a text column to a Parquet data set.",
+        description="Add the tokens of text columns to a data set, as Parquet. Started again, it goes on where it "
+        "ended; once all is done, it takes only files that are new.",
         epilog=f"Token fields: {', '.join(TOKEN_FIELDS)}. The API key is read from NLPBATCH_API_KEY, or from --config: "
         "Spark shows the arguments of a job in its UI and keeps them in its event log.",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file with any of these options; - becomes _")
-    parser.add_argument("--input", help="Parquet file or directory to read")
-    parser.add_argument("--text", metavar="COLUMN", help="string column to analyse")
+    parser.add_argument("--input", metavar="PATH", help="file, directory or glob to read")
+    parser.add_argument(
+        "--text", metavar="COLUMN", action="append", help="column to analyse, of strings or arrays; may be given again"
+    )
     parser.add_argument("--output", help="directory to write")
     parser.add_argument("--service", metavar="URL", help="address of the proxy")
     parser.add_argument("--analyzer", metavar="NAME", help="analyzer to use (default: default)")
@@ -34,15 +41,51 @@ def parse(argv: list[str] | None = None) -> JobOptions:
     parser.add_argument("--tags", metavar="A,B,…", help="return tokens of these tags only, such as NNG,NNP")
     parser.add_argument("--top-n", type=int, metavar="N", help="return so many candidates instead of tokens")
     parser.add_argument("--sentences", action="store_true", default=None, help="return where the sentences are, too")
-    parser.add_argument("--overwrite", action="store_true", default=None, help="replace an existing output")
+    parser.add_argument("--format", choices=FORMATS, help="format of the input (default: as the files are named)")
+    parser.add_argument(
+        "--reader", metavar="KEY=VALUE", action="append", help="option of Spark's reader for it, such as sep=;"
+    )
+    parser.add_argument("--schema", metavar="DDL", help="its columns, such as 'id bigint, review string'")
+    parser.add_argument("--overwrite", action="store_true", default=None, help="delete an existing output first")
+    parser.add_argument(
+        "--reprocess",
+        action="store_true",
+        default=None,
+        help="if the output was made otherwise, begin a new version beside it: OUTPUT.v2",
+    )
+    parser.add_argument("--max-bytes", type=int, metavar="N", help="end after so many bytes of input files")
+    parser.add_argument("--until", metavar="TIME", help="end at 06:00, or 2026-11-24T06:00")
+    parser.add_argument(
+        "--max-error-ratio", type=float, metavar="R", help="stop if a greater share of rows fails: 0.01"
+    )
+    parser.add_argument("--batch-bytes", type=int, metavar="N", help="bytes of input files in a micro-batch")
+    parser.add_argument("--pushgateway", metavar="URL", help="Prometheus Pushgateway to tell the progress")
     parser.add_argument("--request-bytes", type=int, metavar="N", help="text per request (default: 65536)")
     parser.add_argument("--in-flight", type=int, metavar="N", help="requests under way per task (default: 4)")
     parser.add_argument("--patience-s", type=float, metavar="S", help="keep retrying for so long (default: 300)")
     given = vars(parser.parse_args(argv))
     file = given.pop("config")
+    given["reader"] = _pairs(given["reader"])
     given["service"] = given["service"] or os.environ.get("NLPBATCH_SERVICE")
     given["api_key"] = os.environ.get("NLPBATCH_API_KEY") or None
     return JobOptions.merge(file, given)
+
+
+def _quiet(spark: SparkSession) -> None:
+    """Leave out the stack traces with which Spark says again what the job says in one line."""
+    jvm: Any = spark.sparkContext._jvm  # noqa: SLF001
+    for name in _LOUD:
+        jvm.org.apache.logging.log4j.core.config.Configurator.setLevel(name, jvm.org.apache.logging.log4j.Level.OFF)
+
+
+def _pairs(given: list[str] | None) -> dict[str, str] | None:
+    if given is None:
+        return None
+    pairs = [item.partition("=") for item in given]
+    wrong = next((name for name, separator, _ in pairs if not separator), None)
+    if wrong is not None:
+        raise ConfigError(f"reader option {wrong!r} has no value: write it as KEY=VALUE")
+    return {name: value for name, _, value in pairs}
 
 
 def session() -> SparkSession:
@@ -57,12 +100,19 @@ def session() -> SparkSession:
     return builder.getOrCreate()
 
 
+def _ended(report: Report) -> str:
+    if report.stopped is not None:
+        return f"stopped, {report.stopped}: start it again to go on"
+    return "done" if report.new_rows or report.attempts == 1 else "nothing new, all was done before"
+
+
 def main() -> int:
-    """Run the job; return 0 when done, 1 when it failed, 2 for wrong options."""
+    """Run the job; return 0 when done or stopped as told, 1 when it failed, 2 for wrong options."""
     try:
         options = parse()
         spark = session()
         spark.sparkContext.setLogLevel("ERROR")
+        _quiet(spark)
         try:
             report = run(spark, options)
         finally:
@@ -73,7 +123,7 @@ def main() -> int:
     except NlpbatchError as error:
         print(f"analyze: failed: {error.code}: {error.message}", file=sys.stderr)
         return 1
-    print(f"analyze: done\n{report.to_text()}", file=sys.stderr)
+    print(f"analyze: {_ended(report)}\n{report.to_text()}", file=sys.stderr)
     return 0
 
 

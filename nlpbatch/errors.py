@@ -2,6 +2,7 @@
 
     NlpbatchError
     ├── ConfigError              config_invalid         a configuration file or option is wrong
+    ├── TooManyErrors            too_many_errors        more rows of a run failed than it may have
     ├── RequestError                                    the caller's fault; sending it again changes nothing
     │   ├── InvalidRequest       invalid_request
     │   ├── Unauthenticated      unauthenticated
@@ -85,6 +86,12 @@ class ConfigError(NlpbatchError):
     """A configuration file or a command's option is wrong."""
 
     code = "config_invalid"
+
+
+class TooManyErrors(NlpbatchError):
+    """More rows of a run failed than `max_error_ratio` allows; what is done stays, and the run can be gone on with."""
+
+    code = "too_many_errors"
 
 
 class RequestError(NlpbatchError):

@@ -4,6 +4,7 @@ import asyncio
 import re
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import Final
 
 from aiohttp import HttpVersion11, web
@@ -36,6 +37,7 @@ from proxy.replay import idempotency_key
 from proxy.requests import Ask, Request
 from proxy.tickets import ClassName
 from proxy.upstream import Upstream
+from proxy.usage import HUNG_UP, UsageCounter
 
 _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _GET_COST_BYTES: Final = 1024
@@ -51,6 +53,7 @@ class Parts:
     delivery: Delivery
     flights: Flights
     metrics: Metrics
+    usage: UsageCounter
 
 
 class Gateway:
@@ -83,10 +86,12 @@ class Gateway:
             status = status_of(error)
             raise
         except (asyncio.CancelledError, ConnectionError):
-            status = 499  # the caller hung up
+            status = HUNG_UP
             raise
         finally:
             self._parts.metrics.answered(tenant, status, size_bytes)
+            if ASK_KEY in request:
+                self._parts.usage.ended(tenant, request[ASK_KEY].job, status)
         return response
 
     def authenticate(self, request: web.Request) -> tuple[str, str]:
@@ -127,7 +132,9 @@ class Gateway:
 
         async def attempt(backend: Backend) -> web.StreamResponse:
             request[LOG_KEY] |= {"backend": backend.url}
-            return await self._parts.upstream.pass_back(backend, question, request)
+            response = await self._parts.upstream.pass_back(backend, question, request)
+            self._count(request[ASK_KEY], question, response.status)
+            return response
 
         return await self._parts.delivery.deliver(lease, question.digest().hex(), attempt)
 
@@ -151,12 +158,15 @@ class Gateway:
             response.headers[IDEMPOTENCY_REPLAYED] = "true"
             request[LOG_KEY] |= {"replayed": True}
             parts.metrics.replayed(tenant)
+            parts.usage.replayed(tenant, request[ASK_KEY].job, len(question.body))
         return response
 
     def _perform(self, request: web.Request, question: Question, name: str, lease: Request | None) -> Perform:
         async def attempt(backend: Backend) -> Answer:
             request[LOG_KEY] |= {"backend": backend.url}
-            return await self._parts.upstream.ask(backend, question)
+            answer = await self._parts.upstream.ask(backend, question)
+            self._count(request[ASK_KEY], question, answer.status)
+            return answer
 
         async def perform(flight: Flight) -> Answer:
             place = lease if lease is not None and lease.backend is not None else await self._enter(request)
@@ -164,6 +174,11 @@ class Gateway:
             return await self._parts.delivery.deliver(place, name, attempt)
 
         return perform
+
+    def _count(self, ask: Ask, question: Question, status: int) -> None:
+        """Count what a backend did, whether or not anybody still waits for it."""
+        if status < HTTPStatus.MULTIPLE_CHOICES:
+            self._parts.usage.analysed(ask.tenant, ask.job, len(question.body))
 
     async def _enter(self, request: web.Request) -> Request:
         ask = request[ASK_KEY]

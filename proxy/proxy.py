@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import logging
 import random
+import uuid
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiohttp import web
 
-from nlpbatch.errors import NotFound
+from nlpbatch.errors import InvalidRequest, NotFound
 from nlpbatch.serving.drain import Drain
 from nlpbatch.serving.tls import client_context
 from proxy.backends import Backends
@@ -25,6 +27,7 @@ from proxy.replay import Replays
 from proxy.retry_budget import RetryBudget
 from proxy.traffic import Traffic
 from proxy.upstream import Upstream
+from proxy.usage import UsageCounter
 
 _READING: Final = ("GET", "HEAD")
 _log = logging.getLogger("nlpbatch.proxy")
@@ -53,7 +56,9 @@ class Proxy:
         self._replays = Replays(settings.replay)
         self._flights = Flights(self._replays)
         delivery = Delivery(self.gate, self._budget, self.metrics)
-        self.gateway = Gateway(settings, Parts(self.gate, self._upstream, delivery, self._flights, self.metrics))
+        self._usage = UsageCounter(uuid.uuid4().hex, datetime.now(UTC).isoformat(timespec="milliseconds"))
+        parts = Parts(self.gate, self._upstream, delivery, self._flights, self.metrics, self._usage)
+        self.gateway = Gateway(settings, parts)
         self.explanations = Explanations(self.traffic, settings)
         self._discovery = Discovery(self.backends.set)
         self._drain = drain
@@ -105,6 +110,16 @@ class Proxy:
             raise web.HTTPMethodNotAllowed(request.method, _READING)
         tenant, key_id = self.gateway.authenticate(request)
         return web.json_response(self.explanations.limits_of(tenant, key_id))
+
+    async def usage(self, request: web.Request) -> web.Response:
+        """Answer `GET /v1/usage?job=NAME`; a tenant sees its own jobs only."""
+        if request.method not in _READING:
+            raise web.HTTPMethodNotAllowed(request.method, _READING)
+        tenant, _ = self.gateway.authenticate(request)
+        job = request.query.get("job")
+        if not job:
+            raise InvalidRequest("job is missing: ask for /v1/usage?job=NAME", path="job")
+        return web.json_response(self._usage.of(tenant, job).to_json())
 
     def state(self) -> dict[str, Any]:
         """Return what an operator wants to see."""

@@ -1,16 +1,18 @@
-"""The proxy's endpoints: `/v1/limits` is its own, everything else under /v1/ is passed on."""
+"""The proxy's endpoints: `/v1/limits` and `/v1/usage` are its own, everything else under /v1/ is passed on."""
 
 from aiohttp import web
 
 from nlpbatch.serving.health import add_health_routes
-from nlpbatch.wire.media import LIMITS_PATH
+from nlpbatch.wire.media import LIMITS_PATH, USAGE_PATH
 from proxy.gateway import expect
 from proxy.proxy import Proxy
 
 
 def add_routes(app: web.Application, proxy: Proxy) -> None:
     """Add all endpoints."""
-    app.router.add_route("*", LIMITS_PATH, proxy.limits)  # every method: another one isn't the backends' to refuse
+    # Every method: another one isn't the backends' to refuse.
+    app.router.add_route("*", LIMITS_PATH, proxy.limits)
+    app.router.add_route("*", USAGE_PATH, proxy.usage)
     app.router.add_route("*", "/v1/{rest:.*}", proxy.gateway.handle, expect_handler=expect)
     add_health_routes(app, proxy.readiness, proxy.metrics.registry)
     app.on_response_prepare.append(proxy.explanations.on_response_prepare)

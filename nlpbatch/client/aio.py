@@ -19,6 +19,7 @@ from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 from nlpbatch.wire.outcome import Analysis
+from nlpbatch.wire.usage import Usage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -132,6 +133,15 @@ class AsyncClient:
     async def analyzers(self) -> Catalogue:
         """Return what the service offers: analyzers with their fingerprints and fields, and size limits."""
         return await self._perform(self._calls.analyzers())
+
+    async def usage(self, job: str) -> Usage:
+        """Return what the proxy that answers has counted of a job's requests.
+
+        Raises:
+            NotFound: The service has no proxy that counts.
+
+        """
+        return await self._perform(self._calls.usage(job))
 
     async def close(self) -> None:
         """Close all connections; the client can't be used any more."""

@@ -6,11 +6,12 @@ from typing import Any, NoReturn, TypedDict
 
 from tenacity import RetryCallState
 
-from nlpbatch.client.calls import HttpRequest
+from nlpbatch.client.calls import HttpAnswer, HttpRequest, Trace
 from nlpbatch.client.policy import RetryPolicy, attempt_timeout_s, is_doubtful, next_delay_s
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.clock import Clock
 from nlpbatch.errors import InternalError, NlpbatchError, PatienceExhausted
+from nlpbatch.wire.media import IDEMPOTENCY_REPLAYED
 
 
 class Hooks(TypedDict):
@@ -44,6 +45,12 @@ class Attempts:
         self._made = 0
         self._doubtful = 0
         self._delay_s: float | None = None
+
+    def trace(self, answer: HttpAnswer) -> Trace:
+        """Return what the request took that has this answer."""
+        request = self._request
+        replayed = answer.headers.get(IDEMPOTENCY_REPLAYED) == "true"
+        return Trace(request.request_id, self._made, replayed, len(request.body or b""))
 
     @contextmanager
     def attempt(self) -> Iterator[float]:

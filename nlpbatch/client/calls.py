@@ -26,6 +26,7 @@ from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.options import Operation, Options
 from nlpbatch.wire.outcome import Analysis
 from nlpbatch.wire.problem import from_answer
+from nlpbatch.wire.usage import Usage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,6 +66,24 @@ class Call(Generic[Answered]):
 
     request: HttpRequest
     read: Callable[[HttpAnswer], Answered]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What one request took that was answered.
+
+    Args:
+        request_id: Under which the service has it in its logs.
+        attempts: How often it was sent.
+        replayed: Whether the answer had been kept from an earlier request that asked the same.
+        body_bytes: What was sent each time.
+
+    """
+
+    request_id: str
+    attempts: int
+    replayed: bool
+    body_bytes: int
 
 
 class Calls:
@@ -136,15 +155,22 @@ class Calls:
 
     def analyzers(self) -> Call[Catalogue]:
         """Return the call that asks what the service offers."""
-        request = self._request(media.ANALYZERS_PATH, media.JSON, None, None)
+        return self._get(media.ANALYZERS_PATH, Catalogue.from_json, "list analyzers")
 
-        def read(answer: HttpAnswer) -> Catalogue:
+    def usage(self, job: str) -> Call[Usage]:
+        """Return the call that asks what the proxy has counted of a job."""
+        return self._get(f"{media.USAGE_PATH}?{urlencode({'job': job})}", Usage.from_json, "tell a job's usage")
+
+    def _get(self, path: str, parse: Callable[[Any], Answered], says: str) -> Call[Answered]:
+        request = self._request(path, media.JSON, None, None)
+
+        def read(answer: HttpAnswer) -> Answered:
             body = _success(request, answer)
             try:
-                return Catalogue.from_json(json.loads(body))
+                return parse(json.loads(body))
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise UnexpectedAnswer(
-                    f"{request.service} answered {len(body):,} bytes that don't list analyzers: "
+                    f"{request.service} answered {len(body):,} bytes that don't {says}: "
                     "check that the address is an nlpbatch service"
                 ) from error
 

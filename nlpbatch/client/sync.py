@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
 from tenacity import Retrying
 
 from nlpbatch.client.attempts import Attempts
-from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, advise, check_pool_size
+from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, Trace, advise, check_pool_size
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.client.urllib3_transport import Urllib3Transport
@@ -18,6 +18,7 @@ from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 from nlpbatch.wire.outcome import Analysis
+from nlpbatch.wire.usage import Usage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -144,18 +145,36 @@ class Client:
         Columns: `tokens: list<struct<fields>>` and `error: struct<code, message>`; both are null for a null text,
         exactly one for any other. Arguments and errors are those of `analyze`.
         """
-        given = {"analyzer": analyzer, "fields": fields, **options}
+        given: dict[str, Any] = {"analyzer": analyzer, "fields": fields, **options}
         return self.ask_arrow("analyze", texts, if_match=if_match, **given)
 
     def ask_arrow(
-        self, operation: Operation, texts: "pa.Array", *, if_match: str | None = None, **options: Any
+        self,
+        operation: Operation,
+        texts: "pa.Array",
+        *,
+        if_match: str | None = None,
+        on_answer: Callable[[Trace], None] | None = None,
+        **options: Any,
     ) -> "pa.Table":
-        """Return what an operation answers on `texts: string[n]`, a row for each; see `nlpbatch.wire.arrow`."""
-        return self._perform(self._calls.ask_arrow(operation, texts, if_match, options))
+        """Return what an operation answers on `texts: string[n]`, a row for each; see `nlpbatch.wire.arrow`.
+
+        `on_answer` is called with what the request took, once it has been answered.
+        """
+        return self._perform(self._calls.ask_arrow(operation, texts, if_match, options), on_answer)
 
     def analyzers(self) -> Catalogue:
         """Return what the service offers: analyzers with their fingerprints and fields, and size limits."""
         return self._perform(self._calls.analyzers())
+
+    def usage(self, job: str) -> Usage:
+        """Return what the proxy that answers has counted of a job's requests.
+
+        Raises:
+            NotFound: The service has no proxy that counts.
+
+        """
+        return self._perform(self._calls.usage(job))
 
     def close(self) -> None:
         """Close all connections; the client can't be used any more."""
@@ -167,7 +186,7 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _perform(self, call: Call[Answered]) -> Answered:
+    def _perform(self, call: Call[Answered], on_answer: Callable[[Trace], None] | None = None) -> Answered:
         attempts = Attempts(call.request, self._retry, clock=self._clock, chance=self._chance, stats=self.stats)
 
         def attempt() -> Answered:
@@ -175,6 +194,9 @@ class Client:
                 answer = self._transport.send(call.request, timeout_s)
                 self.stats.received(len(answer.body))
                 advise(self._on_advice, answer)
-                return call.read(answer)
+                found = call.read(answer)
+            if on_answer is not None:
+                on_answer(attempts.trace(answer))
+            return found
 
         return Retrying(sleep=self._clock.sleep, **attempts.hooks())(attempt)

@@ -6,12 +6,13 @@ sent, and the answers are taken by index. Nulls are not sent at all.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nlpbatch.wire.arrow import ERROR_TYPE, answer_schema
+from nlpbatch.spark.schema import OUTCOME_ERROR_TYPE, outcome_schema
 from nlpbatch.wire.cutting import cut_by_bytes
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import text_too_large
@@ -43,7 +44,9 @@ class Block:
         rows: The rows as Spark gave them.
         distinct: `string[d]`, every text once, in order of appearance; null where it is too large to send.
         too_large: Bytes of those, by position in `distinct`.
-        indices: `int32[rows]` into `distinct`; null for null texts.
+        indices: `int32[texts]` into `distinct`; null for null texts.
+        offsets: `int32[rows + 1]` of each row's texts where the column holds arrays, null for a null array; None where
+            it holds strings, a text a row.
         requests: Ranges of `distinct`, one per request.
 
     """
@@ -52,6 +55,7 @@ class Block:
     distinct: pa.Array
     too_large: dict[int, int]
     indices: pa.Array
+    offsets: pa.Array | None
     requests: tuple[tuple[int, int], ...]
 
     def texts(self, request: tuple[int, int]) -> pa.Array:
@@ -62,8 +66,10 @@ class Block:
 
 def cut_batch(batch: pa.RecordBatch, text: int, cut: Cut) -> Iterator[Block]:
     """Yield the batch's rows in blocks, in order; `text` is the position of the column to analyse."""
-    column = _strings(batch.column(text))
-    lengths = pc.fill_null(pc.binary_length(column), 0).to_pylist()
+    column = batch.column(text)
+    if not pa.types.is_list(column.type):
+        column = _strings(column)
+    lengths = _row_bytes(column)
     for start, end in cut_by_bytes(lengths, most_bytes=cut.block_bytes, most_documents=max(1, len(lengths))):
         yield _block(batch.slice(start, end - start), column.slice(start, end - start), cut)
 
@@ -81,24 +87,28 @@ def join_block(block: Block, answers: Sequence[pa.Table], cut: Cut, options: Opt
 
     Args:
         block: The block.
-        answers: One table per request, in order.
+        answers: One table per request, in order, in `outcome_schema`.
         cut: The bounds it was cut with.
         options: What was asked.
 
     """
-    answered = pa.concat_tables([answer_schema(options).empty_table(), *answers]).combine_chunks()
+    answered = pa.concat_tables([outcome_schema(options).empty_table(), *answers]).combine_chunks()
     *found, errors = (_whole(column) for column in answered.columns)
     if block.too_large:
         errors = _with_too_large(errors, block.too_large, cut.text_bytes)
     added = [*found, errors]
-    if len(block.distinct) != block.rows.num_rows:
+    if len(block.distinct) != len(block.indices) or block.offsets is not None:
         added = [column.take(block.indices) for column in added]
+    if block.offsets is not None:
+        *found, errors = added
+        added = [*(pa.ListArray.from_arrays(block.offsets, column) for column in found), _first(errors, block.offsets)]
     columns = [*block.rows.columns, *added]
     return pa.RecordBatch.from_arrays(columns, names=column_names(len(columns)))
 
 
 def _block(rows: pa.RecordBatch, column: pa.Array, cut: Cut) -> Block:
-    encoded = column.dictionary_encode()
+    texts, offsets = _texts(column)
+    encoded = texts.dictionary_encode()
     distinct = encoded.dictionary
     lengths = pc.binary_length(distinct).to_pylist()
     too_large = {position: length for position, length in enumerate(lengths) if length > cut.text_bytes}
@@ -107,7 +117,48 @@ def _block(rows: pa.RecordBatch, column: pa.Array, cut: Cut) -> Block:
         distinct = pc.if_else(fits, distinct, pa.scalar(None, pa.string()))
         lengths = [0 if position in too_large else length for position, length in enumerate(lengths)]
     requests = cut_by_bytes(lengths, most_bytes=cut.request_bytes, most_documents=cut.request_documents)
-    return Block(rows, distinct, too_large, encoded.indices, tuple(requests))
+    return Block(rows, distinct, too_large, encoded.indices, offsets, tuple(requests))
+
+
+def _texts(column: pa.Array) -> tuple[pa.Array, pa.Array | None]:
+    """Return all texts one after the other, and for arrays where each row's begin and end."""
+    if not pa.types.is_list(column.type):
+        return column, None
+    counts = [0 if count is None else count for count in pc.list_value_length(column).to_pylist()]
+    ends = [0, *accumulate(counts)]
+    # A null offset makes a null array; the last one belongs to no row.
+    offsets = [
+        None if is_null else end for end, is_null in zip(ends, [*column.is_null().to_pylist(), False], strict=True)
+    ]
+    return _strings(column.flatten()), pa.array(offsets, pa.int32())
+
+
+def _row_bytes(column: pa.Array) -> list[int]:
+    """Return the bytes of each row's texts."""
+    texts, offsets = _texts(column)
+    lengths: list[int] = pc.fill_null(pc.binary_length(texts), 0).to_pylist()
+    if offsets is None:
+        return lengths
+    sums = [0, *accumulate(lengths)]
+    counts = pc.fill_null(pc.list_value_length(column), 0).to_pylist()
+    ends = [0, *accumulate(counts)]
+    return [sums[end] - sums[start] for start, end in pairwise(ends)]
+
+
+def _first(errors: pa.Array, offsets: pa.Array) -> pa.Array:
+    """Return each row's first error, of the errors of all its texts."""
+    rows = len(offsets) - 1
+    if errors.null_count == len(errors):
+        return pa.nulls(rows, OUTCOME_ERROR_TYPE)
+    found = errors.to_pylist()
+    ends = offsets.to_pylist()
+    first: list[dict[str, Any] | None] = []
+    for row in range(rows):
+        start = ends[row]
+        end = next((end for end in ends[row + 1 :] if end is not None), len(found))
+        texts = [] if start is None else found[start:end]
+        first.append(next((error for error in texts if error is not None), None))
+    return pa.array(first, OUTCOME_ERROR_TYPE)
 
 
 def _strings(column: pa.Array) -> pa.Array:
@@ -123,5 +174,5 @@ def _with_too_large(errors: pa.Array, too_large: dict[int, int], limit_bytes: in
     found: list[dict[str, Any] | None] = errors.to_pylist()
     for position, size_bytes in too_large.items():
         error = text_too_large(size_bytes, limit_bytes)
-        found[position] = {"code": error.code, "message": error.message}
-    return pa.array(found, ERROR_TYPE)
+        found[position] = {"code": error.code, "message": error.message, "attempts": 0, "request_id": None}
+    return pa.array(found, OUTCOME_ERROR_TYPE)

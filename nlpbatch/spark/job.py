@@ -1,123 +1,212 @@
-"""The analysis job: Parquet in, Parquet with tokens and errors out, and a report of what was done."""
+"""The analysis job: files in, Parquet with tokens out, resumable, and a report of what was done."""
 
 import re
-import time
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import asdict
-from typing import Any, Final
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
 
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException, PySparkException
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
-from pyspark.sql import functions as sf
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
 
 from nlpbatch import errors
 from nlpbatch.client.policy import RetryPolicy
-from nlpbatch.errors import ConfigError, InternalError, NlpbatchError
-from nlpbatch.spark.ledger import Ledger
+from nlpbatch.errors import ConfigError, FingerprintMismatch, InternalError, NlpbatchError
 from nlpbatch.spark.options import JobOptions
-from nlpbatch.spark.prepare import Prepared, prepare
-from nlpbatch.spark.progress import RowCounter, on_terminal, watching
+from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.report import Report
+from nlpbatch.spark.runs import layout
+from nlpbatch.spark.runs.attempts import Attempts, now_text
+from nlpbatch.spark.runs.batches import Batches
+from nlpbatch.spark.runs.budget import Budget, parse_until
+from nlpbatch.spark.runs.columns import Analysis, text_columns
+from nlpbatch.spark.runs.identity import Identity, RunFile, new_name
+from nlpbatch.spark.runs.inputs import Input
+from nlpbatch.spark.runs.microbatches import Course, MicroBatches, Sizes
+from nlpbatch.spark.runs.versions import newest, next_version
 from nlpbatch.spark.storage import Storage, first_line
-from nlpbatch.wire.outcome import DOCUMENT_CODES
 
-SUMMARY: Final = "_nlpbatch/summary.json"
-"""Where the report stands under the output; readers of Parquet pass over names that begin with an underscore."""
-_OTHER: Final = "other"
+_CONFIGURED: Final = {
+    # Rows of a task go to two directories, the output's and that of dead letters, without being sorted first.
+    "spark.sql.maxConcurrentOutputFileWriters": "2",
+    # What a small file counts for when files are packed into tasks; Spark's 4 MB makes a task of every tiny one.
+    "spark.sql.files.openCostInBytes": str(64 * 1024),
+}
 
 
 def run(spark: SparkSession, options: JobOptions) -> Report:
-    """Run the job and return its report, which also stands in the output.
+    """Do what of the input isn't in the output yet, and return the report, which also stands in the output.
 
     Raises:
-        ConfigError: Input or output can't be used.
+        ConfigError: Input or output can't be used, or the output was begun otherwise.
         InvalidRequest, UnknownAnalyzer, UnknownField, Unauthenticated: What was asked for can't be had.
-        PatienceExhausted: The service stayed away for longer than `patience_s`; nothing that looks complete is left.
+        PatienceExhausted: The service stayed away for longer than `patience_s`.
+        TooManyErrors: More rows failed than `max_error_ratio` allows.
         InternalError: Spark failed; its own error is the cause.
 
+    Whatever ends it, what stands in the output is whole, and the next start goes on after it.
     """
-    output = Storage(spark, options.output)
-    _check_output(output, Storage(spark, options.input), options)
-    df = _read(spark, options)
-    retry = RetryPolicy(patience_s=options.patience_s)
-    prepared = prepare(
-        df,
-        text=options.text,
-        asked=options.asked(),
-        names={name: name for name in ("tokens", "sentences", "candidates", "error")},
-        service=options.service,
-        api_key=options.api_key,
-        request_bytes=options.request_bytes,
-        in_flight=options.in_flight,
-        retry=retry,
-    )
-    report = _execute(spark, options, prepared, output)
+    session = spark.newSession()
+    for name, value in _CONFIGURED.items():
+        session.conf.set(name, value)
+    plan = _plan(session, options)
+    if options.overwrite:
+        plan.output.delete()
+    run_file = plan.begin()
+    attempts = Attempts(plan.output)
+    attempt = attempts.begin(session.sparkContext.applicationId)
     try:
-        output.write_text(SUMMARY, report.to_json())
-    except ConfigError as error:
-        raise InternalError(f"the output is complete, but it has no summary: {error.message}") from error
+        course = _go(session, options, plan)
+        report = _report(options, plan, run_file, course, attempts)
+        _finish(plan.output, report)
+    except BaseException as error:
+        known = error if isinstance(error, NlpbatchError) else None
+        attempts.end(attempt, "failed", known.message if known else type(error).__name__)
+        raise
+    attempts.end(attempt, "complete" if report.complete else "stopped", course.stopped)
     return report
 
 
-def _read(spark: SparkSession, options: JobOptions) -> DataFrame:
-    try:
-        return spark.read.parquet(options.input)
-    except (PySparkException, Py4JJavaError) as error:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A run that has been checked, and nothing written yet."""
+
+    output: Storage
+    source: Input
+    analysis: Analysis
+    identity: Identity
+    existing: RunFile | None
+
+    @property
+    def name(self) -> str:
+        return str(self.analysis.settings["job"])
+
+    def begin(self) -> RunFile:
+        """Return what the output's file says, written if there is none."""
+        if self.existing is not None:
+            return self.existing
+        run_file = RunFile(self.name, self.identity, nlpbatch_version(), now_text())
+        run_file.write(self.output)
+        return run_file
+
+
+def _plan(session: SparkSession, options: JobOptions) -> _Plan:
+    """Return everything that this start will do, once everything a caller can have got wrong has been looked at."""
+    base = Storage(session, options.output)
+    _check_place(base, Storage(session, options.input), options)
+    source = Input.look(session, options.input, format_name=options.format, reader=options.reader, ddl=options.schema)
+    if layout.PARTITION in source.schema.names:
         raise ConfigError(
-            f"input {options.input!r} can't be read as Parquet: {first_line(error)}: check the path given with --input"
-        ) from error
+            f"the input has a column {layout.PARTITION!r}, which is what the output is partitioned by: rename it"
+        )
+    output = newest(session, base) if options.reprocess else base
+    existing = None if options.overwrite else _existing(output)
+    pinned = _pin(options, None if options.reprocess or existing is None else existing.identity.fingerprint, output)
+    identity = _identity(options, source, pinned, Storage(session, options.input).url)
+    if existing is not None and options.reprocess and not existing.identity.is_same(identity):
+        output, existing = next_version(session, base), None
+    if existing is not None:
+        existing.check(identity, output)
+    analysis = _analysis(options, source, pinned, existing.run if existing else new_name(output))
+    # An empty frame finds everything that is wrong with the columns, without reading a row.
+    analysis.apply(session.createDataFrame([], source.schema), None)
+    return _Plan(output, source, analysis, identity, existing)
 
 
-def _check_output(output: Storage, source: Storage, options: JobOptions) -> None:
-    """Refuse what would destroy: an output that exists, one around the input, or one that next time is input too."""
+def _check_place(output: Storage, source: Storage, options: JobOptions) -> None:
+    """Refuse what would destroy: an output around the input, one that next time is input too, somebody else's files."""
     if output.overlaps(source):
         raise ConfigError(f"output {output.url} and input {source.url} lie in one another: choose another output")
-    if output.exists() and not options.overwrite:
-        state = "a finished output" if output.is_complete() else "something, but no finished output (no _SUCCESS)"
+    if output.exists() and not output.exists(layout.RUN) and output.names() and not options.overwrite:
         raise ConfigError(
-            f"output {output.url} exists already and is {state}: choose another path, or replace it with --overwrite"
+            f"output {output.url} exists already and was not made by this job: "
+            "choose another path, or replace it with --overwrite"
         )
 
 
-def _execute(spark: SparkSession, options: JobOptions, prepared: Prepared, output: Storage) -> Report:
-    ledger = Ledger(spark.sparkContext)
-    counts = Observation("nlpbatch")
-    result = prepared.apply(ledger).observe(counts, *_observed(options))
-    total = _rows(prepared.df)
-    started_s = time.monotonic()
-    with watching(RowCounter(spark).rows, total, terminal=on_terminal(spark)):
-        _write(result, options, output)
-    seconds = time.monotonic() - started_s
-    return _report(options, prepared, output, counts=counts.get, ledger=ledger, seconds=seconds)
+def _existing(output: Storage) -> RunFile | None:
+    return RunFile.read(output) if output.exists(layout.RUN) else None
 
 
-def _rows(df: DataFrame) -> int:
-    """Return the number of rows, which Parquet's footers know."""
+def _pin(options: JobOptions, fingerprint: str | None, output: Storage) -> Pinned:
+    retry = RetryPolicy(patience_s=options.patience_s)
     try:
-        return df.count()
+        return pin(options.service, options.asked(), api_key=options.api_key, retry=retry, fingerprint=fingerprint)
+    except FingerprintMismatch as error:
+        raise ConfigError(
+            f"output {output.url} can't be gone on with: {error.message}: let a server have that version again, "
+            "or begin a new version of the output beside it with --reprocess"
+        ) from error
+
+
+def _identity(options: JobOptions, source: Input, pinned: Pinned, url: str) -> Identity:
+    return Identity(
+        input=url,
+        format=source.format,
+        reader=dict(source.reader),
+        text=options.text,
+        asked={"analyzer": pinned.info.name, **options.asked().to_members()},
+        schema=source.schema.simpleString(),
+        fingerprint=pinned.info.fingerprint,
+    )
+
+
+def _analysis(options: JobOptions, source: Input, pinned: Pinned, name: str) -> Analysis:
+    asked = options.asked()
+    settings = {
+        "service": options.service,
+        "api_key": options.api_key,
+        "job": name,
+        "request_bytes": options.request_bytes,
+        "in_flight": options.in_flight,
+        "retry": RetryPolicy(patience_s=options.patience_s),
+    }
+    return Analysis(text_columns(source.schema, options.text, asked), asked, pinned, settings)
+
+
+def _go(session: SparkSession, options: JobOptions, plan: _Plan) -> Course:
+    now = datetime.now().astimezone()
+    budget = Budget(options.max_bytes, parse_until(options.until, now) if options.until else None)
+    batches = MicroBatches(
+        session,
+        plan.source,
+        plan.analysis,
+        plan.output,
+        sizes=Sizes.choose(plan.source, session.sparkContext.defaultParallelism, options.batch_bytes),
+        budget=budget,
+        max_error_ratio=options.max_error_ratio,
+        pushgateway=options.pushgateway,
+    )
+    try:
+        return batches.run()
     except (PySparkException, Py4JJavaError) as error:
         raise _failure(error) from error
 
 
-def _write(result: DataFrame, options: JobOptions, output: Storage) -> None:
-    mode = "overwrite" if options.overwrite else "errorifexists"
+def _report(options: JobOptions, plan: _Plan, run_file: RunFile, course: Course, attempts: Attempts) -> Report:
+    return Report.of(
+        Batches(plan.output).records(),
+        input=options.input,
+        output=plan.output.url,
+        service=options.service,
+        analyzer=plan.analysis.pinned.info.name,
+        fingerprint=run_file.identity.fingerprint,
+        run=plan.name,
+        complete=course.stopped is None,
+        stopped=course.stopped,
+        attempts=attempts.count(),
+        new_rows=course.rows,
+    )
+
+
+def _finish(output: Storage, report: Report) -> None:
     try:
-        # Version 1 of the committer moves files into place only when the whole job has succeeded.
-        result.write.option("mapreduce.fileoutputcommitter.algorithm.version", "1").mode(mode).parquet(options.output)
-    except AnalysisException as error:
-        # Nothing has been written. If there is an output by now, another job has begun to write it: leave it alone.
-        raise ConfigError(f"output {output.url} can't be written: {first_line(error)}") from error
-    except (PySparkException, Py4JJavaError) as error:
-        with suppress(ConfigError):  # it has no _SUCCESS; what ended the job is worth more than what can't be tidied
-            _delete_incomplete(output)
-        raise _failure(error) from error
-
-
-def _delete_incomplete(output: Storage) -> None:
-    if output.exists() and not output.is_complete():
-        output.delete()
+        output.write_text(layout.SUMMARY, report.to_json())
+        if report.complete:
+            output.write_text(layout.SUCCESS, "")
+    except ConfigError as error:
+        raise InternalError(f"the rows are written, but not their summary: {error.message}") from error
 
 
 _OWN_ERROR = re.compile(r"nlpbatch\.errors\.(\w+): (.*)")
@@ -133,49 +222,9 @@ def _failure(error: PySparkException | Py4JJavaError) -> NlpbatchError:
     return InternalError(f"Spark failed: {first_line(error)}")
 
 
-def _observed(options: JobOptions) -> list[Column]:
-    """Return the counts taken while rows are written, in the only evaluation there is."""
-    code = sf.col("error.code")
-    column = sf.col("`{}`".format(options.text.replace("`", "``")))
-    known = code.isin(*DOCUMENT_CODES)
-    return [
-        sf.count(sf.lit(1)).alias("rows"),
-        sf.count_if(column.isNull()).alias("nulls"),
-        sf.sum(_token_count(options)).alias("tokens"),
-        sf.sum(sf.octet_length(column)).alias("text_bytes"),
-        *(sf.count_if(code == name).alias(name) for name in DOCUMENT_CODES),
-        sf.count_if(~known).alias(_OTHER),
-    ]
-
-
-def _token_count(options: JobOptions) -> Column:
-    """Return how many tokens a row has, of all its candidates; null has none."""
-    if options.top_n == 1:
-        return sf.when(sf.col("tokens").isNotNull(), sf.size("tokens"))
-    return sf.aggregate("candidates", sf.lit(0), lambda count, one: count + sf.size(one["tokens"]))
-
-
-def _report(
-    options: JobOptions,
-    prepared: Prepared,
-    output: Storage,
-    *,
-    counts: Mapping[str, Any],
-    ledger: Ledger,
-    seconds: float,
-) -> Report:
-    codes = (*DOCUMENT_CODES, _OTHER)
-    return Report(
-        input=options.input,
-        output=output.url,
-        service=options.service,
-        analyzer=prepared.info.name,
-        fingerprint=prepared.info.fingerprint,
-        rows=counts["rows"],
-        nulls=counts["nulls"],
-        tokens=counts["tokens"] or 0,
-        errors={code: counts[code] for code in codes if counts[code]},
-        text_bytes=counts["text_bytes"] or 0,
-        seconds=round(seconds, 3),
-        **asdict(ledger.total()),
-    )
+def nlpbatch_version() -> str:
+    """Return the installed version; a driver that has only the bundle doesn't know it."""
+    try:
+        return version("nlpbatch")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,42 +1,39 @@
-"""Adds up over all tasks what their clients did: work done, including what was done twice.
+"""Adds up over all tasks what they and their clients did for the answers that stand in the output.
 
-An accumulator, because work repeated by a retried task is to be counted; rows are counted by `Observation` instead.
+An accumulator in the very stage that writes: Spark adds each task's figures once, those of the attempt that succeeded.
+What lost attempts did is in the proxy's count alone; rows are counted by `Observation`.
 """
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 from pyspark import Accumulator, AccumulatorParam, SparkContext
 
-from nlpbatch.client.stats import ClientStats
+from nlpbatch.spark.figures import TaskFigures
 
 
-class _Adding(AccumulatorParam[ClientStats]):
-    def zero(self, value: ClientStats) -> ClientStats:  # noqa: ARG002
-        return ClientStats()
+class _Adding(AccumulatorParam[TaskFigures]):
+    def zero(self, value: TaskFigures) -> TaskFigures:  # noqa: ARG002
+        return TaskFigures()
 
-    def addInPlace(self, value1: ClientStats, value2: ClientStats) -> ClientStats:  # noqa: N802  (PySpark's name)
-        return add(value1, value2)
-
-
-def add(left: ClientStats, right: ClientStats) -> ClientStats:
-    """Return the sums, field by field."""
-    return ClientStats(**{item.name: getattr(left, item.name) + getattr(right, item.name) for item in fields(left)})
+    def addInPlace(self, value1: TaskFigures, value2: TaskFigures) -> TaskFigures:  # noqa: N802  (PySpark's name)
+        return value1 + value2
 
 
 class Ledger:
     """The sums on the driver, and the callable that tasks report to."""
 
     def __init__(self, context: SparkContext) -> None:
-        self._sums: Accumulator[ClientStats] = context.accumulator(ClientStats(), _Adding())
+        self._sums: Accumulator[TaskFigures] = context.accumulator(TaskFigures(), _Adding())
 
-    def __call__(self, stats: ClientStats) -> None:
+    def __call__(self, figures: TaskFigures) -> None:
         """Add one task's figures; called in executors."""
-        self._sums.add(stats)
+        self._sums.add(figures)
 
-    def total(self) -> ClientStats:
+    def total(self) -> TaskFigures:
         """Return the sums of all tasks that have ended; called on the driver."""
         return self._sums.value
 
-    def to_json(self) -> dict[str, float]:
-        """Return the sums by name."""
-        return asdict(self.total())
+    def since(self, before: TaskFigures) -> dict[str, float]:
+        """Return by name what has been added to an earlier total."""
+        now = asdict(self.total())
+        return {name: value - getattr(before, name) for name, value in now.items()}

@@ -8,17 +8,17 @@ from typing import Final
 
 from pyspark.errors import PySparkException, PySparkImportError, PySparkNotImplementedError
 from pyspark.sql import DataFrame
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, DataType, StringType, StructField, StructType
 
 from nlpbatch.client.policy import RetryPolicy
-from nlpbatch.client.stats import ClientStats
-from nlpbatch.client.sync import Client
-from nlpbatch.errors import ConfigError, InvalidRequest, UnknownAnalyzer, UnknownField
+from nlpbatch.errors import ConfigError, InvalidRequest
 from nlpbatch.spark.blocks import Cut, column_names
+from nlpbatch.spark.figures import TaskFigures
+from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.schema import with_outcome
 from nlpbatch.spark.storage import first_line
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
-from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
+from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 from nlpbatch.wire.options import Options
 
@@ -40,7 +40,7 @@ class Prepared:
     options: TaskOptions
     info: AnalyzerInfo
 
-    def apply(self, report: Callable[[ClientStats], None] | None = None) -> DataFrame:
+    def apply(self, report: Callable[[TaskFigures], None] | None = None) -> DataFrame:
         """Return the DataFrame with the added columns; `report` gets each task's figures in its executor."""
         plain = self.df.toDF(*column_names(len(self.df.columns)))
         task = AnalyzeTask(self.options, report)
@@ -67,12 +67,13 @@ def prepare(
     request_bytes: int = REQUEST_BYTES,
     in_flight: int = IN_FLIGHT,
     retry: RetryPolicy | None = None,
+    pinned: Pinned | None = None,
 ) -> Prepared:
     """Return what is applied to a DataFrame; see `analyze` for arguments and errors.
 
     Args:
         df: The DataFrame.
-        text: Its string column.
+        text: Its column of strings, or of arrays of strings.
         asked: What is asked of each text.
         names: What the added columns are called, by `asked.columns` and "error".
         service: Address of the proxy.
@@ -81,6 +82,7 @@ def prepare(
         request_bytes: Text per request.
         in_flight: Requests under way per task.
         retry: How long to retry.
+        pinned: The analyzer's version if it is known already; the service is asked if None.
 
     """
     _check_columns(df.schema, text, {name: names[name] for name in (*asked.columns, "error")})
@@ -88,21 +90,20 @@ def prepare(
     if faults:
         raise InvalidRequest("; ".join(faults))
     policy = retry or RetryPolicy()
-    with Client(service, api_key=api_key, retry=policy) as client:
-        catalogue = client.analyzers()
-    info = _choose(catalogue, asked, service)
+    pinned = pinned or pin(service, asked, api_key=api_key, retry=policy)
     options = TaskOptions(
         service=service,
         api_key=api_key,
         job=job or _application_id(df),
         text=df.columns.index(text),
-        fingerprint=info.fingerprint,
+        fingerprint=pinned.info.fingerprint,
         asked=asked,
-        cut=_cut(request_bytes, catalogue.limits),
+        cut=_cut(request_bytes, pinned.limits),
         in_flight=in_flight,
         retry=policy,
     )
-    return Prepared(df, with_outcome(df.schema, names, asked), options, info)
+    arrays = isinstance(df.schema[text].dataType, ArrayType)
+    return Prepared(df, with_outcome(df.schema, names, asked, arrays=arrays), options, pinned.info)
 
 
 def _check_columns(schema: StructType, text: str, added: Mapping[str, str]) -> None:
@@ -112,10 +113,10 @@ def _check_columns(schema: StructType, text: str, added: Mapping[str, str]) -> N
         raise InvalidRequest(f"there is no column {text!r}: {hint}", column=text)
     if schema.names.count(text) > 1:
         raise InvalidRequest(f"there are several columns {text!r}: rename them, or drop all but one", column=text)
-    if not isinstance(schema[text].dataType, StringType):
+    if not _holds_text(schema[text].dataType):
         kind = schema[text].dataType.simpleString()
         raise InvalidRequest(
-            f"column {text!r} is {kind}, not string: choose a string column, or cast it: "
+            f"column {text!r} is {kind}, not string: choose a column of strings or of arrays of strings, or cast it: "
             f"df.withColumn({text!r}, df[{text!r}].cast('string'))",
             column=text,
         )
@@ -130,6 +131,10 @@ def _check_columns(schema: StructType, text: str, added: Mapping[str, str]) -> N
                 f"there is a column {name!r} already: rename it, or choose another name with {option}='…'",
                 column=name,
             )
+
+
+def _holds_text(kind: DataType) -> bool:
+    return isinstance(kind.elementType if isinstance(kind, ArrayType) else kind, StringType)
 
 
 def _not_in_arrow(plain: DataFrame, schema: StructType) -> InvalidRequest:
@@ -163,23 +168,6 @@ def _range_fault(name: str, value: int, least: int, most: int) -> str | None:
     if least <= value <= most:
         return None
     return f"{name} is {value:,}, must be {least:,} to {most:,}: choose a value in that range"
-
-
-def _choose(catalogue: Catalogue, asked: Options, service: str) -> AnalyzerInfo:
-    info = catalogue.get(asked.analyzer)
-    if info is None:
-        known = ", ".join(other.name for other in catalogue.analyzers)
-        raise UnknownAnalyzer(
-            f"{service} has no analyzer {asked.analyzer!r}: choose from {known}", analyzer=asked.analyzer
-        )
-    missing = [name for name in asked.fields if name not in info.fields]
-    if missing:
-        raise UnknownField(
-            f"analyzer {info.name!r} of {service} doesn't offer field {missing[0]!r}: "
-            f"choose from {', '.join(info.fields)}",
-            field=missing[0],
-        )
-    return info
 
 
 def _cut(request_bytes: int, limits: SizeLimits) -> Cut:

@@ -1,10 +1,11 @@
-"""How far a running job is: rows answered of rows to do, as a bar in a terminal and as plain lines in a log."""
+"""How far a running job is, for those who watch: a bar in a terminal, plain lines in a log, and whoever else asks."""
 
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, TextIO
 
 from py4j.protocol import Py4JError
@@ -12,9 +13,52 @@ from pyspark.sql import SparkSession
 
 _BAR_PERIOD_S: Final = 0.5
 _LINE_PERIOD_S: Final = 10.0
+_SHOWN_SHARE: Final = 0.005
+_NEXT_UNIT: Final = 1000
 
-Show = Callable[[int, int, float], None]
-"""Called with rows done, rows in all, seconds since the start."""
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is, at one moment.
+
+    Args:
+        rows: Rows answered since this start.
+        rows_total: Rows that this start has to do, as far as can be known or guessed; None if it can't.
+        done_bytes: Bytes of the input files that are done.
+        total_bytes: Bytes of all input files that this start has to do.
+        seconds: Since the start.
+        throttled: Share of the requests' time spent waiting because the service asked for it, 0 to 1.
+        exact: Whether `rows_total` is counted rather than guessed.
+
+    """
+
+    rows: int
+    rows_total: int | None
+    done_bytes: int
+    total_bytes: int
+    seconds: float
+    throttled: float = 0.0
+    exact: bool = True
+
+    @property
+    def share(self) -> float:
+        """Return what is done of all, 0 to 1."""
+        return min(1.0, self.done_bytes / self.total_bytes) if self.total_bytes else 1.0
+
+    @property
+    def rows_per_s(self) -> float:
+        """Return the rate since the start."""
+        return self.rows / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def left_s(self) -> float | None:
+        """Return the seconds that are left if it goes on so; None if nobody can know yet."""
+        if not 0 < self.share < 1:
+            return None
+        return self.seconds * (1 - self.share) / self.share
+
+
+Show = Callable[[Progress], None]
 
 
 class RowCounter:
@@ -37,10 +81,10 @@ class RowCounter:
     def _rows(self, execution: int) -> int:
         nodes = self._store.planGraph(execution).allNodes()
         values = self._store.executionMetrics(execution)
-        for node in (nodes.apply(position) for position in range(nodes.size())):
-            if node.name().startswith("MapInArrow"):
-                return _value(values, node.metrics())
-        return 0
+        found = (nodes.apply(position) for position in range(nodes.size()))
+        # With several text columns there is a node for each; a row is done when the last of them is.
+        rows = [_value(values, node.metrics()) for node in found if node.name().startswith("MapInArrow")]
+        return min(rows, default=0)
 
 
 def _value(values: Any, metrics: Any) -> int:
@@ -63,81 +107,116 @@ def on_terminal(spark: SparkSession) -> bool:
 
 @contextmanager
 def watching(
-    counter: Callable[[], int], total: int, *, terminal: bool = False, out: TextIO | None = None
+    look: Callable[[], Progress],
+    *,
+    terminal: bool = False,
+    out: TextIO | None = None,
+    others: Sequence[Show] = (),
 ) -> Iterator[None]:
     """Show progress while the block runs. Progress is never worth a failure: a log that has gone away is ignored.
 
     Args:
-        counter: Returns rows done.
-        total: Rows to do.
+        look: Returns how far it is.
         terminal: Whether to show a bar, instead of a line every 10 s.
         out: Where to; stderr if None.
+        others: Who is told as well, every 10 s and at the end.
 
     """
     out = out or sys.stderr
     stop = threading.Event()
-    bar = _bar(total, out) if terminal else None
+    bar = _bar(out) if terminal else None
     period_s = _LINE_PERIOD_S if bar is None else _BAR_PERIOD_S
+    told_each = max(1, round(_LINE_PERIOD_S / period_s))
     with bar or _lines(out) as show:
-        started_s = time.monotonic()
 
-        def report(done: int) -> None:
-            with suppress(OSError, ValueError):  # a broken pipe, a closed file
-                show(done, total, time.monotonic() - started_s)
+        def report(progress: Progress, audience: Sequence[Show]) -> None:
+            for one in audience:
+                with suppress(Exception):  # a broken pipe, a closed file, a gateway that is away
+                    one(progress)
 
         def watch() -> None:
+            periods = 0
             while not stop.wait(period_s):
-                report(counter())
+                periods += 1
+                report(look(), (show, *others) if periods % told_each == 0 else (show,))
 
         thread = threading.Thread(target=watch, name="progress", daemon=True)
         thread.start()
         try:
             yield
-            report(total)
+            report(look(), (show,))
         finally:
             stop.set()
             thread.join()
+            report(look(), others)
 
 
 @contextmanager
 def _lines(out: TextIO) -> Iterator[Show]:
-    def show(done: int, total: int, elapsed_s: float) -> None:
-        print(progress_line(done, total, elapsed_s), file=out, flush=True)
+    def show(progress: Progress) -> None:
+        print(progress_line(progress), file=out, flush=True)
 
     yield show
 
 
-def progress_line(done: int, total: int, elapsed_s: float) -> str:
+def progress_line(progress: Progress) -> str:
     """Return one line for a log."""
-    share = done / total if total else 1.0
-    rate = done / elapsed_s if elapsed_s > 0 else 0.0
-    left = f", about {(total - done) / rate:,.0f} s left" if rate > 0 and done < total else ""
-    return f"analyze: {done:,} of {total:,} rows ({share:.0%}), {rate:,.0f} rows/s{left}"
+    left = progress.left_s
+    parts = [
+        f"{rows_text(progress)} rows",
+        f"{bytes_text(progress.done_bytes)} of {bytes_text(progress.total_bytes)} ({progress.share:.0%})",
+        f"{progress.rows_per_s:,.0f} rows/s",
+        *([f"throttled {progress.throttled:.0%}"] if progress.throttled >= _SHOWN_SHARE else []),
+        *([] if left is None else [f"about {timedelta(seconds=round(left))} left"]),
+    ]
+    return f"analyze: {', '.join(parts)}"
 
 
-def _bar(total: int, out: TextIO) -> AbstractContextManager[Show] | None:
+def rows_text(progress: Progress) -> str:
+    """Return the rows done, and of how many if that is known."""
+    if progress.rows_total is None:
+        return f"{progress.rows:,}"
+    return f"{progress.rows:,} of {'' if progress.exact else 'about '}{progress.rows_total:,}"
+
+
+def bytes_text(size_bytes: float) -> str:
+    """Return a size for a person, in decimal units."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < _NEXT_UNIT:
+            return f"{size_bytes:,.0f} {unit}" if unit == "B" else f"{size_bytes:,.1f} {unit}"
+        size_bytes /= _NEXT_UNIT
+    return f"{size_bytes:,.1f} TB"
+
+
+def _bar(out: TextIO) -> AbstractContextManager[Show] | None:
     """Return a bar; None without rich."""
     try:
+        from rich import progress as parts  # noqa: PLC0415
         from rich.console import Console  # noqa: PLC0415  (a driver on a cluster node may not have it)
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
     except ImportError:
         return None
 
     @contextmanager
     def bar() -> Iterator[Show]:
         columns = (
-            TextColumn("analyze"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]} rows/s"),
-            TimeRemainingColumn(),
+            parts.TextColumn("analyze"),
+            parts.BarColumn(),
+            parts.TaskProgressColumn(),
+            parts.TextColumn("{task.fields[rows]} rows, {task.fields[rate]} rows/s{task.fields[throttled]}"),
+            parts.TimeRemainingColumn(),
         )
-        with Progress(*columns, console=Console(file=out, force_terminal=True)) as progress:
-            task = progress.add_task("analyze", total=total, rate="…")
+        with parts.Progress(*columns, console=Console(file=out, force_terminal=True)) as shown:
+            task = shown.add_task("analyze", total=1.0, rows="…", rate="…", throttled="")
 
-            def show(done: int, total: int, elapsed_s: float) -> None:
-                rate = f"{done / elapsed_s:,.0f}" if elapsed_s > 0 else "…"
-                progress.update(task, completed=done, total=total, rate=rate)
+            def show(progress: Progress) -> None:
+                throttled = f", throttled {progress.throttled:.0%}" if progress.throttled >= _SHOWN_SHARE else ""
+                shown.update(
+                    task,
+                    completed=progress.share,
+                    rows=rows_text(progress),
+                    rate=f"{progress.rows_per_s:,.0f}",
+                    throttled=throttled,
+                )
 
             yield show
 

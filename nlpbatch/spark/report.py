@@ -1,32 +1,84 @@
-"""The truth about a finished run, for people and as JSON."""
+"""The truth about a run, all its starts together, for people and as JSON."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from nlpbatch.spark.runs.batches import BatchRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Two counts of the run's requests: ours, of those whose answers stand in the output, and the proxy's, of all.
+
+    They agree if every answer was used; what the proxy has over is work that was done again: for a task whose executor
+    was lost, for a copy of a slow task, for a start that was killed.
+
+    Args:
+        answered: Requests whose answers stand in the output or in the dead letters.
+        answered_bytes: Their bodies' bytes.
+        replayed: Those of them that were answered from what the proxy had kept: nothing was analysed again.
+        analysed: Requests that the proxy had analysed for the run; None if the proxy doesn't count.
+        analysed_bytes: Their bodies' bytes.
+        proxies: Proxy processes that were seen counting; what one had counted since it was asked last is lost with it.
+
+    """
+
+    answered: int = 0
+    answered_bytes: int = 0
+    replayed: int = 0
+    analysed: int | None = None
+    analysed_bytes: int | None = None
+    proxies: int = 0
+
+    @property
+    def repeated_bytes(self) -> int | None:
+        """Return the bytes that were analysed more than once; None if the proxy doesn't count."""
+        return None if self.analysed_bytes is None else max(0, self.analysed_bytes - self.answered_bytes)
+
+    @classmethod
+    def of(cls, records: Iterable[BatchRecord]) -> Self:
+        """Return the sums over all micro-batches."""
+        ours: Counter[str] = Counter()
+        last: dict[str, Mapping[str, Any]] = {}
+        for record in records:
+            ours.update({name: int(record.client.get(name, 0)) for name in ("answered", "answered_bytes", "replayed")})
+            last |= {item["instance"]: item for item in record.proxy}
+        counted = {name: sum(item[name] for item in last.values()) for name in ("analysed", "analysed_bytes")}
+        return cls(**ours, **(counted if last else {}), proxies=len(last))
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run did. Rows are counted where they are written; the client's figures include repeated work.
+    """What a run has done by now. Rows are counted where they are written; the client's figures include retries.
 
     Args:
         input: What was read.
         output: What was written.
         service: Where the text went.
         analyzer: By which analyzer.
-        fingerprint: In which version; all rows have the same.
-        rows: Rows written.
-        nulls: Those of them without a text.
+        fingerprint: In which version; all rows have the same, unless replayed otherwise (`fingerprints`).
+        run: The run's name, under which the proxy counted it.
+        complete: Whether all that the input held is done.
+        stopped: Why not, if this start was to end early.
+        batches: Micro-batches.
+        files: Input files.
+        file_bytes: Their bytes.
+        set_aside: Input files that couldn't be read, with the reason.
+        rows: Rows read: those in the output and those that are dead.
+        dead: Rows that failed.
+        nulls: Rows without a text.
         tokens: Tokens written.
-        errors: Rows with an error, by code.
-        text_bytes: UTF-8 bytes of the text column.
-        seconds: Wall time from the first read to the last file.
-        requests: Requests made.
-        retries: Attempts after a request's first.
-        sent_bytes: Bodies sent.
-        received_bytes: Bodies received.
-        throttled_s: Seconds that tasks waited because the service asked them to, summed over requests.
-        backoff_s: Seconds waited for other reasons.
+        errors: Rows that failed, by code.
+        text_bytes: UTF-8 bytes of the texts.
+        seconds: Wall time of all micro-batches.
+        client: What the tasks' clients did: requests, retries, bytes, seconds throttled.
+        work: Useful work and all work.
+        attempts: Starts, this one among them.
+        new_rows: Rows of this start.
+        fingerprints: All versions that rows have.
 
     """
 
@@ -35,18 +87,58 @@ class Report:
     service: str
     analyzer: str
     fingerprint: str
+    run: str
+    complete: bool
+    stopped: str | None
+    batches: int
+    files: int
+    file_bytes: int
+    set_aside: Mapping[str, str]
     rows: int
+    dead: int
     nulls: int
     tokens: int
     errors: Mapping[str, int]
     text_bytes: int
     seconds: float
-    requests: int
-    retries: int
-    sent_bytes: int
-    received_bytes: int
-    throttled_s: float
-    backoff_s: float
+    client: Mapping[str, float]
+    work: Work
+    attempts: int
+    new_rows: int = 0
+    fingerprints: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def of(cls, records: Iterable[BatchRecord], **given: Any) -> Self:
+        """Return the report of all micro-batches.
+
+        Args:
+            records: Their records.
+            given: What they don't tell.
+
+        """
+        records = tuple(records)
+        errors: Counter[str] = Counter()
+        client: Counter[str] = Counter()
+        for record in records:
+            errors.update(record.errors)
+            client.update(record.client)
+        return cls(
+            batches=len(records),
+            files=sum(len(record.files) for record in records),
+            file_bytes=sum(size for record in records for size in record.files.values()),
+            set_aside={path: why for record in records for path, why in record.set_aside.items()},
+            rows=sum(record.rows for record in records),
+            dead=sum(record.dead for record in records),
+            nulls=sum(record.nulls for record in records),
+            tokens=sum(record.tokens for record in records),
+            errors=dict(sorted(errors.items())),
+            text_bytes=sum(record.text_bytes for record in records),
+            seconds=round(sum(record.seconds for record in records), 3),
+            client={name: round(value, 3) for name, value in client.items()},
+            work=Work.of(records),
+            fingerprints=tuple(dict.fromkeys(record.fingerprint for record in records)),
+            **given,
+        )
 
     @property
     def documents_per_s(self) -> float:
@@ -55,21 +147,32 @@ class Report:
 
     def to_json(self) -> str:
         """Return the report as one JSON object."""
-        members = asdict(self) | {"documents_per_s": round(self.documents_per_s, 1)}
+        members = asdict(self) | {"out": self.rows - self.dead, "documents_per_s": round(self.documents_per_s, 1)}
         return json.dumps(members, ensure_ascii=False, indent=2) + "\n"
 
     def to_text(self) -> str:
         """Return the report for a person."""
-        errors = ", ".join(f"{code} {count:,}" for code, count in sorted(self.errors.items()))
+        client = {name: self.client.get(name, 0) for name in ("requests", "retries", "sent_bytes", "received_bytes")}
         lines = {
-            "rows": f"{self.rows:,} ({self.nulls:,} without text, {sum(self.errors.values()):,} with an error)",
-            "errors": errors or "none",
+            "rows": f"{self.rows:,} = {self.rows - self.dead:,} out + {self.dead:,} dead ({self.nulls:,} without text)",
+            "errors": ", ".join(f"{code} {count:,}" for code, count in self.errors.items()) or "none",
             "tokens": f"{self.tokens:,}",
             "speed": f"{self.documents_per_s:,.0f} documents/s ({self.seconds:,.1f} s)",
-            "bytes": f"{self.text_bytes:,} of text, {self.sent_bytes:,} sent, {self.received_bytes:,} received",
-            "requests": f"{self.requests:,} and {self.retries:,} retries",
-            "throttled": f"{self.throttled_s:,.1f} s",
-            "analyzer": f"{self.analyzer}, fingerprint {self.fingerprint}",
+            "bytes": f"{self.text_bytes:,} of text, {client['sent_bytes']:,.0f} sent, "
+            f"{client['received_bytes']:,.0f} received",
+            "requests": f"{client['requests']:,.0f} and {client['retries']:,.0f} retries",
+            "repeated": self._repeated(),
+            "throttled": f"{self.client.get('throttled_s', 0.0):,.1f} s",
+            "batches": f"{self.batches:,} of {self.files:,} files, in {self.attempts:,} attempts",
+            "analyzer": f"{self.analyzer}, fingerprint {', '.join(self.fingerprints or (self.fingerprint,))}",
             "output": self.output,
         }
-        return "\n".join(f"  {name:<10} {value}" for name, value in lines.items())
+        text = [f"  {name:<10} {value}" for name, value in lines.items()]
+        return "\n".join([*text, *(f"  set aside  {path}: {why}" for path, why in self.set_aside.items())])
+
+    def _repeated(self) -> str:
+        repeated = self.work.repeated_bytes
+        if repeated is None:
+            return "unknown: the service doesn't count"
+        share = repeated / self.work.answered_bytes if self.work.answered_bytes else 0.0
+        return f"{repeated:,} bytes ({share:.2%}) analysed more than once, {self.work.replayed:,} answers replayed"

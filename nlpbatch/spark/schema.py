@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import pyarrow as pa
 from pyspark.sql.types import (
     ArrayType,
     BooleanType,
@@ -14,6 +15,7 @@ from pyspark.sql.types import (
     StructType,
 )
 
+from nlpbatch.wire.arrow import answer_schema
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from nlpbatch.wire.options import Options
 
@@ -24,7 +26,30 @@ _SPARK_TYPES: Final[dict[str, DataType]] = {
     "bool": BooleanType(),
 }
 _SPAN: Final = [StructField("start", IntegerType()), StructField("end", IntegerType())]
-ERROR_TYPE: Final = StructType([StructField("code", StringType()), StructField("message", StringType())])
+ERROR_TYPE: Final = StructType(
+    [
+        StructField("code", StringType()),
+        StructField("message", StringType()),
+        StructField("attempts", IntegerType()),
+        StructField("request_id", StringType()),
+    ]
+)
+"""A row's error, how often its request was sent (0: never), and under which id the service logged the last of them."""
+OUTCOME_ERROR_TYPE: Final = pa.struct(
+    [
+        pa.field("code", pa.string()),
+        pa.field("message", pa.string()),
+        pa.field("attempts", pa.int32()),
+        pa.field("request_id", pa.string()),
+    ]
+)
+"""The same in Arrow."""
+
+
+def outcome_schema(options: Options) -> pa.Schema:
+    """Return the schema of a block's outcomes: what is answered, and the error in the shape that rows get."""
+    *answered, _ = answer_schema(options)
+    return pa.schema([*answered, pa.field("error", OUTCOME_ERROR_TYPE)])
 
 
 def tokens_type(fields: Sequence[str]) -> ArrayType:
@@ -46,14 +71,16 @@ def column_type(name: str, options: Options) -> DataType:
     return ArrayType(StructType([StructField("tokens", tokens), StructField("score", FloatType())]))
 
 
-def with_outcome(schema: StructType, names: Mapping[str, str], options: Options) -> StructType:
+def with_outcome(schema: StructType, names: Mapping[str, str], options: Options, *, arrays: bool = False) -> StructType:
     """Return the schema with the added columns at its end, the error last.
 
     Args:
         schema: What there is.
         names: What the added columns are called, by what they have in the answer.
         options: What is asked.
+        arrays: Whether the text column holds arrays: then the answers are arrays, too.
 
     """
-    added = [StructField(names[name], column_type(name, options)) for name in options.columns]
+    types = {name: column_type(name, options) for name in options.columns}
+    added = [StructField(names[name], ArrayType(kind) if arrays else kind) for name, kind in types.items()]
     return StructType([*schema.fields, *added, StructField(names["error"], ERROR_TYPE)])

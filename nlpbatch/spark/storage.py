@@ -1,4 +1,4 @@
-"""Files beside a job's output, on whatever file system Spark writes to (HDFS, local, object stores)."""
+"""A directory and the files in it, on whatever file system Spark writes to (HDFS, local, object stores)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from nlpbatch.errors import ConfigError
 
 
 class Storage:
-    """A directory on a Hadoop file system.
+    """A directory on a Hadoop file system; names are paths under it, "" is the directory itself.
 
     Raises:
         ConfigError: Not a path, or a file system that Spark doesn't know, can't reach or may not use; from methods too.
@@ -20,46 +20,96 @@ class Storage:
     """
 
     def __init__(self, spark: SparkSession, directory: str) -> None:
-        jvm: Any = spark.sparkContext._jvm  # noqa: SLF001  (PySpark offers no other way to Hadoop's FileSystem)
-        self._jvm = jvm
+        context = spark.sparkContext
+        # PySpark offers no other way to Hadoop's file systems.
+        self._hadoop: Any = context._jvm.org.apache.hadoop.fs  # type: ignore[union-attr]  # noqa: SLF001
+        self._text: Any = context._jvm.org.apache.commons.io.IOUtils  # type: ignore[union-attr]  # noqa: SLF001
+        self._new_array: Any = context._gateway.new_array  # type: ignore[union-attr]  # noqa: SLF001
+        self._settings: Any = context._jsc.hadoopConfiguration()  # noqa: SLF001
         self._directory = directory
         with self._reached():
-            self._root: Any = jvm.org.apache.hadoop.fs.Path(directory)
-            self._files = self._root.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())  # noqa: SLF001
+            self._root: Any = self._hadoop.Path(directory)
+            self._files = self._root.getFileSystem(self._settings)
 
     @property
     def url(self) -> str:
         """Return the whole path with its file system, as Hadoop names it."""
         return str(self._files.makeQualified(self._root).toString())
 
-    def exists(self) -> bool:
-        """Return whether there is anything at the path."""
-        with self._reached():
-            return bool(self._files.exists(self._root))
+    def within(self, name: str) -> str:
+        """Return the whole path of a name."""
+        return str(self._files.makeQualified(self._path(name)).toString())
 
-    def is_complete(self) -> bool:
-        """Return whether a job has finished writing here (`_SUCCESS`)."""
+    def exists(self, name: str = "") -> bool:
+        """Return whether there is anything of that name."""
         with self._reached():
-            return bool(self._files.exists(self._child("_SUCCESS")))
+            return bool(self._files.exists(self._path(name)))
+
+    def names(self, name: str = "") -> list[str]:
+        """Return the names of what lies directly in a directory, sorted; none if it is absent."""
+        with self._reached():
+            if not self._files.exists(self._path(name)):
+                return []
+            return sorted(status.getPath().getName() for status in self._files.listStatus(self._path(name)))
 
     def overlaps(self, other: "Storage") -> bool:
         """Return whether the two are one directory, or one lies in the other."""
         mine, others = f"{self.url.rstrip('/')}/", f"{other.url.rstrip('/')}/"
         return mine.startswith(others) or others.startswith(mine)
 
-    def delete(self) -> None:
-        """Delete the directory and all in it."""
+    def delete(self, name: str = "") -> None:
+        """Delete a file, or a directory and all in it; nothing if there is nothing."""
         with self._reached():
-            self._files.delete(self._root, True)
+            self._files.delete(self._path(name), True)
+
+    def make_directory(self, name: str) -> None:
+        """Make a directory, and those between; nothing if it is there."""
+        with self._reached():
+            self._files.mkdirs(self._path(name))
+
+    def move(self, name: str, target: str) -> None:
+        """Rename a file or directory; the target must be free. On HDFS and local disks it happens wholly or not at all.
+
+        Raises:
+            ConfigError: The target exists already, or the file system refuses.
+
+        """
+        self.make_directory(target.rpartition("/")[0])
+        with self._reached():
+            self._rename(self._path(name), self._path(target))
+
+    def read_text(self, name: str) -> str:
+        """Return what a small file holds.
+
+        Raises:
+            ConfigError: There is none.
+
+        """
+        with self._reached():
+            stream = self._files.open(self._path(name))
+            try:
+                return str(self._text.toString(stream, "UTF-8"))
+            finally:
+                stream.close()
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a small file under the directory, replacing an older one."""
+        """Write a small file, replacing an older one; there is never half of it."""
+        part = self._path(f"{name}.part")
         with self._reached():
-            stream = self._files.create(self._child(name), True)
+            stream = self._files.create(part, True)
             try:
                 stream.write(bytearray(text.encode()))
             finally:
                 stream.close()
+            self._rename(part, self._path(name), self._hadoop.Options.Rename.OVERWRITE)
+
+    def _rename(self, source: Any, target: Any, *options: Any) -> None:
+        # FileSystem.rename would move *into* a target that is a directory; FileContext's refuses.
+        given = self._new_array(self._hadoop.Options.Rename, len(options))
+        for position, option in enumerate(options):
+            given[position] = option
+        context = self._hadoop.FileContext.getFileContext(self._files.getUri(), self._settings)
+        context.rename(self._files.makeQualified(source), self._files.makeQualified(target), given)
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
@@ -70,8 +120,8 @@ class Storage:
                 f"path {self._directory!r} can't be used: {first_line(error)}: check it and Spark's configuration"
             ) from error
 
-    def _child(self, name: str) -> Any:
-        return self._jvm.org.apache.hadoop.fs.Path(self._root, name)
+    def _path(self, name: str) -> Any:
+        return self._hadoop.Path(self._root, name) if name else self._root
 
 
 def first_line(error: PySparkException | Py4JJavaError) -> str:

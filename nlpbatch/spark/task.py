@@ -7,10 +7,12 @@ from typing import Final
 
 import pyarrow as pa
 
+from nlpbatch.client.calls import Trace
 from nlpbatch.client.policy import RetryPolicy
-from nlpbatch.client.stats import ClientStats
 from nlpbatch.client.sync import Client
+from nlpbatch.spark.asking import Answer, Asker
 from nlpbatch.spark.blocks import Block, Cut, cut_batch, join_block
+from nlpbatch.spark.figures import TaskFigures
 from nlpbatch.spark.pacing import Pacing
 from nlpbatch.spark.window import Bounds, in_order
 from nlpbatch.wire.limits import MIB
@@ -68,11 +70,11 @@ class AnalyzeTask:
 
     Args:
         options: The run's.
-        report: Called once at a task's end with what its client did; None to tell nobody.
+        report: Called once at a task's end with what it did; None to tell nobody.
 
     """
 
-    def __init__(self, options: TaskOptions, report: Callable[[ClientStats], None] | None) -> None:
+    def __init__(self, options: TaskOptions, report: Callable[[TaskFigures], None] | None) -> None:
         self._options = options
         self._report = report
 
@@ -89,27 +91,39 @@ class AnalyzeTask:
             pool_size=options.in_flight,
             on_advice=lambda advice: pacing.advised(advice, time.monotonic()),
         ) as client:
+            self._figures = TaskFigures()
             yield from self._answer(client, batches, pacing)
             if self._report is not None:
-                self._report(client.stats.snapshot())
+                self._report(self._figures + TaskFigures.of_client(client.stats.snapshot()))
 
     def _answer(self, client: Client, batches: Iterator[pa.RecordBatch], pacing: Pacing) -> Iterator[pa.RecordBatch]:
         options = self._options
 
-        def call(ask: _Ask) -> pa.Table | None:
-            if ask.texts is None:
-                return None
+        def ask_service(texts: pa.Array, on_answer: Callable[[Trace], None]) -> pa.Table:
             asked = options.asked
-            return client.ask_arrow(asked.operation, ask.texts, if_match=options.fingerprint, **asked.to_members())
+            members = asked.to_members()
+            return client.ask_arrow(
+                asked.operation, texts, if_match=options.fingerprint, on_answer=on_answer, **members
+            )
+
+        asker = Asker(ask_service, options.asked)
+
+        def call(ask: _Ask) -> Answer | None:
+            return None if ask.texts is None else asker(ask.texts)
 
         answers: list[pa.Table] = []
         bounds = Bounds(options.in_flight, options.in_flight * _AHEAD_PER_CALL, _HELD_BYTES)
         asks = self._asks(batches)
         for ask, answer in in_order(asks, call, bounds=bounds, size_bytes=_Ask.size_bytes, in_flight=pacing.in_flight):
             if answer is not None:
-                answers.append(answer)
+                answers.append(answer.table)
+                self._figures += answer.figures
                 continue
-            yield join_block(ask.block, answers, options.cut, options.asked)
+            joined = join_block(ask.block, answers, options.cut, options.asked)
+            errors = joined.column(joined.num_columns - 1)
+            documents = joined.num_rows - joined.column(options.text).null_count
+            self._figures += TaskFigures(documents=documents, failed=len(errors) - errors.null_count)
+            yield joined
             answers = []
 
     def _asks(self, batches: Iterator[pa.RecordBatch]) -> Iterator[_Ask]:

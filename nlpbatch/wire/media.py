@@ -26,6 +26,7 @@ QUARANTINE_PATH = "/quarantine"
 """The operator's: not under /v1/, which the proxy passes on."""
 ANALYZERS_PATH = "/v1/analyzers"
 LIMITS_PATH = "/v1/limits"
+USAGE_PATH = "/v1/usage"
 
 
 def media_type(header: str | None) -> str:

@@ -247,8 +247,9 @@ def test_the_summary_adds_up_over_executors(finished):
     done, output, _ = finished
     summary = json.loads((output / "_nlpbatch" / "summary.json").read_text())
     assert summary["rows"] == 20_072
-    assert summary["requests"] >= PARTS
-    assert summary["sent_bytes"] > summary["text_bytes"]
+    assert summary["client"]["requests"] >= PARTS
+    assert summary["client"]["sent_bytes"] > summary["text_bytes"]
+    assert summary["work"]["analysed"] == summary["work"]["answered"] == summary["client"]["requests"]
     assert "analyze: done" in done.stdout
 
 

@@ -96,19 +96,22 @@ def test_the_summary_agrees_with_the_rows(finished, rows, reviews, stack):
     assert (summary["service"], summary["analyzer"]) == (stack.service, "default")
     assert len(summary["fingerprint"]) == 32
     assert summary["documents_per_s"] == pytest.approx(summary["rows"] / summary["seconds"], rel=0.01)
-    assert summary["requests"] > 20
-    assert summary["sent_bytes"] > 0.9 * summary["text_bytes"]
+    assert summary["client"]["requests"] > 20
+    assert summary["client"]["sent_bytes"] > 0.9 * summary["text_bytes"]
+    work = summary["work"]
+    assert work["analysed"] == work["answered"] == summary["client"]["requests"]
+    assert work["analysed_bytes"] == work["answered_bytes"] == summary["client"]["sent_bytes"]
 
 
 def test_a_log_gets_plain_lines_and_the_summary(finished):
     done, output = finished
     lines = own_lines(done)
     progress = [line for line in lines if " rows/s" in line]
-    assert progress[-1].startswith("analyze: 20,072 of 20,072 rows (100%), ")
-    assert lines[-10] == "analyze: done"
-    assert lines[-9] == "  rows       20,072 (0 without text, 0 with an error)"
+    assert re.match(r"analyze: 20,072 of 20,072 rows, ([\d.]+) kB of \1 kB \(100%\), ", progress[-1])
+    assert lines[-12] == "analyze: done"
+    assert lines[-11] == "  rows       20,072 = 20,072 out + 0 dead (0 without text)"
     assert lines[-1] == f"  output     file:{output}"
-    assert len(lines) == len(progress) + 10
+    assert len(lines) == len(progress) + 12
     assert "\x1b" not in done.stdout
     assert "\r" not in done.stdout
 
@@ -162,8 +165,8 @@ def test_a_terminal_gets_a_bar(stack, tmp_path):
         os.close(theirs)
         shown = b"".join(until_closed(ours)).decode()
     assert process.returncode == 0, shown
-    assert re.search("\x1b.*1/1", shown)
-    assert "rows       1 (0 without text" in shown
+    assert re.search("\x1b.*100%.*1 of 1 rows", shown)
+    assert "rows       1 = 1 out + 0 dead" in shown
 
 
 def until_closed(terminal):
@@ -192,7 +195,6 @@ def test_a_driver_that_is_killed_leaves_nothing_that_looks_complete(stack, revie
         os.killpg(process.pid, signal.SIGKILL)
     assert list(output.rglob("*.parquet"))  # it was in the middle of writing
     assert not (output / "_SUCCESS").exists()
-    assert not (output / "_nlpbatch").exists()
     assert ds.dataset(output, format="parquet").count_rows() == 0
     with pytest.raises(pyspark.errors.AnalysisException, match="UNABLE_TO_INFER_SCHEMA"):
         spark.read.parquet(str(output))

@@ -1,5 +1,6 @@
 import os
 import sys
+from unittest.mock import Mock
 
 import pytest
 from pyspark import SparkConf
@@ -10,7 +11,18 @@ from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.report import Report
 
 LEAST = ["--input", "in", "--text", "review", "--output", "out"]
-REPORT = Report("in", "file:/out", "http://proxy", "default", "f" * 32, 2, 0, 5, {}, 9, 1.0, 1, 0, 10, 20, 0.0, 0.0)
+REPORT = Report.of(
+    [],
+    input="in",
+    output="file:/out",
+    service="http://proxy",
+    analyzer="default",
+    fingerprint="f" * 32,
+    run="out-1",
+    complete=True,
+    stopped=None,
+    attempts=1,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +35,7 @@ def _plain_environment(monkeypatch):
 class FakeSession:
     def __init__(self):
         self.sparkContext = self
+        self._jvm = Mock()
         self.stopped = False
 
     def setLogLevel(self, _):  # noqa: N802  (Spark's name)
@@ -65,7 +78,7 @@ def test_every_option_of_the_library_can_be_given():
     )
     assert options == JobOptions(
         input="in",
-        text="review",
+        text=("review",),
         output="out",
         service="http://proxy",
         analyzer="news",

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlpbatch.spark.blocks import Cut, cut_batch, join_block
-from nlpbatch.wire.arrow import answer_schema
+from nlpbatch.spark.schema import outcome_schema
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import text_too_large
 
@@ -35,7 +35,7 @@ def tokens_of(text):
 def answer(texts):
     """What the service answers: tokens, null for null."""
     rows = [{"tokens": None if text is None else tokens_of(text), "error": None} for text in texts.to_pylist()]
-    return pa.Table.from_pylist(rows, schema=answer_schema(ASKED))
+    return pa.Table.from_pylist(rows, schema=outcome_schema(ASKED))
 
 
 def rows_of(joined):
@@ -60,7 +60,7 @@ def expected(texts, cut):
             "id": position,
             "text": text,
             "tokens": None if text is None or error else tokens_of(text),
-            "error": error and {"code": error.code, "message": error.message},
+            "error": error and {"code": error.code, "message": error.message, "attempts": 0, "request_id": None},
         }
 
 
@@ -131,6 +131,8 @@ def test_an_over_long_text_is_not_sent_and_says_value_bound_and_remedy():
     assert rows[1]["error"] == {
         "code": "text_too_large",
         "message": "the text has 12 bytes, the limit is 10: split it, or raise limits.text_bytes of the service",
+        "attempts": 0,
+        "request_id": None,
     }
 
 
@@ -143,7 +145,7 @@ def test_a_long_run_is_cut_into_blocks_that_bound_what_a_task_holds():
 def test_the_added_columns_have_the_declared_types_even_without_rows_to_tell_from():
     (block,) = cut_batch(batch_of([None]), 1, WIDE)
     joined = join_block(block, [], WIDE, ASKED)
-    assert joined.schema.types[2:] == answer_schema(ASKED).types
+    assert joined.schema.types[2:] == outcome_schema(ASKED).types
 
 
 def test_columns_with_the_same_name_both_stay_under_names_that_differ():
@@ -161,3 +163,25 @@ def test_bytes_that_are_not_utf8_pass_through_untouched():
     batch = pa.record_batch([pa.array([0, 1], pa.int64()), column], ["id", "text"])
     (block,) = cut_batch(batch, 1, WIDE)
     assert block.texts(block.requests[0]).cast(pa.binary()).to_pylist() == [b"\xed\xa0\x80", "가".encode()]
+
+
+array_lists = st.lists(
+    st.none() | st.lists(st.none() | st.sampled_from(["", "가", "나다", "라마바사"]), max_size=4), max_size=12
+)
+
+
+@given(arrays=array_lists, cut=cuts, skipped=st.integers(0, 3))
+def test_every_element_of_an_array_gets_its_own_answer_and_a_row_its_first_error(arrays, cut, skipped):
+    whole = pa.record_batch(
+        {"id": pa.array(range(len(arrays)), pa.int64()), "texts": pa.array(arrays, pa.list_(pa.string()))}
+    )
+    batch = whole.slice(min(skipped, len(arrays)))
+    rows = analysed(batch, cut)
+    assert [row["text"] for row in rows] == arrays[skipped:]
+    for row, texts in zip(rows, arrays[skipped:], strict=True):
+        if texts is None:
+            assert (row["tokens"], row["error"]) == (None, None)
+            continue
+        outcomes = list(expected(texts, cut))
+        assert row["tokens"] == [outcome["tokens"] for outcome in outcomes]
+        assert row["error"] == next((outcome["error"] for outcome in outcomes if outcome["error"]), None)

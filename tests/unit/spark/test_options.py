@@ -5,6 +5,7 @@ from nlpbatch.spark.options import JobOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS
 
 LEAST = {"input": "in", "text": "review", "output": "out", "service": "http://proxy:8700"}
+READ = LEAST | {"text": ("review",)}
 
 
 @pytest.fixture
@@ -25,20 +26,20 @@ def faults_of(file, given):
 
 def test_what_is_not_given_has_its_default():
     options = JobOptions.merge(None, LEAST)
-    assert options == JobOptions(**LEAST)
+    assert options == JobOptions(**READ)
     assert options.fields == DEFAULT_FIELDS
     assert not options.overwrite
 
 
 def test_a_file_alone_is_enough(toml):
     file = toml('input = "in"\ntext = "review"\noutput = "out"\nservice = "http://proxy:8700"\nin_flight = 9')
-    assert JobOptions.merge(file, {}) == JobOptions(**LEAST, in_flight=9)
+    assert JobOptions.merge(file, {}) == JobOptions(**READ, in_flight=9)
 
 
 def test_the_command_line_wins_over_the_file_and_none_does_not(toml):
     file = toml('input = "other"\ntext = "review"\noutput = "out"\nservice = "http://proxy:8700"\noverwrite = true')
     options = JobOptions.merge(file, {"input": "in", "text": None, "overwrite": None})
-    assert options == JobOptions(**LEAST, overwrite=True)
+    assert options == JobOptions(**READ, overwrite=True)
 
 
 @pytest.mark.parametrize("written", ['"form, tag"', '["form", "tag"]'])
@@ -94,12 +95,12 @@ def test_a_key_is_never_shown(toml):
     (fault,) = faults_of(toml(f"api_key = {secret}"), LEAST)
     assert "api_key is not a string" in fault
     assert str(secret) not in fault
-    assert "s3cret" not in repr(JobOptions(**LEAST, api_key="s3cret"))
+    assert "s3cret" not in repr(JobOptions(**READ, api_key="s3cret"))
 
 
 def test_an_unknown_option_unlike_any_other_lists_them_all(toml):
     (fault,) = faults_of(toml("zzz = 1"), LEAST)
-    assert "choose from input, text, output, service" in fault
+    assert "choose from input, output, service, analyzer" in fault
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):

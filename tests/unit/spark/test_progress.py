@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from py4j.protocol import Py4JError
 
 from nlpbatch.spark import progress
-from nlpbatch.spark.progress import RowCounter, on_terminal, progress_line, watching
+from nlpbatch.spark.progress import Progress, RowCounter, bytes_text, on_terminal, progress_line, watching
 
 PATIENCE_S = 20
 
@@ -19,33 +19,59 @@ class BrokenPipe(io.StringIO):
         raise BrokenPipeError("nobody reads any more")
 
 
+def progress_at(rows=0, total=30, seconds=1.0, **changes):
+    """A run whose files have one byte for each row."""
+    values = {"rows": rows, "rows_total": total, "done_bytes": rows, "total_bytes": total, "seconds": seconds}
+    return Progress(**values | changes)
+
+
 def test_a_line_says_how_far_how_fast_and_how_long():
-    assert progress_line(5_000, 20_000, 2.5) == "analyze: 5,000 of 20,000 rows (25%), 2,000 rows/s, about 8 s left"
+    line = progress_line(progress_at(5_000, 20_000, 2.5))
+    assert line == "analyze: 5,000 of 20,000 rows, 5.0 kB of 20.0 kB (25%), 2,000 rows/s, about 0:00:08 left"
 
 
 def test_a_finished_line_has_no_time_left():
-    assert progress_line(20_000, 20_000, 10) == "analyze: 20,000 of 20,000 rows (100%), 2,000 rows/s"
+    assert progress_line(progress_at(20_000, 20_000, 10)).endswith("(100%), 2,000 rows/s")
 
 
 def test_a_line_before_the_first_row_has_no_time_left():
-    assert progress_line(0, 20_000, 3) == "analyze: 0 of 20,000 rows (0%), 0 rows/s"
+    line = progress_line(progress_at(0, 20_000, 3))
+    assert line == "analyze: 0 of 20,000 rows, 0 B of 20.0 kB (0%), 0 rows/s"
 
 
 def test_an_empty_run_is_done():
-    assert progress_line(0, 0, 1) == "analyze: 0 of 0 rows (100%), 0 rows/s"
+    assert progress_line(progress_at(0, 0)) == "analyze: 0 of 0 rows, 0 B of 0 B (100%), 0 rows/s"
+
+
+def test_a_guess_is_called_one_and_what_nobody_knows_is_left_out():
+    assert "5 of about 30 rows" in progress_line(progress_at(5, exact=False))
+    assert progress_line(progress_at(5, rows_total=None)).startswith("analyze: 5 rows, ")
+
+
+def test_a_run_that_waits_for_the_service_says_so():
+    assert "throttled 40%" in progress_line(progress_at(5, throttled=0.4))
+    assert "throttled" not in progress_line(progress_at(5, throttled=0.001))
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"),
+    [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (2_500_000, "2.5 MB"), (3e9, "3.0 GB"), (5e15, "5,000.0 TB")],
+)
+def test_sizes_are_written_for_people(size_bytes, text):
+    assert bytes_text(size_bytes) == text
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9), st.floats(0, 1e6))
 def test_any_figures_make_one_line(done, total, elapsed_s):
-    assert "\n" not in progress_line(done, total, elapsed_s)
+    assert "\n" not in progress_line(progress_at(done, total, elapsed_s))
 
 
 def test_a_log_gets_plain_lines_and_ends_with_all_rows():
     log = io.StringIO()
-    with watching(lambda: 0, 30, out=log):
+    with watching(lambda: progress_at(30), out=log):
         pass
     (line,) = log.getvalue().splitlines()
-    assert line.startswith("analyze: 30 of 30 rows (100%)")
+    assert line.startswith("analyze: 30 of 30 rows, 30 B of 30 B (100%)")
     assert "\x1b" not in log.getvalue()
 
 
@@ -54,50 +80,67 @@ def test_a_log_gets_a_line_each_period(monkeypatch):
     log, asked = io.StringIO(), threading.Semaphore(0)
     rows = iter(range(10, 1_000_000))
 
-    def counter():
+    def look():
         asked.release()
-        return next(rows)
+        return progress_at(next(rows))
 
-    with watching(counter, 30, out=log):
+    with watching(look, out=log):
         for _ in range(3):
             assert asked.acquire(timeout=PATIENCE_S)
     lines = log.getvalue().splitlines()
     assert [line.partition(" of ")[0] for line in lines[:2]] == ["analyze: 10", "analyze: 11"]
-    assert lines[-1].startswith("analyze: 30 of 30 rows (100%)")
+
+
+def test_others_are_told_as_well_and_in_the_end_in_any_case():
+    told = []
+    with pytest.raises(LookupError), watching(lambda: progress_at(7), out=io.StringIO(), others=[told.append]):
+        raise LookupError("the job's own failure")
+    assert [found.rows for found in told] == [7]
+
+
+def test_one_who_cannot_be_told_fails_no_job():
+    def away(_):
+        raise ConnectionError("no gateway")
+
+    log = io.StringIO()
+    with watching(lambda: progress_at(30), out=log, others=[away]):
+        pass
+    assert log.getvalue().startswith("analyze: 30")
 
 
 def test_a_run_that_fails_is_not_said_to_have_ended():
     log = io.StringIO()
-    with pytest.raises(LookupError), watching(lambda: 0, 30, out=log):
+    with pytest.raises(LookupError), watching(progress_at, out=log):
         raise LookupError("the job's own failure")
     assert log.getvalue() == ""
 
 
 def test_the_watching_thread_ends_with_the_block():
-    with watching(lambda: 0, 1, out=io.StringIO()):
+    with watching(progress_at, out=io.StringIO()):
         assert "progress" in {thread.name for thread in threading.enumerate()}
     assert "progress" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_terminal_gets_a_bar():
     terminal = io.StringIO()
-    with watching(lambda: 0, 30, terminal=True, out=terminal):
+    with watching(lambda: progress_at(30), terminal=True, out=terminal):
         pass
-    assert "30/30" in terminal.getvalue()
+    assert "30 of 30 rows" in terminal.getvalue()
+    assert "100%" in terminal.getvalue()
     assert "\x1b" in terminal.getvalue()
 
 
 def test_a_terminal_without_rich_gets_lines(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich.console", None)
     terminal = io.StringIO()
-    with watching(lambda: 0, 30, terminal=True, out=terminal):
+    with watching(lambda: progress_at(30), terminal=True, out=terminal):
         pass
     assert terminal.getvalue().startswith("analyze: 30 of 30 rows")
 
 
 def test_a_reader_that_has_left_fails_no_job():
     done = []
-    with watching(lambda: 0, 30, out=BrokenPipe()):
+    with watching(progress_at, out=BrokenPipe()):
         done.append(True)
     assert done
 
@@ -105,14 +148,14 @@ def test_a_reader_that_has_left_fails_no_job():
 def test_a_closed_log_fails_no_job():
     log = io.StringIO()
     done = []
-    with watching(lambda: 0, 30, out=log):
+    with watching(progress_at, out=log):
         log.close()
         done.append(True)
     assert done
 
 
 def test_it_goes_to_stderr_as_it_is_at_the_time(capsys):
-    with watching(lambda: 0, 2):
+    with watching(lambda: progress_at(2, 2)):
         pass
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -11,8 +11,7 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from nlpbatch.spark.schema import ERROR_TYPE, tokens_type, with_outcome
-from nlpbatch.wire.arrow import answer_schema
+from nlpbatch.spark.schema import ERROR_TYPE, outcome_schema, tokens_type, with_outcome
 from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS
 from nlpbatch.wire.options import Options
 
@@ -38,7 +37,7 @@ def in_arrow(spark_type: DataType) -> str:
 def test_the_declared_columns_are_what_the_service_answers_for_every_field(options):
     asked = Options(fields=tuple(TOKEN_FIELDS), **options)
     schema = with_outcome(StructType(), NAMES, asked)
-    answered = answer_schema(asked)
+    answered = outcome_schema(asked)
     assert {field.name: in_arrow(field.dataType) for field in schema} == {
         field.name: str(field.type) for field in answered
     }

@@ -4,11 +4,13 @@ from typing import ClassVar
 import pyarrow as pa
 import pytest
 
+from nlpbatch.client.calls import Trace
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.stats import ClientStats
-from nlpbatch.errors import UnexpectedAnswer
+from nlpbatch.errors import Unauthenticated
 from nlpbatch.spark import task
 from nlpbatch.spark.blocks import Cut
+from nlpbatch.spark.figures import TaskFigures
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
 from nlpbatch.wire.arrow import answer_schema
 from nlpbatch.wire.options import Options
@@ -56,11 +58,12 @@ class FakeClient:
     def snapshot(self):
         return STATS
 
-    def ask_arrow(self, _, texts, **asked):
+    def ask_arrow(self, _, texts, *, on_answer, **asked):
         self.asked.append(asked)
         if self.fail_on in texts.to_pylist():
-            raise UnexpectedAnswer("not what was asked")
+            raise Unauthenticated("the key was taken back")
         rows = [{"tokens": [{"form": text}], "error": None} for text in texts.to_pylist()]
+        on_answer(Trace("request-1", 1, False, 10))
         return pa.Table.from_pylist(rows, schema=answer_schema(Options(fields=tuple(asked["fields"]))))
 
 
@@ -99,7 +102,8 @@ def test_each_request_pins_the_version_and_says_that_it_belongs_to_a_job(client)
 def test_a_finished_task_reports_once_what_its_client_did(client):
     reports = []
     list(AnalyzeTask(options(), reports.append)(batches(["가"], ["나"])))
-    assert reports == [STATS]
+    done = TaskFigures(answered=2, answered_bytes=20, documents=2)
+    assert reports == [TaskFigures.of_client(STATS) + done]
     assert client.made[0].closed
 
 
@@ -119,7 +123,7 @@ def test_a_task_without_rows_sends_nothing(client):
 def test_a_failing_request_fails_the_task_and_closes_the_client(client):
     client.fail_on = "나"
     reports = []
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(Unauthenticated):
         list(AnalyzeTask(options(), reports.append)(batches(["가", "나"])))
     assert reports == []
     assert client.made[0].closed

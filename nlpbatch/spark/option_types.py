@@ -1,0 +1,122 @@
+"""What each option of a job accepts, how it is stored, and what is wrong with a value: one table."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.errors import ConfigError, InvalidRequest, UnknownField
+from nlpbatch.spark.prepare import check_in_flight, check_request_bytes
+from nlpbatch.spark.runs.budget import parse_until
+from nlpbatch.spark.runs.formats import FORMATS
+from nlpbatch.wire.fields import check_fields
+from nlpbatch.wire.limits import KIB
+from nlpbatch.wire.options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class OptionType:
+    """A type of option: what it accepts, in words for people, how it is stored, and what is wrong with a value."""
+
+    accepts: Callable[[Any], bool]
+    wanted: str
+    convert: Callable[[Any], Any] = lambda value: value
+    fault: Callable[[Any], str | None] = lambda _: None
+    secret: bool = False
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(name, str) for name in value))
+
+
+def _names(value: str | list[str]) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    return tuple(name.strip() for name in names)
+
+
+def _patience_fault(seconds: float) -> str | None:
+    try:
+        RetryPolicy(patience_s=seconds)
+    except ConfigError as error:
+        return error.message.removeprefix("retry policy: ")
+    return None
+
+
+def _fields_fault(names: tuple[str, ...]) -> str | None:
+    try:
+        check_fields(names)
+    except UnknownField as error:
+        return f"fields: {error.message}"
+    return None
+
+
+def _asked_fault(**given: Any) -> str | None:
+    try:
+        Options.checked("analyze", given)
+    except InvalidRequest as error:
+        return error.message
+    return None
+
+
+def _columns(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _columns_fault(names: tuple[str, ...]) -> str | None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    return None if twice is None else f"text names column {twice!r} twice: leave one out"
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(item, str | bool | int) for item in value.values())
+
+
+def _reader(value: Mapping[str, str | bool | int]) -> dict[str, str]:
+    return {name: str(item).lower() if isinstance(item, bool) else str(item) for name, item in value.items()}
+
+
+def _least(name: str, value: int, least: int) -> str | None:
+    whole = isinstance(value, int) and value >= least
+    return None if whole else f"{name} is {value!r}: give a whole number from {least:,}"
+
+
+def _ratio_fault(value: float) -> str | None:
+    return None if 0 <= value <= 1 else f"max_error_ratio is {value:g}, must be 0 to 1: 0.01 bears one row in a hundred"
+
+
+def _until_fault(value: str) -> str | None:
+    try:
+        parse_until(value, datetime.now().astimezone())
+    except ConfigError as error:
+        return error.message
+    return None
+
+
+_STRING: Final = OptionType(lambda value: isinstance(value, str), "a string")
+_FLAG: Final = OptionType(lambda value: isinstance(value, bool), "true or false")
+OPTION_TYPES: Final[dict[str, OptionType]] = {
+    **dict.fromkeys(("input", "output", "service", "analyzer", "schema"), _STRING),
+    "text": OptionType(_is_names, 'a column, or several: ["title", "body"]', _columns, _columns_fault),
+    "api_key": replace(_STRING, secret=True),
+    "pushgateway": _STRING,
+    "format": OptionType(lambda value: value in FORMATS, f"one of {', '.join(FORMATS)}"),
+    "reader": OptionType(_is_table, 'a table of strings: reader = { sep = "\\t" }', _reader),
+    "fields": OptionType(_is_names, 'names: "form,tag" or ["form", "tag"]', _names, _fields_fault),
+    "tags": OptionType(_is_names, 'tags: "NNG,NNP" or ["NNG", "NNP"]', _names, lambda names: _asked_fault(tags=names)),
+    "top_n": OptionType(_is_number, "a number", fault=lambda count: _asked_fault(top_n=count)),
+    **dict.fromkeys(("sentences", "overwrite", "reprocess"), _FLAG),
+    "batch_bytes": OptionType(_is_number, "a number of bytes", fault=lambda value: _least("batch_bytes", value, KIB)),
+    "max_bytes": OptionType(_is_number, "a number of bytes", fault=lambda value: _least("max_bytes", value, 1)),
+    "max_error_ratio": OptionType(_is_number, "a number from 0 to 1", float, _ratio_fault),
+    "until": OptionType(
+        lambda value: isinstance(value, str), 'a time: "06:00" or "2026-11-24T06:00"', fault=_until_fault
+    ),
+    "request_bytes": OptionType(_is_number, "a number of bytes", fault=check_request_bytes),
+    "in_flight": OptionType(_is_number, "a number of requests", fault=check_in_flight),
+    "patience_s": OptionType(_is_number, "a number of seconds", float, _patience_fault),
+}

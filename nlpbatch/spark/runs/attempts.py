@@ -1,0 +1,64 @@
+"""Every start of a driver on an output, and how it ended: a file each, written when it begins and when it ends."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from nlpbatch.spark.runs.layout import ATTEMPTS
+from nlpbatch.spark.storage import Storage
+
+Ending = Literal["running", "complete", "stopped", "failed"]
+_DIGITS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One start. One that was killed stays "running": nobody was left to say how it ended.
+
+    Args:
+        number: From 1.
+        started_at: ISO 8601, UTC.
+        application: Spark's id of the application.
+        state: How it ended.
+        ended_at: When; None while it runs.
+        reason: Why it stopped or failed.
+
+    """
+
+    number: int
+    started_at: str
+    application: str
+    state: Ending = "running"
+    ended_at: str | None = None
+    reason: str | None = None
+
+
+class Attempts:
+    """The starts on one output."""
+
+    def __init__(self, output: Storage) -> None:
+        self._output = output
+
+    def count(self) -> int:
+        """Return how many there have been."""
+        return len(self._output.names(ATTEMPTS))
+
+    def begin(self, application: str) -> Attempt:
+        """Return a new one, written down."""
+        attempt = Attempt(self.count() + 1, now_text(), application)
+        self._write(attempt)
+        return attempt
+
+    def end(self, attempt: Attempt, state: Ending, reason: str | None = None) -> None:
+        """Write down how it ended."""
+        self._write(replace(attempt, state=state, ended_at=now_text(), reason=reason))
+
+    def _write(self, attempt: Attempt) -> None:
+        name = f"{ATTEMPTS}/{attempt.number:0{_DIGITS}d}.json"
+        self._output.write_text(name, json.dumps(asdict(attempt), ensure_ascii=False, indent=2) + "\n")
+
+
+def now_text() -> str:
+    """Return the time, as records write it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

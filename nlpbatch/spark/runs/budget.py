@@ -1,0 +1,66 @@
+"""When a run ends before its input does: a budget is used up, or too many rows fail. Pure; `now` is an argument."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from nlpbatch.errors import ConfigError
+
+LEAST_ROWS: Final = 1_000
+"""A ratio of errors is believed from so many rows on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one start may use. A micro-batch is begun only while something is left, and is finished then.
+
+    Args:
+        max_bytes: Bytes of input files; no bound if None.
+        until: Point in time; no bound if None.
+
+    """
+
+    max_bytes: int | None = None
+    until: datetime | None = None
+
+    def spent(self, done_bytes: int, now: datetime) -> str | None:
+        """Return why nothing more is begun, in words; None if there is something left."""
+        if self.max_bytes is not None and done_bytes >= self.max_bytes:
+            return f"the budget of {self.max_bytes:,} bytes is used up"
+        if self.until is not None and now >= self.until:
+            return f"it is {self.until:%Y-%m-%d %H:%M}"
+        return None
+
+
+def too_many_errors(dead: int, rows: int, most: float | None) -> str | None:
+    """Return what is wrong with the share of rows that failed, in words; None if it can be borne.
+
+    Args:
+        dead: Rows that failed.
+        rows: Rows in all.
+        most: Greatest share that is borne, 0 to 1; any if None.
+
+    """
+    if most is None or rows < LEAST_ROWS or dead <= most * rows:
+        return None
+    return f"{dead:,} of {rows:,} rows failed ({dead / rows:.1%}), allowed are {most:.1%}"
+
+
+def parse_until(text: str, now: datetime) -> datetime:
+    """Return the point in time that "06:00" (the next one) or "2026-11-24T06:00" means, in local time.
+
+    Raises:
+        ConfigError: It means none, or one that has passed.
+
+    """
+    try:
+        if len(text) <= len("06:00"):
+            clock = datetime.strptime(text, "%H:%M")  # noqa: DTZ007  (a wall clock's time)
+            next_one = now.replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0)
+            return next_one if next_one > now else next_one + timedelta(days=1)
+        moment = datetime.fromisoformat(text).astimezone(now.tzinfo)
+    except ValueError as error:
+        raise ConfigError(f"until is {text!r}: write a time as 06:00 or 2026-11-24T06:00") from error
+    if moment <= now:
+        raise ConfigError(f"until is {text!r}, which has passed: it is {now:%Y-%m-%dT%H:%M}")
+    return moment

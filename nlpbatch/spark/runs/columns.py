@@ -1,0 +1,170 @@
+"""What a run adds to rows and counts of them: outcome columns of every text column, and which rows are dead."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as sf
+from pyspark.sql.types import ArrayType, StructType
+
+from nlpbatch import errors
+from nlpbatch.spark.pinning import Pinned
+from nlpbatch.spark.prepare import Prepared, prepare
+from nlpbatch.spark.runs.batches import FAILED, OK, OUTCOME
+from nlpbatch.spark.runs.formats import CORRUPT
+from nlpbatch.spark.schema import ERROR_TYPE
+from nlpbatch.wire.options import Options
+from nlpbatch.wire.outcome import DOCUMENT_CODES
+
+MALFORMED: Final = "malformed_record"
+OTHER: Final = "other"
+_MALFORMED_MESSAGE: Final = f"the line can't be parsed: it stands in {CORRUPT}; mend it, and send it in another file"
+
+
+def _codes(root: type[errors.NlpbatchError]) -> Iterator[str]:
+    yield root.code
+    for cls in root.__subclasses__():
+        yield from _codes(cls)
+
+
+_COUNTED: Final = (*dict.fromkeys((*DOCUMENT_CODES, MALFORMED, *_codes(errors.NlpbatchError))),)
+
+
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    """A column that is analysed, and what the columns are called that it gives.
+
+    Args:
+        name: The column.
+        names: What the added columns are called, by `Options.columns` and "error".
+        is_array: Whether it holds arrays of strings.
+
+    """
+
+    name: str
+    names: Mapping[str, str]
+    is_array: bool
+
+    @property
+    def column(self) -> Column:
+        """Return it, whatever characters its name has."""
+        return _named(self.name)
+
+    @property
+    def error(self) -> Column:
+        """Return its error."""
+        return _named(self.names["error"])
+
+
+def text_columns(schema: StructType, names: tuple[str, ...], asked: Options) -> tuple[TextColumn, ...]:
+    """Return the columns; the outcome of a single one is called `tokens` and `error`, of several `title_tokens`, ….
+
+    Columns that aren't in the schema are named all the same: `prepare` refuses them.
+    """
+    added = (*asked.columns, "error")
+    types = {field.name: field.dataType for field in schema}
+    return tuple(
+        TextColumn(
+            name,
+            {one: one if len(names) == 1 else f"{name}_{one}" for one in added},
+            isinstance(types.get(name), ArrayType),
+        )
+        for name in names
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What is asked of every row.
+
+    Args:
+        columns: The text columns.
+        asked: What is asked of each text.
+        pinned: By which version.
+        settings: Further arguments of `prepare`: service, api_key, job, request_bytes, in_flight, retry.
+
+    """
+
+    columns: tuple[TextColumn, ...]
+    asked: Options
+    pinned: Pinned
+    settings: Mapping[str, Any]
+
+    def apply(self, df: DataFrame, report: Callable[..., None] | None) -> DataFrame:
+        """Return the rows with all outcome columns, and with `OUTCOME` last.
+
+        Raises:
+            InvalidRequest: A column can't be used.
+
+        """
+        corrupt = CORRUPT in df.columns
+        for column in self.columns:
+            df = self._prepared(df, column).apply(report)
+            df = df.withMetadata(column.names[self.asked.columns[0]], self._metadata())
+        if corrupt:
+            first = self.columns[0].names["error"]
+            df = df.withColumn(first, sf.when(_named(CORRUPT).isNotNull(), _malformed()).otherwise(_named(first)))
+        failed = reduce(Column.__or__, (column.error.isNotNull() for column in self.columns))
+        return df.withColumn(OUTCOME, sf.when(failed, FAILED).otherwise(OK))
+
+    def counts(self) -> list[Column]:
+        """Return what is counted of the rows while they are written, in the only evaluation there is."""
+        code = sf.coalesce(*(column.error["code"] for column in self.columns))
+        no_text = reduce(Column.__and__, (column.column.isNull() for column in self.columns))
+        return [
+            sf.count(sf.lit(1)).alias("rows"),
+            sf.count_if(_named(OUTCOME) == FAILED).alias("dead"),
+            sf.count_if(no_text).alias("nulls"),
+            sf.sum(reduce(Column.__add__, (self._tokens(column) for column in self.columns))).alias("tokens"),
+            sf.sum(reduce(Column.__add__, (_text_bytes(column) for column in self.columns))).alias("text_bytes"),
+            *(sf.count_if(code == name).alias(f"error_{name}") for name in _COUNTED),
+            sf.count_if(code.isNotNull() & ~code.isin(*_COUNTED)).alias(f"error_{OTHER}"),
+        ]
+
+    def _prepared(self, df: DataFrame, column: TextColumn) -> Prepared:
+        return prepare(df, text=column.name, asked=self.asked, names=column.names, pinned=self.pinned, **self.settings)
+
+    def _metadata(self) -> dict[str, Any]:
+        """Return what stands at the column in every file's footer: by what it was made."""
+        info = self.pinned.info
+        return {"nlpbatch.analyzer": info.name, "nlpbatch.fingerprint": info.fingerprint}
+
+    def _tokens(self, column: TextColumn) -> Column:
+        """Return how many tokens a row has, of all its candidates and elements; nothing counts as none."""
+        found = _named(column.names[self.asked.columns[0]])
+        per_text = sf.size if self.asked.columns[0] == "tokens" else _candidates_size
+        count = (
+            sf.aggregate(found, sf.lit(0), lambda sum_, one: sum_ + per_text(one))
+            if column.is_array
+            else per_text(found)
+        )
+        return sf.when(found.isNotNull(), count).otherwise(0)
+
+
+def errors_by_code(counts: Mapping[str, Any]) -> dict[str, int]:
+    """Return the rows with an error by code, of what `Analysis.counts` counted."""
+    return {code: counts[f"error_{code}"] for code in (*_COUNTED, OTHER) if counts[f"error_{code}"]}
+
+
+def _named(name: str) -> Column:
+    return sf.col("`{}`".format(name.replace("`", "``")))
+
+
+def _candidates_size(candidates: Column) -> Column:
+    return sf.aggregate(candidates, sf.lit(0), lambda sum_, one: sum_ + sf.size(one["tokens"]))
+
+
+def _text_bytes(text: TextColumn) -> Column:
+    if not text.is_array:
+        return sf.coalesce(sf.octet_length(text.column), sf.lit(0)).cast("long")
+    none = sf.lit(0).cast("long")
+    summed = sf.aggregate(text.column, none, lambda sum_, one: sum_ + sf.coalesce(sf.octet_length(one), sf.lit(0)))
+    return sf.coalesce(summed, none)
+
+
+def _malformed() -> Column:
+    given = {"code": MALFORMED, "message": _MALFORMED_MESSAGE}
+    values = [sf.lit(given.get(field.name)).cast(field.dataType).alias(field.name) for field in ERROR_TYPE]
+    return sf.struct(*values)

@@ -1,0 +1,114 @@
+"""What an output is: everything that all its rows have in common, and that a later start must not change."""
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.spark.runs.layout import RUN
+from nlpbatch.spark.storage import Storage
+
+_REMEDY = "choose another output, go back to what it was made with, or begin a new version beside it with --reprocess"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes two starts one run.
+
+    Args:
+        input: What is read.
+        format: In which format.
+        reader: Options of its reader.
+        text: Columns that are analysed.
+        asked: What is asked of each text, without defaults.
+        schema: The input's columns, as Spark writes types.
+        fingerprint: The analyzer's version; all rows have the same.
+
+    """
+
+    input: str
+    format: str
+    reader: Mapping[str, str]
+    text: tuple[str, ...]
+    asked: Mapping[str, Any]
+    schema: str
+    fingerprint: str
+
+    def is_same(self, other: "Identity") -> bool:
+        """Return whether nothing differs, the version included."""
+        return self.fingerprint == other.fingerprint and not self.differences(other)
+
+    def differences(self, other: "Identity") -> list[str]:
+        """Return what differs, in words for a person; the version is left out, for it is pinned."""
+        names = [item.name for item in fields(self) if item.name != "fingerprint"]
+        return [
+            f"{name} was {_shown(getattr(self, name))}, is {_shown(getattr(other, name))}"
+            for name in names
+            if _plain(getattr(self, name)) != _plain(getattr(other, name))
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """What `_nlpbatch/run.json` holds.
+
+    Args:
+        run: Name of the run, under which the proxy counts its requests over all attempts.
+        identity: What the output is.
+        nlpbatch: The version that began it.
+        created_at: When, ISO 8601.
+
+    """
+
+    run: str
+    identity: Identity
+    nlpbatch: str
+    created_at: str
+
+    @classmethod
+    def read(cls, output: Storage) -> Self:
+        """Return what the output's file says.
+
+        Raises:
+            ConfigError: It isn't one of ours.
+
+        """
+        try:
+            members = json.loads(output.read_text(RUN))
+            given = members["identity"]
+            identity = Identity(**given | {"text": tuple(given["text"])})
+            return cls(members["run"], identity, members["nlpbatch"], members["created_at"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{output.within(RUN)} can't be read ({error!r}): choose another output") from error
+
+    def write(self, output: Storage) -> None:
+        """Write the file."""
+        output.write_text(RUN, json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n")
+
+    def check(self, now: Identity, output: Storage) -> None:
+        """Refuse to go on with other input, columns or options.
+
+        Raises:
+            ConfigError: Naming all that differs.
+
+        """
+        differences = self.identity.differences(now)
+        if differences:
+            raise ConfigError(f"output {output.url} was begun otherwise: {'; '.join(differences)}: {_REMEDY}")
+
+
+def new_name(output: Storage) -> str:
+    """Return a name for a run that no other has, with the output's in front for those who watch the proxy."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", output.url.rstrip("/").rpartition("/")[2])[:40]
+    return f"{readable}-{uuid.uuid4().hex[:12]}"
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,277 @@
+"""The run itself: Spark's file source hands out new files in micro-batches, and each is analysed, written and recorded.
+
+    Trigger.AvailableNow ── files not taken yet ──> micro-batch N ──> staging ──rename──> run_batch=N, dead/run_batch=N
+
+Spark notes in its checkpoint which files belong to N before it begins, and that N is done after it has ended. A start
+that is killed in between leaves N to the next one, with the same files.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Self
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, Observation, SparkSession
+
+from nlpbatch.errors import NlpbatchError, TooManyErrors
+from nlpbatch.spark.ledger import Ledger
+from nlpbatch.spark.progress import Progress, RowCounter, Show, bytes_text, on_terminal, watching
+from nlpbatch.spark.runs.attempts import now_text
+from nlpbatch.spark.runs.batches import OK, OUTCOME, Batches, BatchRecord
+from nlpbatch.spark.runs.budget import Budget, too_many_errors
+from nlpbatch.spark.runs.columns import Analysis, errors_by_code
+from nlpbatch.spark.runs.inputs import Input
+from nlpbatch.spark.runs.layout import CHECKPOINT, SUCCESS
+from nlpbatch.spark.runs.pushing import pusher
+from nlpbatch.spark.runs.source_log import files_of
+from nlpbatch.spark.runs.stages import StageWatch
+from nlpbatch.spark.runs.tracker import Tracker
+from nlpbatch.spark.runs.unreadable import unreadable_file
+from nlpbatch.spark.runs.usage import UsageCounter
+from nlpbatch.spark.storage import Storage
+from nlpbatch.wire.limits import KIB, MIB
+
+_BATCH_BYTES_PER_CORE: Final = 8 * MIB
+_TASKS_PER_CORE: Final = 16
+_COUNTED_FILES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How the input is cut.
+
+    Args:
+        batch_bytes: Bytes of input files in a micro-batch; a larger file is one by itself.
+        task_bytes: Bytes of them in a task.
+        cores: Tasks that run at a time.
+
+    """
+
+    batch_bytes: int
+    task_bytes: int
+    cores: int
+
+    @classmethod
+    def choose(cls, source: Input, cores: int, batch_bytes: int | None) -> Self:
+        """Return sizes for an input.
+
+        A micro-batch ends with a barrier of about a second, so it is to last for minutes. A task is what is lost with
+        an executor, and what the others wait for in the end: there are many of them, and none is large.
+        """
+        total_bytes = sum(source.files.values())
+        batch_bytes = batch_bytes or max(2, cores) * _BATCH_BYTES_PER_CORE
+        task_bytes = min(total_bytes, batch_bytes) // (cores * _TASKS_PER_CORE)
+        return cls(batch_bytes, min(max(task_bytes, 128 * KIB), 4 * MIB), cores)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What one start did: rows, and why it stopped before the input's end, if it did."""
+
+    rows: int
+    stopped: str | None
+
+
+class _Stopped(Exception):
+    """Ends the stream between two micro-batches."""
+
+
+class MicroBatches:
+    """One start of a run.
+
+    Args:
+        spark: Session of its own, for settings are changed.
+        source: What is read.
+        analysis: What is asked.
+        output: What is written.
+        sizes: How the input is cut.
+        budget: When to end before the input does.
+        max_error_ratio: Share of failed rows at which to stop.
+        pushgateway: Whom to tell the progress.
+
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        source: Input,
+        analysis: Analysis,
+        output: Storage,
+        *,
+        sizes: Sizes,
+        budget: Budget,
+        max_error_ratio: float | None,
+        pushgateway: str | None,
+    ) -> None:
+        self._spark = spark
+        self._source = source
+        self._analysis = analysis
+        self._output = output
+        self._sizes = sizes
+        self._budget = budget
+        self._max_error_ratio = max_error_ratio
+        self._pushgateway = pushgateway
+        self._batches = Batches(output)
+        self._ledger = Ledger(spark.sparkContext)
+        self._usage = UsageCounter(analysis)
+        self._failure: Exception | None = None
+        self._hopeless: str | None = None
+        self._rows = self._dead = self._new_rows = 0
+
+    def run(self) -> Course:
+        """Do all micro-batches that are left, and return what was done.
+
+        Raises:
+            TooManyErrors: More rows failed than may.
+            NlpbatchError, PySparkException, Py4JJavaError: What a micro-batch failed with.
+
+        """
+        self._batches.sweep()
+        done_bytes = 0
+        for record in self._batches.records():
+            self._rows += record.rows
+            self._dead += record.dead
+            done_bytes += sum(record.files.values())
+        self._check_errors(self._dead, self._rows)
+        self._spark.conf.set("spark.sql.files.maxPartitionBytes", str(self._sizes.task_bytes))
+        left_bytes = max(0, sum(self._source.files.values()) - done_bytes)
+        lanes = self._sizes.cores * int(self._analysis.settings["in_flight"])
+        self._tracker = Tracker(left_bytes, self._ledger.total, lanes)
+        with watching(self._tracker.look, terminal=on_terminal(self._spark), others=self._others()):
+            stopped = self._stream()
+        return Course(self._new_rows, stopped)
+
+    def _others(self) -> list[Show]:
+        others: list[Show] = [self._watch_errors]
+        if self._pushgateway:
+            others.append(pusher(self._pushgateway, str(self._analysis.settings["job"])))
+        return others
+
+    def _stream(self) -> str | None:
+        """Run the stream to its end; return why it stopped before that, if it did."""
+        stream = self._source.stream(self._spark, batch_bytes=self._sizes.batch_bytes)
+        writer = stream.writeStream.foreachBatch(self._each).option(
+            "checkpointLocation", self._output.within(CHECKPOINT)
+        )
+        self._query = writer.trigger(availableNow=True).start()
+        try:
+            self._query.awaitTermination()
+        except (PySparkException, Py4JJavaError):
+            if isinstance(self._failure, _Stopped):
+                return str(self._failure)
+            if self._failure is not None:
+                raise self._failure from None
+            raise
+        finally:
+            self._query.stop()
+        return None
+
+    def _each(self, df: DataFrame, number: int) -> None:
+        try:
+            if not self._batches.is_whole(number):  # a start may end after the rename, and before Spark has noted it
+                self._do(df, number)
+        except Exception as error:
+            self._failure = self._translated(error)
+            raise
+
+    def _translated(self, error: Exception) -> Exception:
+        if self._hopeless is not None and not isinstance(error, NlpbatchError):
+            return TooManyErrors(self._hopeless_message(self._hopeless))
+        return error
+
+    def _do(self, df: DataFrame, number: int) -> None:
+        reason = self._budget.spent(self._tracker.done_bytes, datetime.now().astimezone())
+        if reason is not None:
+            raise _Stopped(reason)
+        files = {path: self._source.files.get(path, 0) for path in files_of(self._output, number)}
+        self._output.delete(SUCCESS)
+        set_aside: dict[str, str] = {}
+        while True:
+            try:
+                record, staged = self._write(df, number, files, set_aside)
+                break
+            except (PySparkException, Py4JJavaError) as error:
+                found = unreadable_file(error)
+                if found is None or found[0] not in files or found[0] in set_aside:
+                    raise
+                set_aside[found[0]] = found[1]
+                df = self._source.read(self._spark, [path for path in files if path not in set_aside])
+        self._batches.commit(record, staged)
+        self._tracker.end(record.rows)
+        self._rows += record.rows
+        self._dead += record.dead
+        self._new_rows += record.rows
+        self._check_errors(self._dead, self._rows)
+
+    def _write(
+        self, df: DataFrame, number: int, files: Mapping[str, int], set_aside: Mapping[str, str]
+    ) -> tuple[BatchRecord, str]:
+        """Write the micro-batch aside; return its record and where it is."""
+        started_at, started_s = now_text(), time.monotonic()
+        size_bytes = sum(files.values())
+        context = self._spark.sparkContext
+        context.setJobDescription(f"nlpbatch: micro-batch {number}, {len(files):,} files, {bytes_text(size_bytes)}")
+        left = [path for path in files if path not in set_aside]
+        rows = self._count(left)
+        watch = StageWatch(context, self._query.runId)
+        self._tracker.begin(size_bytes, rows, RowCounter(self._spark).rows, watch.share)
+        before = self._ledger.total()
+        counts = Observation(f"nlpbatch-{number}")
+        result = self._analysis.apply(self._spread(df, size_bytes), self._ledger)
+        staged = self._batches.stage(number)
+        result = result.observe(counts, *self._analysis.counts())
+        result.write.partitionBy(OUTCOME).parquet(self._output.within(staged))
+        found: Mapping[str, Any] = counts.get
+        if found["rows"] == found["dead"]:
+            # Readers want to know the columns, even of no rows.
+            nothing = self._spark.createDataFrame([], result.drop(OUTCOME).schema)
+            nothing.write.parquet(self._output.within(f"{staged}/{OUTCOME}={OK}"))
+        record = BatchRecord(
+            number=number,
+            fingerprint=self._analysis.pinned.info.fingerprint,
+            files=files,
+            rows=found["rows"],
+            dead=found["dead"],
+            nulls=found["nulls"],
+            tokens=found["tokens"] or 0,
+            errors=errors_by_code(found),
+            text_bytes=found["text_bytes"] or 0,
+            started_at=started_at,
+            seconds=round(time.monotonic() - started_s, 3),
+            client=self._ledger.since(before),
+            proxy=self._usage.now(),
+            set_aside=dict(set_aside),
+        )
+        return record, staged
+
+    def _count(self, files: list[str]) -> int | None:
+        """Return the rows of the files, if they know them; a damaged file is found here, before anything is sent."""
+        if not self._source.kind.counted or len(files) > _COUNTED_FILES:
+            return None
+        return self._source.read(self._spark, files).count() if files else 0
+
+    def _spread(self, df: DataFrame, size_bytes: int) -> DataFrame:
+        """Return the rows in enough tasks: files with few row groups, or one that is compressed whole, make too few."""
+        wanted = max(self._sizes.cores, -(-size_bytes // self._sizes.task_bytes))
+        return df.repartition(wanted) if 2 * df.rdd.getNumPartitions() < wanted else df
+
+    def _watch_errors(self, _: Progress) -> None:
+        """Stop the micro-batch under way if it is hopeless already."""
+        now = self._ledger.total()
+        self._hopeless = too_many_errors(self._dead + now.failed, self._rows + now.documents, self._max_error_ratio)
+        if self._hopeless is not None:
+            self._spark.sparkContext.cancelJobGroup(str(self._query.runId))
+
+    def _check_errors(self, dead: int, rows: int) -> None:
+        fault = too_many_errors(dead, rows, self._max_error_ratio)
+        if fault is not None:
+            raise TooManyErrors(self._hopeless_message(fault))
+
+    def _hopeless_message(self, fault: str) -> str:
+        return (
+            f"{fault}: see the dead letters in {self._output.url}/_nlpbatch/dead; "
+            "start again with a higher --max-error-ratio to go on"
+        )
