@@ -55,7 +55,12 @@ def test_a_file_of_the_users_own_goes_all_the_way_in_place_of_an_earlier_output(
     source.write_text('번호,리뷰.본문\n1,"재미있어요, [정말]"\n2,[/b] 최고\n', encoding="utf-8")
     done = demo(tmp_path, source, "--text", "리뷰.본문", "--output", tmp_path / "out")
     assert done.returncode == 0, done.stderr + done.stdout
-    assert pq.read_schema(next((tmp_path / "out").glob("run_batch=*/*.parquet"))).names == ["번호", "리뷰.본문", "tokens", "error"]
+    assert pq.read_schema(next((tmp_path / "out").glob("run_batch=*/*.parquet"))).names == [
+        "번호",
+        "리뷰.본문",
+        "tokens",
+        "error",
+    ]
     assert {row["리뷰.본문"] for row in rows_of(tmp_path / "out")} == {"재미있어요, [정말]", "[/b] 최고"}
     assert "[/b] 최고" in done.stdout
 

@@ -1,45 +1,60 @@
-"""Tells a Prometheus Pushgateway how far a run is: a job ends, so nobody could scrape it."""
+"""Tells a Prometheus Pushgateway how far a run is: a job ends, so nobody could scrape it.
+
+By HTTP and in the text format, which are all of the protocol: in cluster mode the driver has what was bundled, and
+prometheus-client isn't. https://github.com/prometheus/pushgateway#api
+"""
 
 from typing import Final
+from urllib.parse import quote
+
+from urllib3 import PoolManager, Timeout
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.spark.progress import Progress, Show
 
 _TIMEOUT_S: Final = 5.0
+_SAYS: Final = {
+    "rows": "Rows answered since the driver started",
+    "input_done_bytes": "Bytes of input files that are done",
+    "input_bytes": "Bytes of input files that this start has to do",
+    "seconds": "Seconds since the driver started",
+    "throttled_ratio": "Share of the requests' time spent waiting because the service asked for it",
+    "left_seconds": "Seconds left at this rate; NaN while nobody can know",
+}
 
 
 def pusher(address: str, run: str) -> Show:
-    """Return what pushes a run's progress, grouped by the run's name.
+    """Return what pushes a run's progress, grouped by the run's name; it raises if the gateway doesn't take it.
 
     Raises:
-        ConfigError: The driver lacks prometheus-client.
+        ConfigError: The address is none.
 
     """
-    try:
-        from prometheus_client import CollectorRegistry, Gauge, push_to_gateway  # noqa: PLC0415  (drivers may lack it)
-    except ImportError as error:
-        raise ConfigError(
-            "a Pushgateway needs prometheus-client on the driver: install it there, or leave pushgateway out"
-        ) from error
-    registry = CollectorRegistry()
-
-    def gauge(name: str, says: str) -> "Gauge":
-        return Gauge(f"nlpbatch_run_{name}", says, registry=registry)
-
-    rows = gauge("rows", "Rows answered since the driver started")
-    done_bytes = gauge("input_done_bytes", "Bytes of input files that are done")
-    total_bytes = gauge("input_bytes", "Bytes of input files that this start has to do")
-    seconds = gauge("seconds", "Seconds since the driver started")
-    throttled = gauge("throttled_ratio", "Share of the requests' time spent waiting because the service asked for it")
-    left = gauge("left_seconds", "Seconds left at this rate; NaN while nobody can know")
+    if not address.startswith(("http://", "https://")):
+        raise ConfigError(f"pushgateway is {address!r}: give its URL, such as http://pushgateway:9091")
+    url = f"{address.rstrip('/')}/metrics/job/nlpbatch/run/{quote(run, safe='')}"
+    pool = PoolManager(timeout=Timeout(_TIMEOUT_S), retries=False)
 
     def push(progress: Progress) -> None:
-        rows.set(progress.rows)
-        done_bytes.set(progress.done_bytes)
-        total_bytes.set(progress.total_bytes)
-        seconds.set(progress.seconds)
-        throttled.set(progress.throttled)
-        left.set(float("nan") if progress.left_s is None else progress.left_s)
-        push_to_gateway(address, job="nlpbatch", registry=registry, grouping_key={"run": run}, timeout=_TIMEOUT_S)
+        answer = pool.request("PUT", url, body=exposition(progress), headers={"Content-Type": "text/plain"})
+        if answer.status >= 300:  # noqa: PLR2004  (success ends here)
+            raise ConnectionError(f"{address} answered {answer.status}")
 
     return push
+
+
+def exposition(progress: Progress) -> bytes:
+    """Return the gauges in Prometheus's text format."""
+    values = {
+        "rows": progress.rows,
+        "input_done_bytes": progress.done_bytes,
+        "input_bytes": progress.total_bytes,
+        "seconds": progress.seconds,
+        "throttled_ratio": progress.throttled,
+        "left_seconds": float("nan") if progress.left_s is None else progress.left_s,
+    }
+    lines: list[str] = []
+    for name, value in values.items():
+        full = f"nlpbatch_run_{name}"
+        lines += [f"# HELP {full} {_SAYS[name]}", f"# TYPE {full} gauge", f"{full} {str(value).replace('nan', 'NaN')}"]
+    return "\n".join([*lines, ""]).encode()
