@@ -4,20 +4,14 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any
-
-from pyspark import SparkConf
-from pyspark.sql import SparkSession
 
 from nlpbatch.errors import ConfigError, NlpbatchError
 from nlpbatch.spark.job import run
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.report import Report
 from nlpbatch.spark.runs.formats import FORMATS
+from nlpbatch.spark.session import session
 from nlpbatch.wire.fields import TOKEN_FIELDS
-
-_LOUD = ("org.apache.spark.sql.execution.streaming", "org.apache.spark.sql.execution.datasources.FileFormatWriter")
-_HEARTBEAT = "spark.executor.heartbeatInterval"
 
 
 def parse(argv: list[str] | None = None) -> JobOptions:
@@ -71,13 +65,6 @@ def parse(argv: list[str] | None = None) -> JobOptions:
     return JobOptions.merge(file, given)
 
 
-def _quiet(spark: SparkSession) -> None:
-    """Leave out the stack traces with which Spark says again what the job says in one line."""
-    jvm: Any = spark.sparkContext._jvm  # noqa: SLF001
-    for name in _LOUD:
-        jvm.org.apache.logging.log4j.core.config.Configurator.setLevel(name, jvm.org.apache.logging.log4j.Level.OFF)
-
-
 def _pairs(given: list[str] | None) -> dict[str, str] | None:
     if given is None:
         return None
@@ -86,18 +73,6 @@ def _pairs(given: list[str] | None) -> dict[str, str] | None:
     if wrong is not None:
         raise ConfigError(f"reader option {wrong!r} has no value: write it as KEY=VALUE")
     return {name: value for name, _, value in pairs}
-
-
-def session() -> SparkSession:
-    """Return the session that spark-submit prepared, or a local one."""
-    if SparkConf().get("spark.master", "local[*]").startswith("local"):
-        # PySpark would take the system's python3 for its workers, which has none of the driver's packages.
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder.appName("nlpbatch analyze").config("spark.ui.showConsoleProgress", "false")
-    if not SparkConf().contains(_HEARTBEAT):
-        # Executors report progress with their heartbeat; every 10 s is a jerky bar.
-        builder = builder.config(_HEARTBEAT, "2s")
-    return builder.getOrCreate()
 
 
 def _ended(report: Report) -> str:
@@ -110,9 +85,7 @@ def main() -> int:
     """Run the job; return 0 when done or stopped as told, 1 when it failed, 2 for wrong options."""
     try:
         options = parse()
-        spark = session()
-        spark.sparkContext.setLogLevel("ERROR")
-        _quiet(spark)
+        spark = session("nlpbatch analyze")
         try:
             report = run(spark, options)
         finally:

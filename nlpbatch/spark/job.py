@@ -1,6 +1,5 @@
 """The analysis job: files in, Parquet with tokens out, resumable, and a report of what was done."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -10,9 +9,9 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from nlpbatch import errors
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, FingerprintMismatch, InternalError, NlpbatchError
+from nlpbatch.spark.failure import failure
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.report import Report
@@ -23,15 +22,18 @@ from nlpbatch.spark.runs.budget import Budget, parse_until
 from nlpbatch.spark.runs.columns import Analysis, text_columns
 from nlpbatch.spark.runs.identity import Identity, RunFile, new_name
 from nlpbatch.spark.runs.inputs import Input
+from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.microbatches import Course, MicroBatches, Sizes
 from nlpbatch.spark.runs.versions import newest, next_version
-from nlpbatch.spark.storage import Storage, first_line
+from nlpbatch.spark.storage import Storage
+from nlpbatch.wire.limits import KIB
 
 _CONFIGURED: Final = {
     # Rows of a task go to two directories, the output's and that of dead letters, without being sorted first.
     "spark.sql.maxConcurrentOutputFileWriters": "2",
-    # What a small file counts for when files are packed into tasks; Spark's 4 MB makes a task of every tiny one.
-    "spark.sql.files.openCostInBytes": str(64 * 1024),
+    # What opening a file counts for when files are packed into tasks: what is analysed in that time. Spark's 4 MB
+    # would make a task of every tiny file.
+    "spark.sql.files.openCostInBytes": str(8 * KIB),
 }
 
 
@@ -54,6 +56,7 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
     if options.overwrite:
         plan.output.delete()
     run_file = plan.begin()
+    Merges(plan.output).redo()
     attempts = Attempts(plan.output)
     attempt = attempts.begin(session.sparkContext.applicationId)
     try:
@@ -181,7 +184,7 @@ def _go(session: SparkSession, options: JobOptions, plan: _Plan) -> Course:
     try:
         return batches.run()
     except (PySparkException, Py4JJavaError) as error:
-        raise _failure(error) from error
+        raise failure(error) from error
 
 
 def _report(options: JobOptions, plan: _Plan, run_file: RunFile, course: Course, attempts: Attempts) -> Report:
@@ -207,19 +210,6 @@ def _finish(output: Storage, report: Report) -> None:
             output.write_text(layout.SUCCESS, "")
     except ConfigError as error:
         raise InternalError(f"the rows are written, but not their summary: {error.message}") from error
-
-
-_OWN_ERROR = re.compile(r"nlpbatch\.errors\.(\w+): (.*)")
-
-
-def _failure(error: PySparkException | Py4JJavaError) -> NlpbatchError:
-    """Return the error of ours that a task failed with, found in the traceback that Spark brings from the executor."""
-    found = _OWN_ERROR.findall(str(error))
-    if found:
-        name, message = found[-1]
-        cls: type[NlpbatchError] = getattr(errors, name, InternalError)
-        return cls(message)
-    return InternalError(f"Spark failed: {first_line(error)}")
 
 
 def nlpbatch_version() -> str:

@@ -45,7 +45,9 @@ class Work:
         last: dict[str, Mapping[str, Any]] = {}
         for record in records:
             ours.update({name: int(record.client.get(name, 0)) for name in ("answered", "answered_bytes", "replayed")})
-            last |= {item["instance"]: item for item in record.proxy}
+            for item in record.proxy:  # a replay is recorded in the micro-batch that it mended, so not in order of time
+                known = last.setdefault(item["instance"], item)
+                last[item["instance"]] = max(known, item, key=lambda count: int(count["analysed"]))
         counted = {name: sum(item[name] for item in last.values()) for name in ("analysed", "analysed_bytes")}
         return cls(**ours, **(counted if last else {}), proxies=len(last))
 
@@ -136,7 +138,9 @@ class Report:
             seconds=round(sum(record.seconds for record in records), 3),
             client={name: round(value, 3) for name, value in client.items()},
             work=Work.of(records),
-            fingerprints=tuple(dict.fromkeys(record.fingerprint for record in records)),
+            fingerprints=tuple(
+                dict.fromkeys(one for record in records for one in (record.fingerprint, *record.replayed_by))
+            ),
             **given,
         )
 

@@ -7,9 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-import venv
 from collections import Counter
-from importlib.metadata import distribution
 from pathlib import Path
 
 import pyarrow.dataset as ds
@@ -19,6 +17,7 @@ import pytest
 
 from nlpbatch.cli.bundle import write_bundle
 from nlpbatch.wire.fields import TOKEN_FIELDS
+from tests.fakes.bare_python import python_with
 
 ROOT = Path(__file__).parents[2]
 SPARK_HOME = Path(pyspark.__file__).parent
@@ -57,15 +56,7 @@ def plain_environment():
 
 @pytest.fixture(scope="module")
 def bare_python(tmp_path_factory):
-    """A virtual environment made of links: no pip, no network, and exactly three packages."""
-    directory = tmp_path_factory.mktemp("executor")
-    venv.create(directory, with_pip=False, symlinks=True)
-    (packages,) = directory.glob("lib/python3*/site-packages")
-    for name in ON_EXECUTORS:
-        found = distribution(name)
-        for folder in {Path(str(file)).parts[0] for file in found.files or ()} - {".."}:
-            (packages / folder).symlink_to(found.locate_file(folder))
-    return directory / "bin" / "python"
+    return python_with(tmp_path_factory.mktemp("executor"), ON_EXECUTORS)
 
 
 class Cluster:

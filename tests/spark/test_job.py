@@ -14,6 +14,7 @@ from nlpbatch import errors
 from nlpbatch.cli.stack import Stack, StackOptions
 from nlpbatch.errors import ConfigError, FingerprintMismatch, InternalError, PatienceExhausted, UnexpectedAnswer
 from nlpbatch.spark import job
+from nlpbatch.spark.failure import failure
 from nlpbatch.spark.job import run
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.progress import RowCounter
@@ -281,12 +282,12 @@ def test_an_error_from_an_executor_is_the_outermost_of_those_in_its_traceback():
         "nlpbatch.errors.PatienceExhausted: gave up on http://proxy: check that it runs\n"
         "\tat org.apache.spark.Executor"
     )
-    error = job._failure(AnalysisException(traceback))
+    error = failure(AnalysisException(traceback))
     assert type(error) is PatienceExhausted
     assert error.message == "gave up on http://proxy: check that it runs"
 
 
 def test_an_error_of_a_class_that_this_driver_does_not_know_keeps_its_message():
-    error = job._failure(AnalysisException("nlpbatch.errors.FromTheFuture: it went wrong"))
+    error = failure(AnalysisException("nlpbatch.errors.FromTheFuture: it went wrong"))
     assert type(error) is InternalError
     assert error.message == "it went wrong"

@@ -29,6 +29,7 @@ class BatchRecord:
         fingerprint: The analyzer's version.
         files: Bytes of the files it was made from, by path.
         set_aside: Those of them that couldn't be read, with the reason; they gave no rows.
+        replayed_by: Other versions of the analyzer that some rows were replayed by, if somebody wanted that.
         rows: Rows read: those in the output and those that are dead.
         dead: Rows that failed.
         nulls: Rows without any text.
@@ -56,6 +57,7 @@ class BatchRecord:
     client: Mapping[str, float] = field(default_factory=dict)
     proxy: Sequence[Mapping[str, Any]] = ()
     set_aside: Mapping[str, str] = field(default_factory=dict)
+    replayed_by: Sequence[str] = ()
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -111,17 +111,25 @@ class Analysis:
 
     def counts(self) -> list[Column]:
         """Return what is counted of the rows while they are written, in the only evaluation there is."""
-        code = sf.coalesce(*(column.error["code"] for column in self.columns))
+        code = self.error_code()
         no_text = reduce(Column.__and__, (column.column.isNull() for column in self.columns))
         return [
             sf.count(sf.lit(1)).alias("rows"),
             sf.count_if(_named(OUTCOME) == FAILED).alias("dead"),
             sf.count_if(no_text).alias("nulls"),
-            sf.sum(reduce(Column.__add__, (self._tokens(column) for column in self.columns))).alias("tokens"),
+            sf.sum(self.tokens()).alias("tokens"),
             sf.sum(reduce(Column.__add__, (_text_bytes(column) for column in self.columns))).alias("text_bytes"),
             *(sf.count_if(code == name).alias(f"error_{name}") for name in _COUNTED),
             sf.count_if(code.isNotNull() & ~code.isin(*_COUNTED)).alias(f"error_{OTHER}"),
         ]
+
+    def error_code(self) -> Column:
+        """Return the code of a row's first error; null if it has none."""
+        return sf.coalesce(*(column.error["code"] for column in self.columns))
+
+    def tokens(self) -> Column:
+        """Return how many tokens a row has in all its columns."""
+        return reduce(Column.__add__, (self._tokens(column) for column in self.columns))
 
     def _prepared(self, df: DataFrame, column: TextColumn) -> Prepared:
         return prepare(df, text=column.name, asked=self.asked, names=column.names, pinned=self.pinned, **self.settings)
@@ -136,7 +144,7 @@ class Analysis:
         found = _named(column.names[self.asked.columns[0]])
         per_text = sf.size if self.asked.columns[0] == "tokens" else _candidates_size
         count = (
-            sf.aggregate(found, sf.lit(0), lambda sum_, one: sum_ + per_text(one))
+            sf.aggregate(found, sf.lit(0), lambda sum_, one: sum_ + sf.coalesce(per_text(one), sf.lit(0)))
             if column.is_array
             else per_text(found)
         )

@@ -59,7 +59,7 @@ def job(monkeypatch):
             return outcome
 
         monkeypatch.setattr("sys.argv", ["analyze.py", *argv])
-        monkeypatch.setattr(analyze, "session", lambda: session)
+        monkeypatch.setattr(analyze, "session", lambda _: session)
         monkeypatch.setattr(analyze, "run", run)
         code = analyze.main()
         assert session.stopped

@@ -1,0 +1,61 @@
+"""spark-submit jobs/replay.py --output OUT --service URL: send the dead letters again, and merge the answers."""
+
+import argparse
+import os
+import sys
+
+from nlpbatch.errors import ConfigError, NlpbatchError
+from nlpbatch.spark.replay import ReplayOptions, replay
+from nlpbatch.spark.session import session
+
+
+def parse(argv: list[str] | None = None) -> ReplayOptions:
+    """Return the options of the command line; exits with 2 on wrong usage.
+
+    Raises:
+        ConfigError: One is missing.
+
+    """
+    parser = argparse.ArgumentParser(
+        prog="replay.py",
+        description="Send the dead letters of an output of analyze.py again, and merge what is answered now.",
+        epilog="The API key is read from NLPBATCH_API_KEY.",
+    )
+    parser.add_argument("--output", metavar="DIR", required=True, help="output of analyze.py")
+    parser.add_argument("--service", metavar="URL", help="address of the proxy")
+    parser.add_argument(
+        "--accept-new-version",
+        action="store_true",
+        help="take the analyzer as it is now, such as with a new dictionary: the output then has rows of two versions",
+    )
+    given = vars(parser.parse_args(argv))
+    given["service"] = given["service"] or os.environ.get("NLPBATCH_SERVICE")
+    if not given["service"]:
+        raise ConfigError("service is missing: give --service, or set NLPBATCH_SERVICE")
+    return ReplayOptions(**given, api_key=os.environ.get("NLPBATCH_API_KEY") or None)
+
+
+def main() -> int:
+    """Run the replay; return 0 when no dead letter is left, 3 when some are, 1 when it failed, 2 for wrong options."""
+    try:
+        options = parse()
+        spark = session("nlpbatch replay")
+        try:
+            done = replay(spark, options)
+        finally:
+            spark.stop()
+    except ConfigError as error:
+        print(f"replay: {error.message}", file=sys.stderr)
+        return 2
+    except NlpbatchError as error:
+        print(f"replay: failed: {error.code}: {error.message}", file=sys.stderr)
+        return 1
+    left = done.sent - done.mended
+    print(
+        f"replay: {done.sent:,} sent, {done.mended:,} mended, {left:,} left\n{done.report.to_text()}", file=sys.stderr
+    )
+    return 3 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

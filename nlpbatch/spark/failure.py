@@ -1,0 +1,34 @@
+"""What ended a Spark job, in our own errors."""
+
+import re
+from typing import Final
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+
+from nlpbatch import errors
+from nlpbatch.errors import InternalError, NlpbatchError
+from nlpbatch.spark.storage import first_line
+
+_OWN: Final = re.compile(r"nlpbatch\.errors\.(\w+): (.*)")
+_CAUSE: Final = re.compile(r"^Caused by: ([\w.$]+): (.+)$", re.MULTILINE)
+
+
+def failure(error: PySparkException | Py4JJavaError) -> NlpbatchError:
+    """Return the error of ours that a task failed with, found in the traceback that Spark brings from the executor.
+
+    If it is none of ours, it is an InternalError that names the deepest cause: "Job aborted" alone helps nobody.
+    """
+    said = str(error)
+    found = _OWN.findall(said)
+    if found:
+        name, message = found[-1]
+        cls: type[NlpbatchError] = getattr(errors, name, InternalError)
+        return cls(message)
+    line = first_line(error)
+    causes = _CAUSE.findall(said)
+    if not causes:
+        return InternalError(f"Spark failed: {line}")
+    name, message = causes[-1]
+    cause = f"{name.rpartition('.')[2]}: {message}"
+    return InternalError(f"Spark failed: {cause}" if message in line else f"Spark failed: {line}: {cause}")

@@ -1,0 +1,187 @@
+"""Sends the dead letters of an output again, and puts what is answered now where it belongs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as sf
+
+from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.errors import ConfigError, FingerprintMismatch
+from nlpbatch.spark.failure import failure
+from nlpbatch.spark.figures import TaskFigures
+from nlpbatch.spark.ledger import Ledger
+from nlpbatch.spark.options import DEFAULT_PATIENCE_S
+from nlpbatch.spark.pinning import Pinned, pin
+from nlpbatch.spark.prepare import IN_FLIGHT, REQUEST_BYTES
+from nlpbatch.spark.report import Report
+from nlpbatch.spark.runs import layout
+from nlpbatch.spark.runs.batches import FAILED, OUTCOME, Batches, BatchRecord
+from nlpbatch.spark.runs.columns import Analysis, text_columns
+from nlpbatch.spark.runs.identity import RunFile
+from nlpbatch.spark.runs.merging import Merges
+from nlpbatch.spark.runs.usage import UsageCounter
+from nlpbatch.spark.storage import Storage
+from nlpbatch.wire.options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """One replay.
+
+    Args:
+        output: Output of the analysis job.
+        service: Address of the proxy.
+        api_key: The key for it.
+        accept_new_version: Whether the analyzer may be in another version than the output's, such as one with a new
+            dictionary; then the output has rows of both, and says so.
+        request_bytes: Text per request.
+        in_flight: Requests under way per task.
+        patience_s: Seconds to keep retrying a request while the service is away.
+
+    """
+
+    output: str
+    service: str
+    api_key: str | None = field(default=None, repr=False)
+    accept_new_version: bool = False
+    request_bytes: int = REQUEST_BYTES
+    in_flight: int = IN_FLIGHT
+    patience_s: float = DEFAULT_PATIENCE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay did.
+
+    Args:
+        sent: Dead rows there were.
+        mended: Those of them that are in the output now.
+        report: The report of the whole run.
+
+    """
+
+    sent: int
+    mended: int
+    report: Report
+
+
+def replay(spark: SparkSession, options: ReplayOptions) -> Replayed:
+    """Send all dead rows again, and merge what is answered.
+
+    Raises:
+        ConfigError: There is no output of the job, or its analyzer's version is gone.
+        UnknownAnalyzer, Unauthenticated, PatienceExhausted: The service can't be used.
+        InternalError: Spark failed; its own error is the cause.
+
+    """
+    output = Storage(spark, options.output)
+    if not output.exists(layout.RUN):
+        raise ConfigError(f"{output.url} is no output of the analysis job: check the path given with --output")
+    merges = Merges(output)
+    merges.redo()
+    output.delete(layout.STAGING)
+    run_file = RunFile.read(output)
+    records = {record.number: record for record in Batches(output).records()}
+    sent = sum(record.dead for record in records.values())
+    if sent:
+        try:
+            dead = spark.read.option("mergeSchema", "true").parquet(output.within(layout.DEAD))
+            _replay(spark, dead, _analysis(options, run_file, dead), output, records)
+        except (PySparkException, Py4JJavaError) as error:
+            raise failure(error) from error
+    report = _report(options, run_file, output)
+    output.write_text(layout.SUMMARY, report.to_json())
+    return Replayed(sent, sent - report.dead, report)
+
+
+def _pin(options: ReplayOptions, run_file: RunFile) -> Pinned:
+    identity = run_file.identity
+    fingerprint = None if options.accept_new_version else identity.fingerprint
+    retry = RetryPolicy(patience_s=options.patience_s)
+    asked = Options.checked("analyze", identity.asked)
+    try:
+        return pin(options.service, asked, api_key=options.api_key, retry=retry, fingerprint=fingerprint)
+    except FingerprintMismatch as error:
+        raise ConfigError(
+            f"{error.message}: to have rows of both versions in one output, which says so, give --accept-new-version"
+        ) from error
+
+
+def _analysis(options: ReplayOptions, run_file: RunFile, dead: DataFrame) -> Analysis:
+    """Return what is asked of the dead rows: the same as of all others."""
+    identity = run_file.identity
+    asked = Options.checked("analyze", identity.asked)
+    settings = {
+        "service": options.service,
+        "api_key": options.api_key,
+        "job": run_file.run,
+        "request_bytes": options.request_bytes,
+        "in_flight": options.in_flight,
+        "retry": RetryPolicy(patience_s=options.patience_s),
+    }
+    return Analysis(text_columns(dead.schema, identity.text, asked), asked, _pin(options, run_file), settings)
+
+
+def _replay(
+    spark: SparkSession, dead: DataFrame, analysis: Analysis, output: Storage, records: Mapping[int, BatchRecord]
+) -> None:
+    """Analyse all dead rows in one go; then each micro-batch gets its own back."""
+    dead = dead.drop(*(name for column in analysis.columns for name in column.names.values()))
+    ledger = Ledger(spark.sparkContext)
+    merges = Merges(output)
+    staged = merges.stage()
+    analysis.apply(dead, ledger).write.partitionBy(layout.PARTITION, OUTCOME).parquet(output.within(staged))
+    written = spark.read.parquet(output.within(staged))
+    client: dict[str, float] = ledger.since(TaskFigures())
+    proxy = UsageCounter(analysis).now()
+    for row in _counted(written, analysis):
+        record = _mended(records[row[layout.PARTITION]], row, analysis.pinned.info.fingerprint)
+        merges.commit(replace(record, client=_sum(record.client, client), proxy=[*record.proxy, *proxy]), staged)
+        client = {}  # the replay's work stands once
+
+
+def _counted(written: DataFrame, analysis: Analysis) -> list[Row]:
+    """Return for each micro-batch what was written: mended rows, their tokens, and dead rows by code."""
+    code = analysis.error_code()
+    tokens = sf.sum(sf.when(sf.col(OUTCOME) != FAILED, analysis.tokens()).otherwise(0)).alias("tokens")
+    per_code = written.where(sf.col(OUTCOME) == FAILED).groupBy(layout.PARTITION, code.alias("code")).count()
+    errors = per_code.groupBy(layout.PARTITION).agg(
+        sf.map_from_entries(sf.collect_list(sf.struct("code", "count"))).alias("errors")
+    )
+    counted = written.groupBy(layout.PARTITION).agg(
+        tokens, sf.count_if(sf.col(OUTCOME) == FAILED).alias("dead"), sf.count(sf.lit(1)).alias("rows")
+    )
+    return counted.join(errors, layout.PARTITION, "left").orderBy(layout.PARTITION).collect()
+
+
+def _mended(record: BatchRecord, row: Row, fingerprint: str) -> BatchRecord:
+    others = [one for one in (*record.replayed_by, fingerprint) if one != record.fingerprint]
+    return replace(
+        record,
+        dead=row["dead"],
+        tokens=record.tokens + row["tokens"],
+        errors=dict(row["errors"] or {}),
+        replayed_by=tuple(dict.fromkeys(others)) if row["rows"] > row["dead"] else record.replayed_by,
+    )
+
+
+def _sum(left: Mapping[str, float], right: Mapping[str, float]) -> dict[str, float]:
+    return {name: left.get(name, 0) + right.get(name, 0) for name in (*left, *right)}
+
+
+def _report(options: ReplayOptions, run_file: RunFile, output: Storage) -> Report:
+    return Report.of(
+        Batches(output).records(),
+        input=run_file.identity.input,
+        output=output.url,
+        service=options.service,
+        analyzer=run_file.identity.asked["analyzer"],
+        fingerprint=run_file.identity.fingerprint,
+        run=run_file.run,
+        complete=output.exists(layout.SUCCESS),
+        stopped=None,
+        attempts=len(output.names(layout.ATTEMPTS)),
+    )

@@ -1,0 +1,36 @@
+"""The session of a job that spark-submit has started."""
+
+import os
+import sys
+from typing import Any, Final
+
+from pyspark import SparkConf
+from pyspark.sql import SparkSession
+
+_HEARTBEAT: Final = "spark.executor.heartbeatInterval"
+_LOUD: Final = (
+    "org.apache.spark.sql.execution.streaming",
+    "org.apache.spark.sql.execution.datasources.FileFormatWriter",
+)
+
+
+def session(name: str) -> SparkSession:
+    """Return the session that spark-submit prepared, or a local one; it logs errors only."""
+    if SparkConf().get("spark.master", "local[*]").startswith("local"):
+        # PySpark would take the system's python3 for its workers, which has none of the driver's packages.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(name).config("spark.ui.showConsoleProgress", "false")
+    if not SparkConf().contains(_HEARTBEAT):
+        # Executors report progress with their heartbeat; every 10 s is a jerky bar.
+        builder = builder.config(_HEARTBEAT, "2s")
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    _quiet(spark)
+    return spark
+
+
+def _quiet(spark: SparkSession) -> None:
+    """Leave out the stack traces with which Spark says again what the job says in one line."""
+    jvm: Any = spark.sparkContext._jvm  # noqa: SLF001
+    for name in _LOUD:
+        jvm.org.apache.logging.log4j.core.config.Configurator.setLevel(name, jvm.org.apache.logging.log4j.Level.OFF)
