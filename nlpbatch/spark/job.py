@@ -34,6 +34,8 @@ _CONFIGURED: Final = {
     # What opening a file counts for when files are packed into tasks: what is analysed in that time. Spark's 4 MB
     # would make a task of every tiny file.
     "spark.sql.files.openCostInBytes": str(8 * KIB),
+    # Spark looks at the files of a micro-batch in as many tasks as there are files, up to this number.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",
 }
 
 
