@@ -1,4 +1,4 @@
-# Sourced by bin/demo and bin/test: makes .venv with what they need, and says how to get what it can't make.
+# Sourced by the scripts beside it: makes .venv with what they need, and says how to get what it can't make.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python_wanted="3.11"
@@ -52,6 +52,14 @@ provide_chromium() {
   done
   if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >&2
+  fi
+}
+
+# HDFS and YARN come from Maven Central. In CI as root Maven is installed; elsewhere those tests are skipped without it.
+provide_maven() {
+  command -v mvn >/dev/null && return
+  if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends maven >&2
   fi
 }
 

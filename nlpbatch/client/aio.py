@@ -11,6 +11,7 @@ from nlpbatch.client.aiohttp_transport import AiohttpTransport
 from nlpbatch.client.attempts import Attempts
 from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, advise, check_pool_size
 from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.client.retry_budget import RetryBudget
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.clock import Clock, SystemClock
 from nlpbatch.wire.advice import Advice
@@ -66,6 +67,7 @@ class AsyncClient:
         self._transport: AsyncTransport = AiohttpTransport(
             self._calls.address, self._retry, pool_size=check_pool_size(pool_size)
         )
+        self._budget = RetryBudget()
         self.stats = StatsKeeper()
 
     async def analyze(
@@ -154,7 +156,14 @@ class AsyncClient:
         await self.close()
 
     async def _perform(self, call: Call[Answered]) -> Answered:
-        attempts = Attempts(call.request, self._retry, clock=self._clock, chance=self._chance, stats=self.stats)
+        attempts = Attempts(
+            call.request,
+            self._retry,
+            clock=self._clock,
+            chance=self._chance,
+            stats=self.stats,
+            budget=self._budget,
+        )
 
         async def attempt() -> Answered:
             with attempts.attempt() as timeout_s:

@@ -8,6 +8,7 @@ from tenacity import RetryCallState
 
 from nlpbatch.client.calls import HttpAnswer, HttpRequest, Trace
 from nlpbatch.client.policy import RetryPolicy, attempt_timeout_s, is_doubtful, next_delay_s
+from nlpbatch.client.retry_budget import RetryBudget
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.clock import Clock
 from nlpbatch.errors import InternalError, NlpbatchError, PatienceExhausted
@@ -35,12 +36,16 @@ class Attempts:
         clock: Clock,
         chance: Callable[[], float],
         stats: StatsKeeper,
+        budget: RetryBudget,
+        on_retry: Callable[[NlpbatchError], None] | None = None,
     ) -> None:
         self._request = request
         self._policy = policy
         self._clock = clock
         self._chance = chance
         self._stats = stats
+        self._budget = budget
+        self._on_retry = on_retry
         self._started_s = clock.monotonic_s()
         self._made = 0
         self._doubtful = 0
@@ -57,6 +62,8 @@ class Attempts:
         """Count one attempt, give the seconds it may take, and write the request's id on the error it ends in."""
         self._made += 1
         self._stats.sent(len(self._request.body or b""), again=self._made > 1)
+        if self._made == 1:
+            self._budget.request()
         try:
             yield attempt_timeout_s(self._policy, self._elapsed_s())
         except NlpbatchError as error:
@@ -87,14 +94,23 @@ class Attempts:
             elapsed_s=self._elapsed_s(),
             error=error,
             chance=self._chance(),
+            least_s=self._budget_delay_s(error),
         )
         return self._delay_s or 0.0
+
+    def _budget_delay_s(self, error: NlpbatchError) -> float:
+        """Return when the client's retries have room for one more; a service that says when is taken at its word."""
+        unasked = error.retryable and error.retry_after_s is None
+        return self._budget.take(self._clock.monotonic_s()) if unasked else 0.0
 
     def _stop(self, _: RetryCallState) -> bool:
         return self._delay_s is None
 
     def _before_sleep(self, state: RetryCallState) -> None:
-        self._stats.waits(self._delay_s or 0.0, _error(state))
+        error = _error(state)
+        self._stats.waits(self._delay_s or 0.0, error)
+        if self._on_retry is not None:
+            self._on_retry(error)
 
     def _give_up(self, state: RetryCallState) -> NoReturn:
         error = _error(state)

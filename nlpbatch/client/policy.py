@@ -6,7 +6,8 @@ The rules, in order:
 3. Retry-After is kept: never sooner than asked, plus a little chance, so that callers don't come back together.
 4. Without one: exponential backoff with full jitter
    (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter).
-5. A wait that would end past the caller's patience isn't begun.
+5. Not before the client's retry budget has room; see `retry_budget`.
+6. A wait that would end past the caller's patience isn't begun.
 """
 
 import math
@@ -81,6 +82,7 @@ def next_delay_s(
     elapsed_s: float,
     error: NlpbatchError,
     chance: float,
+    least_s: float = 0.0,
 ) -> float | None:
     """Return the seconds to wait before the next attempt; None to give up.
 
@@ -91,11 +93,12 @@ def next_delay_s(
         elapsed_s: Seconds since the first attempt began.
         error: What the attempt ended in; only its class, `retryable` and `retry_after_s` count.
         chance: Uniform in [0, 1).
+        least_s: When the caller's own retry budget has room for it, in seconds from now.
 
     """
     if not error.retryable or doubtful >= policy.internal_attempts:
         return None
-    delay_s = max(LEAST_DELAY_S, _wanted_s(policy, attempt, error.retry_after_s, chance))
+    delay_s = max(LEAST_DELAY_S, least_s, _wanted_s(policy, attempt, error.retry_after_s, chance))
     return delay_s if elapsed_s + delay_s < policy.patience_s else None
 
 

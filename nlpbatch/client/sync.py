@@ -9,9 +9,11 @@ from tenacity import Retrying
 from nlpbatch.client.attempts import Attempts
 from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, Trace, advise, check_pool_size
 from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.client.retry_budget import RetryBudget
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.client.urllib3_transport import Urllib3Transport
 from nlpbatch.clock import Clock, SystemClock
+from nlpbatch.errors import NlpbatchError
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
@@ -49,6 +51,7 @@ class Client:
         clock: Time.
         chance: Source of uniform numbers in [0, 1), for jitter.
         on_advice: Called with what the proxy advises on the job's requests, in the thread that sent one.
+        on_retry: Called with the error of an attempt that will be made again, in the thread that made it.
 
     Raises:
         ConfigError: An argument that can't be used.
@@ -67,15 +70,18 @@ class Client:
         clock: Clock | None = None,
         chance: Callable[[], float] = random.random,
         on_advice: Callable[[Advice], None] | None = None,
+        on_retry: Callable[[NlpbatchError], None] | None = None,
     ) -> None:
         self._calls = Calls(service, api_key=api_key, job=job, priority=priority)
         self._retry = retry or RetryPolicy()
         self._clock = clock or SystemClock()
         self._chance = chance
         self._on_advice = on_advice
+        self._on_retry = on_retry
         self._transport: Transport = Urllib3Transport(
             self._calls.address, self._retry, pool_size=check_pool_size(pool_size), clock=self._clock
         )
+        self._budget = RetryBudget()
         self.stats = StatsKeeper()
 
     def analyze(
@@ -187,7 +193,15 @@ class Client:
         self.close()
 
     def _perform(self, call: Call[Answered], on_answer: Callable[[Trace], None] | None = None) -> Answered:
-        attempts = Attempts(call.request, self._retry, clock=self._clock, chance=self._chance, stats=self.stats)
+        attempts = Attempts(
+            call.request,
+            self._retry,
+            clock=self._clock,
+            chance=self._chance,
+            stats=self.stats,
+            budget=self._budget,
+            on_retry=self._on_retry,
+        )
 
         def attempt() -> Answered:
             with attempts.attempt() as timeout_s:

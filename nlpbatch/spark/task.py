@@ -81,7 +81,7 @@ class AnalyzeTask:
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the blocks of all batches in row order."""
         options = self._options
-        pacing = Pacing(options.in_flight)
+        pacing = Pacing(options.in_flight, options.cut.request_bytes)
         with Client(
             options.service,
             api_key=options.api_key,
@@ -90,6 +90,7 @@ class AnalyzeTask:
             priority=BATCH,
             pool_size=options.in_flight,
             on_advice=lambda advice: pacing.advised(advice, time.monotonic()),
+            on_retry=lambda error: pacing.refused(error, time.monotonic()),
         ) as client:
             self._figures = TaskFigures()
             yield from self._answer(client, batches, pacing)
@@ -114,10 +115,11 @@ class AnalyzeTask:
         answers: list[pa.Table] = []
         bounds = Bounds(options.in_flight, options.in_flight * _AHEAD_PER_CALL, _HELD_BYTES)
         asks = self._asks(batches)
-        for ask, answer in in_order(asks, call, bounds=bounds, size_bytes=_Ask.size_bytes, in_flight=pacing.in_flight):
+        for ask, answer in in_order(asks, call, bounds=bounds, size_bytes=_Ask.size_bytes, has_room=pacing.has_room):
             if answer is not None:
                 answers.append(answer.table)
                 self._figures += answer.figures
+                pacing.answered(answer.figures.answered_bytes)
                 continue
             joined = join_block(ask.block, answers, options.cut, options.asked)
             errors = joined.column(joined.num_columns - 1)

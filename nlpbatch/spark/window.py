@@ -32,7 +32,7 @@ def in_order(
     *,
     bounds: Bounds,
     size_bytes: Callable[[T], int],
-    in_flight: Callable[[], int] | None = None,
+    has_room: Callable[[int, int], bool] | None = None,
 ) -> Iterator[tuple[T, R]]:
     """Yield each ask with its result, in the order of `asks`, with a bounded number of calls under way.
 
@@ -44,10 +44,11 @@ def in_order(
         call: Called in one of `in_flight` threads; what it raises is raised here, at its place in the order.
         bounds: How far to go.
         size_bytes: Returns what an ask occupies until it has been yielded.
-        in_flight: Returns how many calls there may be now, from 1 to those of `bounds`; None for always as many.
+        has_room: Returns whether another call may begin beside so many with so many bytes, besides `bounds`; it must
+            if there is none.
 
     """
-    window = _Window(asks, call, bounds, size_bytes, in_flight or (lambda: bounds.in_flight))
+    window = _Window(asks, call, bounds, size_bytes, has_room or (lambda *_: True))
     try:
         while window.fill():
             if window.head_is_done():
@@ -75,9 +76,9 @@ class _Window(Generic[T, R]):
         call: Callable[[T], R],
         bounds: Bounds,
         size_bytes: Callable[[T], int],
-        in_flight: Callable[[], int],
+        has_room: Callable[[int, int], bool],
     ) -> None:
-        self._in_flight = in_flight
+        self._may_begin = has_room
         self._source = iter(asks)
         self._call = call
         self._bounds = bounds
@@ -105,7 +106,7 @@ class _Window(Generic[T, R]):
 
     def wait(self) -> None:
         """Return when another call has ended."""
-        wait(self._running(), return_when=FIRST_COMPLETED)
+        wait([taken.future for taken in self._running()], return_when=FIRST_COMPLETED)
 
     def abandon(self) -> None:
         """Let nothing begin any more; calls under way end by themselves."""
@@ -113,14 +114,14 @@ class _Window(Generic[T, R]):
 
     def _has_room(self) -> bool:
         bounds = self._bounds
-        return (
-            len(self._taken) < bounds.ahead
-            and self._held_bytes < bounds.held_bytes
-            and len(self._running()) < min(bounds.in_flight, self._in_flight())
-        )
+        if len(self._taken) >= bounds.ahead or self._held_bytes >= bounds.held_bytes:
+            return False
+        running = self._running()
+        running_bytes = sum(taken.size_bytes for taken in running)
+        return len(running) < bounds.in_flight and self._may_begin(len(running), running_bytes)
 
-    def _running(self) -> list[Future[R]]:
-        return [taken.future for taken in self._taken if not taken.future.done()]
+    def _running(self) -> list[_Taken[T, R]]:
+        return [taken for taken in self._taken if not taken.future.done()]
 
     def _take(self) -> None:
         try:

@@ -6,6 +6,7 @@ with Hadoop(directory, fetch_jars()) as hadoop:      # NameNode, two DataNodes, 
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -33,6 +34,7 @@ _CLASSES = {
     "nodemanager": "org.apache.hadoop.yarn.server.nodemanager.NodeManager",
 }
 DATANODES = ("datanode-1", "datanode-2")
+_PORTS = range(20_000, 30_000)
 _HEAP = "-Xmx256m"
 _PATIENCE_S = 120
 _POLL_S = 0.25
@@ -89,12 +91,15 @@ class Hadoop:
     Args:
         directory: An empty or new one.
         jars: What `fetch_jars` returned.
+        pids: The daemons that run.
+        ports: Where the daemons listen.
 
     """
 
     directory: Path
     jars: Path
     pids: dict[str, int] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
     _begun: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -116,12 +121,12 @@ class Hadoop:
     @property
     def url(self) -> str:
         """The root of HDFS."""
-        return f"hdfs://127.0.0.1:{self._ports['namenode']}"
+        return f"hdfs://127.0.0.1:{self.ports['namenode']}"
 
     @property
     def resource_manager(self) -> str:
         """Where the ResourceManager answers HTTP."""
-        return f"http://127.0.0.1:{self._ports['rm-web']}"
+        return f"http://127.0.0.1:{self.ports['rm-web']}"
 
     def start(self) -> None:
         """Start all daemons and return when they can be used.
@@ -131,7 +136,7 @@ class Hadoop:
 
         """
         names = ("namenode", "namenode-web", "rm", "rm-scheduler", "rm-tracker", "rm-admin", "rm-web")
-        self._ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        self.ports = dict(zip(names, _free_ports(len(names)), strict=True))
         self._configure()
         self._java("format", _CLASSES["namenode"], "-format", "-nonInteractive").wait(timeout=_PATIENCE_S)
         for name in _CLASSES:
@@ -148,6 +153,10 @@ class Hadoop:
         pid = self.pids.pop(name)
         os.kill(pid, signal.SIGKILL)
         _reap(pid)
+
+    def alive(self) -> dict[str, bool]:
+        """Return which of the daemons that were started still run."""
+        return {name: not _reap(pid) for name, pid in self.pids.items()}
 
     def stop(self) -> None:
         """End all daemons; the last to start goes first."""
@@ -169,7 +178,7 @@ class Hadoop:
 
     def names(self, path: str) -> list[str]:
         """Return the names in a directory on HDFS, quickly, for those who wait for one."""
-        found = _ask(f"http://127.0.0.1:{self._ports['namenode-web']}/webhdfs/v1{path}?op=LISTSTATUS")
+        found = _ask(f"http://127.0.0.1:{self.ports['namenode-web']}/webhdfs/v1{path}?op=LISTSTATUS")
         return [status["pathSuffix"] for status in found["FileStatuses"]["FileStatus"]]
 
     def _run(self, cls: str, *arguments: str) -> str:
@@ -215,10 +224,8 @@ class Hadoop:
         _write(self.configuration / "hdfs-site.xml", self._hdfs())
         _write(self.configuration / "yarn-site.xml", self._yarn())
         (self.configuration / "log4j.properties").write_text(_LOGGING)
-        for name in (
-            "hdfs",
-            "datanode",
-        ):  # their pages are in Hadoop's download only, and without them they don't start
+        # Their pages are in Hadoop's download only, and without a folder for them they don't start.
+        for name in ("hdfs", "datanode"):
             (self.configuration / "webapps" / name).mkdir(parents=True)
         for name in DATANODES:
             own = shutil.copytree(self.configuration, self.directory / f"conf-{name}")
@@ -230,7 +237,7 @@ class Hadoop:
     def _hdfs(self) -> dict[str, object]:
         return {
             "dfs.namenode.name.dir": self.directory / "namenode",
-            "dfs.namenode.http-address": f"127.0.0.1:{self._ports['namenode-web']}",
+            "dfs.namenode.http-address": f"127.0.0.1:{self.ports['namenode-web']}",
             "dfs.namenode.safemode.extension": 0,
             "dfs.namenode.datanode.registration.ip-hostname-check": "false",
             # A lost DataNode is noticed within 15 s, not within ten minutes.
@@ -248,7 +255,7 @@ class Hadoop:
         resource_manager |= {"admin.": "rm-admin", "webapp.": "rm-web"}
         return {
             **{
-                f"yarn.resourcemanager.{name}address": f"127.0.0.1:{self._ports[port]}"
+                f"yarn.resourcemanager.{name}address": f"127.0.0.1:{self.ports[port]}"
                 for name, port in resource_manager.items()
             },
             **{f"yarn.nodemanager.{name}address": "127.0.0.1:0" for name in ("", "localizer.", "webapp.")},
@@ -285,7 +292,7 @@ class Hadoop:
 
     def _storage_is_ready(self) -> bool:
         query = "jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState"
-        (state,) = _ask(f"http://127.0.0.1:{self._ports['namenode-web']}/{query}")["beans"]
+        (state,) = _ask(f"http://127.0.0.1:{self.ports['namenode-web']}/{query}")["beans"]
         return bool(state["FSState"] == "Operational" and state["NumLiveDataNodes"] == len(DATANODES))
 
     def _node_is_ready(self) -> bool:
@@ -303,11 +310,15 @@ def _ask(url: str) -> Any:
 
 
 def _free_ports(count: int) -> list[int]:
-    with_ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in with_ports]
-    for server in with_ports:
-        server.close()
-    return ports
+    """Return ports that nobody has; from below those that the system gives to outgoing connections at any moment."""
+    ports: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise CannotStart(f"fewer than {count} ports of {_PORTS} are free")
 
 
 def _reap(pid: int) -> bool:

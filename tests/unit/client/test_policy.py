@@ -118,6 +118,12 @@ def test_retry_after_gets_a_spread_of_a_tenth_or_the_first_backoff():
     assert delay_s(errors.QueueFull("…", retry_after_s=0.0), chance=0.5) == pytest.approx(0.1)
 
 
+def test_a_retry_waits_for_its_turn_among_those_of_the_same_client():
+    given = {"attempt": 1, "doubtful": 0, "elapsed_s": 0.0, "error": errors.NoCapacity("…"), "chance": 0.5}
+    assert next_delay_s(DEFAULT, **given, least_s=7.0) == 7.0
+    assert next_delay_s(DEFAULT, **given, least_s=DEFAULT.patience_s) is None
+
+
 def test_backoff_doubles_up_to_its_cap():
     waits = [delay_s(errors.ServiceUnreachable("…"), attempt=n, chance=0.5) for n in range(1, 10)]
     assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 15.0])

@@ -189,7 +189,9 @@ def test_the_number_of_calls_may_be_lowered_while_it_runs():
         assert release.acquire(timeout=PATIENCE_S)
         running.discard(ask)
 
-    window_ = in_order(range(12), call, bounds=bounds(4, 8), size_bytes=lambda _: 0, in_flight=lambda: allowed[0])
+    window_ = in_order(
+        range(12), call, bounds=bounds(4, 8), size_bytes=lambda _: 0, has_room=lambda running, _: running < allowed[0]
+    )
     release.release(4)
     next(window_)
     allowed[0] = 1
