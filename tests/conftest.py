@@ -10,6 +10,8 @@ import pytest
 from hypothesis import settings
 
 from nlpbatch.cli.stack import Stack, StackOptions
+from tests.cluster.hadoop import CannotStart, Hadoop, fetch_jars
+from tests.cluster.submit import Yarn
 
 # A shared machine's pauses say nothing about the code.
 settings.register_profile("patient", deadline=None)
@@ -57,3 +59,20 @@ def spark():
     session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def hadoop(tmp_path_factory):
+    """HDFS and YARN; where there is no Maven, tests that need them are skipped, under CI they fail."""
+    try:
+        jars = fetch_jars()
+    except CannotStart as error:
+        pytest.fail(str(error)) if os.environ.get("CI") == "true" else pytest.skip(str(error))
+    with Hadoop(tmp_path_factory.mktemp("hadoop") / "daemons", jars) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def yarn(hadoop, tmp_path_factory):
+    """What submits to YARN."""
+    return Yarn.prepare(hadoop, tmp_path_factory.mktemp("submit"))

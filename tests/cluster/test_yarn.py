@@ -72,12 +72,12 @@ def kill_applications(hadoop):
 def test_client_mode(yarn, hadoop, stack, source, reviews, fetch):
     output = f"{hadoop.url}/out/client"
     options = ("--input", source, "--text", "review", "--output", output, "--service", stack.service)
-    said = finish(yarn("analyze.py", *options, NLPBATCH_API_KEY=stack.api_key))
+    said = finish(yarn.submit("analyze.py", *options, NLPBATCH_API_KEY=stack.api_key))
     assert "analyze: done" in said
     rows, summary = fetch(output)
     check_whole(rows, summary, reviews)
     assert summary["work"]["analysed_bytes"] == summary["work"]["answered_bytes"]
-    again = finish(yarn("analyze.py", *options, NLPBATCH_API_KEY=stack.api_key))
+    again = finish(yarn.submit("analyze.py", *options, NLPBATCH_API_KEY=stack.api_key))
     assert "nothing new, all was done before" in again
 
 
@@ -90,7 +90,7 @@ def test_cluster_mode_takes_its_key_from_a_file_that_travels_along(
         f'input = "{source}"\ntext = "review"\noutput = "{output}"\n'
         f'service = "{stack.service}"\napi_key = "{stack.api_key}"\n'
     )
-    said = finish(yarn("analyze.py", "--config", "job.toml", mode="cluster", files=(config,)))
+    said = finish(yarn.submit("analyze.py", "--config", "job.toml", mode="cluster", files=(config,)))
     assert stack.api_key not in said
     rows, summary = fetch(output)
     check_whole(rows, summary, reviews)
@@ -100,14 +100,14 @@ def test_a_run_whose_application_is_killed_is_gone_on_with(yarn, hadoop, stack, 
     output = f"{hadoop.url}/out/killed"
     options = ("--input", source, "--text", "review", "--output", output, "--batch-bytes", 250_000)
     given = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key}
-    with yarn("analyze.py", *options, **given) as first:
+    with yarn.submit("analyze.py", *options, **given) as first:
         wait_until(lambda: "run_batch=000001" in listing(hadoop, output), first)
         kill_applications(hadoop)
         first.communicate(timeout=PATIENCE_S)
     assert first.returncode != 0
     done = listing(hadoop, output)
     assert "_SUCCESS" not in done
-    finish(yarn("analyze.py", *options, **given))
+    finish(yarn.submit("analyze.py", *options, **given))
     rows, summary = fetch(output)
     check_whole(rows, summary, reviews)
     assert summary["attempts"] == 2
@@ -118,7 +118,7 @@ def test_a_datanode_that_is_lost_in_the_middle_stops_nothing(yarn, hadoop, stack
     output = f"{hadoop.url}/out/datanode"
     options = ("--input", source, "--text", "review", "--output", output, "--batch-bytes", 250_000)
     try:
-        with yarn("analyze.py", *options, "--service", stack.service, NLPBATCH_API_KEY=stack.api_key) as process:
+        with yarn.submit("analyze.py", *options, "--service", stack.service, NLPBATCH_API_KEY=stack.api_key) as process:
             wait_until(lambda: "run_batch=000000" in listing(hadoop, output), process)
             hadoop.kill("datanode-2")
             finish(process)
@@ -143,11 +143,11 @@ def test_a_full_disk_is_told_and_once_there_is_room_the_run_goes_on(yarn, hadoop
     output = f"{hadoop.url}/small/out"
     options = ("--input", source, "--text", "review", "--output", output, "--batch-bytes", 250_000)
     given = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key}
-    with yarn("analyze.py", *options, **given) as first:
+    with yarn.submit("analyze.py", *options, **given) as first:
         said, _ = first.communicate(timeout=PATIENCE_S)
     assert first.returncode == 1
     assert "DiskSpace quota of /small is exceeded" in said
     hadoop.admin("-clrSpaceQuota", "/small")
-    finish(yarn("analyze.py", *options, **given))
+    finish(yarn.submit("analyze.py", *options, **given))
     rows, summary = fetch(output)
     check_whole(rows, summary, reviews)

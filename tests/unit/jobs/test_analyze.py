@@ -1,9 +1,6 @@
-import os
-import sys
 from unittest.mock import Mock
 
 import pytest
-from pyspark import SparkConf
 
 from jobs import analyze
 from nlpbatch.errors import ConfigError, InternalError, NlpbatchError, PatienceExhausted
@@ -151,37 +148,3 @@ def test_missing_options_end_in_2_before_spark_starts(monkeypatch, capsys):
     assert analyze.main() == 2
     said = capsys.readouterr().err
     assert all(f"{name} is missing" in said for name in ("text", "output", "service"))
-
-
-def configured(monkeypatch, **given):
-    """The settings that a session is asked for, with these already set by spark-submit."""
-    asked: dict[str, str] = {}
-
-    class Builder:
-        def config(self, name, value):
-            asked[name] = value
-            return self
-
-        def getOrCreate(self):  # noqa: N802  (Spark's name)
-            return self
-
-        def appName(self, _):  # noqa: N802  (Spark's name)
-            return self
-
-    conf = SparkConf(loadDefaults=False).setAll(list(given.items()))
-    monkeypatch.setattr(analyze, "SparkConf", lambda: conf)
-    monkeypatch.setattr(analyze.SparkSession, "builder", Builder())
-    analyze.session()
-    return asked
-
-
-@pytest.mark.parametrize(("master", "expected"), [("local[2]", True), ("spark://host:7077", False), ("yarn", False)])
-def test_only_local_workers_take_the_drivers_python(monkeypatch, master, expected):
-    configured(monkeypatch, **{"spark.master": master})
-    assert (os.environ.get("PYSPARK_PYTHON") == sys.executable) is expected
-
-
-def test_a_heartbeat_of_the_users_own_is_kept(monkeypatch):
-    heartbeat = "spark.executor.heartbeatInterval"
-    assert configured(monkeypatch)[heartbeat] == "2s"
-    assert heartbeat not in configured(monkeypatch, **{heartbeat: "30s"})

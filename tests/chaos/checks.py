@@ -1,0 +1,30 @@
+"""What has to hold of a run, whoever was killed in it."""
+
+MOST_REPEATED = 0.02
+MOST_OFFERED = 2.0
+"""Load in the first second after an outage, over the usual."""
+_LOSES_COUNTS = ("proxy", "proxy down")
+"""What a killed proxy has counted since it was asked last is lost with it."""
+_BOUNDED = ("executor", "speculation")
+
+
+def faults(outcome, clean, *kinds: str) -> list[str]:
+    """Return what is wrong with a run, compared with the clean one."""
+    summary, work = outcome.summary, outcome.summary["work"]
+    found = []
+    ids = outcome.rows["review_id"].to_pylist()
+    if len(ids) != len(set(ids)):
+        found.append(f"{len(ids) - len(set(ids))} rows stand twice")
+    if missing := set(clean.rows["review_id"].to_pylist()) - set(ids):
+        found.append(f"{len(missing)} rows are missing")
+    if not outcome.rows.equals(clean.rows):
+        found.append("rows differ")
+    if summary["rows"] != summary["out"] + summary["dead"] or summary["out"] != outcome.rows.num_rows:
+        found.append(f"counts don't add up: {summary['rows']} in, {summary['out']} out, {summary['dead']} dead")
+    if not set(kinds) & set(_LOSES_COUNTS) and work["analysed_bytes"] < work["answered_bytes"]:
+        found.append(f"the proxy analysed {work['analysed_bytes']} bytes, and {work['answered_bytes']} were answered")
+    if set(kinds) & set(_BOUNDED) and outcome.repeated > MOST_REPEATED:
+        found.append(f"{outcome.repeated:.2%} were analysed more than once")
+    if any(load > MOST_OFFERED for load in outcome.loads):
+        found.append("callers came back all at once")
+    return found

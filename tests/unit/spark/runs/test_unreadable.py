@@ -1,0 +1,36 @@
+import pytest
+from pyspark.errors import PySparkException
+
+from nlpbatch.spark.runs.unreadable import unreadable_file
+
+SAID = (
+    "Job aborted: [{condition}] Encountered error while reading file file:///in/a%20b.parquet. {rest} SQLSTATE: KD001"
+)
+
+
+def error(condition="FAILED_READ_FILE.NO_HINT", rest=""):
+    return PySparkException(SAID.format(condition=condition, rest=rest))
+
+
+@pytest.mark.parametrize(
+    ("condition", "reason"),
+    [
+        ("FAILED_READ_FILE.NO_HINT", "it is damaged, or not of this format"),
+        ("FAILED_READ_FILE.FILE_NOT_EXIST", "it is gone"),
+        (
+            "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH",
+            "a column has another type than in the other files",
+        ),
+    ],
+)
+def test_the_file_and_the_reason_are_found_in_what_spark_says(condition, reason):
+    assert unreadable_file(error(condition)) == ("file:/in/a b.parquet", reason)
+
+
+@pytest.mark.parametrize("name", ["BlockMissingException", "java.net.ConnectException", "Filesystem closed"])
+def test_troubles_of_the_storage_are_not_the_files(name):
+    assert unreadable_file(error(rest=f"Caused by: {name}: …")) is None
+
+
+def test_other_errors_are_about_no_file():
+    assert unreadable_file(PySparkException("Job aborted due to stage failure")) is None
