@@ -23,7 +23,7 @@ def faults(outcome, clean, *kinds: str) -> list[str]:
         found.append(f"counts don't add up: {summary['rows']} in, {summary['out']} out, {summary['dead']} dead")
     if not set(kinds) & set(_LOSES_COUNTS) and work["analysed_bytes"] < work["answered_bytes"]:
         found.append(f"the proxy analysed {work['analysed_bytes']} bytes, and {work['answered_bytes']} were answered")
-    if set(kinds) & set(_BOUNDED) and outcome.repeated > MOST_REPEATED:
+    if kinds and set(kinds) <= set(_BOUNDED) and outcome.repeated > MOST_REPEATED:
         found.append(f"{outcome.repeated:.2%} were analysed more than once")
     if any(load > MOST_OFFERED for load in outcome.loads):
         found.append("callers came back all at once")

@@ -5,78 +5,17 @@ import json
 import os
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
-from nlpbatch.cli.stack import Stack, StackOptions
 from nlpbatch.errors import ConfigError, InvalidRequest, TooManyErrors, Unauthenticated
 from nlpbatch.spark.job import run
-from nlpbatch.spark.options import JobOptions
-from nlpbatch.spark.replay import ReplayOptions, replay
 from nlpbatch.spark.runs import microbatches
 from nlpbatch.spark.runs.batches import Batches
-from nlpbatch.spark.runs.merging import Merges
 
 POISON = "가" * 400_000
 """Over the service's limit for one text."""
-
-
-@pytest.fixture
-def source(tmp_path):
-    """Return what writes one more file with rows into the input."""
-    folder = tmp_path / "in"
-    folder.mkdir()
-
-    def add(name, **columns):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.table(columns), path)
-
-    add.folder = folder
-    return add
-
-
-@pytest.fixture
-def options(tmp_path, stack):
-    def make(**changes):
-        values = {
-            "input": str(tmp_path / "in"),
-            "text": ("text",),
-            "output": str(tmp_path / "out"),
-            "service": stack.service,
-            "api_key": stack.api_key,
-            "patience_s": 5.0,
-        }
-        return JobOptions(**values | changes)
-
-    return make
-
-
-@pytest.fixture
-def rows(tmp_path):
-    """Return what reads an output, in order of its ids."""
-
-    def read(name="out"):
-        table = ds.dataset(tmp_path / name, format="parquet", partitioning="hive").to_table()
-        return table.sort_by("id").to_pylist() if "id" in table.schema.names else table.to_pylist()
-
-    return read
-
-
-@pytest.fixture
-def dead(tmp_path):
-    def read():
-        folder = tmp_path / "out" / "_nlpbatch" / "dead"
-        paths = sorted(folder.rglob("*.parquet"))
-        return [row for path in paths for row in pq.ParquetFile(path).read().to_pylist()]
-
-    return read
-
-
-def records(tmp_path, name="out"):
-    return [json.loads(path.read_text()) for path in sorted((tmp_path / name).glob("run_batch=*/_batch.json"))]
 
 
 def states(tmp_path):
@@ -84,7 +23,7 @@ def states(tmp_path):
     return [json.loads(path.read_text())["state"] for path in paths]
 
 
-def test_a_finished_run_does_nothing_and_new_files_are_picked_up(spark, source, options, rows, tmp_path):
+def test_a_finished_run_does_nothing_and_new_files_are_picked_up(spark, source, options, rows, tmp_path, records):
     source("a.parquet", id=[1, 2], text=["하나", "둘"])
     first = run(spark, options())
     assert (first.rows, first.new_rows, first.complete) == (2, 2, True)
@@ -94,7 +33,7 @@ def test_a_finished_run_does_nothing_and_new_files_are_picked_up(spark, source, 
     third = run(spark, options())
     assert (third.rows, third.new_rows, third.batches) == (3, 1, 2)
     assert [(row["id"], row["run_batch"]) for row in rows()] == [(1, 0), (2, 0), (3, 1)]
-    assert [set(record["files"]) for record in records(tmp_path)] == [
+    assert [set(record["files"]) for record in records()] == [
         {f"file:{source.folder}/a.parquet"},
         {f"file:{source.folder}/b.parquet"},
     ]
@@ -186,16 +125,18 @@ def test_a_budget_ends_a_run_between_two_micro_batches_and_the_next_goes_on(spar
     assert (tmp_path / "out/_SUCCESS").exists()
 
 
-def test_too_many_errors_stop_a_run_and_a_higher_ratio_lets_it_go_on(spark, source, options, monkeypatch, tmp_path):
+def test_too_many_errors_stop_a_run_and_a_higher_ratio_lets_it_go_on(
+    spark, source, options, monkeypatch, tmp_path, records
+):
     monkeypatch.setattr("nlpbatch.spark.runs.budget.LEAST_ROWS", 2)
     for number in range(3):
         source(f"{number}.parquet", id=[number, -number], text=[POISON, "글"])
     with pytest.raises(TooManyErrors, match=r"1 of 2 rows failed \(50.0%\), allowed are 10.0%.*_nlpbatch/dead"):
         run(spark, options(batch_bytes=1, max_error_ratio=0.1))
-    assert len(records(tmp_path)) == 1
+    assert len(records()) == 1
     with pytest.raises(TooManyErrors):  # at once: what is known already is enough
         run(spark, options(batch_bytes=1, max_error_ratio=0.1))
-    assert len(records(tmp_path)) == 1
+    assert len(records()) == 1
     assert run(spark, options(batch_bytes=1, max_error_ratio=0.5)).dead == 3
 
 
@@ -208,63 +149,6 @@ def test_dead_letters_have_all_columns_and_what_went_wrong(spark, source, option
     assert (letter["id"], letter["text"], letter["more"], letter["tokens"]) == (2, POISON, "y", None)
     assert letter["error"]["code"] == "text_too_large"
     assert set(letter["error"]) == {"code", "message", "attempts", "request_id"}
-
-
-def test_one_poison_in_each_batch_costs_that_row_only_and_a_replay_mends_all(spark, source, options, rows, dead):
-    for number in range(5):
-        texts = [f"글 {number}-{row}" for row in range(20)]
-        texts[number] = POISON
-        source(f"{number}.parquet", id=list(range(20 * number, 20 * number + 20)), text=texts)
-    report = run(spark, options(batch_bytes=1))
-    assert (report.batches, report.rows, report.dead, report.errors) == (5, 100, 5, {"text_too_large": 5})
-    assert len(rows()) == 95
-    assert sorted(letter["id"] for letter in dead()) == [0, 21, 42, 63, 84]
-
-
-def test_a_replay_merges_what_is_answered_now_wherever_it_is_killed(
-    spark, source, options, rows, dead, tmp_path, monkeypatch
-):
-    small, large = tmp_path / "small.toml", tmp_path / "large.toml"
-    small.write_text("[limits]\ntext_bytes = 100\n")
-    large.write_text("")
-    for number in range(3):
-        source(f"{number}.parquet", id=[3 * number, 3 * number + 1, 3 * number + 2], text=["글", "긴 글 " * 20, "끝"])
-    with Stack(StackOptions(workers=1, server_config=small)) as strict:
-        given = {"service": strict.service, "api_key": strict.api_key}
-        assert run(spark, options(batch_bytes=1, **given)).dead == 3
-    with Stack(StackOptions(workers=1, server_config=large)) as generous:
-        asked = ReplayOptions(str(tmp_path / "out"), generous.service, generous.api_key)
-        moves = []
-        move = Merges._move
-
-        def killed(merges, merge):
-            moves.append(merge)
-            if len(moves) == 2:
-                raise ConnectionAbortedError("killed here")
-            move(merges, merge)
-
-        monkeypatch.setattr(Merges, "_move", killed)
-        with pytest.raises(ConnectionAbortedError):
-            replay(spark, asked)
-        monkeypatch.undo()
-        assert len(dead()) == 2
-        done = replay(spark, asked)
-    assert (done.sent, done.mended, done.report.dead, done.report.errors) == (1, 1, 0, {})
-    assert dead() == []
-    found = rows()
-    assert [row["id"] for row in found] == list(range(9))
-    assert all(row["error"] is None and row["tokens"] for row in found)
-    assert done.report.tokens == sum(len(row["tokens"]) for row in found)
-    assert [record["rows"] for record in records(tmp_path)] == [3, 3, 3]
-
-
-def test_a_replay_of_nothing_and_of_no_output(spark, source, options, tmp_path, stack):
-    source("a.parquet", id=[1], text=["하나"])
-    run(spark, options())
-    done = replay(spark, ReplayOptions(str(tmp_path / "out"), stack.service, stack.api_key))
-    assert (done.sent, done.mended) == (0, 0)
-    with pytest.raises(ConfigError, match="is no output of the analysis job"):
-        replay(spark, ReplayOptions(str(tmp_path / "in"), stack.service, stack.api_key))
 
 
 def test_partition_directories_are_columns(spark, source, options, rows):

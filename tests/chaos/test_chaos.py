@@ -1,0 +1,42 @@
+"""A short form of `python -m tests.chaos`: everything killed in one run, and what is bounded by itself."""
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.chaos import victims
+from tests.chaos.__main__ import SPECULATING
+from tests.chaos.checks import faults
+from tests.chaos.harness import Chaos
+
+SEED = 20_261_123
+
+
+@pytest.fixture(scope="module")
+def chaos(yarn, reviews, tmp_path_factory):
+    table = pq.read_table(reviews, columns=["review_id", "review"])
+    return Chaos(yarn, table, SEED, tmp_path_factory.mktemp("chaos"))
+
+
+@pytest.fixture(scope="module")
+def clean(chaos):
+    outcome = chaos.clean()
+    assert faults(outcome, outcome) == []
+    assert outcome.summary["work"]["analysed_bytes"] == outcome.summary["work"]["answered_bytes"]
+    return outcome
+
+
+def test_whoever_is_killed_the_output_is_the_same(chaos, clean):
+    outcome = chaos.run(*victims.NAMES)
+    assert {name for _, name, _ in outcome.kills} == set(victims.NAMES)
+    assert faults(outcome, clean, *victims.NAMES) == []
+    assert outcome.starts == 2
+
+
+def test_killed_executors_repeat_next_to_nothing(chaos, clean):
+    outcome = chaos.run("executor", "executor")
+    assert len(outcome.kills) == 2
+    assert faults(outcome, clean, "executor") == []
+
+
+def test_speculation_repeats_next_to_nothing(chaos, clean):
+    assert faults(chaos.run(conf=SPECULATING), clean, "speculation") == []
