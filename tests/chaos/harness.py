@@ -35,6 +35,7 @@ class Outcome:
         seconds: From the beginning of the first micro-batch to the end of the last start.
         kills: Seconds, victim and process id.
         starts: Drivers that were started.
+        shared: Requests that the proxy answered with another's analysis, whether or not that answer came to be used.
         note: What else there is to say.
         loads: What was sent in the first second after an outage, as a multiple of what was usual.
 
@@ -45,6 +46,7 @@ class Outcome:
     seconds: float
     kills: list[tuple[float, str, int]] = field(default_factory=list)
     starts: int = 1
+    shared: int = 0
     note: str = ""
     loads: list[float] = field(default_factory=list)
 
@@ -116,8 +118,8 @@ class Chaos:
             seconds = time.monotonic() - (began_s or 0.0)
         if "datanode-2" not in self._hadoop.pids:
             self._hadoop.launch("datanode-2")
-        rows, summary = self._fetch(output)
-        return Outcome(rows, summary, seconds, kills, starts)
+        rows, summary, shared = self._fetch(output)
+        return Outcome(rows, summary, seconds, kills, starts, shared)
 
     @property
     def _log(self) -> Path:
@@ -146,13 +148,19 @@ class Chaos:
         self._hadoop.shell("-put", "-f", str(folder), "/chaos/reviews")
         return f"{self._hadoop.url}/chaos/reviews", sum(path.stat().st_size for path in folder.iterdir())
 
-    def _fetch(self, output: str) -> tuple[pa.Table, dict[str, Any]]:
+    def _fetch(self, output: str) -> tuple[pa.Table, dict[str, Any], int]:
         folder = self._directory / f"out-{self._runs}"
         self._hadoop.shell("-get", output, str(folder))
         summary = json.loads((folder / "_nlpbatch" / "summary.json").read_text())
         rows = ds.dataset(folder, format="parquet").to_table().sort_by("review_id").combine_chunks()
+        counts = [
+            count for path in folder.glob("run_batch=*/_batch.json") for count in json.loads(path.read_text())["proxy"]
+        ]
+        shared = {count["instance"]: 0 for count in counts}
+        for count in counts:
+            shared[count["instance"]] = max(shared[count["instance"]], count["replayed"])
         shutil.rmtree(folder)
-        return rows, summary
+        return rows, summary, sum(shared.values())
 
 
 @contextmanager
