@@ -9,11 +9,12 @@ from tests.chaos.checks import faults
 from tests.chaos.harness import Chaos
 
 SEED = 20_261_123
+REVIEWS = 6_000
 
 
 @pytest.fixture(scope="module")
 def chaos(yarn, reviews, tmp_path_factory):
-    table = pq.read_table(reviews, columns=["review_id", "review"])
+    table = pq.read_table(reviews, columns=["review_id", "review"]).slice(0, REVIEWS)
     return Chaos(yarn, table, SEED, tmp_path_factory.mktemp("chaos"))
 
 
