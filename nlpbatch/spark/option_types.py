@@ -26,11 +26,13 @@ class OptionType:
     secret: bool = False
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return whether it is one; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_names(value: Any) -> bool:
+def is_names(value: Any) -> bool:
+    """Return whether it is a string or a list of them."""
     return isinstance(value, str) or (isinstance(value, list) and all(isinstance(name, str) for name in value))
 
 
@@ -63,20 +65,24 @@ def _asked_fault(**given: Any) -> str | None:
     return None
 
 
-def _columns(value: str | list[str]) -> tuple[str, ...]:
+def columns(value: str | list[str]) -> tuple[str, ...]:
+    """Return names of columns, which may hold commas."""
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _columns_fault(names: tuple[str, ...]) -> str | None:
+def columns_fault(names: tuple[str, ...]) -> str | None:
+    """Return what is wrong with names of columns."""
     twice = next((name for name in names if names.count(name) > 1), None)
     return None if twice is None else f"text names column {twice!r} twice: leave one out"
 
 
-def _is_table(value: Any) -> bool:
+def is_table(value: Any) -> bool:
+    """Return whether it is a table of plain values."""
     return isinstance(value, Mapping) and all(isinstance(item, str | bool | int) for item in value.values())
 
 
-def _reader(value: Mapping[str, str | bool | int]) -> dict[str, str]:
+def reader_options(value: Mapping[str, str | bool | int]) -> dict[str, str]:
+    """Return options as Spark's readers take them."""
     return {name: str(item).lower() if isinstance(item, bool) else str(item) for name, item in value.items()}
 
 
@@ -97,26 +103,26 @@ def _until_fault(value: str) -> str | None:
     return None
 
 
-_STRING: Final = OptionType(lambda value: isinstance(value, str), "a string")
-_FLAG: Final = OptionType(lambda value: isinstance(value, bool), "true or false")
+STRING: Final = OptionType(lambda value: isinstance(value, str), "a string")
+FLAG: Final = OptionType(lambda value: isinstance(value, bool), "true or false")
 OPTION_TYPES: Final[dict[str, OptionType]] = {
-    **dict.fromkeys(("input", "output", "service", "analyzer", "schema"), _STRING),
-    "text": OptionType(_is_names, 'a column, or several: ["title", "body"]', _columns, _columns_fault),
-    "api_key": replace(_STRING, secret=True),
-    "pushgateway": _STRING,
+    **dict.fromkeys(("input", "output", "service", "analyzer", "schema"), STRING),
+    "text": OptionType(is_names, 'a column, or several: ["title", "body"]', columns, columns_fault),
+    "api_key": replace(STRING, secret=True),
+    "pushgateway": STRING,
     "format": OptionType(lambda value: value in FORMATS, f"one of {', '.join(FORMATS)}"),
-    "reader": OptionType(_is_table, 'a table of strings: reader = { sep = "\\t" }', _reader),
-    "fields": OptionType(_is_names, 'names: "form,tag" or ["form", "tag"]', _names, _fields_fault),
-    "tags": OptionType(_is_names, 'tags: "NNG,NNP" or ["NNG", "NNP"]', _names, lambda names: _asked_fault(tags=names)),
-    "top_n": OptionType(_is_number, "a number", fault=lambda count: _asked_fault(top_n=count)),
-    **dict.fromkeys(("sentences", "overwrite", "reprocess"), _FLAG),
-    "batch_bytes": OptionType(_is_number, "a number of bytes", fault=lambda value: _least("batch_bytes", value, KIB)),
-    "max_bytes": OptionType(_is_number, "a number of bytes", fault=lambda value: _least("max_bytes", value, 1)),
-    "max_error_ratio": OptionType(_is_number, "a number from 0 to 1", float, _ratio_fault),
+    "reader": OptionType(is_table, 'a table of strings: reader = { sep = "\\t" }', reader_options),
+    "fields": OptionType(is_names, 'names: "form,tag" or ["form", "tag"]', _names, _fields_fault),
+    "tags": OptionType(is_names, 'tags: "NNG,NNP" or ["NNG", "NNP"]', _names, lambda names: _asked_fault(tags=names)),
+    "top_n": OptionType(is_number, "a number", fault=lambda count: _asked_fault(top_n=count)),
+    **dict.fromkeys(("sentences", "overwrite", "reprocess"), FLAG),
+    "batch_bytes": OptionType(is_number, "a number of bytes", fault=lambda value: _least("batch_bytes", value, KIB)),
+    "max_bytes": OptionType(is_number, "a number of bytes", fault=lambda value: _least("max_bytes", value, 1)),
+    "max_error_ratio": OptionType(is_number, "a number from 0 to 1", float, _ratio_fault),
     "until": OptionType(
         lambda value: isinstance(value, str), 'a time: "06:00" or "2026-11-24T06:00"', fault=_until_fault
     ),
-    "request_bytes": OptionType(_is_number, "a number of bytes", fault=check_request_bytes),
-    "in_flight": OptionType(_is_number, "a number of requests", fault=check_in_flight),
-    "patience_s": OptionType(_is_number, "a number of seconds", float, _patience_fault),
+    "request_bytes": OptionType(is_number, "a number of bytes", fault=check_request_bytes),
+    "in_flight": OptionType(is_number, "a number of requests", fault=check_in_flight),
+    "patience_s": OptionType(is_number, "a number of seconds", float, _patience_fault),
 }

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pyspark import SparkConf
@@ -14,8 +15,15 @@ _LOUD: Final = (
 )
 
 
-def session(name: str) -> SparkSession:
-    """Return the session that spark-submit prepared, or a local one; it logs errors only."""
+def session(name: str, *, hive: bool = False, settings: Mapping[str, str] | None = None) -> SparkSession:
+    """Return the session that spark-submit prepared, or a local one; it logs errors only.
+
+    Args:
+        name: Of the application.
+        hive: Whether tables are Hive's.
+        settings: Further ones of Spark.
+
+    """
     if SparkConf().get("spark.master", "local[*]").startswith("local"):
         # PySpark would take the system's python3 for its workers, which has none of the driver's packages.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -23,7 +31,9 @@ def session(name: str) -> SparkSession:
     if not SparkConf().contains(_HEARTBEAT):
         # Executors report progress with their heartbeat; every 10 s is a jerky bar.
         builder = builder.config(_HEARTBEAT, "2s")
-    spark = builder.getOrCreate()
+    for key, value in (settings or {}).items():
+        builder = builder.config(key, value)
+    spark = (builder.enableHiveSupport() if hive else builder).getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     _quiet(spark)
     return spark

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -102,6 +103,21 @@ class Storage:
             finally:
                 stream.close()
             self._rename(part, self._path(name), self._hadoop.Options.Rename.OVERWRITE)
+
+    def size_bytes(self, name: str = "") -> int:
+        """Return the bytes of a file, or of all files in a directory."""
+        with self._reached():
+            return int(self._files.getContentSummary(self._path(name)).getLength())
+
+    def put(self, file: Path, name: str) -> None:
+        """Copy a file of this machine, replacing an older one."""
+        with self._reached():
+            self._files.copyFromLocalFile(False, True, self._hadoop.Path(file.as_uri()), self._path(name))
+
+    def get(self, name: str, file: Path) -> None:
+        """Copy a file to this machine."""
+        with self._reached():
+            self._files.copyToLocalFile(False, self._path(name), self._hadoop.Path(file.as_uri()), True)
 
     def _rename(self, source: Any, target: Any, *options: Any) -> None:
         # FileSystem.rename would move *into* a target that is a directory; FileContext's refuses.

@@ -1,0 +1,70 @@
+"""spark-submit jobs/recipe.py recipe.toml: make of data what a recipe says."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from nlpbatch.errors import ConfigError, NlpbatchError
+from nlpbatch.recipe.hive import settings_of
+from nlpbatch.recipe.run import STAGES, RecipeRun, options_from_environment
+from nlpbatch.recipe.settings import Recipe
+from nlpbatch.spark.session import session
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, which `nlpbatch run` has, too."""
+    found = argparse.ArgumentParser(
+        prog="recipe.py",
+        description="Dump, sample, profile, analyze and make features of a data set, as a recipe says. What is done "
+        "for the same inputs isn't done again.",
+        epilog="The address and the key of the service are read from NLPBATCH_SERVICE and NLPBATCH_API_KEY.",
+    )
+    add_arguments(found)
+    return found
+
+
+def add_arguments(found: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    found.add_argument("recipe", type=Path, metavar="RECIPE.toml")
+    found.add_argument(
+        "--on",
+        choices=("sample", "all"),
+        default="all",
+        help="analyze and make features of this (default: %(default)s)",
+    )
+    found.add_argument("--stage", choices=STAGES, help="do this stage only")
+    found.add_argument("--overwrite", action="store_true", help="replace a dump that was made otherwise")
+    found.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, what is done, and how much it is"
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run it; return 0 when done, 1 when it failed, 2 for a recipe that can't be used."""
+    given = parser().parse_args(argv)
+    try:
+        recipe = Recipe.load(given.recipe)
+        options = options_from_environment(
+            on_sample=given.on == "sample", stage=given.stage, overwrite=given.overwrite, dry_run=given.dry_run
+        )
+        hive = recipe.source.query is not None
+        spark = session("nlpbatch recipe", hive=hive, settings=settings_of(recipe.source))
+        try:
+            RecipeRun(spark, recipe, options, _say).run()
+        finally:
+            spark.stop()
+    except ConfigError as error:
+        print(f"recipe: {error.message}", file=sys.stderr)
+        return 2
+    except NlpbatchError as error:
+        print(f"recipe: failed: {error.code}: {error.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _say(line: str) -> None:
+    print(f"recipe: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""`nlpbatch run RECIPE.toml`: a recipe on this machine."""
+
+import argparse
+import os
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+
+from nlpbatch.cli.local_spark import environment, spark_submit
+from nlpbatch.cli.stack import Stack, StackOptions, stop_on_signals
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the subcommand."""
+    parser = commands.add_parser(
+        "run",
+        help="make of data what a recipe says, on this machine",
+        description="Dump, sample, profile, analyze and make features of a data set, as a recipe says, with a Spark on "
+        "this machine. Without NLPBATCH_SERVICE, an API and a proxy are started for it.",
+    )
+    parser.add_argument("recipe", type=Path, metavar="RECIPE.toml")
+    parser.add_argument("--on", choices=("sample", "all"), default="all", help="analyze and make features of this")
+    parser.add_argument("--stage", choices=("dump", "sample", "profile", "analyze", "features"), help="this one only")
+    parser.add_argument("--overwrite", action="store_true", help="replace a dump that was made otherwise")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and how much it is")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Submit it; return what the job returns."""
+    import jobs.recipe  # noqa: PLC0415  (needs the spark extra)
+    from nlpbatch.recipe.settings import Recipe  # noqa: PLC0415
+
+    recipe = Recipe.load(arguments.recipe)  # what is wrong is told before anything starts
+    options = [str(arguments.recipe), "--on", arguments.on]
+    options += ["--stage", arguments.stage] if arguments.stage else []
+    options += [f"--{name.replace('_', '-')}" for name in ("overwrite", "dry_run") if getattr(arguments, name)]
+    with ExitStack() as running:
+        given = {}
+        named = (recipe.analyze and recipe.analyze.service) or os.environ.get("NLPBATCH_SERVICE")
+        if recipe.analyze is not None and not named and not arguments.dry_run:
+            stop_on_signals()
+            stack = running.enter_context(Stack(StackOptions()))
+            given = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key or ""}
+        command = spark_submit("*", Path(str(jobs.recipe.__file__)), *options)
+        place = {**environment(os.environ.get("NLPBATCH_API_KEY")), **given}
+        return subprocess.run(command, env=place, check=False).returncode

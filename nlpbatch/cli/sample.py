@@ -1,0 +1,55 @@
+"""`nlpbatch sample PATH -o FILE.parquet`: random rows of a data set, without reading it all."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from nlpbatch.errors import ConfigError
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the subcommand."""
+    parser = commands.add_parser(
+        "sample",
+        help="draw random rows of a data set, without reading it all",
+        description="Draw random rows of Parquet, JSON Lines, CSV or text, on this machine, HDFS or an object store. "
+        "Only some row groups, or blocks of lines, are read, and of them only the columns that are wanted.",
+    )
+    parser.add_argument("source", metavar="PATH", help="file, directory or glob; hdfs:// and s3:// too")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.parquet", help="file to write")
+    parser.add_argument("--rows", type=int, default=10_000, metavar="N", help="rows wanted (default: %(default)s)")
+    parser.add_argument("--columns", metavar="A,B,…", help="columns wanted (default: all)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of chance (default: %(default)s)")
+    parser.add_argument(
+        "--read-share", type=float, default=0.04, metavar="R", help="part of the bytes to read (default: %(default)s)"
+    )
+    parser.add_argument("--stratify", metavar="COLUMN", help="as many rows for each value of this column")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw, write, and say how it was drawn."""
+    try:
+        from nlpbatch.sampling import SampleOptions, sample, write_sample  # noqa: PLC0415  (an extra)
+    except ImportError as error:
+        raise ConfigError(f"sampling needs {error.name}: install nlpbatch[explore]") from error
+    columns = tuple(arguments.columns.split(",")) if arguments.columns else None
+    options = SampleOptions(arguments.rows, columns, arguments.seed, arguments.read_share, arguments.stratify)
+    began_s = time.perf_counter()
+    drawn = sample(arguments.source, options)
+    try:
+        write_sample(drawn, arguments.output)
+    except OSError as error:
+        raise ConfigError(f"{arguments.output} can't be written: {error.strerror}: choose another with -o") from error
+    took_s = time.perf_counter() - began_s
+    design = drawn.design
+    total = "" if design.rows_total is None else f" of {design.rows_total:,}"
+    print(
+        f"{design.rows:,}{total} rows from {design.units:,} of {design.units_total:,} parts; read "
+        f"{design.read_bytes:,} of {design.total_bytes:,} bytes ({design.read_share:.2%}) in {took_s:.1f} s",
+        file=sys.stderr,
+    )
+    for note in design.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return 0

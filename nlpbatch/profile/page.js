@@ -1,0 +1,3 @@
+for (const [name, spec] of Object.entries(specs)) {
+  vegaEmbed(`#${name}`, spec, { actions: false, renderer: "svg" });
+}

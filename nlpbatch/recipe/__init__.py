@@ -1,0 +1,1 @@
+"""What the data should become, stated in one file, and made of it stage by stage."""

@@ -1,0 +1,85 @@
+"""dump: what a query gives, as Parquet, with a manifest that says what it is."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException, ParseException, PySparkException
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as sf
+from pyspark.sql.types import ArrayType, DataType, StringType
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.spark.failure import failure
+from nlpbatch.spark.runs.attempts import now_text
+from nlpbatch.spark.storage import Storage, first_line
+
+MANIFEST: Final = "_manifest.json"
+
+
+def frame(spark: SparkSession, query: str, texts: tuple[str, ...]) -> DataFrame:
+    """Return what a query gives, not evaluated yet.
+
+    Raises:
+        ConfigError: It can't be run, or gives no such text column.
+
+    """
+    try:
+        df = spark.sql(query)
+    except (ParseException, AnalysisException) as error:
+        raise ConfigError(f"[source] the query can't be run: {first_line(error)}: mend it") from error
+    except (PySparkException, Py4JJavaError) as error:
+        raise ConfigError(
+            f"[source] the query failed: {first_line(error)}: check the metastore and the query"
+        ) from error
+    types = {field.name: field.dataType for field in df.schema}
+    for name in texts:
+        if name not in types:
+            raise ConfigError(
+                f"[source] gives no column {name!r}, which [analyze] names: choose from {', '.join(types)}"
+            )
+        if not _is_text(types[name]):
+            raise ConfigError(f"[source] column {name!r} is {types[name].simpleString()}, not text: choose another")
+    return df
+
+
+def dump(spark: SparkSession, sink: Storage, query: str, texts: tuple[str, ...], directory: str) -> Mapping[str, Any]:
+    """Write what a query gives; return the manifest, which is also written.
+
+    Raises:
+        ConfigError: As `frame`.
+        InternalError: Spark failed.
+
+    """
+    df = frame(spark, query, texts)
+    counts, began_s, snapshot_at = Observation("dump"), time.monotonic(), now_text()
+    staged = f"_recipe/staging/{directory}"
+    sink.delete(staged)
+    spark.sparkContext.setJobDescription("nlpbatch recipe: dump")
+    try:
+        observed = df.observe(counts, sf.count(sf.lit(1)).alias("rows"))
+        observed.write.parquet(sink.within(staged))
+        rows = counts.get["rows"]
+    except (PySparkException, Py4JJavaError) as error:
+        raise failure(error) from error
+    if not rows:
+        sink.delete(staged)
+        raise ConfigError("[source] the query gives no rows: there is nothing to look at")
+    manifest = {
+        "query": query,
+        "snapshot_at": snapshot_at,
+        "rows": rows,
+        "bytes": sink.size_bytes(staged),
+        "schema": df.schema.simpleString(),
+        "seconds": round(time.monotonic() - began_s, 3),
+    }
+    sink.write_text(f"{staged}/{MANIFEST}", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
+    sink.delete(directory)
+    sink.move(staged, directory)
+    return manifest
+
+
+def _is_text(kind: DataType) -> bool:
+    return isinstance(kind.elementType if isinstance(kind, ArrayType) else kind, StringType)

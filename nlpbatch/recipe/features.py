@@ -1,0 +1,188 @@
+"""features: what a model gets of analysed documents, made with Spark ML.
+
+    FEATURES/split=train/part-….parquet   id, label, terms (a sparse vector), sequence (numbers)
+    FEATURES/_nlpbatch/vocabulary.jsonl   a line for each term: its number, and the weight of rare terms
+                      /features.json      how they were made, and from which version of the analysis
+
+The vocabulary and its weights are learned from the training part alone; what is in the other parts only stays unknown.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from functools import reduce
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.ml.feature import IDF, CountVectorizer, CountVectorizerModel, NGram
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as sf
+from pyspark.sql.types import ArrayType, IntegerType, StructField, StructType
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.recipe.settings import UNITS, Features, Sink
+from nlpbatch.spark.failure import failure
+from nlpbatch.spark.runs.columns import TextColumn
+from nlpbatch.spark.storage import Storage
+
+PADDING: Final = 0
+UNKNOWN: Final = 1
+FIRST_TERM: Final = 2
+"""Numbers in sequences: 0 is free for padding, 1 is a unit that isn't in the vocabulary, then come the terms."""
+NOUNS: Final = ("NNG", "NNP")
+_META: Final = "_nlpbatch"
+_BUCKETS: Final = 1_000_000
+_UNITS: Final = "_units"
+_ALL: Final = "_terms"
+
+
+def features(
+    spark: SparkSession,
+    analysed: str,
+    texts: tuple[TextColumn, ...],
+    *,
+    settings: Features,
+    sink: Sink,
+    origin: Mapping[str, Any],
+    target: Storage,
+) -> Mapping[str, Any]:
+    """Write the features of an analysed data set; return what is told of them, which is also written.
+
+    Args:
+        spark: Session.
+        analysed: Output of the analysis job.
+        texts: Its text columns.
+        settings: What to make.
+        sink: Format and partitions.
+        origin: What is to be told of the analysis, such as its fingerprint.
+        target: Empty directory to write.
+
+    Raises:
+        ConfigError: A column isn't there, or no term is in as many documents as wanted.
+        InternalError: Spark failed.
+
+    """
+    spark.sparkContext.setJobDescription("nlpbatch recipe: features")
+    try:
+        df = spark.read.parquet(analysed)
+        _check_columns(df, settings, sink)
+        df = df.withColumn("split", split_of(settings)).withColumn(_UNITS, _units(texts, settings.unit))
+        df = _with_ngrams(df, settings.ngrams)
+        train = df.where(sf.col("split") == "train") if settings.split.get("train") else df
+        counter = _vocabulary(train, settings)
+        df = counter.transform(df)
+        weights: list[float] | None = None
+        if settings.tfidf:
+            idf = IDF(inputCol="terms", outputCol="weighted").fit(counter.transform(train))
+            weights = idf.idf.toArray().tolist()
+            df = idf.transform(df).drop("terms").withColumnRenamed("weighted", "terms")
+        if settings.sequences:
+            df = _with_sequence(df, counter.vocabulary)
+        kept = [settings.id, *([settings.label] if settings.label else []), *sink.partition_by]
+        added = ["terms", *(["sequence"] if settings.sequences else []), "split"]
+        chosen = df.select(*(f"`{name}`" for name in dict.fromkeys((*kept, *added))))
+        chosen.write.partitionBy("split", *sink.partition_by).format(sink.format).save(target.within(""))
+        rows = {row["split"]: row["count"] for row in df.groupBy("split").count().collect()}
+    except (PySparkException, Py4JJavaError) as error:
+        raise failure(error) from error
+    found = {**origin, "rows": rows, "vocabulary": len(counter.vocabulary), "settings": asdict(settings)}
+    _describe(target, found, counter.vocabulary, weights)
+    return found
+
+
+def split_of(settings: Features) -> Column:
+    """Return the part that a row belongs to: by the hash of its id, so that it stays there when rows are added."""
+    # Spark's own 64-bit xxHash with its default seed, so that anybody can say again where a document belongs.
+    position = sf.pmod(sf.xxhash64(sf.col(f"`{settings.id}`").cast("string")), sf.lit(_BUCKETS)) / _BUCKETS
+    until, found = 0.0, None
+    for name, part in settings.split.items():
+        until += part
+        condition = position < min(until, 1.0)
+        found = sf.when(condition, name) if found is None else found.when(condition, name)
+    assert found is not None  # noqa: S101  (the recipe's check: parts add up to 1)
+    return found.otherwise(next(reversed([name for name, part in settings.split.items() if part])))
+
+
+def _check_columns(df: DataFrame, settings: Features, sink: Sink) -> None:
+    wanted = [settings.id, *([settings.label] if settings.label else []), *sink.partition_by]
+    for name in wanted:
+        if name not in df.columns:
+            raise ConfigError(f"[features] the data has no column {name!r}: choose from {', '.join(df.columns)}")
+
+
+def _units(texts: tuple[TextColumn, ...], unit: str) -> Column:
+    """Return what all text columns of a row are made of, in order."""
+    taken = UNITS[unit]
+
+    def of(text: TextColumn) -> Column:
+        tokens = sf.col(f"`{text.names['tokens']}`")
+        if text.is_array:
+            tokens = sf.flatten(sf.filter(tokens, lambda one: one.isNotNull()))
+        if unit == "nouns":
+            tokens = sf.filter(tokens, lambda token: token["tag"].isin(*NOUNS))
+        return sf.coalesce(sf.transform(tokens, lambda token: token[taken]), sf.array().cast("array<string>"))
+
+    return reduce(sf.concat, map(of, texts))
+
+
+def _with_ngrams(df: DataFrame, most: int) -> DataFrame:
+    names = [_UNITS]
+    for length in range(2, most + 1):
+        names.append(f"_{length}grams")
+        df = NGram(n=length, inputCol=_UNITS, outputCol=names[-1]).transform(df)
+    return df.withColumn(_ALL, sf.concat(*names))
+
+
+def _vocabulary(train: DataFrame, settings: Features) -> CountVectorizerModel:
+    counter = CountVectorizer(
+        inputCol=_ALL, outputCol="terms", minDF=float(settings.min_documents), vocabSize=settings.vocabulary
+    )
+    try:
+        return counter.fit(train)
+    except PySparkException as error:
+        if "vocabulary size should be > 0" in str(error):
+            raise ConfigError(
+                f"[features] no term is in {settings.min_documents} documents of the training part: "
+                "lower min_documents, or take more rows"
+            ) from error
+        raise
+
+
+def _with_sequence(df: DataFrame, vocabulary: list[str]) -> DataFrame:
+    schema = StructType([*df.schema.fields, StructField("sequence", ArrayType(IntegerType()))])
+    return df.mapInArrow(_Encoder(vocabulary), schema)
+
+
+class _Encoder:
+    """Adds the numbers of a row's units; runs in executors, with pyarrow alone."""
+
+    def __init__(self, vocabulary: list[str]) -> None:
+        self._vocabulary = vocabulary
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        terms = pa.array(self._vocabulary, pa.string())
+        for batch in batches:
+            units = batch.column(batch.schema.get_field_index(_UNITS))
+            known = pc.index_in(units.flatten().cast(pa.string()), value_set=terms)
+            numbers = pc.fill_null(pc.add(known, FIRST_TERM), UNKNOWN).cast(pa.int32())
+            # lengths rather than offsets: a batch may be a slice of another
+            lengths = pc.fill_null(pc.list_value_length(units), 0)
+            offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
+            sequence = pa.ListArray.from_arrays(offsets, numbers)
+            yield pa.RecordBatch.from_arrays([*batch.columns, sequence], [*batch.schema.names, "sequence"])
+
+
+def _describe(target: Storage, found: Mapping[str, Any], vocabulary: list[str], weights: list[float] | None) -> None:
+    lines = (
+        json.dumps(
+            {"term": term, "index": index, "sequence": index + FIRST_TERM}
+            | ({} if weights is None else {"idf": round(weights[index], 6)}),
+            ensure_ascii=False,
+        )
+        for index, term in enumerate(vocabulary)
+    )
+    target.write_text(f"{_META}/vocabulary.jsonl", "\n".join(lines) + "\n")
+    target.write_text(f"{_META}/features.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n")

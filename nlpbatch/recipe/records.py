@@ -1,0 +1,81 @@
+"""What has been done of a recipe: a record for each stage, and whether it still holds.
+
+A stage's key is made of everything that decides its result: its own settings, and the keys and results of the stages
+before it. The same key means that there is nothing to do; another one says that the stage is stale.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal, Self
+
+from nlpbatch.spark.storage import Storage
+
+RECORDS: Final = "_recipe"
+State = Literal["done", "stale", "to do"]
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """One stage that was done.
+
+    Args:
+        stage: Its name.
+        key: What decided its result, hashed.
+        settings: The same, to say what has changed.
+        ended_at: ISO 8601, UTC.
+        seconds: What it took.
+        result: What is to be told of it, and what later stages depend on.
+
+    """
+
+    stage: str
+    key: str
+    settings: Mapping[str, Any]
+    ended_at: str
+    seconds: float
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, sink: Storage, stage: str) -> Self | None:
+        """Return the record of a stage; None if it was never done."""
+        name = f"{RECORDS}/{stage}.json"
+        return cls(**json.loads(sink.read_text(name))) if sink.exists(name) else None
+
+    def write(self, sink: Storage) -> None:
+        """Write it."""
+        sink.write_text(f"{RECORDS}/{self.stage}.json", json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n")
+
+
+def key_of(settings: Mapping[str, Any]) -> str:
+    """Return the key of everything that decides a result."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def state_of(record: StageRecord | None, settings: Mapping[str, Any]) -> State:
+    """Return whether a stage has to be done."""
+    if record is None:
+        return "to do"
+    return "done" if record.key == key_of(settings) else "stale"
+
+
+def changes(record: StageRecord, settings: Mapping[str, Any]) -> list[str]:
+    """Return what has changed since a stage was done, in words."""
+    now = json.loads(json.dumps(settings))
+    names = dict.fromkeys((*record.settings, *now))
+    return [
+        f"{name} was {_shown(record.settings.get(name))}, is {_shown(now.get(name))}"
+        if name not in _BEFORE
+        else f"{name} was done anew"
+        for name in names
+        if record.settings.get(name) != now.get(name)
+    ]
+
+
+_BEFORE: Final = ("dump", "sample", "analyze")
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:79]}…"  # noqa: PLR2004

@@ -1,0 +1,341 @@
+"""A recipe: one TOML file that says what the data should become. Read and checked whole, before anything is done."""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, Self
+
+from nlpbatch.errors import ConfigError, InvalidRequest
+from nlpbatch.spark.option_types import (
+    FLAG,
+    OPTION_TYPES,
+    STRING,
+    OptionType,
+    columns,
+    columns_fault,
+    is_names,
+    is_number,
+)
+from nlpbatch.wire.options import DEFAULT_ANALYZER, Options
+
+UNITS: Final = {"lemmas": "lemma", "nouns": "form", "forms": "form"}
+"""What a document is made of, and the token field that it is taken from."""
+SPLITS: Final = ("train", "validation", "test")
+SINK_FORMATS: Final = ("parquet", "orc", "json")
+_MOST_NGRAMS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the data comes from: exactly one of `sql`, `table` and `files`.
+
+    Args:
+        sql: A query of Spark SQL, over Hive's tables.
+        table: A table, such as "web.reviews".
+        files: File, directory or glob; taken as it is, without a dump.
+        format: Of the files; None to tell it from their names.
+        metastore: Address of Hive's metastore, such as "thrift://metastore:9083", or a directory of this machine
+            for one of our own; None for what Spark is configured for.
+        warehouse: Where that one keeps its tables.
+
+    """
+
+    sql: str | None = None
+    table: str | None = None
+    files: str | None = None
+    format: str | None = None
+    metastore: str | None = None
+    warehouse: str | None = None
+
+    @property
+    def query(self) -> str | None:
+        """Return the query to dump; None if files are taken as they are."""
+        return f"SELECT * FROM {self.table}" if self.table is not None else self.sql  # noqa: S608  (the user's table)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSettings:
+    """How many rows to look at; see `nlpbatch.sampling.SampleOptions`."""
+
+    rows: int = 10_000
+    seed: int = 0
+    read_share: float = 0.04
+    stratify: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the report is about.
+
+    Args:
+        label: Column with what is to be learned.
+        group: Column with groups that should be alike, such as a film or a region.
+        date: Column with dates or times.
+        tokens: Rows of the sample that are analysed for it.
+
+    """
+
+    label: str | None = None
+    group: str | None = None
+    date: str | None = None
+    tokens: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Analyze:
+    """What is analysed, and how.
+
+    Args:
+        columns: Text columns.
+        service: Address of the proxy; None for NLPBATCH_SERVICE.
+        analyzer: Analyzer's name.
+        fields: Token fields to keep.
+        tags: Tokens to keep; all if None.
+        max_error_ratio: Share of failed rows at which to stop.
+
+    """
+
+    columns: tuple[str, ...] = ()
+    service: str | None = None
+    analyzer: str = DEFAULT_ANALYZER
+    fields: tuple[str, ...] = ("form", "tag", "lemma", "start", "end")
+    tags: tuple[str, ...] | None = None
+    max_error_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a model gets.
+
+    Args:
+        id: Column that tells documents apart; its hash decides the split.
+        label: Column that goes along.
+        unit: One of `UNITS`.
+        ngrams: Longest sequence of units that counts as a term, from 1.
+        min_documents: Documents that a term must be in.
+        vocabulary: Most terms, the most frequent ones.
+        tfidf: Whether to weigh terms.
+        sequences: Whether to give documents as the numbers of their units, in order.
+        split: Parts by name; they add up to 1.
+
+    """
+
+    id: str = "id"
+    label: str | None = None
+    unit: str = "lemmas"
+    ngrams: int = 1
+    min_documents: int = 2
+    vocabulary: int = 50_000
+    tfidf: bool = True
+    sequences: bool = True
+    split: Mapping[str, float] = field(default_factory=lambda: {"train": 0.8, "validation": 0.1, "test": 0.1})
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Where everything goes.
+
+    Args:
+        path: Directory; each stage has its own in it.
+        format: Of the features.
+        partition_by: Columns that the features are partitioned by, besides the split.
+
+    """
+
+    path: str = ""
+    format: str = "parquet"
+    partition_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All of it; a stage that the file doesn't name isn't done."""
+
+    source: Source
+    sink: Sink
+    sample: SampleSettings | None = None
+    profile: Profile | None = None
+    analyze: Analyze | None = None
+    features: Features | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Return the recipe in a file.
+
+        Raises:
+            ConfigError: It can't be read, or anything in it is wrong; all faults are named.
+
+        """
+        try:
+            members = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"{path}: can't be read: {error.strerror}: check the path") from error
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path}: not TOML: {error}") from error
+        return cls.check(members, str(path))
+
+    @classmethod
+    def check(cls, members: Mapping[str, Any], name: str = "recipe") -> Self:
+        """Return the recipe of a file's members.
+
+        Raises:
+            ConfigError: As `load`.
+
+        """
+        faults: list[str] = []
+        sections: dict[str, Any] = {}
+        for section, given in members.items():
+            if section not in _SECTIONS:
+                faults.append(f"unknown section [{section}]: {_near(section, _SECTIONS)}")
+            elif not isinstance(given, Mapping):
+                faults.append(f"{section} is not a section: write [{section}]")
+            else:
+                sections[section] = _section(section, given, faults)
+        if not faults:
+            faults += _between(sections)
+        if faults:
+            raise ConfigError("\n".join(f"{name}: {fault}" for fault in faults))
+        return cls(**sections)
+
+    def to_members(self) -> dict[str, Any]:
+        """Return it as a file's members, without what is left out; for those who pass one on."""
+        return {name: _plain(value) for name, value in asdict(self).items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items() if item is not None}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _whole(least: int, most: int | None = None) -> OptionType:
+    wanted = f"a whole number from {least:,}" + (f" to {most:,}" if most else "")
+
+    def accepts(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= (most or value)
+
+    return OptionType(accepts, wanted)
+
+
+def _one_of(*names: str) -> OptionType:
+    return OptionType(lambda value: value in names, f"one of {', '.join(names)}")
+
+
+def _is_split(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and set(value) <= set(SPLITS)
+        and all(is_number(part) and part >= 0 for part in value.values())
+        and math.isclose(sum(value.values()), 1.0, abs_tol=1e-9)
+    )
+
+
+_NAMES: Final = OptionType(is_names, 'a column, or several: ["title", "body"]', columns, columns_fault)
+_SHARE: Final = OptionType(lambda value: is_number(value) and 0 < value <= 1, "a number over 0 and up to 1", float)
+_SECTIONS: Final[dict[str, tuple[type[Any], dict[str, OptionType]]]] = {
+    "source": (
+        Source,
+        {
+            **dict.fromkeys(("sql", "table", "files", "metastore", "warehouse"), STRING),
+            "format": OPTION_TYPES["format"],
+        },
+    ),
+    "sample": (
+        SampleSettings,
+        {"rows": _whole(1), "seed": _whole(0), "read_share": _SHARE, "stratify": STRING},
+    ),
+    "profile": (Profile, {**dict.fromkeys(("label", "group", "date"), STRING), "tokens": _whole(0)}),
+    "analyze": (
+        Analyze,
+        {
+            "columns": _NAMES,
+            "service": STRING,
+            **{name: OPTION_TYPES[name] for name in ("analyzer", "fields", "tags", "max_error_ratio")},
+        },
+    ),
+    "features": (
+        Features,
+        {
+            **dict.fromkeys(("id", "label"), STRING),
+            "unit": _one_of(*UNITS),
+            "ngrams": _whole(1, _MOST_NGRAMS),
+            "min_documents": _whole(1),
+            "vocabulary": _whole(1),
+            **dict.fromkeys(("tfidf", "sequences"), FLAG),
+            "split": OptionType(
+                _is_split, "parts of train, validation and test that add up to 1: { train = 0.8, test = 0.2 }", dict
+            ),
+        },
+    ),
+    "sink": (
+        Sink,
+        {"path": STRING, "format": _one_of(*SINK_FORMATS), "partition_by": _NAMES},
+    ),
+}
+assert all({item.name for item in fields(cls)} == set(kinds) for cls, kinds in _SECTIONS.values())  # noqa: S101
+
+
+def _section(section: str, given: Mapping[str, Any], faults: list[str]) -> Any:
+    cls, kinds = _SECTIONS[section]
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        kind = kinds.get(name)
+        if kind is None:
+            faults.append(f"[{section}] has an unknown key {name!r}: {_near(name, kinds)}")
+        elif not kind.accepts(value):
+            faults.append(f"[{section}] {name} = {value!r} is not {kind.wanted}")
+        else:
+            converted = kind.convert(value)
+            values[name] = converted
+            if fault := kind.fault(converted):
+                faults.append(f"[{section}] {fault}")
+    return cls(**values)
+
+
+def _near(name: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
+
+
+def _between(sections: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong between values."""
+    source, sink = sections.get("source", Source()), sections.get("sink", Sink())
+    faults = []
+    if sum(value is not None for value in (source.sql, source.table, source.files)) != 1:
+        faults.append("[source] needs exactly one of sql, table and files")
+    if not sink.path:
+        faults.append("[sink] path is missing: name the directory that everything goes to")
+    if (source.metastore or "").startswith("thrift://") and source.warehouse:
+        faults.append("[source] warehouse is where a metastore of our own keeps its tables: a remote one has its own")
+    analyze, features = sections.get("analyze"), sections.get("features")
+    if analyze is not None:
+        faults += _of_analysis(analyze)
+    if "profile" in sections and "sample" not in sections:
+        faults.append("[profile] is of a sample: add [sample]")
+    if "profile" in sections and analyze is None:
+        faults.append("[profile] needs to know which columns are text: add [analyze] with columns")
+    if features is not None:
+        faults += _of_features(features, analyze)
+    return faults
+
+
+def _of_analysis(analyze: Analyze) -> list[str]:
+    faults = [] if analyze.columns else ['[analyze] columns is missing: name the text columns: ["review"]']
+    try:
+        Options.checked("analyze", {"fields": analyze.fields, "tags": analyze.tags, "analyzer": analyze.analyzer})
+    except InvalidRequest as error:
+        faults.append(f"[analyze] {error.message}")
+    return faults
+
+
+def _of_features(features: Features, analyze: Analyze | None) -> list[str]:
+    if analyze is None:
+        return ["[features] is made of tokens: add [analyze]"]
+    needed = {UNITS[features.unit]} | ({"tag"} if features.unit == "nouns" else set())
+    missing = sorted(needed - set(analyze.fields))
+    if missing:
+        return [f"[features] unit = {features.unit!r} needs the token field {missing[0]!r}: add it to [analyze] fields"]
+    return []

@@ -1,0 +1,133 @@
+"""Files wherever they are (this machine, HDFS, object stores), and how many bytes of them were read."""
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import fsspec
+
+from nlpbatch.errors import ConfigError
+
+_HIDDEN: Final = ("_", ".")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file."""
+
+    path: str
+    size_bytes: int
+
+
+class Place:
+    """A file, directory or glob, with a count of what was read there; safe to use from several threads.
+
+    Raises:
+        ConfigError: There is nothing, or nobody knows that kind of place, or it can't be reached.
+
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._lock = threading.Lock()
+        self.read_bytes = 0
+        with self._reached():
+            self._files, self._path = _file_system(url)
+            self.files = list(self._list())
+        if not self.files:
+            raise ConfigError(f"{url!r} holds no files: check the path")
+
+    @property
+    def total_bytes(self) -> int:
+        """Return the bytes of all files."""
+        return sum(file.size_bytes for file in self.files)
+
+    @contextmanager
+    def open(self, file: File) -> "Iterator[CountedFile]":
+        """Open a file."""
+        with self._reached(), self._files.open(file.path, "rb") as opened:
+            yield CountedFile(opened, self._count)
+
+    def _count(self, size_bytes: int) -> None:
+        with self._lock:
+            self.read_bytes += size_bytes
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ConfigError(f"{self.url!r} isn't there: check the path") from error
+        except (OSError, RuntimeError) as error:
+            raise ConfigError(f"{self.url!r} can't be read: {str(error).splitlines()[0][:300]}: check it") from error
+
+    def _list(self) -> Iterator[File]:
+        is_glob = any(character in self._path for character in "*?[")
+        roots = self._files.glob(self._path) if is_glob else [self._path]
+        for root in sorted(roots):
+            found = self._files.find(root, detail=True)
+            base = root.rstrip("/")
+            for path in sorted(found):
+                inside = path.removeprefix(base).strip("/").split("/")
+                if found[path]["size"] and not any(part.startswith(_HIDDEN) for part in inside):
+                    yield File(path, int(found[path]["size"]))
+
+
+class CountedFile(io.RawIOBase):
+    """A file that is read at random places, and tells how much."""
+
+    def __init__(self, opened: Any, count: Any) -> None:
+        super().__init__()
+        self._opened = opened
+        self._count = count
+
+    def __enter__(self) -> Self:
+        return self
+
+    def readable(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to an offset."""
+        self._opened.seek(offset, whence)
+        return int(self._opened.tell())
+
+    def tell(self) -> int:
+        """Return the offset."""
+        return int(self._opened.tell())
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the bytes that follow."""
+        data = bytes(self._opened.read(size))
+        self._count(len(data))
+        return data
+
+
+def _file_system(url: str) -> tuple[Any, str]:
+    """Return a file system of fsspec's and the path on it.
+
+    fsspec's own for HDFS needs Hadoop's C library and a JVM; hdfs-native is a client by itself.
+    """
+    parts = urlsplit(url)
+    if parts.scheme in {"hdfs", "viewfs"}:
+        try:
+            from hdfs_native.fsspec import HdfsFileSystem, ViewfsFileSystem  # noqa: PLC0415  (an extra)
+        except ImportError as error:
+            raise ConfigError(
+                f"{url!r} is on HDFS: install nlpbatch[explore], which brings hdfs-native with it"
+            ) from error
+        kind = HdfsFileSystem if parts.scheme == "hdfs" else ViewfsFileSystem
+        return kind(parts.hostname, parts.port), parts.path
+    try:
+        return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
+    except (ImportError, ValueError) as error:
+        raise ConfigError(f"{url!r}: {error}: install fsspec's package for it, such as s3fs for s3://") from error
