@@ -1,9 +1,11 @@
 """spark-submit jobs/analyze.py --input IN --text COLUMN --output OUT --service URL: tokens for columns of text."""
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from nlpbatch.errors import ConfigError, NlpbatchError
 from nlpbatch.spark.job import run
@@ -12,6 +14,7 @@ from nlpbatch.spark.report import Report
 from nlpbatch.spark.runs.formats import FORMATS
 from nlpbatch.spark.session import session
 from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.options import OPERATIONS
 
 
 def parse(argv: list[str] | None = None) -> JobOptions:
@@ -35,6 +38,10 @@ def parse(argv: list[str] | None = None) -> JobOptions:
     parser.add_argument("--tags", metavar="A,B,…", help="return tokens of these tags only, such as NNG,NNP")
     parser.add_argument("--top-n", type=int, metavar="N", help="return so many candidates instead of tokens")
     parser.add_argument("--sentences", action="store_true", default=None, help="return where the sentences are, too")
+    parser.add_argument("--operation", choices=OPERATIONS, help="what to ask of each text (default: analyze)")
+    parser.add_argument(
+        "--option", metavar="KEY=VALUE", action="append", help="further option of it, such as normalize_coda=true"
+    )
     parser.add_argument("--format", choices=FORMATS, help="format of the input (default: as the files are named)")
     parser.add_argument(
         "--reader", metavar="KEY=VALUE", action="append", help="option of Spark's reader for it, such as sep=;"
@@ -60,6 +67,9 @@ def parse(argv: list[str] | None = None) -> JobOptions:
     given = vars(parser.parse_args(argv))
     file = given.pop("config")
     given["reader"] = _pairs(given["reader"])
+    given["options"] = (
+        {name: _json(value) for name, value in pairs.items()} if (pairs := _pairs(given.pop("option"))) else None
+    )
     given["service"] = given["service"] or os.environ.get("NLPBATCH_SERVICE")
     given["api_key"] = os.environ.get("NLPBATCH_API_KEY") or None
     return JobOptions.merge(file, given)
@@ -71,8 +81,16 @@ def _pairs(given: list[str] | None) -> dict[str, str] | None:
     pairs = [item.partition("=") for item in given]
     wrong = next((name for name, separator, _ in pairs if not separator), None)
     if wrong is not None:
-        raise ConfigError(f"reader option {wrong!r} has no value: write it as KEY=VALUE")
+        raise ConfigError(f"option {wrong!r} has no value: write it as KEY=VALUE")
     return {name: value for name, _, value in pairs}
+
+
+def _json(text: str) -> Any:
+    """Return a value as JSON has it: true, 3, ["a"]; anything else is a string."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _ended(report: Report) -> str:

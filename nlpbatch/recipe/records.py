@@ -14,6 +14,8 @@ from nlpbatch.spark.storage import Storage
 
 RECORDS: Final = "_recipe"
 State = Literal["done", "stale", "to do"]
+_BEFORE: Final = ("dump", "sample", "analyze")
+"""Members of a stage's settings that tell of the stages before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,6 @@ def changes(record: StageRecord, settings: Mapping[str, Any]) -> list[str]:
         for name in names
         if record.settings.get(name) != now.get(name)
     ]
-
-
-_BEFORE: Final = ("dump", "sample", "analyze")
 
 
 def _shown(value: Any) -> str:

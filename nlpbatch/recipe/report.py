@@ -1,16 +1,12 @@
 """profile: the report of a recipe's sample."""
 
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from nlpbatch.client.sync import Client
-from nlpbatch.profile import ProfileColumns, analyse, measure, to_html
-from nlpbatch.profile.measures import Tokens, plain
+from nlpbatch.profile import ProfileColumns, page, report, to_json
 from nlpbatch.recipe.settings import Recipe
 from nlpbatch.sampling import read_sample
 from nlpbatch.spark.storage import Storage
@@ -30,15 +26,9 @@ def make_report(
         drawn = read_sample(file)
     with Client(service, api_key=api_key, job="profile") as client:
         for name in analyze.columns:
-            tokens = None
-            texts = drawn.table.column(name).combine_chunks()
-            if profile.tokens and not pa.types.is_null(texts.type):
-                tokens = Tokens(
-                    *analyse(client, texts.cast(pa.string()), profile.tokens, drawn.design.seed, analyze.analyzer)
-                )
             columns = ProfileColumns(name, profile.label, profile.group, profile.date)
-            found = plain(measure(drawn, columns, tokens))
-            base.write_text(f"profile/{name}.html", to_html(found, f"First look: {name}"))
-            base.write_text(f"profile/{name}.json", json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+            found = report(drawn, columns, client, tokens=profile.tokens, analyzer=analyze.analyzer)
+            base.write_text(f"profile/{name}.html", page(found))
+            base.write_text(f"profile/{name}.json", to_json(found))
             written.append(base.within(f"profile/{name}.html"))
     return {"report": ", ".join(written)}

@@ -16,12 +16,11 @@ from nlpbatch.recipe.dump import MANIFEST, dump, frame
 from nlpbatch.recipe.records import StageRecord, State, changes, key_of, state_of
 from nlpbatch.recipe.settings import Analyze, Recipe
 from nlpbatch.spark.job import run as run_analysis
-from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.attempts import now_text
 from nlpbatch.spark.runs.columns import text_columns
 from nlpbatch.spark.storage import Storage
-from nlpbatch.wire.options import Options
+from nlpbatch.wire.options import DEFAULT_OPTIONS
 
 STAGES: Final = ("dump", "sample", "profile", "analyze", "features")
 ON_SAMPLE: Final = "on-sample"
@@ -223,7 +222,7 @@ class RecipeRun:
 
     def _analyze_settings(self) -> Mapping[str, Any]:
         analyze = asdict(self._analysis)
-        decides = {name: analyze[name] for name in ("columns", "analyzer", "fields", "tags")}
+        decides = {name: analyze[name] for name in ("columns", "operation", "options", "analyzer", "fields", "tags")}
         before = self._before("sample") if self._options.on_sample else self._before("dump")
         return {**decides, **before, "files": self._recipe.source.files}
 
@@ -289,19 +288,14 @@ class RecipeRun:
         source = self._base.within("sample") if self._options.on_sample else self._source()
         report = run_analysis(
             self._spark,
-            JobOptions(
+            analyze.job_options(
                 input=source,
-                text=analyze.columns,
                 output=self._sink.within(_DIRECTORIES["analyze"]),
                 service=self._service(),
                 api_key=self._options.api_key,
-                analyzer=analyze.analyzer,
-                fields=analyze.fields,
-                tags=analyze.tags,
                 format=None
                 if self._options.on_sample or self._recipe.source.files is None
                 else self._recipe.source.format,
-                max_error_ratio=analyze.max_error_ratio,
                 overwrite=stale,
             ),
         )
@@ -309,6 +303,7 @@ class RecipeRun:
             "rows": report.rows,
             "dead": report.dead,
             "fingerprint": report.fingerprint,
+            "run": report.run,
             "is": [report.run, report.rows, report.dead],
         }
 
@@ -318,12 +313,11 @@ class RecipeRun:
         settings = self._recipe.features
         assert settings is not None  # noqa: S101  (there is no such stage without)
         analysed = self._sink.within(_DIRECTORIES["analyze"])
-        asked = Options.checked("analyze", {"fields": self._analysis.fields})
-        texts = text_columns(self._spark.read.parquet(analysed).schema, self._analysis.columns, asked)
+        texts = text_columns(self._spark.read.parquet(analysed).schema, self._analysis.columns, DEFAULT_OPTIONS)
         staged = Storage(self._spark, self._sink.within("_recipe/staging/features"))
         staged.delete()
         record = self._record("analyze")
-        origin = {} if record is None else {name: record.result[name] for name in ("fingerprint", "is")}
+        origin = {} if record is None else {name: record.result[name] for name in ("fingerprint", "run")}
         made = features(
             self._spark, analysed, texts, settings=settings, sink=self._recipe.sink, origin=origin, target=staged
         )

@@ -18,12 +18,16 @@ from nlpbatch.spark.option_types import (
     columns_fault,
     is_names,
     is_number,
+    one_of,
 )
-from nlpbatch.wire.options import DEFAULT_ANALYZER, Options
+from nlpbatch.spark.options import JobOptions
+from nlpbatch.wire.fields import DEFAULT_FIELDS
+from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 
 UNITS: Final = {"lemmas": "lemma", "nouns": "form", "forms": "form"}
 """What a document is made of, and the token field that it is taken from."""
 SPLITS: Final = ("train", "validation", "test")
+_FIELDS: Final = ("form", "tag", "lemma", "start", "end")
 SINK_FORMATS: Final = ("parquet", "orc", "json")
 _MOST_NGRAMS: Final = 5
 
@@ -91,8 +95,10 @@ class Analyze:
     Args:
         columns: Text columns.
         service: Address of the proxy; None for NLPBATCH_SERVICE.
+        operation: What is asked of each text; see `nlpbatch.wire.options.OPERATIONS`. Features need "analyze".
+        options: Further options of it by name; see `nlpbatch.wire.options.OPTIONS`.
         analyzer: Analyzer's name.
-        fields: Token fields to keep.
+        fields: Token fields to keep; None for form, tag, lemma, start and end.
         tags: Tokens to keep; all if None.
         max_error_ratio: Share of failed rows at which to stop.
 
@@ -100,10 +106,23 @@ class Analyze:
 
     columns: tuple[str, ...] = ()
     service: str | None = None
+    operation: Operation = "analyze"
+    options: Mapping[str, Any] = field(default_factory=dict)
     analyzer: str = DEFAULT_ANALYZER
-    fields: tuple[str, ...] = ("form", "tag", "lemma", "start", "end")
+    fields: tuple[str, ...] | None = None
     tags: tuple[str, ...] | None = None
     max_error_ratio: float | None = None
+
+    @property
+    def token_fields(self) -> tuple[str, ...]:
+        """Return the fields of the tokens there are; none if another operation gives no tokens."""
+        return (self.fields or _FIELDS) if self.operation == "analyze" else ()
+
+    def job_options(self, **given: Any) -> JobOptions:
+        """Return the options of a job that does this."""
+        names = ("analyzer", "tags", "operation", "options", "max_error_ratio")
+        asked: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return JobOptions(text=self.columns, fields=self.token_fields or DEFAULT_FIELDS, **asked, **given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +239,6 @@ def _whole(least: int, most: int | None = None) -> OptionType:
     return OptionType(accepts, wanted)
 
 
-def _one_of(*names: str) -> OptionType:
-    return OptionType(lambda value: value in names, f"one of {', '.join(names)}")
-
-
 def _is_split(value: Any) -> bool:
     return (
         isinstance(value, Mapping)
@@ -253,14 +268,17 @@ _SECTIONS: Final[dict[str, tuple[type[Any], dict[str, OptionType]]]] = {
         {
             "columns": _NAMES,
             "service": STRING,
-            **{name: OPTION_TYPES[name] for name in ("analyzer", "fields", "tags", "max_error_ratio")},
+            **{
+                name: OPTION_TYPES[name]
+                for name in ("operation", "options", "analyzer", "fields", "tags", "max_error_ratio")
+            },
         },
     ),
     "features": (
         Features,
         {
             **dict.fromkeys(("id", "label"), STRING),
-            "unit": _one_of(*UNITS),
+            "unit": one_of(UNITS),
             "ngrams": _whole(1, _MOST_NGRAMS),
             "min_documents": _whole(1),
             "vocabulary": _whole(1),
@@ -272,7 +290,7 @@ _SECTIONS: Final[dict[str, tuple[type[Any], dict[str, OptionType]]]] = {
     ),
     "sink": (
         Sink,
-        {"path": STRING, "format": _one_of(*SINK_FORMATS), "partition_by": _NAMES},
+        {"path": STRING, "format": one_of(SINK_FORMATS), "partition_by": _NAMES},
     ),
 }
 assert all({item.name for item in fields(cls)} == set(kinds) for cls, kinds in _SECTIONS.values())  # noqa: S101
@@ -324,8 +342,10 @@ def _between(sections: Mapping[str, Any]) -> list[str]:
 
 def _of_analysis(analyze: Analyze) -> list[str]:
     faults = [] if analyze.columns else ['[analyze] columns is missing: name the text columns: ["review"]']
+    if analyze.fields is not None and analyze.operation != "analyze":
+        return [*faults, f"[analyze] fields are of tokens, which {analyze.operation!r} doesn't give: leave them out"]
     try:
-        Options.checked("analyze", {"fields": analyze.fields, "tags": analyze.tags, "analyzer": analyze.analyzer})
+        analyze.job_options(input="", output="", service="").asked()
     except InvalidRequest as error:
         faults.append(f"[analyze] {error.message}")
     return faults
@@ -334,8 +354,12 @@ def _of_analysis(analyze: Analyze) -> list[str]:
 def _of_features(features: Features, analyze: Analyze | None) -> list[str]:
     if analyze is None:
         return ["[features] is made of tokens: add [analyze]"]
+    if analyze.operation != "analyze":
+        return [f"[features] is made of tokens, which [analyze] operation {analyze.operation!r} doesn't give"]
+    if analyze.options.get("top_n", 1) != 1:
+        return ["[features] is made of tokens, [analyze] options top_n gives candidates instead: leave it out"]
     needed = {UNITS[features.unit]} | ({"tag"} if features.unit == "nouns" else set())
-    missing = sorted(needed - set(analyze.fields))
+    missing = sorted(needed - set(analyze.token_fields))
     if missing:
         return [f"[features] unit = {features.unit!r} needs the token field {missing[0]!r}: add it to [analyze] fields"]
     return []

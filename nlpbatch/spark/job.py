@@ -20,7 +20,7 @@ from nlpbatch.spark.runs.attempts import Attempts, now_text
 from nlpbatch.spark.runs.batches import Batches
 from nlpbatch.spark.runs.budget import Budget, parse_until
 from nlpbatch.spark.runs.columns import Analysis, text_columns
-from nlpbatch.spark.runs.identity import Identity, RunFile, new_name
+from nlpbatch.spark.runs.identity import Identity, RunFile, identified, new_name
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.microbatches import Course, MicroBatches, Sizes
@@ -151,7 +151,7 @@ def _identity(options: JobOptions, source: Input, pinned: Pinned, url: str) -> I
         format=source.format,
         reader=dict(source.reader),
         text=options.text,
-        asked={"analyzer": pinned.info.name, **options.asked().to_members()},
+        asked=identified(options.asked(), pinned.info.name),
         schema=source.schema.simpleString(),
         fingerprint=pinned.info.fingerprint,
     )

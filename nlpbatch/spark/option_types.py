@@ -1,6 +1,6 @@
 """What each option of a job accepts, how it is stored, and what is wrong with a value: one table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +12,7 @@ from nlpbatch.spark.runs.budget import parse_until
 from nlpbatch.spark.runs.formats import FORMATS
 from nlpbatch.wire.fields import check_fields
 from nlpbatch.wire.limits import KIB
-from nlpbatch.wire.options import Options
+from nlpbatch.wire.options import OPERATIONS, Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,12 @@ def is_table(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(item, str | bool | int) for item in value.values())
 
 
+def one_of(names: Iterable[str]) -> OptionType:
+    """Return the type of options that have one of these values."""
+    known = tuple(names)
+    return OptionType(lambda value: value in known, f"one of {', '.join(known)}")
+
+
 def reader_options(value: Mapping[str, str | bool | int]) -> dict[str, str]:
     """Return options as Spark's readers take them."""
     return {name: str(item).lower() if isinstance(item, bool) else str(item) for name, item in value.items()}
@@ -110,11 +116,15 @@ OPTION_TYPES: Final[dict[str, OptionType]] = {
     "text": OptionType(is_names, 'a column, or several: ["title", "body"]', columns, columns_fault),
     "api_key": replace(STRING, secret=True),
     "pushgateway": STRING,
-    "format": OptionType(lambda value: value in FORMATS, f"one of {', '.join(FORMATS)}"),
+    "format": one_of(FORMATS),
     "reader": OptionType(is_table, 'a table of strings: reader = { sep = "\\t" }', reader_options),
     "fields": OptionType(is_names, 'names: "form,tag" or ["form", "tag"]', _names, _fields_fault),
     "tags": OptionType(is_names, 'tags: "NNG,NNP" or ["NNG", "NNP"]', _names, lambda names: _asked_fault(tags=names)),
     "top_n": OptionType(is_number, "a number", fault=lambda count: _asked_fault(top_n=count)),
+    "operation": one_of(OPERATIONS),
+    "options": OptionType(
+        lambda value: isinstance(value, Mapping), "a table of options: options = { normalize_coda = true }", dict
+    ),
     **dict.fromkeys(("sentences", "overwrite", "reprocess"), FLAG),
     "batch_bytes": OptionType(is_number, "a number of bytes", fault=lambda value: _least("batch_bytes", value, KIB)),
     "max_bytes": OptionType(is_number, "a number of bytes", fault=lambda value: _least("max_bytes", value, 1)),

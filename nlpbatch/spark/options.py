@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
-from nlpbatch.errors import ConfigError
+from nlpbatch.errors import ConfigError, InvalidRequest, UnknownField
 from nlpbatch.spark.option_types import OPTION_TYPES
 from nlpbatch.spark.prepare import IN_FLIGHT, REQUEST_BYTES
 from nlpbatch.wire.fields import DEFAULT_FIELDS
-from nlpbatch.wire.options import DEFAULT_ANALYZER, Options
+from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation, Options
 
 DEFAULT_PATIENCE_S: Final = 300.0
 
@@ -35,6 +35,8 @@ class JobOptions:
         tags: Return tokens of these tags only; all if None.
         top_n: Candidates to return instead of tokens, if over 1.
         sentences: Whether to return where sentences are, too.
+        operation: One of `nlpbatch.wire.options.OPERATIONS`; fields, tags, top_n and sentences are of "analyze".
+        options: Further options of that operation by name; see `nlpbatch.wire.options.OPTIONS`.
         format: Of the input: parquet, orc, json, csv or text; None to tell it from the files' names.
         reader: Options of Spark's reader for that format.
         schema: The input's columns, such as "id bigint, review string"; None to find them in the files.
@@ -61,6 +63,8 @@ class JobOptions:
     tags: tuple[str, ...] | None = None
     top_n: int = 1
     sentences: bool = False
+    operation: Operation = "analyze"
+    options: Mapping[str, Any] = field(default_factory=dict)
     format: str | None = None
     reader: Mapping[str, str] = field(default_factory=dict)
     schema: str | None = None
@@ -79,11 +83,14 @@ class JobOptions:
         """Return what is asked of each text.
 
         Raises:
-            InvalidRequest: top_n and sentences at once.
+            InvalidRequest: Options that the operation doesn't have, or that don't go together.
+            UnknownField: A field that isn't offered.
 
         """
-        names = ("analyzer", "fields", "tags", "top_n", "sentences")
-        return Options.checked("analyze", {name: getattr(self, name) for name in names})
+        plain = {item.name: item.default for item in fields(self)}
+        of_analyze = {name: getattr(self, name) for name in ("fields", "tags", "top_n", "sentences")}
+        given = {name: value for name, value in of_analyze.items() if value != plain[name]}
+        return Options.checked(self.operation, {"analyzer": self.analyzer, **given, **self.options})
 
     @classmethod
     def merge(cls, file: Path | None, given: Mapping[str, Any]) -> Self:
@@ -105,7 +112,12 @@ class JobOptions:
         ]
         if faults:
             raise ConfigError("\n".join(faults))
-        return cls(**{name: OPTION_TYPES[name].convert(value) for name, value in members.items()})
+        options = cls(**{name: OPTION_TYPES[name].convert(value) for name, value in members.items()})
+        try:
+            options.asked()
+        except (InvalidRequest, UnknownField) as error:
+            raise ConfigError(f"{options.operation}: {error.message}") from error
+        return options
 
 
 assert {item.name for item in fields(JobOptions)} == set(OPTION_TYPES)  # noqa: S101  (one table, one dataclass)

@@ -24,7 +24,6 @@ from nlpbatch.spark.runs.identity import RunFile
 from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.usage import UsageCounter
 from nlpbatch.spark.storage import Storage
-from nlpbatch.wire.options import Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ def _pin(options: ReplayOptions, run_file: RunFile) -> Pinned:
     identity = run_file.identity
     fingerprint = None if options.accept_new_version else identity.fingerprint
     retry = RetryPolicy(patience_s=options.patience_s)
-    asked = Options.checked("analyze", identity.asked)
+    asked = identity.options()
     try:
         return pin(options.service, asked, api_key=options.api_key, retry=retry, fingerprint=fingerprint)
     except FingerprintMismatch as error:
@@ -113,7 +112,7 @@ def _pin(options: ReplayOptions, run_file: RunFile) -> Pinned:
 def _analysis(options: ReplayOptions, run_file: RunFile, dead: DataFrame) -> Analysis:
     """Return what is asked of the dead rows: the same as of all others."""
     identity = run_file.identity
-    asked = Options.checked("analyze", identity.asked)
+    asked = identity.options()
     settings = {
         "service": options.service,
         "api_key": options.api_key,

@@ -20,6 +20,8 @@ from nlpbatch.wire.outcome import DOCUMENT_CODES
 
 MALFORMED: Final = "malformed_record"
 OTHER: Final = "other"
+_NAMES: Final = {"text": "spaced"}
+"""What an answer's column is called, where its own name would be taken for the input's."""
 _MALFORMED_MESSAGE: Final = f"the line can't be parsed: it stands in {CORRUPT}; mend it, and send it in another file"
 
 
@@ -68,7 +70,7 @@ def text_columns(schema: StructType, names: tuple[str, ...], asked: Options) -> 
     return tuple(
         TextColumn(
             name,
-            {one: one if len(names) == 1 else f"{name}_{one}" for one in added},
+            {one: _NAMES.get(one, one) if len(names) == 1 else f"{name}_{_NAMES.get(one, one)}" for one in added},
             isinstance(types.get(name), ArrayType),
         )
         for name in names
@@ -141,8 +143,10 @@ class Analysis:
 
     def _tokens(self, column: TextColumn) -> Column:
         """Return how many tokens a row has, of all its candidates and elements; nothing counts as none."""
-        found = _named(column.names[self.asked.columns[0]])
-        per_text = sf.size if self.asked.columns[0] == "tokens" else _candidates_size
+        what = self.asked.columns[0]
+        if what not in _SIZES:
+            return sf.lit(0)
+        found, per_text = _named(column.names[what]), _SIZES[what]
         count = (
             sf.aggregate(found, sf.lit(0), lambda sum_, one: sum_ + sf.coalesce(per_text(one), sf.lit(0)))
             if column.is_array
@@ -162,6 +166,10 @@ def _named(name: str) -> Column:
 
 def _candidates_size(candidates: Column) -> Column:
     return sf.aggregate(candidates, sf.lit(0), lambda sum_, one: sum_ + sf.size(one["tokens"]))
+
+
+_SIZES: Final = {"tokens": sf.size, "candidates": _candidates_size}
+"""How the tokens of a text are counted; other answers have none."""
 
 
 def _text_bytes(text: TextColumn) -> Column:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from nlpbatch.errors import ConfigError
 from nlpbatch.spark.runs.layout import RUN
 from nlpbatch.spark.storage import Storage
+from nlpbatch.wire.options import Options
 
 _REMEDY = "choose another output, go back to what it was made with, or begin a new version beside it with --reprocess"
 
@@ -36,6 +37,16 @@ class Identity:
     asked: Mapping[str, Any]
     schema: str
     fingerprint: str
+
+    def options(self) -> Options:
+        """Return what is asked of each text.
+
+        Raises:
+            InvalidRequest, UnknownField: Another version of nlpbatch knew an option that this one doesn't.
+
+        """
+        members = dict(self.asked)
+        return Options.checked(members.pop("operation", "analyze"), members)
 
     def is_same(self, other: "Identity") -> bool:
         """Return whether nothing differs, the version included."""
@@ -98,6 +109,12 @@ class RunFile:
         differences = self.identity.differences(now)
         if differences:
             raise ConfigError(f"output {output.url} was begun otherwise: {'; '.join(differences)}: {_REMEDY}")
+
+
+def identified(asked: Options, analyzer: str) -> dict[str, Any]:
+    """Return what is asked of each text as an identity holds it."""
+    operation = {} if asked.operation == "analyze" else {"operation": asked.operation}
+    return {**operation, "analyzer": analyzer, **asked.to_members()}
 
 
 def new_name(output: Storage) -> str:

@@ -1,0 +1,64 @@
+"""`nlpbatch profile SAMPLE.parquet --text COLUMN -o REPORT.html`: what a person would want to see of it first."""
+
+import argparse
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from nlpbatch.cli.texts import add_service_arguments
+from nlpbatch.errors import ConfigError
+from nlpbatch.wire.options import DEFAULT_ANALYZER
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the subcommand."""
+    parser = commands.add_parser(
+        "profile",
+        help="make a report of a sample: lengths, labels, drift, words that mark a label, oddities",
+        description="Make a report of what `nlpbatch sample` drew: one HTML file that needs nothing else, and the same "
+        "numbers as JSON beside it. Words need tokens, and so the service; without one the report has none.",
+    )
+    parser.add_argument("sample", type=Path, metavar="SAMPLE.parquet", help="what `nlpbatch sample` has written")
+    parser.add_argument("--text", required=True, metavar="COLUMN", help="column of texts")
+    parser.add_argument("--label", metavar="COLUMN", help="what is to be learned")
+    parser.add_argument("--group", metavar="COLUMN", help="groups that should be alike, such as a film or a region")
+    parser.add_argument("--date", metavar="COLUMN", help="dates or times")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="REPORT.html", help="file to write")
+    parser.add_argument(
+        "--tokens", type=int, default=20_000, metavar="N", help="rows that are analysed (default: %(default)s)"
+    )
+    add_service_arguments(parser)
+    parser.add_argument("--analyzer", metavar="NAME", default=DEFAULT_ANALYZER, help="default: %(default)s")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and write."""
+    try:
+        from nlpbatch.client.sync import Client  # noqa: PLC0415
+        from nlpbatch.profile import ProfileColumns, page, report, to_json  # noqa: PLC0415  (an extra)
+        from nlpbatch.sampling import read_sample  # noqa: PLC0415  (an extra)
+    except ImportError as error:
+        raise ConfigError(f"a report needs {error.name}: install nlpbatch[explore]") from error
+    if arguments.tokens < 0:
+        raise ConfigError(f"--tokens is {arguments.tokens}: give a number from 0")
+    drawn = read_sample(arguments.sample)
+    columns = ProfileColumns(arguments.text, arguments.label, arguments.group, arguments.date)
+    service = arguments.service or os.environ.get("NLPBATCH_SERVICE")
+    key = arguments.api_key or os.environ.get("NLPBATCH_API_KEY") or None
+    with ExitStack() as opened:
+        client = opened.enter_context(Client(service, api_key=key, job="profile")) if service else None
+        found = report(drawn, columns, client, tokens=arguments.tokens, analyzer=arguments.analyzer)
+    numbers = arguments.output.with_suffix(".json")
+    try:
+        arguments.output.write_text(page(found), encoding="utf-8")
+        numbers.write_text(to_json(found), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{arguments.output} can't be written: {error.strerror}: choose another with -o") from error
+    for note in found["notes"]:
+        print(f"note: {note}", file=sys.stderr)
+    if client is None and arguments.tokens:
+        print("note: no service was named, so that there are no tokens: give --service for words", file=sys.stderr)
+    print(f"{arguments.output} and {numbers} are written", file=sys.stderr)
+    return 0

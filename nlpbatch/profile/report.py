@@ -1,0 +1,57 @@
+"""The report of one text column: what was measured, as plain numbers and as a page."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from nlpbatch.client.sync import Client
+from nlpbatch.profile.measures import measure, plain
+from nlpbatch.profile.page import to_html
+from nlpbatch.profile.tokens import analyse
+from nlpbatch.profile.view import ProfileColumns, Tokens
+from nlpbatch.sampling.sample import Sample
+from nlpbatch.wire.options import DEFAULT_ANALYZER
+
+MOST_TOKENS = 20_000
+"""Rows that are analysed, unless told otherwise: enough for words that mark a group, a minute's work."""
+
+
+def report(
+    drawn: Sample,
+    columns: ProfileColumns,
+    client: Client | None,
+    *,
+    tokens: int = MOST_TOKENS,
+    analyzer: str = DEFAULT_ANALYZER,
+) -> Mapping[str, Any]:
+    """Return what there is to know, ready for JSON; `page` and `to_json` make files of it.
+
+    Args:
+        drawn: The sample.
+        columns: What it is about.
+        client: Whom to ask for tokens; None for a report without.
+        tokens: Rows that are analysed; 0 for none.
+        analyzer: Analyzer's name.
+
+    Raises:
+        ConfigError: A column isn't there, or can't be used.
+        NlpbatchError: The service can't answer.
+
+    """
+    measured = None
+    texts = drawn.table.column(columns.text).combine_chunks() if columns.text in drawn.table.schema.names else None
+    if client is not None and tokens and texts is not None and texts.null_count < len(texts):
+        measured = Tokens(*analyse(client, texts.cast(pa.string()), tokens, drawn.design.seed, analyzer))
+    return plain(measure(drawn, columns, measured))
+
+
+def page(found: Mapping[str, Any]) -> str:
+    """Return the report as HTML that needs nothing else."""
+    return to_html(found, f"First look: {found['columns']['text']}")
+
+
+def to_json(found: Mapping[str, Any]) -> str:
+    """Return the report's numbers."""
+    return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
