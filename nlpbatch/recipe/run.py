@@ -166,15 +166,17 @@ class RecipeRun:
             self._say(f"{stage.name}: {state}{told}")
 
     def _estimate(self) -> None:
-        """Say how much there is to do, from what is known: a dump's manifest, and the speed on the sample."""
-        manifest = self._record("dump")
+        """Say how much there is to do, from what is known: a dump's manifest, the sample, and the speed on it."""
+        manifest, drawn = self._record("dump"), self._record("sample")
         rows = size = None
         if manifest is not None:
             rows, size = manifest.result["rows"], manifest.result["bytes"]
         elif self._recipe.source.files is not None:
             size = Storage(self._spark, self._recipe.source.files).size_bytes()
-        known = [f"{rows:,} documents" if rows is not None else "documents unknown before the dump"]
-        known.append(f"{size:,} bytes" if size is not None else "bytes unknown before the dump")
+            rows = None if drawn is None else drawn.result["rows_total"]
+        before = "the dump" if self._recipe.source.query is not None else "the sample"
+        known = [f"{rows:,} documents" if rows is not None else f"documents unknown before {before}"]
+        known.append(f"{size:,} bytes" if size is not None else f"bytes unknown before {before}")
         speed = self._speed()
         if speed and rows is not None:
             known.append(f"{rows / speed / 3600:,.2f} hours of analysis at {speed:,.0f} documents/s, as on the sample")
@@ -269,6 +271,7 @@ class RecipeRun:
         design = drawn.design
         return {
             "rows": design.rows,
+            "rows_total": design.rows_total,
             "read_bytes": design.read_bytes,
             "total_bytes": design.total_bytes,
             "is": now_text(),
@@ -359,7 +362,9 @@ class RecipeRun:
 
 def _told(result: Mapping[str, Any]) -> str:
     told = {name: value for name, value in result.items() if name != "is"}
-    shown = [f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in told.items()]
+    shown = [
+        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in told.items() if value
+    ]
     return f": {', '.join(shown)}" if shown else ""
 
 
