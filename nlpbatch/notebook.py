@@ -59,16 +59,16 @@ class AnalysedDocument:
     def _words(self) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
         """Yield the words, as blanks part them, with the tokens that begin in them."""
         text, left = self.text or "", list(self.tokens)
-        start = 0
-        while start < len(text):
-            end = next((place for place in range(start, len(text)) if text[place].isspace()), len(text))
+        start = reached = 0
+        for place in range(len(text) + 1):
+            inside = [token for token in left if token["start"] < place]
+            reached = max([reached, *(token["end"] for token in inside)])
             # a token may reach over a blank, as in "할 수 있"
-            end = max([end, *(token["end"] for token in left if token["start"] < end)])
-            inside = [token for token in left if token["start"] < end]
-            left = left[len(inside) :]
-            if text[start:end].strip():
-                yield text[start:end], inside
-            start = end + 1
+            if (place == len(text) or text[place].isspace()) and reached <= place:
+                if text[start:place].strip():
+                    yield text[start:place].strip(), inside
+                    left = left[len(inside) :]
+                start = place
 
 
 def show(text: str | None, tokens: Iterable[Any] | None, error: Any = None) -> AnalysedDocument:

@@ -1,0 +1,123 @@
+"""The report of samples as they come: labels with one value, columns of nothing, all rows or some."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.profile import ProfileColumns, page, report, to_json
+from nlpbatch.profile.measures import measure
+from nlpbatch.profile.view import Tokens
+from nlpbatch.sampling import Design, Sample
+from nlpbatch.sampling.sample import UNIT
+
+COUNT = 300
+
+
+def drawn(*, is_all=False, **columns):
+    table = pa.table({"review": [f"영화가 재밌다 {number}" for number in range(COUNT)], **columns})
+    table = table.append_column(UNIT, pa.array(np.arange(COUNT) // 30, pa.int32()))
+    total = COUNT if is_all else 10 * COUNT
+    return Sample(table, Design("somewhere", 1, COUNT, total, 10, 100, 10, 100, 1, 1))
+
+
+def reported(sample, **columns):
+    """Return the report, which also has to be a page and JSON."""
+    found = report(sample, ProfileColumns("review", **columns), None)
+    assert "<!doctype html>" in page(found)
+    assert json.loads(to_json(found)) == json.loads(json.dumps(found))
+    return found
+
+
+def test_a_report_without_any_other_column():
+    found = reported(drawn())
+    assert found["lengths"]["characters"]["mean"] == pytest.approx(10.63, abs=0.01)
+    assert found["labels"] is found["groups"] is found["drift"] is found["words"] is None
+
+
+def test_labels_have_their_shares_with_a_margin():
+    found = reported(drawn(label=["good", "bad", "bad"] * (COUNT // 3)), label="label")
+    shares = {one["value"]: one["share"] for one in found["labels"]}
+    assert shares["good"]["mean"] == pytest.approx(1 / 3)
+    assert shares["good"]["margin"] is not None
+
+
+def test_nothing_is_off_if_the_sample_is_all_there_is():
+    found = reported(drawn(is_all=True))
+    assert found["lengths"]["characters"]["margin"] == 0
+
+
+def test_a_label_with_one_value_is_said_to_teach_nothing():
+    found = reported(drawn(label=["good"] * COUNT), label="label")
+    assert any("one value only" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize("kind", [pa.null(), pa.string(), pa.int64(), pa.float64()])
+def test_columns_of_nothing_do_no_harm(kind):
+    nothing = pa.array([None] * COUNT, kind)
+    found = reported(drawn(label=nothing, group=nothing, date=nothing), label="label", group="group", date="date")
+    assert found["drift"] is None
+    assert any("no dates" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize("kind", [pa.null(), pa.string()])
+def test_texts_that_are_all_null_are_said_to_be(kind):
+    sample = drawn()
+    sample = Sample(sample.table.set_column(0, "review", pa.array([None] * COUNT, kind)), sample.design)
+    found = reported(sample)
+    assert any("null in every row" in note for note in found["notes"])
+
+
+def test_numbers_as_labels_are_averaged_over_time_and_groups():
+    found = reported(
+        drawn(
+            label=[number % 10 for number in range(COUNT)],
+            group=["a", "b", None] * (COUNT // 3),
+            date=["2018-01-01", "2018-02-01", "2018-03-01"] * (COUNT // 3),
+        ),
+        label="label",
+        group="group",
+        date="date",
+    )
+    assert [one["period"] for one in found["drift"]] == ["2018-01", "2018-02", "2018-03"]
+    assert {one["group"] for one in found["groups"]} == {"a", "b", "(missing)"}
+    assert found["groups"][0]["label"]["mean"] is not None
+
+
+def test_words_are_told_by_label_and_the_unknown_ones_apart():
+    kind = pa.struct([("form", pa.string()), ("tag", pa.string()), ("lemma", pa.string()), ("oov", pa.bool_())])
+    good = [{"form": "재밌", "tag": "VA", "lemma": "재밌다", "oov": False}]
+    bad = [
+        {"form": "지루", "tag": "XR", "lemma": None, "oov": False},
+        {"form": "쉣", "tag": "NNG", "lemma": "쉣", "oov": True},
+    ]
+    tokens = Tokens(pa.array(range(COUNT)), pa.array([good, bad, None] * (COUNT // 3), pa.list_(kind)))
+    sample = drawn(label=["good", "bad", "bad"] * (COUNT // 3))
+    found = measure(sample, ProfileColumns("review", label="label"), tokens)
+    marked = {one["value"]: [word["word"] for word in one["words"]] for one in found["words"]["marks"]["label"]}
+    assert marked == {"good": ["재밌다"], "bad": ["지루", "쉣"]}
+    assert found["words"]["unknown_share"] == pytest.approx(1 / 3)
+    assert found["words"]["unknown_examples"] == [{"word": "쉣", "count": 100}]
+    assert "쉣" in page(found)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"text": "text"}, "no column 'text': choose from review"),
+        ({"text": "number"}, "'number' is int64, not text"),
+        ({"text": "review", "label": "lable"}, "no column 'lable'"),
+    ],
+)
+def test_columns_that_cannot_be_used_are_refused(columns, message):
+    with pytest.raises(ConfigError, match=message):
+        report(drawn(number=range(COUNT)), ProfileColumns(**columns), None)
+
+
+def test_texts_cannot_break_out_of_the_page():
+    sample = drawn()
+    evil = pa.array(["</script><script>alert(1)</script>"] * COUNT)
+    sample = Sample(sample.table.set_column(0, "review", evil).append_column("label", evil), sample.design)
+    assert "<script>alert(1)" not in page(reported(sample, label="label"))

@@ -1,0 +1,87 @@
+"""Recipes: what they say, and what is wrong with one, all at once."""
+
+from pathlib import Path
+
+import pytest
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.recipe.settings import Recipe
+
+WHOLE = {
+    "source": {"sql": "SELECT 1"},
+    "sample": {"rows": 10},
+    "profile": {"label": "rating"},
+    "analyze": {"columns": ["review"]},
+    "features": {"id": "review_id"},
+    "sink": {"path": "/out"},
+}
+
+
+def with_(**sections):
+    return {name: {**WHOLE.get(name, {}), **sections.get(name, {})} for name in dict.fromkeys((*WHOLE, *sections))}
+
+
+def without(*names):
+    return {name: members for name, members in WHOLE.items() if name not in names}
+
+
+def test_a_whole_recipe_is_read_and_what_it_leaves_out_has_its_default():
+    recipe = Recipe.check(WHOLE)
+    assert recipe.source.query == "SELECT 1"
+    assert recipe.features.split == {"train": 0.8, "validation": 0.1, "test": 0.1}
+    assert recipe.analyze.token_fields == ("form", "tag", "lemma", "start", "end")
+
+
+def test_a_table_is_dumped_whole():
+    assert Recipe.check(with_(source={}) | {"source": {"table": "web.reviews"}}).source.query.endswith("web.reviews")
+
+
+def test_the_recipe_of_the_documentation_is_one():
+    assert Recipe.load(Path(__file__).parents[3] / "conf" / "recipes" / "reviews.toml").sample.rows == 20_000
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (with_(sample={"row": 3}), r"\[sample\] has an unknown key 'row': did you mean rows\?"),
+        (with_(anlyze={}), r"unknown section \[anlyze\]: did you mean analyze\?"),
+        (with_() | {"sample": 3}, r"write \[sample\]"),
+        (with_(source={"table": "t"}), "exactly one of sql, table and files"),
+        (without("sink"), r"\[sink\] path is missing"),
+        (without("sample"), r"\[profile\] is of a sample: add \[sample\]"),
+        (without("analyze", "features"), r"\[profile\] needs to know which columns are text"),
+        (without("analyze", "profile"), r"\[features\] is made of tokens: add \[analyze\]"),
+        (with_(analyze={"columns": []}), r"\[analyze\] columns is missing"),
+        (with_(analyze={"fields": ["from"]}), "unknown token field 'from'"),
+        (with_(analyze={"tags": ["NOUN"]}), "choose from NNG"),
+        (with_(analyze={"fields": ["form"]}), "needs the token field 'lemma'"),
+        (with_(analyze={"options": {"normalise_coda": True}}), "unknown member 'normalise_coda'"),
+        (with_(analyze={"operation": "split"}), "one of analyze, sentences, space"),
+        (with_(analyze={"operation": "sentences"}), "which .* 'sentences' doesn't give"),
+        (with_(analyze={"options": {"top_n": 2}}), "leave it out"),
+        (with_(features={"unit": "nouns"}, analyze={"fields": ["form"]}), "needs the token field 'tag'"),
+        (with_(features={"ngrams": 9}), "a whole number from 1 to 5"),
+        (with_(features={"min_documents": True}), "min_documents = True is not a whole number"),
+        (with_(features={"split": {"train": 0.8, "test": 0.3}}), "add up to 1"),
+        (with_(features={"split": {"dev": 1.0}}), "train, validation and test"),
+        (with_(sink={"format": "csv"}), "one of parquet, orc, json"),
+        (with_(source={"metastore": "thrift://m:9083", "warehouse": "/w"}), "a remote one has its own"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place_and_its_remedy(members, message):
+    with pytest.raises(ConfigError, match=message):
+        Recipe.check(members)
+
+
+def test_all_faults_are_told_at_once():
+    with pytest.raises(ConfigError) as caught:
+        Recipe.check(with_(sample={"rows": 0}, features={"unit": "words"}, sinc={}))
+    assert len(caught.value.message.splitlines()) == 3
+
+
+def test_a_file_that_is_none_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="can't be read"):
+        Recipe.load(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("[source\n")
+    with pytest.raises(ConfigError, match="not TOML"):
+        Recipe.load(tmp_path / "bad.toml")
