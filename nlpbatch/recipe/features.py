@@ -140,15 +140,13 @@ def _vocabulary(train: DataFrame, settings: Features) -> CountVectorizerModel:
     counter = CountVectorizer(
         inputCol=_ALL, outputCol="terms", minDF=float(settings.min_documents), vocabSize=settings.vocabulary
     )
-    try:
-        return counter.fit(train)
-    except PySparkException as error:
-        if "vocabulary size should be > 0" in str(error):
-            raise ConfigError(
-                f"[features] no term is in {settings.min_documents} documents of the training part: "
-                "lower min_documents, or take more rows"
-            ) from error
-        raise
+    found = counter.fit(train)
+    if not found.vocabulary:
+        raise ConfigError(
+            f"[features] no term is in {settings.min_documents} documents of the training part: "
+            "lower min_documents, or take more rows"
+        )
+    return found
 
 
 def _with_sequence(df: DataFrame, vocabulary: list[str]) -> DataFrame:

@@ -1,0 +1,55 @@
+"""A recipe on YARN: from a Hive table on HDFS to features; what is done isn't done again."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+PATIENCE_S = 400
+CREATE = """
+import sys
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.enableHiveSupport().config("spark.sql.warehouse.dir", sys.argv[2]).config(
+    "spark.hadoop.javax.jdo.option.ConnectionURL", f"jdbc:derby:;databaseName={sys.argv[3]};create=true").getOrCreate()
+spark.sql("CREATE DATABASE web")
+spark.read.parquet(sys.argv[1]).write.format("hive").saveAsTable("web.reviews")
+"""
+
+
+@pytest.fixture
+def table(yarn, hadoop, reviews, tmp_path):
+    """Return the settings of a source with a Hive table of the reviews on HDFS."""
+    hadoop.shell("-mkdir", "-p", "/hive")
+    some = tmp_path / "some.parquet"
+    pq.write_table(pq.read_table(reviews).slice(0, 4_000), some)
+    hadoop.shell("-put", str(some), "/hive/some.parquet")
+    script = tmp_path / "create.py"
+    script.write_text(CREATE)
+    warehouse, metastore = f"{hadoop.url}/hive/warehouse", tmp_path / "metastore"
+    with yarn.submit(script, f"{hadoop.url}/hive/some.parquet", warehouse, metastore) as process:
+        said, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, said
+    return f'table = "web.reviews"\nmetastore = "{metastore}"\nwarehouse = "{warehouse}"\n'
+
+
+def test_from_a_hive_table_to_features(yarn, hadoop, stack, table, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+
+    def run(ngrams):
+        recipe.write_text(
+            f'[source]\n{table}[sample]\nrows = 300\nread_share = 1.0\n[profile]\nlabel = "rating"\ntokens = 300\n'
+            f'[analyze]\ncolumns = ["review"]\nservice = "{stack.service}"\n'
+            f'[features]\nid = "review_id"\nngrams = {ngrams}\n[sink]\npath = "{hadoop.url}/recipe"\n'
+        )
+        with yarn.submit("recipe.py", recipe, NLPBATCH_API_KEY=stack.api_key) as process:
+            said, _ = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 0, said
+        return [line.removeprefix("recipe: ") for line in said.splitlines() if line.startswith("recipe: ")]
+
+    assert "rows 4,000" in next(line for line in run(2) if line.startswith("analyze: done"))
+    hadoop.shell("-get", "/recipe/features/_nlpbatch/features.json", str(tmp_path / "features.json"))
+    assert sum(json.loads((tmp_path / "features.json").read_text())["rows"].values()) == 4_000
+    assert {"dump", "analyzed", "features", "profile", "sample"} <= set(hadoop.names("/recipe"))
+    again = run(1)
+    assert again[:4] == [f"{stage}: done already" for stage in ("dump", "sample", "profile", "analyze")]
+    assert again[4] == "features: stale, ngrams was 2, is 1"
