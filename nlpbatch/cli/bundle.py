@@ -19,6 +19,8 @@ _EXCLUDED = (
 )
 _ASYNCIO_CLIENT = ("nlpbatch/client/aio.py", "nlpbatch/client/aiohttp_transport.py")
 _PACKAGES = ("nlpbatch", "tenacity", "urllib3")
+_PAGE = ("nlpbatch/profile/page.css", "nlpbatch/profile/page.js")
+"""Style and script of reports, which drivers make."""
 # Zip's own epoch: the same content gives the same bytes, whenever it is made.
 _TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 
@@ -73,5 +75,6 @@ def _files(package: str) -> Iterator[tuple[str, Path]]:
             raise ConfigError(
                 f"{name} is compiled, executors get pure Python only: install the pure wheel of {package}"
             )
-        if path.suffix in {".py", ".typed"} and not name.startswith((*_EXCLUDED, *_ASYNCIO_CLIENT)):
+        is_python = path.suffix in {".py", ".typed"} and not name.startswith((*_EXCLUDED, *_ASYNCIO_CLIENT))
+        if is_python or name in _PAGE:
             yield name, path

@@ -4,13 +4,13 @@ import html
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, Final
 
 from nlpbatch.profile import charts
 
 _NONE: Final = "&ndash;"
-_HERE: Final = Path(__file__).parent
+_HERE: Final = files("nlpbatch.profile")  # which may be in a zip
 
 
 def to_html(found: Mapping[str, Any], title: str) -> str:

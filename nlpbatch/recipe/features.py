@@ -8,13 +8,11 @@ The vocabulary and its weights are learned from the training part alone; what is
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import reduce
 from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.ml.feature import IDF, CountVectorizer, CountVectorizerModel, NGram
@@ -23,15 +21,12 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import ArrayType, IntegerType, StructField, StructType
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.recipe.sequences import FIRST_TERM, SequenceEncoder
 from nlpbatch.recipe.settings import UNITS, Features, Sink
 from nlpbatch.spark.failure import failure
 from nlpbatch.spark.runs.columns import TextColumn
 from nlpbatch.spark.storage import Storage
 
-PADDING: Final = 0
-UNKNOWN: Final = 1
-FIRST_TERM: Final = 2
-"""Numbers in sequences: 0 is free for padding, 1 is a unit that isn't in the vocabulary, then come the terms."""
 NOUNS: Final = ("NNG", "NNP")
 _META: Final = "_nlpbatch"
 _BUCKETS: Final = 1_000_000
@@ -151,26 +146,7 @@ def _vocabulary(train: DataFrame, settings: Features) -> CountVectorizerModel:
 
 def _with_sequence(df: DataFrame, vocabulary: list[str]) -> DataFrame:
     schema = StructType([*df.schema.fields, StructField("sequence", ArrayType(IntegerType()))])
-    return df.mapInArrow(_Encoder(vocabulary), schema)
-
-
-class _Encoder:
-    """Adds the numbers of a row's units; runs in executors, with pyarrow alone."""
-
-    def __init__(self, vocabulary: list[str]) -> None:
-        self._vocabulary = vocabulary
-
-    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        terms = pa.array(self._vocabulary, pa.string())
-        for batch in batches:
-            units = batch.column(batch.schema.get_field_index(_UNITS))
-            known = pc.index_in(units.flatten().cast(pa.string()), value_set=terms)
-            numbers = pc.fill_null(pc.add(known, FIRST_TERM), UNKNOWN).cast(pa.int32())
-            # lengths rather than offsets: a batch may be a slice of another
-            lengths = pc.fill_null(pc.list_value_length(units), 0)
-            offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
-            sequence = pa.ListArray.from_arrays(offsets, numbers)
-            yield pa.RecordBatch.from_arrays([*batch.columns, sequence], [*batch.schema.names, "sequence"])
+    return df.mapInArrow(SequenceEncoder(_UNITS, vocabulary), schema)
 
 
 def _describe(target: Storage, found: Mapping[str, Any], vocabulary: list[str], weights: list[float] | None) -> None:

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 spark = SparkSession.builder.enableHiveSupport().config("spark.sql.warehouse.dir", sys.argv[2]).config(
     "spark.hadoop.javax.jdo.option.ConnectionURL", f"jdbc:derby:;databaseName={sys.argv[3]};create=true").getOrCreate()
 spark.sql("CREATE DATABASE web")
-spark.read.parquet(sys.argv[1]).write.format("hive").saveAsTable("web.reviews")
+spark.read.parquet(sys.argv[1]).write.format("hive").option("fileFormat", "parquet").saveAsTable("web.reviews")
 """
 
 
