@@ -1,15 +1,19 @@
 """One API with real Kiwi for all tests that only ask it, or that leave it as they found it."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from kiwipiepy import Kiwi
+from playwright.sync_api import sync_playwright
 
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from tests.fakes.running_api import Api, running_api
 
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CONFIG = """
 [pool]
 workers = 2
@@ -42,3 +46,21 @@ def sample(reviews: Path) -> list[str]:
 def expected(kiwi: Kiwi, sample: list[str]) -> list[list[dict]]:
     """Kiwi's own tokens of the sample, with every field that the API offers."""
     return [[{name: getattr(token, name) for name in TOKEN_FIELDS} for token in row] for row in kiwi.tokenize(sample)]
+
+
+def chromium(playwright):
+    """Return the path of a browser; without one the test is skipped, under CI it fails."""
+    own = playwright.chromium.executable_path
+    found = next(filter(None, map(shutil.which, CHROMIUM)), own if Path(own).exists() else None)
+    if found is None:
+        message = "needs Chromium: apt-get install chromium, or playwright install --with-deps chromium"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(playwright))
+        yield started
+        started.close()

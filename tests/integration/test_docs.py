@@ -1,33 +1,10 @@
 """The page at /docs, used in a real browser as people use it."""
 
-import os
-import shutil
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 TEXT = "아버지가 방에 들어가신다"
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTHS = (1280, 400)
-
-
-def chromium(playwright):
-    """Return the path of a browser; without one the test is skipped, under CI it fails."""
-    own = playwright.chromium.executable_path
-    found = next(filter(None, map(shutil.which, CHROMIUM)), own if Path(own).exists() else None)
-    if found is None:
-        message = "needs Chromium: apt-get install chromium, or playwright install --with-deps chromium"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(playwright))
-        yield started
-        started.close()
 
 
 class Visit:
