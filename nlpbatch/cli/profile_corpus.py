@@ -4,8 +4,10 @@ import argparse
 import os
 import sys
 from contextlib import ExitStack
+from dataclasses import astuple
 from pathlib import Path
 
+from nlpbatch.cli.sample import add_format_arguments, how_to_read, local_file
 from nlpbatch.cli.texts import add_service_arguments
 from nlpbatch.errors import ConfigError
 from nlpbatch.wire.options import DEFAULT_ANALYZER
@@ -16,10 +18,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "profile",
         help="make a report of a sample: lengths, labels, drift, words that mark a label, oddities",
-        description="Make a report of what `nlpbatch sample` drew: one HTML file that needs nothing else, and the same "
-        "numbers as JSON beside it. Words need tokens, and so the service; without one the report has none.",
+        description="Make a report of what `nlpbatch sample` drew, or with --all of a whole data set: one HTML file "
+        "that needs nothing else, and the same numbers as JSON beside it. Words need tokens, and so the service; "
+        "without one the report has none.",
     )
-    parser.add_argument("sample", type=Path, metavar="SAMPLE.parquet", help="what `nlpbatch sample` has written")
+    parser.add_argument("sample", metavar="SAMPLE.parquet", help="what `nlpbatch sample` has written")
+    parser.add_argument(
+        "--all", action="store_true", help="take every row of a file, directory or glob that is no sample"
+    )
+    add_format_arguments(parser)
     parser.add_argument("--text", required=True, metavar="COLUMN", help="column of texts")
     parser.add_argument("--label", metavar="COLUMN", help="what is to be learned")
     parser.add_argument("--group", metavar="COLUMN", help="groups that should be alike, such as a film or a region")
@@ -38,13 +45,18 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from nlpbatch.client.sync import Client  # noqa: PLC0415
         from nlpbatch.profile import ProfileColumns, page, report, to_json  # noqa: PLC0415  (an extra)
-        from nlpbatch.sampling import read_sample  # noqa: PLC0415  (an extra)
+        from nlpbatch.sampling import SampleOptions, read_sample, sample  # noqa: PLC0415  (an extra)
     except ImportError as error:
         raise ConfigError(f"a report needs {error.name}: install nlpbatch[explore]") from error
     if arguments.tokens < 0:
         raise ConfigError(f"--tokens is {arguments.tokens}: give a number from 0")
-    drawn = read_sample(arguments.sample)
+    local_file(arguments.output)
     columns = ProfileColumns(arguments.text, arguments.label, arguments.group, arguments.date)
+    if arguments.all:
+        wanted = tuple(dict.fromkeys(name for name in astuple(columns) if name is not None))
+        drawn = sample(arguments.sample, SampleOptions(None, wanted, **how_to_read(arguments)))
+    else:
+        drawn = read_sample(local_file(Path(arguments.sample)))
     service = arguments.service or os.environ.get("NLPBATCH_SERVICE")
     key = arguments.api_key or os.environ.get("NLPBATCH_API_KEY") or None
     with ExitStack() as opened:

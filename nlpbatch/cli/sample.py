@@ -1,9 +1,11 @@
 """`nlpbatch sample PATH -o FILE.parquet`: random rows of a data set, without reading it all."""
 
 import argparse
+import re
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from nlpbatch.errors import ConfigError
 
@@ -24,8 +26,39 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--read-share", type=float, default=0.04, metavar="R", help="part of the bytes to read (default: %(default)s)"
     )
+    parser.add_argument(
+        "--read-bytes", type=int, metavar="N", help="bytes to read at most, however many there are (default: 1 GiB)"
+    )
     parser.add_argument("--stratify", metavar="COLUMN", help="as many rows for each value of this column")
+    add_format_arguments(parser)
     parser.set_defaults(run=run)
+
+
+def add_format_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add how files are to be read."""
+    parser.add_argument(
+        "--format", choices=("parquet", "json", "csv", "text"), help="of the files (default: as they are named)"
+    )
+    parser.add_argument("--separator", default=",", metavar="C", help=r"between values of CSV, such as \t (default: ,)")
+    parser.add_argument("--no-header", action="store_true", help="CSV has no line that names the columns")
+
+
+def how_to_read(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of `add_format_arguments` as a sample takes them."""
+    separator = "\t" if arguments.separator == r"\t" else arguments.separator
+    return {"format": arguments.format, "separator": separator, "header": not arguments.no_header}
+
+
+def local_file(path: Path) -> Path:
+    """Return the path of a file of this machine.
+
+    Raises:
+        ConfigError: It is somewhere else.
+
+    """
+    if re.match(r"[a-z0-9]+:/", str(path)):
+        raise ConfigError(f"{path} is not on this machine: give a file here; recipes keep theirs where [sink] says")
+    return path
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,7 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         raise ConfigError(f"sampling needs {error.name}: install nlpbatch[explore]") from error
     columns = tuple(arguments.columns.split(",")) if arguments.columns else None
-    options = SampleOptions(arguments.rows, columns, arguments.seed, arguments.read_share, arguments.stratify)
+    given = {name: getattr(arguments, name) for name in ("rows", "seed", "read_share", "stratify")}
+    given |= {} if arguments.read_bytes is None else {"read_bytes": arguments.read_bytes}
+    options = SampleOptions(columns=columns, **given, **how_to_read(arguments))
+    local_file(arguments.output)
     began_s = time.perf_counter()
     drawn = sample(arguments.source, options)
     try:

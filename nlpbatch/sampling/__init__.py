@@ -2,7 +2,8 @@
 
 from nlpbatch.sampling.design import Design, Unit, choose
 from nlpbatch.sampling.estimates import Estimate, mean
-from nlpbatch.sampling.sample import Sample, SampleOptions, read_sample, sample, write_sample
+from nlpbatch.sampling.options import SampleOptions
+from nlpbatch.sampling.sample import Sample, read_sample, sample, write_sample
 
 __all__ = [
     "Design",

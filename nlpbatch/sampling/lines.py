@@ -25,7 +25,24 @@ LINE_FORMATS: Final = {
     "text": (".txt", ".text"),
 }
 _COMPRESSED: Final = (".gz", ".bz2", ".zst", ".xz", ".lz4", ".snappy", ".deflate")
+_OTHERS: Final = (".orc", ".avro", ".xlsx")
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """How lines are rows.
+
+    Args:
+        kind: One of `LINE_FORMATS`.
+        separator: Between values of CSV.
+        header: Whether the first line of a file of CSV names the columns.
+
+    """
+
+    kind: str
+    separator: str = ","
+    header: bool = True
 
 
 @dataclass(slots=True)
@@ -35,19 +52,24 @@ class Bad:
     lines: int = 0
 
 
-def format_of(files: Sequence[File]) -> str:
-    """Return "parquet", or which of `LINE_FORMATS` the files' names tell.
+def format_of(files: Sequence[File], given: str | None = None) -> str:
+    """Return "parquet", or which of `LINE_FORMATS` it is: what is given, or what the files' names tell.
 
     Raises:
-        ConfigError: They are compressed as a whole, and can't be read from the middle.
+        ConfigError: They are compressed as a whole, and can't be read from the middle; or of a format nobody reads so.
 
     """
     name = files[0].path.lower()
-    if name.endswith(_COMPRESSED):
+    if name.endswith(_COMPRESSED) and given != "parquet":
         raise ConfigError(
             f"{files[0].path} is compressed as a whole and can't be read from the middle: sample the Parquet of a dump"
         )
-    return next((kind for kind, suffixes in LINE_FORMATS.items() if name.endswith(suffixes)), "parquet")
+    if given is None and name.endswith(_OTHERS):
+        raise ConfigError(
+            f"{files[0].path} can't be sampled: Parquet, JSON Lines, CSV and text can; sample the Parquet of a dump"
+        )
+    told = next((kind for kind, suffixes in LINE_FORMATS.items() if name.endswith(suffixes)), "parquet")
+    return given or told
 
 
 def blocks(files: Sequence[File]) -> list[Unit]:
@@ -60,7 +82,7 @@ def blocks(files: Sequence[File]) -> list[Unit]:
 
 
 def read_blocks(
-    place: Place, units: Sequence[Unit], *, kind: str, rows: int, budget_bytes: int, chance: random.Random, bad: Bad
+    place: Place, units: Sequence[Unit], lines: Lines, *, rows: int, budget_bytes: int, chance: random.Random, bad: Bad
 ) -> Iterator[tuple[Unit, list[Row]]]:
     """Yield blocks at random with their rows: as many as the budget allows, and until there are the rows."""
     parsers: dict[int, Callable[[str], Row]] = {}
@@ -70,12 +92,12 @@ def read_blocks(
             return
         file = place.files[unit.file]
         if unit.file not in parsers:
-            parsers[unit.file] = _parser(place, file, kind)
-        lines = _lines(place, file, unit)
-        if kind == "csv" and unit.number == 0:
-            lines = lines[1:]  # the header
-        parsed = [_parsed(parsers[unit.file], line, bad) for line in lines if line.strip()]
-        good = [row for row in parsed if row is not None]
+            parsers[unit.file] = _parser(place, file, lines)
+        found_here = _lines(place, file, unit)
+        if lines.kind == "csv" and lines.header and unit.number == 0:
+            found_here = found_here[1:]
+        parsed = [_parsed(parsers[unit.file], line, bad) for line in found_here if line.strip()]
+        good = [{**row, **file.partition} for row in parsed if row is not None]
         found += len(good)
         spent_bytes += unit.size_bytes
         yield unit, good
@@ -93,10 +115,17 @@ def to_table(rows: Sequence[Row], columns: Sequence[str] | None) -> pa.Table:
     missing = [name for name in names if name not in known]
     if missing and rows:
         raise ConfigError(f"no line has {missing[0]!r}: choose from {', '.join(sorted(known))}")
+    return pa.table({name: _column(name, [row.get(name) for row in rows]) for name in names})
+
+
+def _column(name: str, values: list[Any]) -> pa.Array:
     try:
-        return pa.table({name: [row.get(name) for row in rows] for name in names})
-    except pa.ArrowException as error:
-        raise ConfigError(f"values of one column are of several types: {error}: mend them, or leave it out") from error
+        return pa.array(values)
+    except pa.ArrowException:
+        # Arrow's message holds a value, which may be a text
+        kinds = sorted({type(value).__name__ for value in values if value is not None})
+        told = f"column {name!r} has values of several types ({', '.join(kinds)})"
+        raise ConfigError(f"{told}: mend them, or leave it out") from None
 
 
 def _lines(place: Place, file: File, unit: Unit) -> list[str]:
@@ -112,20 +141,23 @@ def _lines(place: Place, file: File, unit: Unit) -> list[str]:
             data += more if line_end < 0 else more[: line_end + 1]
     if start:
         _, _, data = data.partition(b"\n")
-    return data.decode("utf-8", errors="replace").splitlines()
+    # splitlines() would also part at characters that may stand in a text, such as U+2028
+    return [line.removesuffix("\r") for line in data.decode("utf-8", errors="replace").split("\n")]
 
 
-def _parser(place: Place, file: File, kind: str) -> Callable[[str], Row]:
-    if kind == "json":
+def _parser(place: Place, file: File, lines: Lines) -> Callable[[str], Row]:
+    if lines.kind == "json":
         return _json_row
-    if kind == "text":
+    if lines.kind == "text":
         return lambda line: {"value": line}
     with place.open(file) as opened:
         first = opened.read(BLOCK_BYTES).decode("utf-8", errors="replace").removeprefix("\ufeff")
-    header = next(csv.reader(io.StringIO(first)))
+    header = next(csv.reader(io.StringIO(first), delimiter=lines.separator))
+    if not lines.header:
+        header = [f"_c{position}" for position in range(len(header))]
 
     def csv_row(line: str) -> Row:
-        (values,) = csv.reader([line])
+        (values,) = csv.reader([line], delimiter=lines.separator)
         if len(values) != len(header):
             raise ValueError
         return dict(zip(header, values, strict=True))
@@ -134,7 +166,7 @@ def _parser(place: Place, file: File, kind: str) -> Callable[[str], Row]:
 
 
 def _json_row(line: str) -> Row:
-    found = json.loads(line)
+    found = json.loads(line.removeprefix("\ufeff"))
     if not isinstance(found, dict):
         raise TypeError
     return found

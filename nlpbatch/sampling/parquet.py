@@ -1,22 +1,31 @@
 """Parquet files as parts to choose from: their footers say which row groups there are."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.sampling.design import Unit
 from nlpbatch.sampling.places import File, Place
+from nlpbatch.wire.limits import MIB
 
 _MOST_FOOTERS: Final = 2_000
 """Of more files, so many are looked at, chosen at random."""
 _THREADS: Final = 8
 _MAGIC: Final = b"PAR1"
+_BATCH_ROWS: Final = 65_536
+_BUFFER_BYTES: Final = 4 * MIB
+"""What is read of a column at a time."""
+_MOST_DIGITS: Final = 18
+"""Of an int64."""
+_NOTHING: Final = ""
+"""Column of nulls, for a table without columns would forget how many rows it has."""
 _TAIL_BYTES: Final = 8
 """A footer is followed by its length, 4 bytes, and the magic number."""
 
@@ -29,14 +38,16 @@ class Footers:
         files: Files that were looked at.
         metadata: Their footers.
         units: Their row groups.
-        columns: What the files have, partition directories not among them.
+        columns: Wanted columns that stand in the files; all if None.
+        partitions: Columns that the names of directories stand for, and their types.
 
     """
 
     files: Sequence[File]
     metadata: Sequence[pq.FileMetaData]
     units: Sequence[Unit]
-    columns: Sequence[str]
+    columns: Sequence[str] | None
+    partitions: Mapping[str, pa.DataType]
 
 
 def read_footers(place: Place, columns: Sequence[str] | None, chance: random.Random) -> Footers:
@@ -48,7 +59,7 @@ def read_footers(place: Place, columns: Sequence[str] | None, chance: random.Ran
         chance: Of the choice of files, if there are very many.
 
     Raises:
-        ConfigError: A file isn't Parquet, or hasn't a column.
+        ConfigError: A file isn't Parquet, or none has a column.
 
     """
     files = place.files
@@ -56,28 +67,91 @@ def read_footers(place: Place, columns: Sequence[str] | None, chance: random.Ran
         files = sorted(chance.sample(files, _MOST_FOOTERS), key=lambda file: file.path)
     with ThreadPoolExecutor(_THREADS) as threads:
         footers = list(threads.map(lambda file: _footer(place, file), files))
-    names = footers[0].schema.to_arrow_schema().names
+    schemas = {footer.schema.to_arrow_schema() for footer in footers}
+    inside = dict.fromkeys(name for schema in schemas for name in schema.names)
+    partitions = _partitions(files, columns)
+    names = [*inside, *(name for name in _partitions(files, None) if name not in inside)]
     missing = [name for name in columns or () if name not in names]
     if missing:
         raise ConfigError(f"{place.url!r} has no column {missing[0]!r}: choose from {', '.join(names)}")
+    wanted = None if columns is None else [name for name in columns if name not in partitions]
     units = [
-        Unit(position, number, footer.row_group(number).num_rows, _size_bytes(footer.row_group(number), columns))
+        Unit(position, number, footer.row_group(number).num_rows, _size_bytes(footer.row_group(number), wanted))
         for position, footer in enumerate(footers)
         for number in range(footer.num_row_groups)
         if footer.row_group(number).num_rows
     ]
-    return Footers(files, footers, units, names)
+    return Footers(files, footers, units, wanted, partitions)
 
 
-def read_unit(place: Place, footers: Footers, unit: Unit, columns: Sequence[str] | None) -> pa.Table:
-    """Return the rows of a row group, with the wanted columns only."""
-    file = footers.files[unit.file]
+def read_column(place: Place, footers: Footers, unit: Unit, name: str) -> pa.Array:
+    """Return a column of a row group, with a value for each row; null where its file hasn't the column."""
+    if name in footers.partitions:
+        return _repeated(footers, unit, name, unit.rows)
+    return pa.concat_tables(_batches(place, footers, unit, [name])).column(0).combine_chunks()
+
+
+def read_rows(place: Place, footers: Footers, unit: Unit, rows: Sequence[int]) -> pa.Table:
+    """Return rows of a row group, given by their ascending numbers, with the wanted columns only."""
+    numbers, start, parts = np.asarray(rows, np.int64), 0, []
+    for batch in _batches(place, footers, unit, footers.columns):
+        here = numbers[np.searchsorted(numbers, start) : np.searchsorted(numbers, start + batch.num_rows)]
+        parts.append(batch.take(pa.array(here - start)))
+        start += batch.num_rows
+    table = pa.concat_tables(parts)
+    for name in footers.partitions:
+        table = table.append_column(name, _repeated(footers, unit, name, len(rows)))
+    return table.drop([_NOTHING]) if _NOTHING in table.schema.names else table
+
+
+def odd_columns(schemas: Iterable[pa.Schema]) -> list[str]:
+    """Return the columns that are of another type in one place than in another, in words."""
+    kinds: dict[str, set[str]] = {}
+    for schema in schemas:
+        for column in schema:
+            kinds.setdefault(column.name, set()).add(str(column.type))
+    return [f"column {name!r} ({', '.join(sorted(found))})" for name, found in kinds.items() if len(found) > 1]
+
+
+def _batches(place: Place, footers: Footers, unit: Unit, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+    """Yield a row group in parts of some rows: one group may be a whole file, which memory needn't hold."""
+    file, metadata = footers.files[unit.file], footers.metadata[unit.file]
     with place.open(file) as opened:
         try:
-            reader = pq.ParquetFile(opened, metadata=footers.metadata[unit.file])
-            return reader.read_row_group(unit.number, columns=list(columns) if columns else None)
+            reader = pq.ParquetFile(opened, metadata=metadata, buffer_size=_BUFFER_BYTES)
+            # as Spark has it, what a directory says goes before what its files say
+            names = [name for name in reader.schema_arrow.names if name not in footers.partitions]
+            kept = names if columns is None else [name for name in columns if name in names]
+            if not kept:
+                yield pa.table({_NOTHING: pa.nulls(unit.rows)})
+                return
+            for batch in reader.iter_batches(_BATCH_ROWS, row_groups=[unit.number], columns=kept):
+                yield pa.Table.from_batches([batch])
         except (pa.ArrowException, OSError) as error:
             raise _damaged(file, error) from error
+
+
+def _partitions(files: Sequence[File], columns: Sequence[str] | None) -> Mapping[str, pa.DataType]:
+    """Return the wanted columns that directories stand for: of whole numbers if all are, else of text."""
+    values: dict[str, set[str]] = {}
+    for file in files:
+        for name, value in file.partition.items():
+            values.setdefault(name, set()).update(() if value is None else (value,))
+    return {
+        name: pa.int64() if found and all(map(_is_whole, found)) else pa.string()
+        for name, found in values.items()
+        if columns is None or name in columns
+    }
+
+
+def _is_whole(value: str) -> bool:
+    return value.removeprefix("-").isascii() and value.removeprefix("-").isdigit() and len(value) <= _MOST_DIGITS
+
+
+def _repeated(footers: Footers, unit: Unit, name: str, rows: int) -> pa.Array:
+    kind = footers.partitions[name]
+    value = footers.files[unit.file].partition.get(name)
+    return pa.repeat(pa.scalar(value).cast(kind), rows)
 
 
 def _footer(place: Place, file: File) -> pq.FileMetaData:

@@ -2,25 +2,36 @@
 
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import fsspec
 
 from nlpbatch.errors import ConfigError
 
 _HIDDEN: Final = ("_", ".")
+_ATTEMPTS: Final = 4
+"""To reach a NameNode, over some 15 s; hdfs-native's 15 take three minutes, while somebody waits."""
+_NULL: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file."""
+    """One file.
+
+    Args:
+        path: Where it is.
+        size_bytes: What it holds.
+        partition: What the directories around it say of its rows, as Hive and Spark write it: `date=2018-05`.
+
+    """
 
     path: str
     size_bytes: int
+    partition: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class Place:
@@ -63,18 +74,24 @@ class Place:
         except FileNotFoundError as error:
             raise ConfigError(f"{self.url!r} isn't there: check the path") from error
         except (OSError, RuntimeError) as error:
-            raise ConfigError(f"{self.url!r} can't be read: {str(error).splitlines()[0][:300]}: check it") from error
+            said = (str(error).splitlines() or [type(error).__name__])[0][:300]
+            raise ConfigError(f"{self.url!r} can't be read: {said}: check it") from error
 
     def _list(self) -> Iterator[File]:
         is_glob = any(character in self._path for character in "*?[")
         roots = self._files.glob(self._path) if is_glob else [self._path]
         for root in sorted(roots):
-            found = self._files.find(root, detail=True)
+            found = self._files.find(root, detail=True, **self._strictly())
             base = root.rstrip("/")
             for path in sorted(found):
-                inside = path.removeprefix(base).strip("/").split("/")
-                if found[path]["size"] and not any(part.startswith(_HIDDEN) for part in inside):
-                    yield File(path, int(found[path]["size"]))
+                *directories, name = path.removeprefix(base).strip("/").split("/")
+                if found[path]["size"] and not any(map(_is_hidden, (*directories, name))):
+                    yield File(path, int(found[path]["size"]), _partition(directories))
+
+    def _strictly(self) -> dict[str, str]:
+        """Return what makes fsspec's own search raise; it would pass over what it can't list. Others do raise."""
+        own = type(self._files).find is fsspec.AbstractFileSystem.find
+        return {"on_error": "raise"} if own else {}
 
 
 class CountedFile(io.RawIOBase):
@@ -112,6 +129,17 @@ class CountedFile(io.RawIOBase):
         return data
 
 
+def _is_hidden(name: str) -> bool:
+    return name.startswith(_HIDDEN) and "=" not in name
+
+
+def _partition(directories: list[str]) -> Mapping[str, str | None]:
+    """Return the columns that directories below the one that was named stand for, as Spark takes them."""
+    pairs = (name.partition("=") for name in directories)
+    found = {unquote(name): unquote(value) for name, separator, value in pairs if name and separator}
+    return {name: None if value == _NULL else value for name, value in found.items()}
+
+
 def _file_system(url: str) -> tuple[Any, str]:
     """Return a file system of fsspec's and the path on it.
 
@@ -126,7 +154,7 @@ def _file_system(url: str) -> tuple[Any, str]:
                 f"{url!r} is on HDFS: install nlpbatch[explore], which brings hdfs-native with it"
             ) from error
         kind = HdfsFileSystem if parts.scheme == "hdfs" else ViewfsFileSystem
-        return kind(parts.hostname, parts.port), parts.path
+        return kind(parts.hostname, parts.port, **{"dfs.client.failover.max.attempts": str(_ATTEMPTS)}), parts.path
     try:
         return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
     except (ImportError, ValueError) as error:

@@ -2,22 +2,24 @@
 
 import json
 import random
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.sampling.design import Design, Unit, allot, choose
-from nlpbatch.sampling.lines import Bad, blocks, format_of, read_blocks, to_table
-from nlpbatch.sampling.parquet import Footers, read_footers, read_unit
+from nlpbatch.sampling.lines import Bad, Lines, blocks, format_of, read_blocks, to_table
+from nlpbatch.sampling.options import SampleOptions
+from nlpbatch.sampling.parquet import Footers, odd_columns, read_column, read_footers, read_rows
 from nlpbatch.sampling.places import Place
+from nlpbatch.sampling.strata import stratify
 
 UNIT: Final = "_sample_unit"
 """Column with the part that a row was taken from: what errors are computed by."""
@@ -25,46 +27,8 @@ WEIGHT: Final = "_sample_weight"
 """Column of stratified samples: how many rows of the parts that were read a row stands for."""
 _METADATA: Final = b"nlpbatch.sample"
 _THREADS: Final = 4
-_Pick = tuple[Unit, list[int], list[float] | None]
+_Pick = tuple[Unit, Sequence[int], Sequence[float] | None]
 """Rows of a part, and what each stands for."""
-
-
-@dataclass(frozen=True, slots=True)
-class SampleOptions:
-    """What is to be drawn.
-
-    Args:
-        rows: Rows wanted, from 1.
-        columns: Columns wanted; all if None.
-        seed: Of chance.
-        read_share: Part of the data set's bytes that may be read, 0 to 1; more only if the rows can't be had otherwise.
-        stratify: Column of which each value is to get as many rows as any other; None for rows as they come.
-
-    Raises:
-        ConfigError: A value out of range.
-
-    """
-
-    rows: int = 10_000
-    columns: tuple[str, ...] | None = None
-    seed: int = 0
-    read_share: float = 0.04
-    stratify: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.rows < 1:
-            raise ConfigError(f"rows is {self.rows}: give a number from 1")
-        if not 0 < self.read_share <= 1:
-            raise ConfigError(f"read_share is {self.read_share:g}, must be over 0 and up to 1: 0.04 reads 4 %")
-        if self.columns is not None and not self.columns:
-            raise ConfigError("columns names none: name some, or leave it out for all")
-
-    @property
-    def wanted(self) -> list[str] | None:
-        """Return the columns to read; None for all."""
-        if self.columns is None:
-            return None
-        return list(dict.fromkeys((*self.columns, *((self.stratify,) if self.stratify else ()))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +48,7 @@ def sample(source: str, options: SampleOptions) -> Sample:
     """
     place = Place(source)
     chance = random.Random(options.seed)  # noqa: S311  (a sample, not a secret)
-    draw = _of_parquet if format_of(place.files) == "parquet" else _of_lines
+    draw = _of_parquet if format_of(place.files, options.format) == "parquet" else _of_lines
     return draw(place, options, chance)
 
 
@@ -108,7 +72,7 @@ def read_sample(path: Path) -> Sample:
         raise ConfigError(f"{path} can't be read as Parquet: {str(error)[:200]}: draw the sample again") from error
     written = (table.schema.metadata or {}).get(_METADATA)
     if written is None:
-        raise ConfigError(f"{path} doesn't say how it was sampled: make it with `nlpbatch sample`")
+        raise ConfigError(f"{path} doesn't say how it was sampled: make it with `nlpbatch sample`, or look at --all")
     members = json.loads(written)
     return Sample(table, Design(**members | {"notes": tuple(members["notes"])}))
 
@@ -118,17 +82,18 @@ def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> 
     rows_total = sum(unit.rows for unit in footers.units)
     if not rows_total:
         raise ConfigError(f"{place.url!r} has no rows: nothing can be drawn")
-    chosen = choose(footers.units, options.rows, int(options.read_share * place.total_bytes), chance)
+    chosen = choose(footers.units, options.most, options.budget_bytes(place.total_bytes), chance)
+    notes: tuple[str, ...] = ()
     if options.stratify is None:
         picks: list[_Pick] = [
             (unit, sorted(chance.sample(range(unit.rows), count)), None)
-            for unit, count in zip(chosen, allot(options.rows, [unit.rows for unit in chosen]), strict=True)
+            for unit, count in zip(chosen, allot(options.most, [unit.rows for unit in chosen]), strict=True)
         ]
     else:
-        picks = _strata(place, footers, chosen, options, chance)
-    table = _read(place, footers, picks, options.wanted)
+        picks, notes = _strata(place, footers, chosen, options, chance)
+    table = _read(place, footers, picks)
     whole = len(footers.files) == len(place.files)
-    notes = _notes(options, table.num_rows, rows_total, len(footers.units))
+    notes += _notes(options, table.num_rows, rows_total, len(footers.units))
     if not whole:
         notes += (f"{len(footers.files):,} files of {len(place.files):,} were chosen at random",)
     design = _design(
@@ -146,61 +111,47 @@ def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> 
 
 def _strata(
     place: Place, footers: Footers, chosen: Sequence[Unit], options: SampleOptions, chance: random.Random
-) -> list[_Pick]:
+) -> tuple[list[_Pick], tuple[str, ...]]:
     """Return rows of the chosen parts, as many of each label as of any other; only labels are read for that."""
-    label = str(options.stratify)
-    places: dict[Any, list[tuple[int, int]]] = defaultdict(list)
-    for position, unit in enumerate(chosen):
-        labels = read_unit(place, footers, unit, [label]).column(0).to_pylist()
-        for row, value in enumerate(labels):
-            places[value].append((position, row))
-    picked: dict[int, dict[int, float]] = defaultdict(dict)
-    for found, count in zip(places.values(), _shares(options.rows, [len(one) for one in places.values()]), strict=True):
-        for position, row in chance.sample(found, count):
-            picked[position][row] = len(found) / count
-    return [
-        (chosen[position], sorted(rows), [rows[row] for row in sorted(rows)])
-        for position, rows in sorted(picked.items())
-    ]
+    labels = [read_column(place, footers, unit, str(options.stratify)) for unit in chosen]
+    kinds = {kind for label in labels if not pa.types.is_null(kind := label.type)} or {pa.null()}
+    picked = stratify(pa.chunked_array([label.cast(next(iter(kinds))) for label in labels]), options.most, chance)
+    ends = np.cumsum([unit.rows for unit in chosen]).tolist()
+    picks: list[_Pick] = []
+    for unit, end in zip(chosen, ends, strict=True):
+        first = end - unit.rows
+        here = slice(*np.searchsorted(picked.rows, [first, end]).tolist())
+        picks.append((unit, (picked.rows[here] - first).tolist(), picked.weights[here].tolist()))
+    if not picked.labels_without:
+        return picks, ()
+    without = f"{picked.labels_without:,} of {picked.labels:,} values of {options.stratify!r} got no row"
+    return picks, (f"{without}: want more rows, or stratify by a column with fewer values",)
 
 
-def _shares(wanted: int, sizes: Sequence[int]) -> list[int]:
-    """Return how many each gets: alike, and what small ones don't have goes to the others."""
-    given = [0] * len(sizes)
-    open_ = [position for position, size in enumerate(sizes) if size]
-    while wanted and open_:
-        each = max(1, wanted // len(open_))
-        for position in list(open_):
-            more = min(each, sizes[position] - given[position], wanted)
-            given[position] += more
-            wanted -= more
-            if given[position] == sizes[position]:
-                open_.remove(position)
-    return given
-
-
-def _read(place: Place, footers: Footers, picks: Sequence[_Pick], columns: list[str] | None) -> pa.Table:
+def _read(place: Place, footers: Footers, picks: Sequence[_Pick]) -> pa.Table:
     def take(numbered: tuple[int, _Pick]) -> pa.Table:
         number, (unit, rows, weights) = numbered
-        table = read_unit(place, footers, unit, columns).take(pa.array(rows, pa.int64()))
+        table = read_rows(place, footers, unit, rows)
         table = table.append_column(UNIT, pa.array([number] * len(rows), pa.int32()))
         return table if weights is None else table.append_column(WEIGHT, pa.array(weights, pa.float64()))
 
     with ThreadPoolExecutor(_THREADS) as threads:
         tables = list(threads.map(take, enumerate(pick for pick in picks if pick[1])))
-    return pa.concat_tables(tables, promote_options="default").combine_chunks()
+    try:
+        return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+    except pa.ArrowException as error:
+        odd = next(iter(odd_columns(table.schema for table in tables)), "a column")
+        raise ConfigError(f"{place.url!r}: {odd} is of several types in different files: leave it out") from error
 
 
 def _of_lines(place: Place, options: SampleOptions, chance: random.Random) -> Sample:
     units, bad = blocks(place.files), Bad()
+    lines = Lines(format_of(place.files, options.format), options.separator, options.header)
     if options.stratify is not None:
         raise ConfigError(f"{place.url!r}: only Parquet can be stratified: sample its dump, or leave stratify out")
-    budget_bytes = int(options.read_share * place.total_bytes)
-    kind = format_of(place.files)
-    found = list(
-        read_blocks(place, units, kind=kind, rows=options.rows, budget_bytes=budget_bytes, chance=chance, bad=bad)
-    )
-    counts = allot(options.rows, [len(rows) for _, rows in found])
+    budget_bytes = options.budget_bytes(place.total_bytes)
+    found = list(read_blocks(place, units, lines, rows=options.most, budget_bytes=budget_bytes, chance=chance, bad=bad))
+    counts = allot(options.most, [len(rows) for _, rows in found])
     picked, numbers = [], []
     for number, ((_, rows), count) in enumerate(zip(found, counts, strict=True)):
         picked += chance.sample(rows, count)
@@ -228,7 +179,7 @@ def _of_lines(place: Place, options: SampleOptions, chance: random.Random) -> Sa
 
 def _notes(options: SampleOptions, rows: int, rows_total: int | None, units: int) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
-    if rows_total is not None and options.rows > rows_total:
+    if rows_total is not None and options.rows is not None and options.rows > rows_total:
         notes += (f"{options.rows:,} rows were wanted, there are {rows_total:,}: all were taken",)
     if units == 1 and rows_total != rows:
         notes += ("there is one part only, which had to be read whole; how far means may be off can't be told",)

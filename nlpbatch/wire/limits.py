@@ -6,6 +6,7 @@ from typing import Any, Self
 
 KIB = 1024
 MIB = 1024 * KIB
+GIB = 1024 * MIB
 REQUEST_FRAMING_BYTES = 64 * KIB
 """Room in a body beside its text: the schema, and 4 bytes for each document of an Arrow request."""
 

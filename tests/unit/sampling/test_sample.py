@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -109,6 +110,96 @@ def test_lines_that_cannot_be_parsed_are_counted_and_left_out(tmp_path):
     assert "2 lines could not be parsed" in drawn.design.notes
 
 
+def test_no_more_is_read_than_the_bytes_that_may_be_however_large_the_data_set_is(data):
+    total = sum(file.stat().st_size for file in data.glob("*.parquet"))
+    one = sample(str(data), SampleOptions(rows=100, read_share=1.0, read_bytes=total // 40))
+    assert one.design.units == 1
+    assert one.design.read_share < 0.3  # the footers of these small files are a quarter of them
+
+
+def test_rows_of_a_giant_row_group_are_those_that_stand_there(tmp_path):
+    pq.write_table(rows(150_000), tmp_path / "one.parquet", row_group_size=150_000)
+    drawn = sample(str(tmp_path / "one.parquet"), SampleOptions(rows=2_000, seed=5))
+    found = [(int(row["id"][1:]), row["review"]) for row in drawn.table.to_pylist()]
+    assert all(review == f"영화 {number} 재밌다" for number, review in found)
+    assert max(number for number, _ in found) > 140_000
+    assert len(set(found)) == 2_000
+
+
+def test_directories_are_columns_as_spark_takes_them(tmp_path):
+    for place, year in (
+        ("date=2018-05/no=1", 1),
+        ("date=2018-06/no=2", 2),
+        (f"date={'__HIVE_DEFAULT_PARTITION__'}", 3),
+    ):
+        (tmp_path / "data" / place).mkdir(parents=True)
+        pq.write_table(rows(100, 100 * year), tmp_path / "data" / place / "part.parquet")
+    table = sample(str(tmp_path / "data"), SampleOptions(rows=300, columns=("date", "no"))).table
+    assert set(zip(table["date"].to_pylist(), table["no"].to_pylist(), strict=True)) == {
+        ("2018-05", 1),
+        ("2018-06", 2),
+        (None, None),
+    }
+    drawn = sample(str(tmp_path / "data"), SampleOptions(rows=30, stratify="date", read_share=1.0))
+    assert Counter(drawn.table["date"].to_pylist()) == {"2018-05": 10, "2018-06": 10, None: 10}
+    assert drawn.table["review"].null_count == 0
+    only = sample(str(tmp_path / "data" / "date=2018-05"), SampleOptions(rows=10, columns=("no",))).table
+    assert only.schema.names == ["no", UNIT]
+
+
+def test_a_column_that_some_files_lack_is_null_there(tmp_path):
+    pq.write_table(rows(10).drop(["label"]), tmp_path / "0.parquet")
+    pq.write_table(rows(10, 10), tmp_path / "1.parquet")
+    table = sample(str(tmp_path), SampleOptions(rows=20, columns=("id", "label"))).table
+    assert table["label"].null_count == 10
+    drawn = sample(str(tmp_path), SampleOptions(rows=9, stratify="label", read_share=1.0))
+    assert Counter(drawn.table["label"].to_pylist()) == {None: 4, True: 1, False: 4}
+
+
+def test_numbers_of_several_widths_go_together_and_other_types_are_refused(tmp_path):
+    pq.write_table(pa.table({"n": pa.array([1], pa.int32())}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"n": pa.array([2], pa.int64())}), tmp_path / "1.parquet")
+    assert sorted(sample(str(tmp_path), SampleOptions()).table["n"].to_pylist()) == [1, 2]
+    pq.write_table(pa.table({"n": ["비밀"]}), tmp_path / "2.parquet")
+    with pytest.raises(ConfigError, match=r"column 'n' \(int32, int64, string\) is of several types") as caught:
+        sample(str(tmp_path), SampleOptions())
+    assert "비밀" not in caught.value.message
+
+
+def test_a_stratified_sample_says_how_many_values_got_no_row(data):
+    drawn = sample(str(data), SampleOptions(rows=5, stratify="id"))
+    assert drawn.table.num_rows == 5
+    assert any("values of 'id' got no row" in note for note in drawn.design.notes)
+
+
+def test_lines_end_where_lines_end_and_nowhere_else(tmp_path):
+    texts = ["가\u2028나", "다\u0085라", "마\x0b바"]
+    lines = [json.dumps({"review": text}, ensure_ascii=False) for text in texts]
+    (tmp_path / "data.json").write_bytes(("\ufeff" + "\r\n".join(lines)).encode())
+    drawn = sample(str(tmp_path / "data.json"), SampleOptions(rows=10))
+    assert set(drawn.table["review"].to_pylist()) == set(texts)
+    assert drawn.design.notes == ("10 rows were wanted, there are 3: all were taken",)
+
+
+def test_a_column_of_several_types_is_refused_without_its_values(tmp_path):
+    (tmp_path / "data.json").write_text('{"review": "비밀"}\n{"review": {"a": 1}}\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"column 'review' has values of several types \(dict, str\)") as caught:
+        sample(str(tmp_path / "data.json"), SampleOptions())
+    assert "비밀" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("header", "names"), [(True, ["id", "document", "label"]), (False, ["_c0", "_c1", "_c2"])], ids=["header", "none"]
+)
+def test_tab_separated_values_are_read_as_told(tmp_path, header, names):
+    lines = ["id\tdocument\tlabel"] * header + [f"{number}\t재밌다, 정말\t1" for number in range(50)]
+    (tmp_path / "ratings.txt").write_text("\n".join(lines), encoding="utf-8")
+    options = SampleOptions(rows=50, format="csv", separator="\t", header=header)
+    table = sample(str(tmp_path / "ratings.txt"), options).table
+    assert table.schema.names == [*names, UNIT]
+    assert table.num_rows == 50
+
+
 def damaged(folder):
     (folder / "1.parquet").write_bytes(b"PAR1 something else PAR1")
 
@@ -140,6 +231,9 @@ def test_what_cannot_be_sampled_is_told_with_its_name(data, harm, options, messa
         ({"read_share": 0}, "read_share is 0"),
         ({"read_share": 1.5}, "read_share is 1.5"),
         ({"columns": ()}, "columns names none"),
+        ({"read_bytes": 0}, "read_bytes is 0"),
+        ({"format": "orc"}, "format is 'orc': choose from parquet, json, csv, text"),
+        ({"separator": "||"}, "give one character"),
     ],
 )
 def test_options_out_of_range_are_refused(given, message):
@@ -156,6 +250,9 @@ def test_nothing_nowhere_no_rows_and_compressed_lines_are_refused(tmp_path):
     (tmp_path / "data.json.gz").write_bytes(gzip.compress(b"{}\n"))
     with pytest.raises(ConfigError, match="compressed as a whole"):
         sample(str(tmp_path / "data.json.gz"), SampleOptions())
+    (tmp_path / "data.orc").write_bytes(b"ORC")
+    with pytest.raises(ConfigError, match="sample the Parquet of a dump"):
+        sample(str(tmp_path / "data.orc"), SampleOptions())
 
 
 def test_a_file_that_is_no_sample_is_refused(data):

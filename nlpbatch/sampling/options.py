@@ -1,0 +1,73 @@
+"""What is to be drawn."""
+
+import sys
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.wire.limits import GIB
+
+SAMPLE_FORMATS: Final = ("parquet", "json", "csv", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleOptions:
+    """What is to be drawn.
+
+    Args:
+        rows: Rows wanted, from 1; None for all, whatever has to be read for that.
+        columns: Columns wanted; all if None.
+        seed: Of chance.
+        read_share: Part of the data set's bytes that may be read, 0 to 1; more only if the rows can't be had otherwise.
+        stratify: Column of which each value is to get as many rows as any other; None for rows as they come.
+        read_bytes: Bytes that may be read, however large the data set is; more only as with `read_share`.
+        format: One of `SAMPLE_FORMATS`; None to tell it from the files' names.
+        separator: Between the values of a line of CSV.
+        header: Whether the first line of each file of CSV names the columns; without, they are _c0, _c1, …, as Spark's.
+
+    Raises:
+        ConfigError: A value out of range.
+
+    """
+
+    rows: int | None = 10_000
+    columns: tuple[str, ...] | None = None
+    seed: int = 0
+    read_share: float = 0.04
+    stratify: str | None = None
+    read_bytes: int = GIB
+    format: Literal["parquet", "json", "csv", "text"] | None = None
+    separator: str = ","
+    header: bool = True
+
+    def __post_init__(self) -> None:
+        if self.rows is not None and self.rows < 1:
+            raise ConfigError(f"rows is {self.rows}: give a number from 1")
+        if not 0 < self.read_share <= 1:
+            raise ConfigError(f"read_share is {self.read_share:g}, must be over 0 and up to 1: 0.04 reads 4 %")
+        if self.read_bytes < 1:
+            raise ConfigError(f"read_bytes is {self.read_bytes}: give a number from 1")
+        if self.columns is not None and not self.columns:
+            raise ConfigError("columns names none: name some, or leave it out for all")
+        if self.format is not None and self.format not in SAMPLE_FORMATS:
+            raise ConfigError(
+                f"format is {self.format!r}: choose from {', '.join(SAMPLE_FORMATS)}, or sample a dump of it"
+            )
+        if len(self.separator) != 1:
+            raise ConfigError(f"separator is {self.separator!r}: give one character, such as a tab")
+
+    @property
+    def wanted(self) -> list[str] | None:
+        """Return the columns to read; None for all."""
+        if self.columns is None:
+            return None
+        return list(dict.fromkeys((*self.columns, *((self.stratify,) if self.stratify else ()))))
+
+    @property
+    def most(self) -> int:
+        """Return the most rows to take."""
+        return sys.maxsize if self.rows is None else self.rows
+
+    def budget_bytes(self, total_bytes: int) -> int:
+        """Return what may be read of a data set."""
+        return min(int(self.read_share * total_bytes), self.read_bytes)
