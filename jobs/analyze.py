@@ -47,6 +47,7 @@ def parse(argv: list[str] | None = None) -> JobOptions:
         "--reader", metavar="KEY=VALUE", action="append", help="option of Spark's reader for it, such as sep=;"
     )
     parser.add_argument("--schema", metavar="DDL", help="its columns, such as 'id bigint, review string'")
+    parser.add_argument("--where", metavar="SQL", help="take only rows that meet this, such as 'rating >= 9'")
     parser.add_argument("--overwrite", action="store_true", default=None, help="delete an existing output first")
     parser.add_argument(
         "--reprocess",

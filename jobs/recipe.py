@@ -6,8 +6,9 @@ from pathlib import Path
 
 from nlpbatch.errors import ConfigError, NlpbatchError
 from nlpbatch.recipe.hive import settings_of
-from nlpbatch.recipe.run import STAGES, RecipeRun, options_from_environment
+from nlpbatch.recipe.run import RecipeRun, options_from_environment
 from nlpbatch.recipe.settings import Recipe
+from nlpbatch.recipe.stages import STAGES
 from nlpbatch.spark.session import session
 
 

@@ -9,7 +9,6 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, ParseException, PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as sf
-from pyspark.sql.types import ArrayType, DataType, StringType
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.spark.failure import failure
@@ -19,33 +18,24 @@ from nlpbatch.spark.storage import Storage, first_line
 MANIFEST: Final = "_manifest.json"
 
 
-def frame(spark: SparkSession, query: str, texts: tuple[str, ...]) -> DataFrame:
+def frame(spark: SparkSession, query: str) -> DataFrame:
     """Return what a query gives, not evaluated yet.
 
     Raises:
-        ConfigError: It can't be run, or gives no such text column.
+        ConfigError: It can't be run.
 
     """
     try:
-        df = spark.sql(query)
+        return spark.sql(query)
     except (ParseException, AnalysisException) as error:
         raise ConfigError(f"[source] the query can't be run: {first_line(error)}: mend it") from error
     except (PySparkException, Py4JJavaError) as error:
         raise ConfigError(
             f"[source] the query failed: {first_line(error)}: check the metastore and the query"
         ) from error
-    types = {field.name: field.dataType for field in df.schema}
-    for name in texts:
-        if name not in types:
-            raise ConfigError(
-                f"[source] gives no column {name!r}, which [analyze] names: choose from {', '.join(types)}"
-            )
-        if not _is_text(types[name]):
-            raise ConfigError(f"[source] column {name!r} is {types[name].simpleString()}, not text: choose another")
-    return df
 
 
-def dump(spark: SparkSession, sink: Storage, query: str, texts: tuple[str, ...], directory: str) -> Mapping[str, Any]:
+def dump(spark: SparkSession, sink: Storage, query: str, directory: str) -> Mapping[str, Any]:
     """Write what a query gives; return the manifest, which is also written.
 
     Raises:
@@ -53,7 +43,7 @@ def dump(spark: SparkSession, sink: Storage, query: str, texts: tuple[str, ...],
         InternalError: Spark failed.
 
     """
-    df = frame(spark, query, texts)
+    df = frame(spark, query)
     counts, began_s, snapshot_at = Observation("dump"), time.monotonic(), now_text()
     staged = f"_recipe/staging/{directory}"
     sink.delete(staged)
@@ -79,7 +69,3 @@ def dump(spark: SparkSession, sink: Storage, query: str, texts: tuple[str, ...],
     sink.delete(directory)
     sink.move(staged, directory)
     return manifest
-
-
-def _is_text(kind: DataType) -> bool:
-    return isinstance(kind.elementType if isinstance(kind, ArrayType) else kind, StringType)

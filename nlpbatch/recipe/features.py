@@ -16,7 +16,7 @@ from typing import Any, Final
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.ml.feature import IDF, CountVectorizer, CountVectorizerModel, NGram
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.types import ArrayType, IntegerType, StructField, StructType
 
@@ -79,8 +79,11 @@ def features(
         kept = [settings.id, *([settings.label] if settings.label else []), *sink.partition_by]
         added = ["terms", *(["sequence"] if settings.sequences else []), "split"]
         chosen = df.select(*(f"`{name}`" for name in dict.fromkeys((*kept, *added))))
+        counts = Observation("features")
+        parts = [name for name, part in settings.split.items() if part]
+        chosen = chosen.observe(counts, *(sf.count_if(sf.col("split") == name).alias(name) for name in parts))
         chosen.write.partitionBy("split", *sink.partition_by).format(sink.format).save(target.within(""))
-        rows = {row["split"]: row["count"] for row in df.groupBy("split").count().collect()}
+        rows = {name: count for name, count in counts.get.items() if count}
     except (PySparkException, Py4JJavaError) as error:
         raise failure(error) from error
     found = {**origin, "rows": rows, "vocabulary": len(counter.vocabulary), "settings": asdict(settings)}

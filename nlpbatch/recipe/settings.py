@@ -22,10 +22,13 @@ from nlpbatch.spark.option_types import (
 )
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
+from nlpbatch.wire.limits import GIB
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 
 UNITS: Final = {"lemmas": "lemma", "nouns": "form", "forms": "form"}
 """What a document is made of, and the token field that it is taken from."""
+FEATURE_COLUMNS: Final = ("split", "terms", "sequence")
+"""Columns that features add."""
 SPLITS: Final = ("train", "validation", "test")
 _FIELDS: Final = ("form", "tag", "lemma", "start", "end")
 SINK_FORMATS: Final = ("parquet", "orc", "json")
@@ -41,6 +44,7 @@ class Source:
         table: A table, such as "web.reviews".
         files: File, directory or glob; taken as it is, without a dump.
         format: Of the files; None to tell it from their names.
+        reader: Options of Spark's reader for that format, such as sep and header of CSV.
         metastore: Address of Hive's metastore, such as "thrift://metastore:9083", or a directory of this machine
             for one of our own; None for what Spark is configured for.
         warehouse: Where that one keeps its tables.
@@ -51,6 +55,7 @@ class Source:
     table: str | None = None
     files: str | None = None
     format: str | None = None
+    reader: Mapping[str, str] = field(default_factory=dict)
     metastore: str | None = None
     warehouse: str | None = None
 
@@ -67,6 +72,7 @@ class SampleSettings:
     rows: int = 10_000
     seed: int = 0
     read_share: float = 0.04
+    read_bytes: int = GIB
     stratify: str | None = None
 
 
@@ -100,6 +106,7 @@ class Analyze:
         analyzer: Analyzer's name.
         fields: Token fields to keep; None for form, tag, lemma, start and end.
         tags: Tokens to keep; all if None.
+        where: Condition of SQL that rows have to meet, such as "rating >= 9"; None for all.
         max_error_ratio: Share of failed rows at which to stop.
 
     """
@@ -111,6 +118,7 @@ class Analyze:
     analyzer: str = DEFAULT_ANALYZER
     fields: tuple[str, ...] | None = None
     tags: tuple[str, ...] | None = None
+    where: str | None = None
     max_error_ratio: float | None = None
 
     @property
@@ -120,7 +128,7 @@ class Analyze:
 
     def job_options(self, **given: Any) -> JobOptions:
         """Return the options of a job that does this."""
-        names = ("analyzer", "tags", "operation", "options", "max_error_ratio")
+        names = ("analyzer", "tags", "operation", "options", "where", "max_error_ratio")
         asked: dict[str, Any] = {name: getattr(self, name) for name in names}
         return JobOptions(text=self.columns, fields=self.token_fields or DEFAULT_FIELDS, **asked, **given)
 
@@ -256,11 +264,12 @@ _SECTIONS: Final[dict[str, tuple[type[Any], dict[str, OptionType]]]] = {
         {
             **dict.fromkeys(("sql", "table", "files", "metastore", "warehouse"), STRING),
             "format": OPTION_TYPES["format"],
+            "reader": OPTION_TYPES["reader"],
         },
     ),
     "sample": (
         SampleSettings,
-        {"rows": _whole(1), "seed": _whole(0), "read_share": _SHARE, "stratify": STRING},
+        {"rows": _whole(1), "seed": _whole(0), "read_share": _SHARE, "read_bytes": _whole(1), "stratify": STRING},
     ),
     "profile": (Profile, {**dict.fromkeys(("label", "group", "date"), STRING), "tokens": _whole(0)}),
     "analyze": (
@@ -270,7 +279,7 @@ _SECTIONS: Final[dict[str, tuple[type[Any], dict[str, OptionType]]]] = {
             "service": STRING,
             **{
                 name: OPTION_TYPES[name]
-                for name in ("operation", "options", "analyzer", "fields", "tags", "max_error_ratio")
+                for name in ("operation", "options", "analyzer", "fields", "tags", "where", "max_error_ratio")
             },
         },
     ),
@@ -328,6 +337,8 @@ def _between(sections: Mapping[str, Any]) -> list[str]:
         faults.append("[sink] path is missing: name the directory that everything goes to")
     if (source.metastore or "").startswith("thrift://") and source.warehouse:
         faults.append("[source] warehouse is where a metastore of our own keeps its tables: a remote one has its own")
+    if source.files is None and (source.format or source.reader):
+        faults.append("[source] format and reader are of files: leave them out")
     analyze, features = sections.get("analyze"), sections.get("features")
     if analyze is not None:
         faults += _of_analysis(analyze)
@@ -336,7 +347,7 @@ def _between(sections: Mapping[str, Any]) -> list[str]:
     if "profile" in sections and analyze is None:
         faults.append("[profile] needs to know which columns are text: add [analyze] with columns")
     if features is not None:
-        faults += _of_features(features, analyze)
+        faults += [*_of_features(features, analyze), *_of_names(features, sink)]
     return faults
 
 
@@ -349,6 +360,16 @@ def _of_analysis(analyze: Analyze) -> list[str]:
     except InvalidRequest as error:
         faults.append(f"[analyze] {error.message}")
     return faults
+
+
+def _of_names(features: Features, sink: Sink) -> list[str]:
+    named = {"[features] id": features.id, "[features] label": features.label}
+    named |= {f"[sink] partition_by, item {number}": name for number, name in enumerate(sink.partition_by, 1)}
+    return [
+        f"{key} is {name!r}, which is what a column of the features is called: rename it in [source]"
+        for key, name in named.items()
+        if name in FEATURE_COLUMNS
+    ]
 
 
 def _of_features(features: Features, analyze: Analyze | None) -> list[str]:

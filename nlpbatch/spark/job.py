@@ -100,7 +100,14 @@ def _plan(session: SparkSession, options: JobOptions) -> _Plan:
     """Return everything that this start will do, once everything a caller can have got wrong has been looked at."""
     base = Storage(session, options.output)
     _check_place(base, Storage(session, options.input), options)
-    source = Input.look(session, options.input, format_name=options.format, reader=options.reader, ddl=options.schema)
+    source = Input.look(
+        session,
+        options.input,
+        format_name=options.format,
+        reader=options.reader,
+        ddl=options.schema,
+        where=options.where,
+    )
     if layout.PARTITION in source.schema.names:
         raise ConfigError(
             f"the input has a column {layout.PARTITION!r}, which is what the output is partitioned by: rename it"
@@ -154,6 +161,7 @@ def _identity(options: JobOptions, source: Input, pinned: Pinned, url: str) -> I
         asked=identified(options.asked(), pinned.info.name),
         schema=source.schema.simpleString(),
         fingerprint=pinned.info.fingerprint,
+        where=options.where,
     )
 
 

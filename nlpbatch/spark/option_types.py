@@ -112,7 +112,7 @@ def _until_fault(value: str) -> str | None:
 STRING: Final = OptionType(lambda value: isinstance(value, str), "a string")
 FLAG: Final = OptionType(lambda value: isinstance(value, bool), "true or false")
 OPTION_TYPES: Final[dict[str, OptionType]] = {
-    **dict.fromkeys(("input", "output", "service", "analyzer", "schema"), STRING),
+    **dict.fromkeys(("input", "output", "service", "analyzer", "schema", "where"), STRING),
     "text": OptionType(is_names, 'a column, or several: ["title", "body"]', columns, columns_fault),
     "api_key": replace(STRING, secret=True),
     "pushgateway": STRING,

@@ -40,6 +40,8 @@ class JobOptions:
         format: Of the input: parquet, orc, json, csv or text; None to tell it from the files' names.
         reader: Options of Spark's reader for that format.
         schema: The input's columns, such as "id bigint, review string"; None to find them in the files.
+        where: Condition of SQL that rows have to meet, such as "rating >= 9"; None for all. The others don't stand in
+            the output; lines that can't be parsed do, among the dead letters.
         overwrite: Whether to delete an existing output first.
         reprocess: Whether to begin a new version beside an output that was made otherwise.
         batch_bytes: Bytes of input files in a micro-batch; None to choose them from the input.
@@ -68,6 +70,7 @@ class JobOptions:
     format: str | None = None
     reader: Mapping[str, str] = field(default_factory=dict)
     schema: str | None = None
+    where: str | None = None
     overwrite: bool = False
     reprocess: bool = False
     batch_bytes: int | None = None

@@ -33,7 +33,10 @@ def recipe(tmp_path):
         }
         for name, members in changes.items():
             sections[name] = members if name == "source" else sections[name] | members
-        return Recipe.check(sections)
+        plain = {
+            name: {key: value for key, value in one.items() if value is not None} for name, one in sections.items()
+        }
+        return Recipe.check(plain)
 
     return make
 
@@ -140,9 +143,9 @@ def test_somebody_elses_directory_is_left_alone(go, recipe, tmp_path):
     [
         ("SELEC 1", "the query can't be run"),
         ("SELECT * FROM nowhere", "the query can't be run"),
-        ("SELECT 1 AS id", "gives no column 'review'"),
+        ("SELECT 1 AS id", "the source has no column 'review'"),
         ("SELECT 1 AS review", "column 'review' is int, not text"),
-        ("SELECT review FROM reviews WHERE false", "the query gives no rows"),
+        ("SELECT * FROM reviews WHERE false", "the query gives no rows"),
     ],
 )
 def test_a_query_that_is_of_no_use_is_told_before_anything_else(go, recipe, sql, message):
@@ -151,16 +154,86 @@ def test_a_query_that_is_of_no_use_is_told_before_anything_else(go, recipe, sql,
 
 
 @pytest.mark.parametrize(
-    ("features", "message"),
-    [({"id": "number"}, "no column 'number'"), ({"min_documents": 100_000}, "lower min_documents")],
+    ("changes", "message"),
+    [
+        ({"features": {"id": "number"}}, r"\[features\] id: the source has no column 'number': choose from review_id"),
+        ({"features": {"label": "ratng"}}, r"\[features\] label: .* did you mean 'rating'"),
+        ({"profile": {"date": "day"}}, r"\[profile\] date: the source has no column 'day'"),
+        ({"sample": {"stratify": "genre"}}, r"\[sample\] stratify: the source has no column 'genre'"),
+        ({"sink": {"partition_by": ["year"]}}, r"\[sink\] partition_by: the source has no column 'year'"),
+        ({"analyze": {"columns": ["rating"]}}, r"column 'rating' is tinyint, not text"),
+        ({"analyze": {"where": "ratng > 3"}}, "where 'ratng > 3' can't be used: .*UNRESOLVED_COLUMN"),
+        ({"analyze": {"where": "rating >"}}, "where 'rating >' can't be used: .*PARSE_SYNTAX_ERROR"),
+    ],
 )
-def test_features_that_cannot_be_made_are_told_and_the_rest_is_done(go, recipe, tmp_path, reviews, features, message):
-    pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
-    files = recipe(source={"files": str(tmp_path / "some.parquet")}, features=features)
+@pytest.mark.parametrize("kind", ["query", "files"])
+def test_columns_that_are_not_there_are_told_before_anything_is_done(
+    go, recipe, tmp_path, reviews, kind, changes, message
+):
+    if kind == "files":
+        pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
+        changes = {"source": {"files": str(tmp_path / "some.parquet")}, **changes}
     with pytest.raises(ConfigError, match=message):
+        go(recipe(**changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_service_that_nobody_names_is_told_before_anything_is_done(go, recipe, tmp_path):
+    with pytest.raises(ConfigError, match="the service is missing"):
+        go(recipe(), service=None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_features_that_cannot_be_made_are_told_and_the_rest_is_done(go, recipe, tmp_path, reviews):
+    pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
+    files = recipe(source={"files": str(tmp_path / "some.parquet")}, features={"min_documents": 100_000})
+    with pytest.raises(ConfigError, match="lower min_documents"):
         go(files)
     assert ds.dataset(tmp_path / "out" / "analyzed", partitioning="hive").count_rows() == 50
     assert not (tmp_path / "out" / "features").exists()
+
+
+def test_only_rows_that_meet_the_condition_are_analysed(go, recipe, tmp_path, reviews):
+    table = pq.read_table(reviews).slice(0, 100)
+    pq.write_table(table, tmp_path / "some.parquet")
+    files = recipe(source={"files": str(tmp_path / "some.parquet")}, analyze={"where": "rating >= 9"})
+    go(files)
+    rows = ds.dataset(tmp_path / "out" / "analyzed", partitioning="hive").to_table()
+    good = table.filter(ds.field("rating") >= 9)
+    assert sorted(rows["review_id"].to_pylist()) == sorted(good["review_id"].to_pylist())
+    less = recipe(source={"files": str(tmp_path / "some.parquet")}, analyze={"where": "rating >= 10"})
+    assert 'analyze: stale, where was "rating >= 9", is "rating >= 10"' in go(less, dry_run=True)
+
+
+def test_tab_separated_values_go_all_the_way(go, recipe, tmp_path):
+    lines = [f"{number}\t영화 정말 재밌다, 최고\t{number % 2}" for number in range(60)]
+    (tmp_path / "ratings.txt").write_text("id\tdocument\tlabel\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    tabs = recipe(
+        source={"files": str(tmp_path / "ratings.txt"), "format": "csv", "reader": {"sep": "\t"}},
+        sample={"rows": 20, "read_share": 1.0},
+        profile={"label": "label", "date": None},
+        analyze={"columns": ["document"]},
+        features={"id": "id", "label": "label"},
+    )
+    go(tabs)
+    assert json.loads((tmp_path / "out" / "profile" / "document.json").read_text())["sample"]["rows"] == 20
+    rows = ds.dataset(tmp_path / "out" / "features", partitioning="hive").to_table()
+    assert sorted(map(int, rows["id"].to_pylist())) == list(range(60))
+
+
+def test_how_much_there_is_to_do_is_told_before_anything_is_done(go, recipe, spark, tmp_path, reviews):
+    pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
+    size = (tmp_path / "some.parquet").stat().st_size
+    told = go(recipe(source={"files": str(tmp_path / "some.parquet")}), dry_run=True)[-1]
+    assert told == f"everything: 50 documents, {size:,} bytes, hours unknown: run it with --on sample first"
+    spark.range(7).selectExpr("id AS review_id", "'가' AS review", "1 AS rating", "'x' AS date").write.mode(
+        "overwrite"
+    ).saveAsTable("counted")
+    spark.sql("ANALYZE TABLE counted COMPUTE STATISTICS")
+    try:
+        assert "about " in go(recipe(source={"table": "counted"}), dry_run=True)[-1]
+    finally:
+        spark.sql("DROP TABLE counted")
 
 
 def test_another_operation_needs_no_tokens(go, stack, tmp_path, reviews):

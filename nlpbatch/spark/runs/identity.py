@@ -27,6 +27,7 @@ class Identity:
         asked: What is asked of each text, without defaults.
         schema: The input's columns, as Spark writes types.
         fingerprint: The analyzer's version; all rows have the same.
+        where: Condition that the rows met; None for all rows.
 
     """
 
@@ -37,6 +38,7 @@ class Identity:
     asked: Mapping[str, Any]
     schema: str
     fingerprint: str
+    where: str | None = None
 
     def options(self) -> Options:
         """Return what is asked of each text.

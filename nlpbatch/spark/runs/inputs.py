@@ -7,6 +7,7 @@ from typing import Final, Self
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+from pyspark.sql import functions as sf
 from pyspark.sql.types import StringType, StructField, StructType
 
 from nlpbatch.errors import ConfigError
@@ -27,6 +28,7 @@ class Input:
         schema: The columns, partition directories among them.
         files: Bytes of all files there are now, by path.
         is_file: Whether the path names a single file.
+        where: Condition that rows have to meet; None for all.
 
     """
 
@@ -36,10 +38,18 @@ class Input:
     schema: StructType
     files: Mapping[str, int]
     is_file: bool
+    where: str | None = None
 
     @classmethod
     def look(
-        cls, spark: SparkSession, path: str, *, format_name: str | None, reader: Mapping[str, str], ddl: str | None
+        cls,
+        spark: SparkSession,
+        path: str,
+        *,
+        format_name: str | None,
+        reader: Mapping[str, str],
+        ddl: str | None,
+        where: str | None = None,
     ) -> Self:
         """List the files and find out their columns.
 
@@ -49,12 +59,13 @@ class Input:
             format_name: One of `FORMATS`; None to tell it from the names.
             reader: Options of the reader that go before our own.
             ddl: The columns, such as "id bigint, review string"; None to find them in the files.
+            where: Condition that rows have to meet; None for all.
 
         Raises:
-            ConfigError: There is nothing, or it can't be read, or the files don't agree.
+            ConfigError: There is nothing, or it can't be read, or the files don't agree, or the condition is none.
 
         """
-        files = _list(spark, path)
+        files = list_files(spark, path)
         if not files:
             raise ConfigError(f"input {path!r} holds no files: check the path given with --input")
         name = format_name or format_of(files)
@@ -66,7 +77,10 @@ class Input:
             raise ConfigError(
                 f"input {path!r} can't be read as {name}: {odd or _reason(error)}: check --input and --format"
             ) from error
-        return cls(path, name, options, schema, files, is_file=list(files) == [Storage(spark, path).url])
+        is_file = list(files) == [Storage(spark, path).url]
+        found = cls(path, name, options, schema, files, is_file, where)
+        found.check_where(spark)
+        return found
 
     @property
     def kind(self) -> Format:
@@ -78,17 +92,40 @@ class Input:
         reader = spark.readStream.schema(self.schema).format(self.format).options(**self.reader)
         # Spark would pass over a file that is a week older than the newest it has seen.
         reader = reader.options(maxBytesPerTrigger=str(batch_bytes), maxFileAge="36500d")
-        return reader.load(_as_glob(self.path) if self.is_file else self.path)
+        return self._chosen(reader.load(_as_glob(self.path) if self.is_file else self.path))
 
     def read(self, spark: SparkSession, files: list[str]) -> DataFrame:
         """Return the rows of some of the files."""
         reader = spark.read.schema(self.schema).format(self.format).options(**self.reader)
         if not self.is_file and not _is_glob(self.path):
             reader = reader.option("basePath", self.path)
-        return reader.load([_escaped(file) for file in files])
+        return self._chosen(reader.load([_escaped(file) for file in files]))
+
+    def check_where(self, spark: SparkSession) -> None:
+        """Refuse a condition that can't be one of these columns.
+
+        Raises:
+            ConfigError: Saying why.
+
+        """
+        try:
+            self._chosen(spark.createDataFrame([], self.schema))
+        except PySparkException as error:
+            raise ConfigError(
+                f"where {self.where!r} can't be used: {first_line(error)}: write a condition of SQL, such as "
+                "'rating >= 9'"
+            ) from error
+
+    def _chosen(self, df: DataFrame) -> DataFrame:
+        if self.where is None:
+            return df
+        if CORRUPT not in df.columns:
+            return df.where(self.where)
+        # of a line that can't be parsed nobody knows whether it would meet the condition: it isn't lost
+        return df.where(sf.coalesce(sf.expr(self.where), sf.lit(False)) | sf.col(CORRUPT).isNotNull())
 
 
-def _list(spark: SparkSession, path: str) -> dict[str, int]:
+def list_files(spark: SparkSession, path: str) -> dict[str, int]:
     """Return the bytes of all files, by path; names that begin with _ or . are hidden, as everywhere in Spark."""
     try:
         # A reader of whole files, of which only names and sizes are asked: Spark lists large directories in parallel.

@@ -1,0 +1,99 @@
+"""How much a recipe has to do, from what is known without doing it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from nlpbatch.recipe.dump import frame
+from nlpbatch.recipe.records import StageRecord
+from nlpbatch.recipe.settings import Source
+from nlpbatch.recipe.stages import ANALYZED, Stages
+from nlpbatch.spark.runs import layout
+from nlpbatch.spark.runs.formats import FORMATS, format_of
+from nlpbatch.spark.runs.inputs import list_files
+
+_UNKNOWN_BYTES: Final = 2**62
+"""Spark's guess for a table that it knows nothing of is larger still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What there is to do: documents, bytes, and seconds of analysis; None for what nobody knows yet.
+
+    Args:
+        documents: How many there are; `where` is not applied.
+        size_bytes: What they take where they are now.
+        exact: Whether these were counted, not guessed by Spark.
+        documents_per_s: What the analysis has done so far.
+
+    """
+
+    documents: int | None
+    size_bytes: int | None
+    exact: bool
+    documents_per_s: float | None
+
+    def __str__(self) -> str:
+        """Return it for people."""
+        about = "" if self.exact else "about "
+        known = [
+            f"{about}{self.documents:,} documents" if self.documents is not None else "documents unknown",
+            f"{about}{self.size_bytes:,} bytes" if self.size_bytes is not None else "bytes unknown",
+        ]
+        if self.documents is not None and self.documents_per_s:
+            hours = self.documents / self.documents_per_s / 3600
+            known.append(f"{hours:,.2f} hours of analysis at {self.documents_per_s:,.0f} documents/s, as measured here")
+        else:
+            known.append("hours unknown: run it with --on sample first")
+        return ", ".join(known)
+
+
+def estimate(spark: SparkSession, source: Source, stages: Stages) -> Estimate:
+    """Return how much there is.
+
+    Raises:
+        ConfigError: The source can't be looked at.
+
+    """
+    speed = _speed(stages)
+    dumped = StageRecord.read(stages.base, "dump")
+    if source.files is not None:
+        return Estimate(*_of_files(spark, source), exact=True, documents_per_s=speed)
+    if dumped is not None:
+        return Estimate(dumped.result["rows"], dumped.result["bytes"], exact=True, documents_per_s=speed)
+    return Estimate(*_of_query(spark, str(source.query)), exact=False, documents_per_s=speed)
+
+
+def _of_files(spark: SparkSession, source: Source) -> tuple[int | None, int]:
+    path = str(source.files)
+    files = list_files(spark, path)
+    kind = source.format or format_of(files)
+    try:
+        # their footers say it
+        rows = spark.read.format(kind).load(path).count() if FORMATS[kind].counted else None
+    except (PySparkException, Py4JJavaError):
+        rows = None  # damaged files are the analysis's to tell
+    return rows, sum(files.values())
+
+
+def _of_query(spark: SparkSession, query: str) -> tuple[int | None, int | None]:
+    """Return what Spark's optimizer expects of a query, from what the metastore knows of its tables."""
+    plan: Any = frame(spark, query)._jdf.queryExecution().optimizedPlan()  # noqa: SLF001
+    statistics = plan.stats()
+    rows, size_bytes = statistics.rowCount(), int(str(statistics.sizeInBytes()))
+    documents = int(str(rows.get())) if rows.isDefined() else None
+    return documents, size_bytes if size_bytes < _UNKNOWN_BYTES else None
+
+
+def _speed(stages: Stages) -> float | None:
+    """Return what the analysis did in a second, of everything or else of the sample."""
+    for place in (stages.base, stages.on_sample):
+        name = f"{ANALYZED}/{layout.SUMMARY}"
+        if place.exists(name):
+            speed: float = json.loads(place.read_text(name))["documents_per_s"]
+            return speed or None
+    return None
