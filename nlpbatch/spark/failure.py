@@ -11,6 +11,9 @@ from nlpbatch.errors import InternalError, NlpbatchError
 from nlpbatch.spark.storage import first_line
 
 _OWN: Final = re.compile(r"nlpbatch\.errors\.(\w+): (.*)")
+_DATA: Final = re.compile(r"SQLSTATE: 22")
+"""What Spark writes of errors that a value made, such as a cast that fails; it quotes the value, perhaps a text."""
+_QUOTED: Final = re.compile(r"'.*'", re.DOTALL)
 _CAUSE: Final = re.compile(r"^Caused by: ([\w.$]+): (.+)$", re.MULTILINE)
 
 
@@ -28,7 +31,12 @@ def failure(error: PySparkException | Py4JJavaError) -> NlpbatchError:
     line = first_line(error)
     causes = _CAUSE.findall(said)
     if not causes:
-        return InternalError(f"Spark failed: {line}")
+        return InternalError(f"Spark failed: {_without_values(line, said)}")
     name, message = causes[-1]
     cause = f"{name.rpartition('.')[2]}: {message}"
-    return InternalError(f"Spark failed: {cause}" if message in line else f"Spark failed: {line}: {cause}")
+    told = cause if message in line else f"{line}: {cause}"
+    return InternalError(f"Spark failed: {_without_values(told, said)}")
+
+
+def _without_values(message: str, said: str) -> str:
+    return _QUOTED.sub("'…'", message) if _DATA.search(said) else message

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, PySparkException
 
 from nlpbatch import errors
 from nlpbatch.cli.stack import Stack, StackOptions
@@ -291,3 +291,12 @@ def test_an_error_of_a_class_that_this_driver_does_not_know_keeps_its_message():
     error = failure(AnalysisException("nlpbatch.errors.FromTheFuture: it went wrong"))
     assert type(error) is InternalError
     assert error.message == "it went wrong"
+
+
+def test_a_value_that_spark_quotes_is_not_told(spark):
+    df = spark.createDataFrame([("비밀's",)], "review string").selectExpr("cast(review AS int)")
+    with pytest.raises(PySparkException) as caught:
+        df.collect()
+    error = failure(caught.value)
+    assert "CAST_INVALID_INPUT" in error.message
+    assert "비밀" not in error.message

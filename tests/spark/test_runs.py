@@ -223,6 +223,18 @@ def test_a_line_that_cannot_be_parsed_is_a_dead_letter(spark, source, options, r
     assert [letter["_corrupt_record"] for letter in dead()] == [bad]
 
 
+def test_only_rows_that_meet_a_condition_are_taken_and_bad_lines_are_not_lost(spark, source, options, rows, dead):
+    (source.folder / "a.jsonl").write_text('{"id": "1", "text": "하나"}\n{"id": \n{"id": "3", "text": "셋"}\n')
+    report = run(spark, options(where="id > 1"))
+    assert (report.rows, report.dead) == (2, 1)
+    assert [row["id"] for row in rows()] == ["3"]
+    assert [letter["_corrupt_record"] for letter in dead()] == ['{"id": ']
+    with pytest.raises(ConfigError, match="where was id > 1, is null"):
+        run(spark, options())
+    with pytest.raises(ConfigError, match=r"where 'idd > 1' can't be used: .*UNRESOLVED_COLUMN"):
+        run(spark, options(where="idd > 1", overwrite=True))
+
+
 def damage(path, how):
     whole = bytearray(path.read_bytes())
     if how == "cut short":
