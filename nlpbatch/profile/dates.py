@@ -25,7 +25,7 @@ def periods(values: pa.Array) -> pa.Array | None:
 
 
 def _times(values: pa.Array) -> pa.Array | None:
-    if pa.types.is_temporal(values.type) and not pa.types.is_time(values.type):
+    if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
         return pc.cast(values, pa.timestamp("s"), safe=False)
     if not pa.types.is_string(values.type):
         return None

@@ -1,5 +1,7 @@
 """Words that mark a group of documents: the log-odds ratio with an informative Dirichlet prior. Pure.
 
+What is counted is documents that have a word, not how often they have it: one that says it ten times is one witness.
+
 Monroe, Colaresi and Quinn, "Fightin' Words" (2008): a word's odds in the group over its odds elsewhere, shrunk towards
 its odds in all documents, over its standard error. Plain ratios are topped by words that occur once; this isn't.
 """
@@ -13,6 +15,8 @@ import numpy.typing as npt
 _PRIOR_WORDS: Final = 1_000.0
 """Weight of the prior, in words: what all documents say counts like so many words of the group."""
 LEAST_SCORE: Final = 1.96
+LEAST_COUNT: Final = 3
+"""Documents that a word has to be in: the standard error means nothing for a word that one or two have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +26,8 @@ class Mark:
     Args:
         word: The word.
         score: Standard errors that its log-odds ratio is over 0.
-        count: How often the group has it.
-        count_elsewhere: How often the others have it.
+        count: Documents of the group that have it.
+        count_elsewhere: Documents of the others that have it.
 
     """
 
@@ -38,9 +42,9 @@ def marks(words: list[str], here: npt.NDArray[np.int64], elsewhere: npt.NDArray[
 
     Args:
         words: string[n].
-        here: int[n], how often the group has each.
-        elsewhere: int[n], how often the others have it.
-        most: Words to return; fewer if fewer stand out by 1.96 standard errors.
+        here: int[n], documents of the group that have each.
+        elsewhere: int[n], documents of the others that have it.
+        most: Words to return; fewer if fewer are in three documents and stand out by 1.96 standard errors.
 
     """
     total = here + elsewhere
@@ -51,6 +55,7 @@ def marks(words: list[str], here: npt.NDArray[np.int64], elsewhere: npt.NDArray[
     rest_of_group, rest_of_others = in_group.sum() - in_group, in_others.sum() - in_others
     ratio = np.log(in_group / rest_of_group) - np.log(in_others / rest_of_others)
     score = ratio / np.sqrt(1 / in_group + 1 / in_others)
+    score[here < LEAST_COUNT] = 0
     best = np.argsort(-score, kind="stable")[:most]
     return [
         Mark(words[position], round(float(score[position]), 2), int(here[position]), int(elsewhere[position]))

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from nlpbatch.client.sync import Client
 from nlpbatch.profile.measures import measure, plain
@@ -30,7 +32,7 @@ def report(
 
     Args:
         drawn: The sample.
-        columns: What it is about.
+        columns: What it is about; of a text column that holds arrays, each element is a text.
         client: Whom to ask for tokens; None for a report without.
         tokens: Rows that are analysed; 0 for none.
         analyzer: Analyzer's name.
@@ -41,10 +43,23 @@ def report(
 
     """
     measured = None
+    drawn = _by_element(drawn, columns.text)
     texts = drawn.table.column(columns.text).combine_chunks() if columns.text in drawn.table.schema.names else None
     if client is not None and tokens and texts is not None and texts.null_count < len(texts):
         measured = Tokens(*analyse(client, texts.cast(pa.string()), tokens, drawn.design.seed, analyzer))
     return plain(measure(drawn, columns, measured))
+
+
+def _by_element(drawn: Sample, name: str) -> Sample:
+    """Return a sample with a row for each element, if the column holds arrays; others as they are."""
+    table = drawn.table
+    if name not in table.schema.names or not pa.types.is_list(table.schema.field(name).type):
+        return drawn
+    arrays = table.column(name).combine_chunks()
+    rows = table.take(pc.list_parent_indices(arrays))
+    rows = rows.set_column(table.schema.get_field_index(name), name, pc.list_flatten(arrays))
+    note = f"column {name!r} holds arrays: each of their {rows.num_rows:,} elements is looked at as a text"
+    return Sample(rows, replace(drawn.design, notes=(*drawn.design.notes, note)))
 
 
 def page(found: Mapping[str, Any]) -> str:

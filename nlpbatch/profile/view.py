@@ -78,6 +78,9 @@ class View:
         weights = table.column(WEIGHT).to_numpy() if WEIGHT in table.schema.names else None
         units = table.column(UNIT).to_numpy().astype(np.int64)
         given = (column(columns.label), column(columns.group), column(columns.date))
+        for name, values in zip((columns.label, columns.group, columns.date), given, strict=True):
+            if values is not None and (pa.types.is_nested(values.type) or pa.types.is_binary(values.type)):
+                raise ConfigError(f"column {name!r} holds {values.type}: choose one of numbers, text or dates")
         return cls(texts, lengths, units, weights, sample.design.is_all, *given)
 
     def mean(self, values: Floats, rows: npt.NDArray[np.bool_] | None = None) -> dict[str, float | None]:

@@ -54,10 +54,12 @@ def words_of(view: View, tokens: Tokens) -> dict[str, Any]:
 def _marks(
     values: pa.Array, rows: npt.NDArray[np.int64], codes: npt.NDArray[np.int32], words: list[str]
 ) -> Iterable[Any]:
+    # a word counts once in a document
+    row_of, code_of = np.divmod(np.unique(rows * max(1, len(words)) + codes), max(1, len(words)))
     for name, here in _classes(values):
-        inside = here[rows]
-        counts = np.bincount(codes[inside], minlength=len(words)).astype(np.int64)
-        others = np.bincount(codes[~inside], minlength=len(words)).astype(np.int64)
+        inside = here[row_of]
+        counts = np.bincount(code_of[inside], minlength=len(words)).astype(np.int64)
+        others = np.bincount(code_of[~inside], minlength=len(words)).astype(np.int64)
         found = marks(words, counts, others, _MOST_MARKS)
         if found:
             yield name, found

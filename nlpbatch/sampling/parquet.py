@@ -26,6 +26,7 @@ _MOST_DIGITS: Final = 18
 """Of an int64."""
 _NOTHING: Final = ""
 """Column of nulls, for a table without columns would forget how many rows it has."""
+_STORED: Final = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 _TAIL_BYTES: Final = 8
 """A footer is followed by its length, 4 bytes, and the magic number."""
 
@@ -126,9 +127,21 @@ def _batches(place: Place, footers: Footers, unit: Unit, columns: Sequence[str] 
                 yield pa.table({_NOTHING: pa.nulls(unit.rows)})
                 return
             for batch in reader.iter_batches(_BATCH_ROWS, row_groups=[unit.number], columns=kept):
-                yield pa.Table.from_batches([batch])
+                yield _plain(pa.Table.from_batches([batch]))
         except (pa.ArrowException, OSError) as error:
             raise _damaged(file, error) from error
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Return the table with values stored plainly: Arrow computes little with dictionaries, and less with views."""
+    for position, column in enumerate(table.schema):
+        kind = column.type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        kind = _STORED.get(kind, kind)
+        if kind != column.type:
+            table = table.set_column(position, column.name, table.column(position).cast(kind))
+    return table
 
 
 def _partitions(files: Sequence[File], columns: Sequence[str] | None) -> Mapping[str, pa.DataType]:

@@ -114,6 +114,9 @@ def _strata(
 ) -> tuple[list[_Pick], tuple[str, ...]]:
     """Return rows of the chosen parts, as many of each label as of any other; only labels are read for that."""
     labels = [read_column(place, footers, unit, str(options.stratify)) for unit in chosen]
+    odd = next((label.type for label in labels if pa.types.is_nested(label.type)), None)
+    if odd is not None:
+        raise ConfigError(f"stratify names column {options.stratify!r}, which holds {odd}: choose one of plain values")
     kinds = {kind for label in labels if not pa.types.is_null(kind := label.type)} or {pa.null()}
     picked = stratify(pa.chunked_array([label.cast(next(iter(kinds))) for label in labels]), options.most, chance)
     ends = np.cumsum([unit.rows for unit in chosen]).tolist()

@@ -20,6 +20,12 @@ def test_words_mark_a_group_if_it_has_them_more_often_and_often_enough_to_tell()
     assert [one.word for one in marks(words, elsewhere, here, 10)] == ["지루"]
 
 
+def test_a_word_of_one_or_two_documents_marks_nothing():
+    words = ["드물", "흔하"]
+    assert marks(words, np.array([2, 1_000]), np.array([1, 90_000]), 5) == []
+    assert [one.word for one in marks(words, np.array([3, 1_000]), np.array([1, 90_000]), 5)] == ["드물"]
+
+
 def test_nothing_marks_a_group_that_is_all_or_nothing():
     assert marks(["가"], np.array([3]), np.array([0]), 5) == []
     assert marks(["가"], np.array([0]), np.array([3]), 5) == []
@@ -40,7 +46,7 @@ def test_dates_as_people_write_them_are_read(values, expected):
     assert periods(pa.array(values)).to_pylist() == expected
 
 
-@pytest.mark.parametrize("values", [["gestern", "heute"], [1, 2], [None, None], [], [dt.time(3)]])
+@pytest.mark.parametrize("values", [["gestern", "heute"], [1, 2], [None, None], [], [dt.time(3)], [dt.timedelta(1)]])
 def test_what_is_no_date_is_none(values):
     assert periods(pa.array(values)) is None
 

@@ -116,6 +116,24 @@ def test_columns_that_cannot_be_used_are_refused(columns, message):
         report(drawn(number=range(COUNT)), ProfileColumns(**columns), None)
 
 
+def test_elements_of_arrays_are_texts_of_their_own():
+    sample = drawn(label=[0, 1, 2] * (COUNT // 3))
+    arrays = pa.array([["하나", "둘둘"], [], None] * (COUNT // 3))
+    sample = Sample(sample.table.set_column(0, "review", arrays), sample.design)
+    found = reported(sample, label="label")
+    assert found["texts"]["rows"] == 2 * COUNT // 3
+    assert [one["value"] for one in found["labels"]] == ["0"]
+    assert any("each of their 200 elements" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.int64()), pa.struct([("a", pa.int64())]), pa.binary()])
+@pytest.mark.parametrize("role", ["text", "label", "group", "date"])
+def test_columns_of_what_is_neither_text_nor_number_nor_date_are_refused(role, kind):
+    sample = drawn(odd=pa.nulls(COUNT, kind))
+    with pytest.raises(ConfigError, match="choose"):
+        report(sample, ProfileColumns(**{"text": "review", role: "odd"}), None)
+
+
 def test_texts_cannot_break_out_of_the_page():
     sample = drawn()
     evil = pa.array(["</script><script>alert(1)</script>"] * COUNT)

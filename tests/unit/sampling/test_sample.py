@@ -166,6 +166,21 @@ def test_numbers_of_several_widths_go_together_and_other_types_are_refused(tmp_p
     assert "비밀" not in caught.value.message
 
 
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_text_is_text_however_it_is_stored(tmp_path, kind):
+    values = pa.array(["가", "나", None] * 10)
+    stored = values.dictionary_encode() if pa.types.is_dictionary(kind) else values.cast(kind)
+    pq.write_table(pa.table({"review": stored}), tmp_path / "a.parquet")
+    drawn = sample(str(tmp_path / "a.parquet"), SampleOptions(rows=15, stratify="review", read_share=1.0))
+    assert Counter(drawn.table["review"].to_pylist()) == {"가": 5, "나": 5, None: 5}
+
+
+def test_a_stratified_sample_needs_plain_values(tmp_path):
+    pq.write_table(pa.table({"review": [["가"]]}), tmp_path / "a.parquet")
+    with pytest.raises(ConfigError, match=r"holds list<element: string>: choose one of plain values"):
+        sample(str(tmp_path / "a.parquet"), SampleOptions(stratify="review"))
+
+
 def test_a_stratified_sample_says_how_many_values_got_no_row(data):
     drawn = sample(str(data), SampleOptions(rows=5, stratify="id"))
     assert drawn.table.num_rows == 5
