@@ -21,7 +21,18 @@ settings.load_profile("patient")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+ROOT = Path(__file__).parent
+TOGETHER = ("chaos", "cluster", "spark")
+"""Folders whose tests share what is dear to start: HDFS and YARN, or a Spark."""
 NSMC_20K = Path(__file__).parents[2] / "shared" / "data" / "nsmc-20k.parquet"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together when they are shared out to processes: others by file, for their fixtures."""
+    for item in items:
+        folder, *_ = item.path.relative_to(ROOT).parts
+        name = {"chaos": "cluster"}.get(folder, folder) if folder in TOGETHER else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")

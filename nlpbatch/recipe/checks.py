@@ -10,7 +10,6 @@ from pyspark.sql.types import ArrayType, DataType, StringType, StructType
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.dump import frame
-from nlpbatch.recipe.records import state_of
 from nlpbatch.recipe.settings import Recipe
 from nlpbatch.recipe.stages import DUMP, Stages
 from nlpbatch.spark.runs.formats import format_of
@@ -76,7 +75,7 @@ def _schema(spark: SparkSession, recipe: Recipe, stages: Stages) -> StructType |
 
 def _is_dumped(stages: Stages) -> bool:
     (dump,) = (stage for stage in stages if stage.name == "dump")
-    return state_of(dump.record(), dump.settings()) == "done"
+    return dump.state() == "done"
 
 
 def _faults(recipe: Recipe, types: Mapping[str, DataType]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from py4j.protocol import Py4JJavaError
@@ -35,11 +35,20 @@ def frame(spark: SparkSession, query: str) -> DataFrame:
         ) from error
 
 
-def dump(spark: SparkSession, sink: Storage, query: str, directory: str) -> Mapping[str, Any]:
+def dump(
+    spark: SparkSession, sink: Storage, query: str, directory: str, *, before_replacing: Callable[[], None]
+) -> Mapping[str, Any]:
     """Write what a query gives; return the manifest, which is also written.
 
+    Args:
+        spark: Session.
+        sink: Where to write.
+        query: What to run.
+        directory: Name of the dump there; one that is there already is replaced when the new is whole.
+        before_replacing: Called just before that.
+
     Raises:
-        ConfigError: As `frame`.
+        ConfigError: As `frame`, or the query gives no rows.
         InternalError: Spark failed.
 
     """
@@ -66,6 +75,7 @@ def dump(spark: SparkSession, sink: Storage, query: str, directory: str) -> Mapp
         "seconds": round(time.monotonic() - began_s, 3),
     }
     sink.write_text(f"{staged}/{MANIFEST}", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
+    before_replacing()
     sink.delete(directory)
     sink.move(staged, directory)
     return manifest

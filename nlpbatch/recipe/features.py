@@ -22,7 +22,7 @@ from pyspark.sql.types import ArrayType, IntegerType, StructField, StructType
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.sequences import FIRST_TERM, SequenceEncoder
-from nlpbatch.recipe.settings import UNITS, Features, Sink
+from nlpbatch.recipe.settings import DESCRIPTION, UNITS, Features, Sink
 from nlpbatch.spark.failure import failure
 from nlpbatch.spark.runs.columns import TextColumn
 from nlpbatch.spark.storage import Storage
@@ -162,4 +162,4 @@ def _describe(target: Storage, found: Mapping[str, Any], vocabulary: list[str], 
         for index, term in enumerate(vocabulary)
     )
     target.write_text(f"{_META}/vocabulary.jsonl", "\n".join(lines) + "\n")
-    target.write_text(f"{_META}/features.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+    target.write_text(DESCRIPTION, json.dumps(found, ensure_ascii=False, indent=2) + "\n")

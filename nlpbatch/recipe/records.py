@@ -1,7 +1,8 @@
 """What has been done of a recipe: a record for each stage, and whether it still holds.
 
 A stage's key is made of everything that decides its result: its own settings, and the keys and results of the stages
-before it. The same key means that there is nothing to do; another one says that the stage is stale.
+before it. The same key means that there is nothing to do; another one says that the stage is stale. A record is
+withdrawn before what it tells of is replaced, and written when the new is whole: there is none of what isn't there.
 """
 
 import hashlib
@@ -48,6 +49,11 @@ class StageRecord:
     def write(self, sink: Storage) -> None:
         """Write it."""
         sink.write_text(f"{RECORDS}/{self.stage}.json", json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n")
+
+
+def withdraw(sink: Storage, stage: str) -> None:
+    """Delete the record of a stage."""
+    sink.delete(f"{RECORDS}/{stage}.json")
 
 
 def key_of(settings: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.checks import check_early
 from nlpbatch.recipe.estimate import estimate
-from nlpbatch.recipe.records import StageRecord, changes, key_of, state_of
+from nlpbatch.recipe.records import StageRecord, changes, key_of
 from nlpbatch.recipe.settings import Recipe
 from nlpbatch.recipe.stages import RunOptions, Stage, Stages
 from nlpbatch.spark.runs.attempts import now_text
@@ -62,8 +62,7 @@ class RecipeRun:
                 self._do(stage)
 
     def _do(self, stage: Stage) -> None:
-        record = stage.record()
-        state = state_of(record, stage.settings())
+        record, state = stage.record(), stage.state()
         if state == "done" and not stage.resumes:
             self._say(f"{stage.name}: done already")
             return
@@ -85,8 +84,7 @@ class RecipeRun:
 
     def _need(self, stage: Stage) -> None:
         """Refuse a stage that would be made of what isn't there, or of what is stale."""
-        record = stage.record()
-        state = state_of(record, stage.settings())
+        record, state = stage.record(), stage.state()
         if state == "to do":
             raise ConfigError(f"--stage {self._options.stage} needs {stage.name}, which isn't done: run that first")
         if state == "stale" and record is not None:
@@ -96,12 +94,11 @@ class RecipeRun:
             )
 
     def _tell(self, stage: Stage) -> None:
-        record = stage.record()
-        state = state_of(record, stage.settings())
+        record, state = stage.record(), stage.state()
         if state == "stale" and record is not None:
             self._say(f"{stage.name}: stale, {'; '.join(changes(record, stage.settings()))}")
         else:
-            told = "" if record is None else f" at {record.ended_at}{_told(record.result)}"
+            told = "" if record is None or state == "to do" else f" at {record.ended_at}{_told(record.result)}"
             self._say(f"{stage.name}: {state}{told}")
 
 

@@ -29,6 +29,8 @@ UNITS: Final = {"lemmas": "lemma", "nouns": "form", "forms": "form"}
 """What a document is made of, and the token field that it is taken from."""
 FEATURE_COLUMNS: Final = ("split", "terms", "sequence")
 """Columns that features add."""
+DESCRIPTION: Final = "_nlpbatch/features.json"
+"""File of the features that tells how they were made; the last that is written."""
 SPLITS: Final = ("train", "validation", "test")
 _FIELDS: Final = ("form", "tag", "lemma", "start", "end")
 SINK_FORMATS: Final = ("parquet", "orc", "json")

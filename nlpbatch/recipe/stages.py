@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from pyspark.sql import SparkSession
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.dump import MANIFEST, dump
-from nlpbatch.recipe.records import StageRecord, key_of
-from nlpbatch.recipe.settings import Analyze, Recipe
+from nlpbatch.recipe.records import StageRecord, State, key_of, state_of, withdraw
+from nlpbatch.recipe.settings import DESCRIPTION, Analyze, Recipe
 from nlpbatch.spark.job import run as run_analysis
+from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.attempts import now_text
 from nlpbatch.spark.runs.columns import text_columns
 from nlpbatch.spark.storage import Storage
@@ -22,6 +24,8 @@ ANALYZED: Final = "analyzed"
 FEATURES: Final = "features"
 ON_SAMPLE: Final = "on-sample"
 _SAMPLE_FILE: Final = "sample/sample.parquet"
+_BEGUN: Final = "_recipe/analyze.begun"
+"""Holds the key of the analysis that was begun last."""
 _STAGED_FEATURES: Final = "_recipe/staging/features"
 
 
@@ -53,7 +57,8 @@ class Stage:
 
     Args:
         name: Its name, and that of its record.
-        place: Where its record is.
+        place: Where its record is, and what it makes.
+        makes: File there that is written last.
         settings: Returns everything that decides its result, now.
         do: Does it, and returns what there is to tell. `is` among it tells one making from another.
         resumes: Whether it looks itself for what is left to do, and so is always begun.
@@ -62,6 +67,7 @@ class Stage:
 
     name: str
     place: Storage
+    makes: str
     settings: Callable[[], Mapping[str, Any]]
     do: Callable[[], Mapping[str, Any]]
     resumes: bool = False
@@ -69,6 +75,11 @@ class Stage:
     def record(self) -> StageRecord | None:
         """Return what is known of its last making."""
         return StageRecord.read(self.place, self.name)
+
+    def state(self) -> State:
+        """Return whether it has to be done: it has, too, if somebody deleted what it made."""
+        record = self.record()
+        return state_of(record, self.settings()) if record is None or self.place.exists(self.makes) else "to do"
 
 
 class Stages:
@@ -95,15 +106,17 @@ class Stages:
         """Yield the stages that the recipe has, in order."""
         recipe = self._recipe
         if recipe.source.query is not None:
-            yield Stage("dump", self.base, self._dump_settings, self._dump)
+            yield Stage("dump", self.base, f"{DUMP}/{MANIFEST}", self._dump_settings, self._dump)
         if recipe.sample is not None:
-            yield Stage("sample", self.base, self._sample_settings, self._sample)
+            yield Stage("sample", self.base, _SAMPLE_FILE, self._sample_settings, self._sample)
         if recipe.profile is not None:
-            yield Stage("profile", self.base, self._profile_settings, self._profile)
+            yield Stage("profile", self.base, self._last_report(), self._profile_settings, self._profile)
         if recipe.analyze is not None:
-            yield Stage("analyze", self._sink, self._analyze_settings, self._analyze, resumes=self._source_grows())
+            made, grows = f"{ANALYZED}/{layout.SUCCESS}", self._source_grows()
+            yield Stage("analyze", self._sink, made, self._analyze_settings, self._analyze, resumes=grows)
         if recipe.features is not None:
-            yield Stage("features", self._sink, self._features_settings, self._features)
+            made = f"{FEATURES}/{DESCRIPTION}"
+            yield Stage("features", self._sink, made, self._features_settings, self._features)
 
     def service(self) -> str:
         """Return the address of the service.
@@ -116,6 +129,9 @@ class Stages:
         if not service:
             raise ConfigError("the service is missing: set [analyze] service, or NLPBATCH_SERVICE")
         return service
+
+    def _last_report(self) -> str:
+        return f"profile/{self._analysis.columns[-1]}.json"
 
     def _source_grows(self) -> bool:
         """Return whether there may be new files: a directory may get some, a dump and a sample don't."""
@@ -167,13 +183,15 @@ class Stages:
     def _dump(self) -> Mapping[str, Any]:
         if self.base.exists(DUMP) and not self.base.exists(f"{DUMP}/{MANIFEST}"):
             raise ConfigError(f"{self.base.within(DUMP)} is there and no dump of a recipe: choose another [sink] path")
-        manifest = dump(self._spark, self.base, str(self._recipe.source.query), DUMP)
+        withdrawn = partial(withdraw, self.base, "dump")
+        manifest = dump(self._spark, self.base, str(self._recipe.source.query), DUMP, before_replacing=withdrawn)
         return {"rows": manifest["rows"], "bytes": manifest["bytes"], "is": manifest["snapshot_at"]}
 
     def _sample(self) -> Mapping[str, Any]:
         from nlpbatch.recipe.sampled import draw  # noqa: PLC0415  (an extra)
 
         assert self._recipe.sample is not None  # noqa: S101  (there is no such stage without)
+        withdraw(self.base, "sample")
         design = draw(self._recipe.sample, self._recipe.source, self._source(), self.base, _SAMPLE_FILE)
         for note in design.notes:
             self._say(f"sample: {note}")
@@ -183,16 +201,15 @@ class Stages:
     def _profile(self) -> Mapping[str, Any]:
         from nlpbatch.recipe.report import make_report  # noqa: PLC0415  (an extra)
 
+        withdraw(self.base, "profile")
         return make_report(self._recipe, self.base, _SAMPLE_FILE, service=self.service(), api_key=self._options.api_key)
 
     def _analyze(self) -> Mapping[str, Any]:
-        record = StageRecord.read(self._sink, "analyze")
-        stale = record is not None and record.key != key_of(self._analyze_settings())
+        self._begin_analysis()
         given: dict[str, Any] = {
             "output": self._sink.within(ANALYZED),
             "service": self.service(),
             "api_key": self._options.api_key,
-            "overwrite": stale,
         }
         if self._options.on_sample:
             given |= {"input": self.base.within("sample"), "format": "parquet"}
@@ -202,6 +219,19 @@ class Stages:
         report = run_analysis(self._spark, self._analysis.job_options(**given))
         told = {name: getattr(report, name) for name in ("rows", "dead", "fingerprint", "run")}
         return {**told, "is": [report.run, report.rows, report.dead]}
+
+    def _begin_analysis(self) -> None:
+        """Make room for an analysis that is made otherwise; one that was begun with the same settings goes on."""
+        key, begun = key_of(self._analyze_settings()), None
+        if self._sink.exists(_BEGUN):
+            begun = self._sink.read_text(_BEGUN)
+        elif (record := StageRecord.read(self._sink, "analyze")) is not None:
+            begun = record.key
+        if begun is not None and begun != key:
+            withdraw(self._sink, "analyze")
+            self._sink.delete(ANALYZED)
+        if begun != key:
+            self._sink.write_text(_BEGUN, key)
 
     def _features(self) -> Mapping[str, Any]:
         from nlpbatch.recipe.features import features  # noqa: PLC0415  (pyspark.ml needs numpy)
@@ -217,6 +247,7 @@ class Stages:
         made = features(
             self._spark, analysed, texts, settings=settings, sink=self._recipe.sink, origin=origin, target=staged
         )
+        withdraw(self._sink, "features")
         self._sink.delete(FEATURES)
         self._sink.move(_STAGED_FEATURES, FEATURES)
         return {"rows": made["rows"], "vocabulary": made["vocabulary"]}

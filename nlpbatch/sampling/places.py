@@ -60,7 +60,8 @@ class Place:
     @contextmanager
     def open(self, file: File) -> "Iterator[CountedFile]":
         """Open a file."""
-        with self._reached(), self._files.open(file.path, "rb") as opened:
+        # fsspec would read ahead megabytes behind each place that is looked at
+        with self._reached(), self._files.open(file.path, "rb", cache_type="none") as opened:
             yield CountedFile(opened, self._count)
 
     def _count(self, size_bytes: int) -> None:

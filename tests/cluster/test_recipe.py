@@ -1,11 +1,18 @@
-"""A recipe on YARN: from a Hive table on HDFS to features; what is done isn't done again."""
+"""A recipe on YARN: from a Hive table on HDFS to features; what is done isn't done again.
+
+NLPBATCH_TEST_REVIEWS=DIR bin/test --cluster -k hive    takes all reviews in a directory of Parquet
+"""
 
 import json
+import os
+import subprocess
+import sys
 
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-PATIENCE_S = 400
+PATIENCE_S = 1_800
 CREATE = """
 import sys
 from pyspark.sql import SparkSession
@@ -18,10 +25,12 @@ spark.read.parquet(sys.argv[1]).write.format("hive").option("fileFormat", "parqu
 
 @pytest.fixture
 def table(yarn, hadoop, reviews, tmp_path):
-    """Return the settings of a source with a Hive table of the reviews on HDFS."""
+    """Return the settings of a source with a Hive table of the reviews on HDFS, and their number."""
     hadoop.shell("-mkdir", "-p", "/hive")
     some = tmp_path / "some.parquet"
-    pq.write_table(pq.read_table(reviews).slice(0, 4_000), some)
+    given = os.environ.get("NLPBATCH_TEST_REVIEWS")
+    rows = ds.dataset(given).to_table() if given else pq.read_table(reviews).slice(0, 4_000)
+    pq.write_table(rows, some)
     hadoop.shell("-put", str(some), "/hive/some.parquet")
     script = tmp_path / "create.py"
     script.write_text(CREATE)
@@ -29,27 +38,47 @@ def table(yarn, hadoop, reviews, tmp_path):
     with yarn.submit(script, f"{hadoop.url}/hive/some.parquet", warehouse, metastore) as process:
         said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, said
-    return f'table = "web.reviews"\nmetastore = "{metastore}"\nwarehouse = "{warehouse}"\n'
+    return f'table = "web.reviews"\nmetastore = "{metastore}"\nwarehouse = "{warehouse}"\n', rows.num_rows
 
 
 def test_from_a_hive_table_to_features(yarn, hadoop, stack, table, tmp_path):
     recipe = tmp_path / "recipe.toml"
+    source, count = table
 
     def run(ngrams):
         recipe.write_text(
-            f'[source]\n{table}[sample]\nrows = 300\nread_share = 1.0\n[profile]\nlabel = "rating"\ntokens = 300\n'
+            f'[source]\n{source}[sample]\nrows = 300\nread_share = 1.0\n[profile]\nlabel = "rating"\ntokens = 300\n'
             f'[analyze]\ncolumns = ["review"]\nservice = "{stack.service}"\n'
             f'[features]\nid = "review_id"\nngrams = {ngrams}\n[sink]\npath = "{hadoop.url}/recipe"\n'
         )
         with yarn.submit("recipe.py", recipe, NLPBATCH_API_KEY=stack.api_key) as process:
             said, _ = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, said
-        return [line.removeprefix("recipe: ") for line in said.splitlines() if line.startswith("recipe: ")]
+        told = [line.removeprefix("recipe: ") for line in said.splitlines() if line.startswith("recipe: ")]
+        print(*told, sep="\n")
+        return told
 
-    assert "rows 4,000" in next(line for line in run(2) if line.startswith("analyze: done"))
+    assert f"rows {count:,}" in next(line for line in run(2) if line.startswith("analyze: done"))
     hadoop.shell("-get", "/recipe/features/_nlpbatch/features.json", str(tmp_path / "features.json"))
-    assert sum(json.loads((tmp_path / "features.json").read_text())["rows"].values()) == 4_000
+    assert sum(json.loads((tmp_path / "features.json").read_text())["rows"].values()) == count
     assert {"dump", "analyzed", "features", "profile", "sample"} <= set(hadoop.names("/recipe"))
+    assert all(line.endswith("done already") for line in run(2))
     again = run(1)
     assert again[:4] == [f"{stage}: done already" for stage in ("dump", "sample", "profile", "analyze")]
     assert again[4] == "features: stale, ngrams was 2, is 1"
+    check_sample(hadoop, tmp_path / "sample.parquet")
+
+
+def check_sample(hadoop, file):
+    """A sample of the default file system, found by its configuration alone."""
+    command = [sys.executable, "-m", "nlpbatch", "sample", "hdfs:///recipe/dump", "-o", str(file), "--rows", "50"]
+    done = subprocess.run(
+        [*command, "--columns", "review"],
+        env=os.environ | {"HADOOP_CONF_DIR": str(hadoop.configuration)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert pq.read_metadata(file).num_rows == 50

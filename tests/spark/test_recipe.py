@@ -1,13 +1,16 @@
 """Recipes on a real Spark with a real service: stages in order, what is done, what is stale, what is refused."""
 
+import dataclasses
 import json
+import shutil
 
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from nlpbatch.errors import ConfigError
+from nlpbatch.errors import ConfigError, NlpbatchError
 from nlpbatch.recipe import Recipe, RecipeRun, RunOptions
+from nlpbatch.spark.storage import Storage
 
 ROWS = 600
 
@@ -128,6 +131,53 @@ def test_a_dump_is_not_replaced_unless_told(go, recipe, tmp_path):
         go(other, stage="dump")
     go(other, stage="dump", overwrite=True)
     assert ds.dataset(tmp_path / "out" / "dump").count_rows() == 50
+
+
+@pytest.fixture
+def short(recipe, tmp_path, reviews):
+    """Return what makes recipes of some files, without a sample."""
+    pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
+
+    def make(**changes):
+        members = {"source": {"files": str(tmp_path / "some.parquet")}, **changes}
+        return dataclasses.replace(recipe(**members), sample=None, profile=None)
+
+    return make
+
+
+def test_what_somebody_deleted_is_made_again(go, short, tmp_path):
+    go(short())
+    shutil.rmtree(tmp_path / "out" / "features")
+    assert "features: to do" in go(short(), dry_run=True)
+    go(short())
+    assert (tmp_path / "out" / "features" / "_nlpbatch" / "features.json").exists()
+
+
+def test_features_that_were_interrupted_while_replaced_are_not_taken_for_the_old_ones(go, short, tmp_path, monkeypatch):
+    go(short())
+
+    def move(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Storage, "move", move)
+        with pytest.raises(KeyboardInterrupt):
+            go(short(features={"ngrams": 1}))
+    assert any(line.startswith("features: done in") for line in go(short()))
+    described = json.loads((tmp_path / "out" / "features" / "_nlpbatch" / "features.json").read_text())
+    assert described["settings"]["ngrams"] == 2
+
+
+def test_an_analysis_that_is_made_otherwise_goes_on_where_it_was_interrupted(go, short, tmp_path):
+    go(short())
+    nouns = short(analyze={"tags": ["NNG"]}, features={"unit": "nouns"})
+    with pytest.raises(NlpbatchError):
+        go(nouns, api_key="nobody's")
+    go(nouns)
+    summary = json.loads((tmp_path / "out" / "analyzed" / "_nlpbatch" / "summary.json").read_text())
+    assert summary["rows"] == 50
+    rows = ds.dataset(tmp_path / "out" / "analyzed", partitioning="hive").to_table()["tokens"].to_pylist()
+    assert {token["tag"] for tokens in rows for token in tokens} == {"NNG"}
 
 
 def test_somebody_elses_directory_is_left_alone(go, recipe, tmp_path):

@@ -1,0 +1,94 @@
+"""A sample of an object store: s3fs against a server that speaks S3 over HTTP."""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.benchmarks.processes import free_port
+
+PATIENCE_S = 60
+PUT = """
+import sys
+import pyarrow.parquet as pq
+import s3fs
+store = s3fs.S3FileSystem()
+store.mkdir("bucket")
+pq.write_table(pq.read_table(sys.argv[1]), "small.parquet", row_group_size=500)
+store.put("small.parquet", "bucket/data/dt=20181101/part-0.parquet")
+"""
+FETCHED = """
+import sys
+from s3fs.core import S3File
+from nlpbatch.sampling import SampleOptions, sample
+
+fetched, fetch = [], S3File._fetch_range
+
+def counted(self, start, end):
+    data = fetch(self, start, end)
+    fetched.append(len(data))
+    return data
+
+S3File._fetch_range = counted
+drawn = sample(sys.argv[1], SampleOptions(rows=200, columns=("review", "dt")))
+print(sum(fetched), drawn.design.read_bytes, drawn.design.rows, set(drawn.table["dt"].to_pylist()))
+"""
+
+
+@pytest.fixture(scope="module")
+def store(reviews, tmp_path_factory):
+    """Return the environment of those who ask a store with some reviews in it."""
+    directory, port = tmp_path_factory.mktemp("s3"), free_port()
+    url = f"http://127.0.0.1:{port}"
+    given = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    environment = os.environ | given | {"AWS_ENDPOINT_URL": url}
+    with (directory / "log").open("wb") as log:
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        wait_for(url, server)
+        subprocess.run([sys.executable, "-c", PUT, reviews], cwd=directory, env=environment, check=True)
+        yield environment
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def wait_for(url, server):
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s:
+        assert server.poll() is None
+        try:
+            urllib.request.urlopen(f"{url}/moto-api/", timeout=5).close()
+        except urllib.error.URLError:
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail("the store did not start")
+
+
+def run(environment, *arguments):
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("scheme", ["s3", "s3a"])
+def test_no_more_is_fetched_than_is_told(store, scheme):
+    done = run(store, "-c", FETCHED, f"{scheme}://bucket/data")
+    assert done.returncode == 0, done.stderr
+    fetched, told, rows, dates = done.stdout.split()
+    assert (fetched, rows, dates) == (told, "200", "{20181101}")
+
+
+@pytest.mark.parametrize(
+    ("url", "message"), [("s3://bucket/other", "holds no files"), ("s3://nowhere/data", "isn't there: check the path")]
+)
+def test_what_is_not_there_is_told(store, tmp_path, url, message):
+    done = run(store, "-m", "nlpbatch", "sample", url, "-o", tmp_path / "s.parquet")
+    assert done.returncode == 2
+    assert message in done.stderr
