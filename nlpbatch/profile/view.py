@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.sampling.design import UNIT, WEIGHT
 from nlpbatch.sampling.estimates import Estimate, mean
-from nlpbatch.sampling.sample import UNIT, WEIGHT, Sample
+from nlpbatch.sampling.sample import Sample
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,13 +1,22 @@
-"""Which parts of a data set are read, and how many rows are taken from each. Pure; chance is an argument.
+"""Which parts of a data set are read, and which rows of each are taken. Pure; chance is an argument.
 
-A sample has two stages: parts (row groups, or blocks of lines) at random, each as likely as any other; then rows of
-each in proportion to those it has. So every row is as likely as any other, and how parts differ tells how far the
-sample may be off.
+A sample has two stages. Parts (row groups) are drawn with a chance in proportion to their rows, by systematic sampling
+over a random order (Madow 1949); then equally many rows of each. So every row is as likely as any other, whatever the
+sizes of the parts: a file's last row group is often small, and holds the newest rows. How the parts differ tells how
+far the sample may be off.
 """
 
 import random
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+UNIT: Final = "_sample_unit"
+"""Column with what a row was drawn with: what errors are computed by."""
+WEIGHT: Final = "_sample_weight"
+"""Column of stratified samples: how many rows a row stands for, in proportion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,38 +82,88 @@ class Design:
         return self.rows_total is not None and self.rows == self.rows_total
 
 
-def choose(units: Sequence[Unit], rows: int, budget_bytes: int, chance: random.Random) -> list[Unit]:
-    """Return parts at random: as many as the budget allows, and if need be more, until they have the rows.
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Rows to take of a part.
+
+    Args:
+        unit: The part.
+        rows: Their numbers in it, ascending.
+        cluster: Number of what was drawn: a part, or several small ones together.
+        share: Part of the rows of what was drawn that are taken; in proportion to the rows that one of them stands for.
+
+    """
+
+    unit: Unit
+    rows: Sequence[int]
+    cluster: int
+    share: float
+
+
+def choose(units: Sequence[Unit], rows: int, budget_bytes: int, chance: random.Random) -> list[Pick]:
+    """Return the rows to take: from as many parts as the budget allows, and if need be from more, to have the rows.
 
     The more parts, the less it matters that rows of one part are alike.
 
     Args:
-        units: All there are.
-        rows: Rows wanted; not more parts than that are of use.
-        budget_bytes: What may be read.
+        units: All there are, each with its rows.
+        rows: Rows wanted; all, if there are fewer.
+        budget_bytes: What may be read, on the average of many samples.
         chance: Of the choice.
 
     """
-    chosen: list[Unit] = []
-    found = spent_bytes = 0
-    for unit in chance.sample(units, len(units)):
-        if found >= rows and (len(chosen) >= rows or spent_bytes + unit.size_bytes > budget_bytes):
-            break
-        chosen.append(unit)
+    total = sum(unit.rows for unit in units)
+    if 2 * rows > total:  # most parts have to be read anyhow
+        return _picks([list(units)], [min(rows, total)], chance)
+    mean_bytes = sum(unit.rows * unit.size_bytes for unit in units) / total  # of a part that is drawn
+    draws = max(1, min(rows, int(budget_bytes / mean_bytes))) if mean_bytes else rows
+    packs = _packs(chance.sample(units, len(units)), -(-rows // draws))
+    return _picks(packs, _draw([sum(unit.rows for unit in pack) for pack in packs], rows, draws, chance), chance)
+
+
+def _packs(units: Sequence[Unit], least: int) -> list[list[Unit]]:
+    """Return parts in packs that have enough rows for one draw each."""
+    packs: list[list[Unit]] = [[]]
+    found = 0
+    for unit in units:
+        if found >= least:
+            packs.append([])
+            found = 0
+        packs[-1].append(unit)
         found += unit.rows
-        spent_bytes += unit.size_bytes
-    return sorted(chosen, key=lambda unit: (unit.file, unit.number))
+    if found < least and len(packs) > 1:
+        packs[-2:] = [packs[-2] + packs[-1]]
+    return packs
 
 
-def allot(wanted: int, sizes: Sequence[int]) -> list[int]:
-    """Return how many of `wanted` each gets in proportion to its size; none gets more than it has."""
-    total = sum(sizes)
-    if wanted >= total:
-        return list(sizes)
-    exact = [wanted * size / total for size in sizes]
-    given = [int(share) for share in exact]
-    left = wanted - sum(given)
-    by_remainder = sorted(range(len(sizes)), key=lambda position: given[position] - exact[position])
-    for position in by_remainder[:left]:
-        given[position] += 1
-    return given
+def _draw(sizes: Sequence[int], rows: int, draws: int, chance: random.Random) -> list[int]:
+    """Return how many rows to take of each pack; a pack that is drawn twice gives twice as many."""
+    ends, step = list(accumulate(sizes)), sum(sizes) / draws
+    first, taken = chance.random() * step, [0] * len(sizes)
+    for number in range(draws):
+        pack = min(bisect_right(ends, first + number * step), len(sizes) - 1)
+        taken[pack] += (number + 1) * rows // draws - number * rows // draws
+    # what a pack doesn't have, the others give
+    missing = sum(max(0, count - size) for count, size in zip(taken, sizes, strict=True))
+    taken = [min(count, size) for count, size in zip(taken, sizes, strict=True)]
+    for pack in sorted(range(len(sizes)), key=lambda pack: not taken[pack]):
+        more = min(missing, sizes[pack] - taken[pack])
+        taken[pack] += more
+        missing -= more
+    return taken
+
+
+def _picks(packs: Sequence[Sequence[Unit]], counts: Sequence[int], chance: random.Random) -> list[Pick]:
+    """Return rows at random of each pack, by part."""
+    picks: list[Pick] = []
+    for cluster, (pack, count) in enumerate(zip(packs, counts, strict=True)):
+        start, size = 0, sum(unit.rows for unit in pack)
+        numbers = sorted(chance.sample(range(size), count))
+        for unit in pack:
+            here = numbers[bisect_left(numbers, start) : bisect_left(numbers, start + unit.rows)]
+            if here:
+                # of everything together each part was drawn by itself
+                own = cluster if len(packs) > 1 else len(picks)
+                picks.append(Pick(unit, [number - start for number in here], own, count / size))
+            start += unit.rows
+    return sorted(picks, key=lambda pick: (pick.unit.file, pick.unit.number))

@@ -23,6 +23,7 @@ class SampleOptions:
         read_bytes: Bytes that may be read, however large the data set is; more only as with `read_share`.
         format: One of `SAMPLE_FORMATS`; None to tell it from the files' names.
         separator: Between the values of a line of CSV.
+        encoding: Of CSV, JSON and text.
         header: Whether the first line of each file of CSV names the columns; without, they are _c0, _c1, …, as Spark's.
 
     Raises:
@@ -38,6 +39,7 @@ class SampleOptions:
     read_bytes: int = GIB
     format: Literal["parquet", "json", "csv", "text"] | None = None
     separator: str = ","
+    encoding: str = "utf-8"
     header: bool = True
 
     def __post_init__(self) -> None:
@@ -52,6 +54,14 @@ class SampleOptions:
         if self.format is not None and self.format not in SAMPLE_FORMATS:
             raise ConfigError(
                 f"format is {self.format!r}: choose from {', '.join(SAMPLE_FORMATS)}, or sample a dump of it"
+            )
+        try:
+            ascii_line_end = "\n".encode(self.encoding) == b"\n"
+        except LookupError:
+            ascii_line_end = False
+        if not ascii_line_end:
+            raise ConfigError(
+                f"encoding is {self.encoding!r}: give one such as utf-8 or cp949, in which lines end in \\n"
             )
         if len(self.separator) != 1:
             raise ConfigError(f"separator is {self.separator!r}: give one character, such as a tab")

@@ -1,7 +1,7 @@
 """Parquet files as parts to choose from: their footers say which row groups there are."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling.design import Unit
+from nlpbatch.sampling.design import UNIT, WEIGHT, Unit
 from nlpbatch.sampling.places import File, Place
 from nlpbatch.wire.limits import MIB
 
@@ -51,13 +51,16 @@ class Footers:
     partitions: Mapping[str, pa.DataType]
 
 
-def read_footers(place: Place, columns: Sequence[str] | None, chance: random.Random) -> Footers:
+def read_footers(
+    place: Place, columns: Sequence[str] | None, chance: random.Random, *, also: Sequence[str] = ()
+) -> Footers:
     """Return what is there to choose from.
 
     Args:
         place: Where the files are.
         columns: Those wanted; all if None.
         chance: Of the choice of files, if there are very many.
+        also: Columns that have to be there.
 
     Raises:
         ConfigError: A file isn't Parquet, or none has a column.
@@ -72,7 +75,10 @@ def read_footers(place: Place, columns: Sequence[str] | None, chance: random.Ran
     inside = dict.fromkeys(name for schema in schemas for name in schema.names)
     partitions = _partitions(files, columns)
     names = [*inside, *(name for name in _partitions(files, None) if name not in inside)]
-    missing = [name for name in columns or () if name not in names]
+    reserved = [name for name in names if name in (UNIT, WEIGHT)]
+    if reserved:
+        raise ConfigError(f"{place.url!r} is a sample already, or has a column {reserved[0]!r}: sample what it is of")
+    missing = [name for name in (*(columns or ()), *also) if name not in names]
     if missing:
         raise ConfigError(f"{place.url!r} has no column {missing[0]!r}: choose from {', '.join(names)}")
     wanted = None if columns is None else [name for name in columns if name not in partitions]
@@ -105,13 +111,23 @@ def read_rows(place: Place, footers: Footers, unit: Unit, rows: Sequence[int]) -
     return table.drop([_NOTHING]) if _NOTHING in table.schema.names else table
 
 
-def odd_columns(schemas: Iterable[pa.Schema]) -> list[str]:
-    """Return the columns that are of another type in one place than in another, in words."""
-    kinds: dict[str, set[str]] = {}
-    for schema in schemas:
-        for column in schema:
+def together(tables: Sequence[pa.Table], place: Place) -> pa.Table:
+    """Return tables as one; numbers of several widths take the widest, what a table lacks is null.
+
+    Raises:
+        ConfigError: A column is of several types.
+
+    """
+    try:
+        return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+    except pa.ArrowException as error:
+        kinds: dict[str, set[str]] = {}
+        for column in (column for table in tables for column in table.schema):
             kinds.setdefault(column.name, set()).add(str(column.type))
-    return [f"column {name!r} ({', '.join(sorted(found))})" for name, found in kinds.items() if len(found) > 1]
+        odd = (f"{name!r} ({', '.join(sorted(found))})" for name, found in kinds.items() if len(found) > 1)
+        raise ConfigError(
+            f"{place.url!r}: column {next(odd, '')} is of several types in different files: leave it out"
+        ) from error
 
 
 def _batches(place: Place, footers: Footers, unit: Unit, columns: Sequence[str] | None) -> Iterator[pa.Table]:
@@ -119,7 +135,9 @@ def _batches(place: Place, footers: Footers, unit: Unit, columns: Sequence[str] 
     file, metadata = footers.files[unit.file], footers.metadata[unit.file]
     with place.open(file) as opened:
         try:
-            reader = pq.ParquetFile(opened, metadata=metadata, buffer_size=_BUFFER_BYTES)
+            reader = pq.ParquetFile(
+                opened, metadata=metadata, buffer_size=_BUFFER_BYTES, coerce_int96_timestamp_unit="us"
+            )
             # as Spark has it, what a directory says goes before what its files say
             names = [name for name in reader.schema_arrow.names if name not in footers.partitions]
             kept = names if columns is None else [name for name in columns if name in names]

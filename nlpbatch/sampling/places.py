@@ -1,6 +1,7 @@
 """Files wherever they are (this machine, HDFS, object stores), and how many bytes of them were read."""
 
 import io
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -79,15 +80,23 @@ class Place:
             raise ConfigError(f"{self.url!r} can't be read: {said}: check it") from error
 
     def _list(self) -> Iterator[File]:
-        is_glob = any(character in self._path for character in "*?[")
-        roots = self._files.glob(self._path) if is_glob else [self._path]
-        for root in sorted(roots):
+        known: set[str] = set()  # a glob may match a directory and what is in it
+        for root in sorted(self._roots()):
             found = self._files.find(root, detail=True, **self._strictly())
             base = root.rstrip("/")
             for path in sorted(found):
                 *directories, name = path.removeprefix(base).strip("/").split("/")
-                if found[path]["size"] and not any(map(_is_hidden, (*directories, name))):
+                if found[path]["size"] and path not in known and not any(map(_is_hidden, (*directories, name))):
+                    known.add(path)
                     yield File(path, int(found[path]["size"]), _partition(directories))
+
+    def _roots(self) -> set[str]:
+        """Return what was named; of a glob, all that it matches and isn't hidden."""
+        paths = _alternatives(self._path)
+        if len(paths) == 1 and not any(character in self._path for character in "*?["):
+            return {self._path}
+        matched = (path for one in paths for path in self._files.glob(one))
+        return {path for path in matched if not _is_hidden(path.rstrip("/").rpartition("/")[2])}
 
     def _strictly(self) -> dict[str, str]:
         """Return what makes fsspec's own search raise; it would pass over what it can't list. Others do raise."""
@@ -128,6 +137,15 @@ class CountedFile(io.RawIOBase):
         data = bytes(self._opened.read(size))
         self._count(len(data))
         return data
+
+
+def _alternatives(path: str) -> list[str]:
+    """Return what braces stand for, as Hadoop has them: a/{b,c} is a/b and a/c."""
+    found = re.search(r"\{([^{}]*)\}", path)
+    if found is None:
+        return [path]
+    before, after = path[: found.start()], path[found.end() :]
+    return [one for part in found[1].split(",") for one in _alternatives(before + part + after)]
 
 
 def _is_hidden(name: str) -> bool:

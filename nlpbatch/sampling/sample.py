@@ -14,21 +14,26 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling.design import Design, Unit, allot, choose
-from nlpbatch.sampling.lines import Bad, Lines, blocks, format_of, read_blocks, to_table
+from nlpbatch.sampling.blocks import read_blocks
+from nlpbatch.sampling.design import UNIT, WEIGHT, Design, Pick, Unit, choose
+from nlpbatch.sampling.lines import Lines, format_of, to_table
 from nlpbatch.sampling.options import SampleOptions
-from nlpbatch.sampling.parquet import Footers, odd_columns, read_column, read_footers, read_rows
+from nlpbatch.sampling.parquet import Footers, read_column, read_footers, read_rows, together
 from nlpbatch.sampling.places import Place
 from nlpbatch.sampling.strata import stratify
 
-UNIT: Final = "_sample_unit"
-"""Column with the part that a row was taken from: what errors are computed by."""
-WEIGHT: Final = "_sample_weight"
-"""Column of stratified samples: how many rows of the parts that were read a row stands for."""
 _METADATA: Final = b"nlpbatch.sample"
 _THREADS: Final = 4
-_Pick = tuple[Unit, Sequence[int], Sequence[float] | None]
-"""Rows of a part, and what each stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Rows to read of a part, what they were drawn with, and what each stands for; all alike if None."""
+
+    unit: Unit
+    rows: Sequence[int]
+    cluster: int
+    weights: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,16 @@ def sample(source: str, options: SampleOptions) -> Sample:
 
 def write_sample(drawn: Sample, target: Path) -> None:
     """Write a sample to a Parquet file."""
-    metadata = {**(drawn.table.schema.metadata or {}), _METADATA: json.dumps(asdict(drawn.design)).encode()}
+    # What the files' own writer said of their types isn't true of this one.
+    table = drawn.table.replace_schema_metadata({_METADATA: json.dumps(asdict(drawn.design)).encode()})
     target.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(drawn.table.replace_schema_metadata(metadata), target, compression="zstd")
+    try:
+        pq.write_table(table, target, compression="zstd", coerce_timestamps="us", allow_truncated_timestamps=True)
+    except pa.ArrowException as error:
+        kinds = ", ".join(
+            f"{column.name} ({column.type})" for column in table.schema if pa.types.is_nested(column.type)
+        )
+        raise ConfigError(f"the sample can't be written as Parquet: choose columns without {kinds}") from error
 
 
 def read_sample(path: Path) -> Sample:
@@ -78,20 +90,17 @@ def read_sample(path: Path) -> Sample:
 
 
 def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> Sample:
-    footers = read_footers(place, options.wanted, chance)
+    footers = read_footers(place, options.wanted, chance, also=(options.stratify,) if options.stratify else ())
     rows_total = sum(unit.rows for unit in footers.units)
     if not rows_total:
         raise ConfigError(f"{place.url!r} has no rows: nothing can be drawn")
-    chosen = choose(footers.units, options.most, options.budget_bytes(place.total_bytes), chance)
+    picks = choose(footers.units, options.most, options.budget_bytes(place.total_bytes), chance)
     notes: tuple[str, ...] = ()
     if options.stratify is None:
-        picks: list[_Pick] = [
-            (unit, sorted(chance.sample(range(unit.rows), count)), None)
-            for unit, count in zip(chosen, allot(options.most, [unit.rows for unit in chosen]), strict=True)
-        ]
+        takes = [Take(pick.unit, pick.rows, pick.cluster) for pick in picks]
     else:
-        picks, notes = _strata(place, footers, chosen, options, chance)
-    table = _read(place, footers, picks)
+        takes, notes = _strata(place, footers, picks, options, chance)
+    table = _read(place, footers, takes)
     whole = len(footers.files) == len(place.files)
     notes += _notes(options, table.num_rows, rows_total, len(footers.units))
     if not whole:
@@ -101,7 +110,7 @@ def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> 
         options,
         table,
         rows_total=rows_total if whole else None,
-        units=len(chosen),
+        units=len(picks),
         units_total=len(footers.units),
         files_looked_at=len(footers.files),
         notes=notes,
@@ -110,71 +119,66 @@ def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> 
 
 
 def _strata(
-    place: Place, footers: Footers, chosen: Sequence[Unit], options: SampleOptions, chance: random.Random
-) -> tuple[list[_Pick], tuple[str, ...]]:
+    place: Place, footers: Footers, picks: Sequence[Pick], options: SampleOptions, chance: random.Random
+) -> tuple[list[Take], tuple[str, ...]]:
     """Return rows of the chosen parts, as many of each label as of any other; only labels are read for that."""
-    labels = [read_column(place, footers, unit, str(options.stratify)) for unit in chosen]
-    odd = next((label.type for label in labels if pa.types.is_nested(label.type)), None)
-    if odd is not None:
-        raise ConfigError(f"stratify names column {options.stratify!r}, which holds {odd}: choose one of plain values")
-    kinds = {kind for label in labels if not pa.types.is_null(kind := label.type)} or {pa.null()}
-    picked = stratify(pa.chunked_array([label.cast(next(iter(kinds))) for label in labels]), options.most, chance)
-    ends = np.cumsum([unit.rows for unit in chosen]).tolist()
-    picks: list[_Pick] = []
-    for unit, end in zip(chosen, ends, strict=True):
-        first = end - unit.rows
+    name = str(options.stratify)
+    read = [pa.table({name: read_column(place, footers, pick.unit, name)}) for pick in picks]
+    labels = together(read, place).column(name)
+    if pa.types.is_nested(labels.type):
+        raise ConfigError(f"stratify names column {name!r}, which holds {labels.type}: choose one of plain values")
+    picked = stratify(labels, options.most, chance)
+    takes, first = [], 0
+    for pick in picks:
+        end = first + pick.unit.rows
         here = slice(*np.searchsorted(picked.rows, [first, end]).tolist())
-        picks.append((unit, (picked.rows[here] - first).tolist(), picked.weights[here].tolist()))
+        weights = (picked.weights[here] * pick.share).tolist()
+        takes.append(Take(pick.unit, (picked.rows[here] - first).tolist(), pick.cluster, weights))
+        first = end
     if not picked.labels_without:
-        return picks, ()
-    without = f"{picked.labels_without:,} of {picked.labels:,} values of {options.stratify!r} got no row"
-    return picks, (f"{without}: want more rows, or stratify by a column with fewer values",)
+        return takes, ()
+    without = f"{picked.labels_without:,} of {picked.labels:,} values of {name!r} got no row"
+    return takes, (f"{without}: want more rows, or stratify by a column with fewer values",)
 
 
-def _read(place: Place, footers: Footers, picks: Sequence[_Pick]) -> pa.Table:
-    def take(numbered: tuple[int, _Pick]) -> pa.Table:
-        number, (unit, rows, weights) = numbered
-        table = read_rows(place, footers, unit, rows)
-        table = table.append_column(UNIT, pa.array([number] * len(rows), pa.int32()))
-        return table if weights is None else table.append_column(WEIGHT, pa.array(weights, pa.float64()))
+def _read(place: Place, footers: Footers, takes: Sequence[Take]) -> pa.Table:
+    def take(one: Take) -> pa.Table:
+        table = read_rows(place, footers, one.unit, one.rows)
+        table = table.append_column(UNIT, pa.array([one.cluster] * len(one.rows), pa.int32()))
+        return table if one.weights is None else table.append_column(WEIGHT, pa.array(one.weights, pa.float64()))
 
     with ThreadPoolExecutor(_THREADS) as threads:
-        tables = list(threads.map(take, enumerate(pick for pick in picks if pick[1])))
-    try:
-        return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
-    except pa.ArrowException as error:
-        odd = next(iter(odd_columns(table.schema for table in tables)), "a column")
-        raise ConfigError(f"{place.url!r}: {odd} is of several types in different files: leave it out") from error
+        return together(list(threads.map(take, (one for one in takes if one.rows))), place)
 
 
 def _of_lines(place: Place, options: SampleOptions, chance: random.Random) -> Sample:
-    units, bad = blocks(place.files), Bad()
-    lines = Lines(format_of(place.files, options.format), options.separator, options.header)
+    lines = Lines(
+        format_of(place.files, options.format), options.separator, header=options.header, encoding=options.encoding
+    )
     if options.stratify is not None:
         raise ConfigError(f"{place.url!r}: only Parquet can be stratified: sample its dump, or leave stratify out")
-    budget_bytes = options.budget_bytes(place.total_bytes)
-    found = list(read_blocks(place, units, lines, rows=options.most, budget_bytes=budget_bytes, chance=chance, bad=bad))
-    counts = allot(options.most, [len(rows) for _, rows in found])
-    picked, numbers = [], []
-    for number, ((_, rows), count) in enumerate(zip(found, counts, strict=True)):
-        picked += chance.sample(rows, count)
-        numbers += [number] * count
-    if not picked:
-        raise ConfigError(f"{place.url!r} has no rows: nothing can be drawn")
+    read = read_blocks(
+        place, lines, rows=options.most, budget_bytes=options.budget_bytes(place.total_bytes), chance=chance
+    )
+    found = [(number, row) for number, pack in enumerate(read.packs) for row in pack]
+    if not found:
+        odd = f": none of {read.bad:,} lines could be parsed as {lines.kind}" if read.bad else ""
+        raise ConfigError(f"{place.url!r} has no rows{odd}: check the path and the format")
+    drawn = sorted(chance.sample(range(len(found)), min(options.most, len(found))))
+    picked, numbers = [found[place_][1] for place_ in drawn], [found[place_][0] for place_ in drawn]
     table = to_table(picked, options.wanted).append_column(UNIT, pa.array(numbers, pa.int32()))
-    all_read = len(found) == len(units)
-    rows_total = sum(len(rows) for _, rows in found) if all_read else None
-    notes = _notes(options, len(picked), rows_total, len(units)) if all_read else ()
-    if bad.lines:
-        notes += (f"{bad.lines:,} lines could not be parsed",)
+    rows_total = len(found) if read.is_all else None
+    notes = _notes(options, len(picked), rows_total, read.blocks_total) if read.is_all else ()
+    if read.bad:
+        notes += (f"{read.bad:,} lines could not be parsed",)
     design = _design(
         place,
         options,
         table,
         rows_total=rows_total,
-        units=len(found),
-        units_total=len(units),
-        files_looked_at=len({unit.file for unit, _ in found}),
+        units=read.blocks,
+        units_total=read.blocks_total,
+        files_looked_at=read.files,
         notes=notes,
     )
     return Sample(table, design)

@@ -41,7 +41,7 @@ def stratify(labels: pa.ChunkedArray, wanted: int, chance: random.Random) -> Str
     sizes = np.bincount(codes)
     order = np.argsort(codes, kind="stable")  # the rows of the first label, then those of the second, …
     ends = np.cumsum(sizes)
-    given = shares(wanted, sizes.tolist())
+    given = shares(wanted, sizes.tolist(), chance)
     rows, weights = [], []
     for end, size, count in zip(ends.tolist(), sizes.tolist(), given, strict=True):
         rows += [order[end - size + place] for place in chance.sample(range(size), count)]
@@ -52,10 +52,10 @@ def stratify(labels: pa.ChunkedArray, wanted: int, chance: random.Random) -> Str
     return Strata(picked[ascending], np.array(weights)[ascending], len(given), without)
 
 
-def shares(wanted: int, sizes: Sequence[int]) -> list[int]:
-    """Return how many each gets: alike, and what small ones don't have goes to the others."""
+def shares(wanted: int, sizes: Sequence[int], chance: random.Random) -> list[int]:
+    """Return how many each gets: alike, and what small ones don't have goes to the others; the last go by chance."""
     given = [0] * len(sizes)
-    open_ = [position for position, size in enumerate(sizes) if size]
+    open_ = chance.sample(range(len(sizes)), len(sizes))
     while wanted and open_:
         each = max(1, wanted // len(open_))
         for position in list(open_):

@@ -11,7 +11,7 @@ from nlpbatch.profile import ProfileColumns, page, report, to_json
 from nlpbatch.profile.measures import measure
 from nlpbatch.profile.view import Tokens
 from nlpbatch.sampling import Design, Sample
-from nlpbatch.sampling.sample import UNIT
+from nlpbatch.sampling.design import UNIT
 
 COUNT = 300
 

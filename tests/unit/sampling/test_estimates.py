@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from nlpbatch.sampling.design import Unit, allot, choose
+from nlpbatch.sampling.design import Unit, choose
 from nlpbatch.sampling.estimates import mean, t_quantile
 
 
@@ -33,18 +33,18 @@ def test_rows_without_a_value_count_for_nothing():
     assert np.isnan(mean(np.array([np.nan]), np.array([0])).mean)
 
 
-def test_the_whole_is_within_the_margin_99_times_in_100_though_rows_of_a_part_are_alike():
+@pytest.mark.parametrize("sizes", [[50] * 400, [90, 10] * 200], ids=["one size", "two sizes"])
+def test_the_whole_is_within_the_margin_99_times_in_100_though_rows_of_a_part_are_alike(sizes):
     chance = np.random.default_rng(5)
-    levels = chance.normal(10, 3, 400)
-    parts = [chance.normal(level, 1, 50) for level in levels]
+    levels = chance.normal(10, 3, 400) + np.array(sizes) / 10  # large parts are of another kind
+    parts = [chance.normal(level, 1, size) for level, size in zip(levels, sizes, strict=True)]
     truth = float(np.mean(np.concatenate(parts)))
-    units = [Unit(0, number, 50, 1) for number in range(400)]
+    units = [Unit(0, number, size, size) for number, size in enumerate(sizes)]
     within = 0
     for seed in range(400):
-        chosen = choose(units, 600, 40, random.Random(seed))
-        counts = allot(600, [unit.rows for unit in chosen])
-        taken = [parts[unit.number][:count] for unit, count in zip(chosen, counts, strict=True)]
-        numbers = np.repeat(np.arange(len(chosen)), counts)
+        picks = choose(units, 400, 2_000, random.Random(seed))
+        taken = [parts[pick.unit.number][list(pick.rows)] for pick in picks]
+        numbers = np.repeat([pick.cluster for pick in picks], [len(pick.rows) for pick in picks])
         found = mean(np.concatenate(taken), numbers)
         within += abs(found.mean - truth) <= found.margin
     assert within >= 0.97 * 400

@@ -1,5 +1,6 @@
 """Samples of real files: what is read, what is taken, and what is refused."""
 
+import datetime as dt
 import gzip
 import json
 from collections import Counter
@@ -10,7 +11,7 @@ import pytest
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.sampling import SampleOptions, read_sample, sample, write_sample
-from nlpbatch.sampling.sample import UNIT, WEIGHT
+from nlpbatch.sampling.design import UNIT, WEIGHT
 
 
 def rows(count, start=0):
@@ -147,6 +148,12 @@ def test_directories_are_columns_as_spark_takes_them(tmp_path):
     assert only.schema.names == ["no", UNIT]
 
 
+@pytest.mark.parametrize("glob", ["*", "**", "**/*.parquet", "{0,1,2,3}.parquet", "[0-3].parquet", ""])
+def test_globs_take_each_file_once_and_none_that_is_hidden(data, glob):
+    (data / ".0.parquet.crc").write_bytes(b"crc")
+    assert sample(f"{data}/{glob}", SampleOptions(rows=None)).design.rows == 20_000
+
+
 def test_a_column_that_some_files_lack_is_null_there(tmp_path):
     pq.write_table(rows(10).drop(["label"]), tmp_path / "0.parquet")
     pq.write_table(rows(10, 10), tmp_path / "1.parquet")
@@ -185,6 +192,87 @@ def test_a_stratified_sample_says_how_many_values_got_no_row(data):
     drawn = sample(str(data), SampleOptions(rows=5, stratify="id"))
     assert drawn.table.num_rows == 5
     assert any("values of 'id' got no row" in note for note in drawn.design.notes)
+
+
+def test_small_files_of_lines_are_as_likely_as_large_ones(tmp_path):
+    for number in range(40):
+        lines = range(3_000 if number < 4 else 10)
+        (tmp_path / f"{number}.txt").write_text("".join(f"{number} {line:020d}\n" for line in lines), encoding="utf-8")
+    small = taken = 0
+    for seed in range(150):
+        options = SampleOptions(rows=60, seed=seed, read_share=0.3)
+        found = [int(line.split()[0]) for line in sample(str(tmp_path), options).table["value"].to_pylist()]
+        small += sum(number >= 4 for number in found)
+        taken += len(found)
+    assert taken == 150 * 60
+    assert small / taken == pytest.approx(360 / 12_360, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"review": "\\ud83d"}', "[" * 100_000, '{"review": ', "[1]"], ids=["half", "deep", "cut", "no object"]
+)
+def test_a_line_that_is_no_row_costs_itself_only(tmp_path, line):
+    (tmp_path / "data.json").write_text('{"review": "가"}\n' + line + "\n", encoding="utf-8")
+    drawn = sample(str(tmp_path / "data.json"), SampleOptions(rows=10))
+    assert drawn.table["review"].to_pylist() == ["가"]
+    assert "1 lines could not be parsed" in drawn.design.notes
+
+
+def test_numbers_that_nobody_can_keep_are_refused(tmp_path):
+    (tmp_path / "data.json").write_text('{"n": 123456789012345678901234567890}\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="column 'n' has whole numbers of more than 64 bits"):
+        sample(str(tmp_path / "data.json"), SampleOptions())
+
+
+def test_records_over_several_lines_are_counted_as_what_cannot_be_parsed(tmp_path):
+    (tmp_path / "data.csv").write_text('id,t,r\n1,"안녕\n세상, 모두",5\n2,좋다,4\n', encoding="utf-8")
+    drawn = sample(str(tmp_path / "data.csv"), SampleOptions())
+    assert drawn.table["id"].to_pylist() == ["2"]
+    assert "2 lines could not be parsed" in drawn.design.notes
+
+
+def test_long_values_and_other_encodings_are_read(tmp_path):
+    text = "안녕" * 100_000
+    (tmp_path / "data.csv").write_bytes(f"id,t\n1,{text}\n".encode("cp949"))
+    drawn = sample(str(tmp_path / "data.csv"), SampleOptions(encoding="cp949"))
+    assert drawn.table["t"].to_pylist() == [text]
+
+
+def test_nothing_but_a_mark_of_the_encoding_has_no_rows(tmp_path):
+    (tmp_path / "data.csv").write_bytes(b"\xef\xbb\xbf")
+    with pytest.raises(ConfigError, match="has no rows"):
+        sample(str(tmp_path / "data.csv"), SampleOptions())
+    (tmp_path / "data.json").write_text("x\ny\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="none of 2 lines could be parsed as json"):
+        sample(str(tmp_path / "data.json"), SampleOptions())
+
+
+def test_times_as_spark_writes_them_can_be_read_by_spark_again(tmp_path):
+    far = dt.datetime(9999, 12, 31)  # noqa: DTZ001  (a column without a time zone)
+    metadata = {"org.apache.spark.sql.parquet.row.metadata": "something"}
+    table = pa.table({"at": pa.array([far], pa.timestamp("us"))}).replace_schema_metadata(metadata)
+    pq.write_table(table, tmp_path / "a.parquet", use_deprecated_int96_timestamps=True)
+    drawn = sample(str(tmp_path / "a.parquet"), SampleOptions())
+    assert drawn.table["at"].to_pylist() == [far]
+    write_sample(drawn, tmp_path / "s.parquet")
+    written = pq.ParquetFile(tmp_path / "s.parquet")
+    assert str(written.schema.column(0).logical_type).find("microseconds") > 0
+    assert b"org.apache.spark.sql.parquet.row.metadata" not in written.metadata.metadata
+
+
+def test_what_parquet_cannot_hold_is_refused(tmp_path):
+    (tmp_path / "data.json").write_text('{"m": {}}\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="choose columns without m"):
+        write_sample(sample(str(tmp_path / "data.json"), SampleOptions()), tmp_path / "s.parquet")
+
+
+def test_files_of_several_formats_and_samples_of_samples_are_refused(data, tmp_path):
+    (data / "README.txt").write_text("read me")
+    with pytest.raises(ConfigError, match=r"files of several formats \(parquet, text\)"):
+        sample(str(data), SampleOptions())
+    write_sample(sample(str(data / "0.parquet"), SampleOptions(rows=10)), tmp_path / "s.parquet")
+    with pytest.raises(ConfigError, match="is a sample already"):
+        sample(str(tmp_path / "s.parquet"), SampleOptions())
 
 
 def test_lines_end_where_lines_end_and_nowhere_else(tmp_path):
@@ -230,6 +318,7 @@ def short(folder):
         (short, {}, "too short"),
         (None, {"columns": ("text",)}, "no column 'text': choose from id, review, label"),
         (None, {"stratify": "rating", "columns": ("review",)}, "no column 'rating'"),
+        (None, {"stratify": "lable"}, "no column 'lable'"),
     ],
 )
 def test_what_cannot_be_sampled_is_told_with_its_name(data, harm, options, message):
@@ -249,6 +338,8 @@ def test_what_cannot_be_sampled_is_told_with_its_name(data, harm, options, messa
         ({"read_bytes": 0}, "read_bytes is 0"),
         ({"format": "orc"}, "format is 'orc': choose from parquet, json, csv, text"),
         ({"separator": "||"}, "give one character"),
+        ({"encoding": "utf-16"}, "give one such as utf-8 or cp949"),
+        ({"encoding": "klingon"}, "give one such as utf-8 or cp949"),
     ],
 )
 def test_options_out_of_range_are_refused(given, message):
