@@ -34,7 +34,7 @@ def add_arguments(found: argparse.ArgumentParser) -> None:
         help="analyze and make features of this (default: %(default)s)",
     )
     found.add_argument("--stage", choices=STAGES, help="do this stage only")
-    found.add_argument("--overwrite", action="store_true", help="replace a dump that was made otherwise")
+    found.add_argument("--overwrite", action="store_true", help="make anew what is done already")
     found.add_argument(
         "--dry-run", action="store_true", help="say what would be done, what is done, and how much it is"
     )

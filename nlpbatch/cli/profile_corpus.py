@@ -50,7 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"a report needs {error.name}: install nlpbatch[explore]") from error
     if arguments.tokens < 0:
         raise ConfigError(f"--tokens is {arguments.tokens}: give a number from 0")
-    local_file(arguments.output)
+    numbers = arguments.output.with_suffix(".json")
+    if numbers == arguments.output:
+        raise ConfigError(f"{numbers} is where the report's numbers would go: name the page with -o REPORT.html")
+    for written in (arguments.output, numbers):
+        local_file(written, source=arguments.sample)
     columns = ProfileColumns(arguments.text, arguments.label, arguments.group, arguments.date)
     if arguments.all:
         wanted = tuple(dict.fromkeys(name for name in astuple(columns) if name is not None))
@@ -62,7 +66,6 @@ def run(arguments: argparse.Namespace) -> int:
     with ExitStack() as opened:
         client = opened.enter_context(Client(service, api_key=key, job="profile")) if service else None
         found = report(drawn, columns, client, tokens=arguments.tokens, analyzer=arguments.analyzer)
-    numbers = arguments.output.with_suffix(".json")
     try:
         arguments.output.write_text(page(found), encoding="utf-8")
         numbers.write_text(to_json(found), encoding="utf-8")

@@ -21,7 +21,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("recipe", type=Path, metavar="RECIPE.toml")
     parser.add_argument("--on", choices=("sample", "all"), default="all", help="analyze and make features of this")
     parser.add_argument("--stage", choices=("dump", "sample", "profile", "analyze", "features"), help="this one only")
-    parser.add_argument("--overwrite", action="store_true", help="replace a dump that was made otherwise")
+    parser.add_argument("--overwrite", action="store_true", help="make anew what is done already")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and how much it is")
     parser.set_defaults(run=run)
 

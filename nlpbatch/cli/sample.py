@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 import time
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -40,24 +41,38 @@ def add_format_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("parquet", "json", "csv", "text"), help="of the files (default: as they are named)"
     )
     parser.add_argument("--separator", default=",", metavar="C", help=r"between values of CSV, such as \t (default: ,)")
+    parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="such as cp949 (default: %(default)s)")
     parser.add_argument("--no-header", action="store_true", help="CSV has no line that names the columns")
 
 
 def how_to_read(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options of `add_format_arguments` as a sample takes them."""
     separator = "\t" if arguments.separator == r"\t" else arguments.separator
-    return {"format": arguments.format, "separator": separator, "header": not arguments.no_header}
+    return {
+        "format": arguments.format,
+        "separator": separator,
+        "header": not arguments.no_header,
+        "encoding": arguments.encoding,
+    }
 
 
-def local_file(path: Path) -> Path:
+def local_file(path: Path, *, source: str | None = None) -> Path:
     """Return the path of a file of this machine.
 
+    Args:
+        path: The file.
+        source: What is read; the file must not lie in it, if it is to be written.
+
     Raises:
-        ConfigError: It is somewhere else.
+        ConfigError: It is somewhere else, or would be written into the source.
 
     """
     if re.match(r"[a-z0-9]+:/", str(path)):
         raise ConfigError(f"{path} is not on this machine: give a file here; recipes keep theirs where [sink] says")
+    if source is not None and not re.match(r"[a-z0-9]+:/", source):
+        inside = (path.resolve(), *path.resolve().parents)
+        if Path(source).resolve() in inside or fnmatch(str(path.resolve()), str(Path(source).absolute())):
+            raise ConfigError(f"{path} would be written into the source {source!r}: choose another with -o")
     return path
 
 
@@ -71,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     given = {name: getattr(arguments, name) for name in ("rows", "seed", "read_share", "stratify")}
     given |= {} if arguments.read_bytes is None else {"read_bytes": arguments.read_bytes}
     options = SampleOptions(columns=columns, **given, **how_to_read(arguments))
-    local_file(arguments.output)
+    local_file(arguments.output, source=arguments.source)
     began_s = time.perf_counter()
     drawn = sample(arguments.source, options)
     try:

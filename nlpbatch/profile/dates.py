@@ -1,14 +1,20 @@
 """Dates as people write them, as periods that can be compared."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_FORMATS: Final = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y%m%d", "%Y.%m.%d", "%y.%m.%d", "%Y/%m/%d")
+_FORMATS: Final = ("%Y-%m-%d", "%Y.%m.%d", "%Y/%m/%d", "%y.%m.%d", "%y-%m-%d", "%Y-%m", "%Y.%m")
+_COMPACT: Final = {8: "%Y%m%d", 6: "%y%m%d"}
+"""By how many digits there are; strptime alone would take 180531 for the year 1805."""
+_TIME: Final = r"^(\d{4}-\d{2}-\d{2})[T ]\d.*$"
+"""A date with a time, whatever its fraction and zone."""
 _UNDERSTOOD: Final = 0.9
 _MONTHS_UP_TO_YEARS: Final = 5
-_FIRST_YEAR: Final = 1000
+_YEARS: Final = (1000, 2200)
+"""Others are placeholders, such as 0001-01-01 and 9999-12-31, or no years: %Y takes 18 for the year 18."""
 
 
 def periods(values: pa.Array) -> pa.Array | None:
@@ -26,14 +32,28 @@ def periods(values: pa.Array) -> pa.Array | None:
 
 def _times(values: pa.Array) -> pa.Array | None:
     if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
-        return pc.cast(values, pa.timestamp("s"), safe=False)
-    if not pa.types.is_string(values.type):
+        return _real(pc.cast(values, pa.timestamp("s"), safe=False))
+    if not (
+        pa.types.is_string(values.type) or pa.types.is_large_string(values.type) or pa.types.is_integer(values.type)
+    ):
         return None
-    wanted = len(values) - values.null_count
+    texts = values.cast(pa.string())
+    wanted = _UNDERSTOOD * (len(texts) - texts.null_count)
+    found = (_real(times) for times in _read(texts))
+    return next((times for times in found if 0 < len(times) - times.null_count >= wanted), None)
+
+
+def _read(texts: pa.Array) -> Iterator[pa.Array]:
+    """Yield the times by each way of writing them; null where that is another."""
+    for length, pattern in _COMPACT.items():
+        digits = pc.and_(pc.equal(pc.utf8_length(texts), length), pc.ascii_is_decimal(texts))
+        yield pc.strptime(pc.if_else(digits, texts, None), format=pattern, unit="s", error_is_null=True)
+    dates = pc.replace_substring_regex(texts, _TIME, r"\1")
     for pattern in _FORMATS:
-        found = pc.strptime(values, format=pattern, unit="s", error_is_null=True)
-        understood = wanted and len(found) - found.null_count >= _UNDERSTOOD * wanted
-        # %Y takes 18 for the year 18
-        if understood and pc.min(pc.year(found)).as_py() >= _FIRST_YEAR:
-            return found
-    return None
+        yield pc.strptime(dates, format=pattern, unit="s", error_is_null=True)
+
+
+def _real(times: pa.Array) -> pa.Array:
+    first, last = _YEARS
+    year = pc.year(times)
+    return pc.if_else(pc.and_(pc.greater_equal(year, first), pc.less_equal(year, last)), times, None)

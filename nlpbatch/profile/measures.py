@@ -57,14 +57,16 @@ def measure(sample: Sample, columns: ProfileColumns, tokens: Tokens | None) -> d
         "columns": asdict(columns),
         "sample": asdict(sample.design) | {"read_share": sample.design.read_share, "confidence": CONFIDENCE},
         "texts": _texts(view),
-        "lengths": {"characters": _lengths(view, view.lengths)},
-        "scripts": _scripts(view.texts),
+        "lengths": {"characters": _character_lengths(view)},
+        "scripts": _scripts(view),
         "labels": _labels(view, notes),
         "drift": _drift(view, notes),
         "groups": _groups(view, notes),
         "words": None,
         "oddities": oddities(view.texts),
     }
+    if view.weights is not None:
+        notes.append("rows were drawn by label: duplicates, oddities and counts of words are those of the sample")
     if view.texts.null_count == len(view.texts):
         notes.append(f"column {columns.text!r} is null in every row: there is nothing to look at")
     if tokens is not None and len(tokens.rows):
@@ -88,36 +90,54 @@ def _texts(view: View) -> dict[str, Any]:
     }
 
 
-def _lengths(view: View, values: Floats, rows: Floats | None = None) -> dict[str, Any] | None:
-    known = values[~np.isnan(values)]
+def _quantile(values: Floats, share: float, weights: Floats | None) -> float:
+    if weights is None:
+        return float(np.quantile(values, share))
+    return float(np.quantile(values, share, weights=weights, method="inverted_cdf"))
+
+
+def _lengths(values: Floats, weights: Floats | None) -> dict[str, Any] | None:
+    is_known = ~np.isnan(values)
+    known, weights = values[is_known], None if weights is None else weights[is_known]
     if not len(known):
         return None
     # The longest hundredth would press all others into one bar.
-    top = float(np.quantile(known, 0.99))
-    counts, edges = np.histogram(known[known <= max(top, 1)], bins=min(_BINS, max(1, int(top))))
+    top = _quantile(known, 0.99, weights)
+    shown_ = known <= max(top, 1)
+    counts, edges = np.histogram(
+        known[shown_], bins=min(_BINS, max(1, int(top))), weights=None if weights is None else weights[shown_]
+    )
     return {
-        **(view.mean(values) if rows is None else {}),
-        "quantiles": {name: float(np.quantile(known, q)) for name, q in _QUANTILES.items()},
+        "quantiles": {name: _quantile(known, q, weights) for name, q in _QUANTILES.items()},
         "longest": float(known.max()),
         "histogram": {"counts": counts.tolist(), "edges": [round(float(edge), 2) for edge in edges]},
     }
 
 
+def _character_lengths(view: View) -> dict[str, Any] | None:
+    found = _lengths(view.lengths, view.weights)
+    return None if found is None else view.mean(view.lengths) | found
+
+
 def _token_lengths(view: View, tokens: Tokens) -> dict[str, Any] | None:
     counts = pc.list_value_length(tokens.tokens).cast(pa.float64()).to_numpy(zero_copy_only=False)
-    found = _lengths(view, counts, rows=counts)
-    if found is None:
-        return None
     rows = tokens.rows.to_numpy()
     weights = None if view.weights is None else view.weights[rows]
+    found = _lengths(counts, weights)
+    if found is None:
+        return None
     whole = view.is_all and len(rows) == len(view.texts)
     return found | {"rows": len(rows)} | plain_estimate(mean(counts, view.units[rows], weights=weights, is_all=whole))
 
 
-def _scripts(texts: pa.Array) -> list[dict[str, Any]]:
-    total = pc.sum(pc.utf8_length(texts)).as_py() or 0
-    found = {name: pc.sum(pc.count_substring_regex(texts, pattern)).as_py() or 0 for name, pattern in SCRIPTS.items()}
-    found["other"] = max(0, total - sum(found.values()))
+def _scripts(view: View) -> list[dict[str, Any]]:
+    def characters(counts: pa.Array) -> float:
+        numbers = pc.fill_null(counts, 0).cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return float(numbers.sum() if view.weights is None else numbers @ view.weights)
+
+    total = characters(pc.utf8_length(view.texts))
+    found = {name: characters(pc.count_substring_regex(view.texts, pattern)) for name, pattern in SCRIPTS.items()}
+    found["other"] = max(0.0, round(total - sum(found.values()), 6))
     return [{"script": name, "share": count / total if total else 0.0} for name, count in found.items() if count]
 
 

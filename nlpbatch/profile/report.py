@@ -12,7 +12,7 @@ from nlpbatch.client.sync import Client
 from nlpbatch.profile.measures import measure, plain
 from nlpbatch.profile.page import to_html
 from nlpbatch.profile.tokens import analyse
-from nlpbatch.profile.view import ProfileColumns, Tokens
+from nlpbatch.profile.view import ProfileColumns, Tokens, View
 from nlpbatch.sampling.sample import Sample
 from nlpbatch.wire.options import DEFAULT_ANALYZER
 
@@ -44,8 +44,9 @@ def report(
     """
     measured = None
     drawn = _by_element(drawn, columns.text)
-    texts = drawn.table.column(columns.text).combine_chunks() if columns.text in drawn.table.schema.names else None
-    if client is not None and tokens and texts is not None and texts.null_count < len(texts):
+    View.of(drawn, columns)  # what is wrong is told before anybody is asked
+    texts = drawn.table.column(columns.text).combine_chunks()
+    if client is not None and tokens and texts.null_count < len(texts):
         measured = Tokens(*analyse(client, texts.cast(pa.string()), tokens, drawn.design.seed, analyzer))
     return plain(measure(drawn, columns, measured))
 

@@ -72,7 +72,7 @@ class View:
             return table.column(name).combine_chunks()
 
         texts: Any = column(columns.text)
-        if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type) or pa.types.is_null(texts.type)):
+        if not is_text(texts.type):
             raise ConfigError(f"column {columns.text!r} is {texts.type}, not text: choose another")
         texts = texts.cast(pa.string())
         lengths = pc.utf8_length(texts).cast(pa.float64()).to_numpy(zero_copy_only=False)
@@ -89,6 +89,11 @@ class View:
         chosen = np.ones(len(values), bool) if rows is None else rows
         weights = None if self.weights is None else self.weights[chosen]
         return plain_estimate(mean(values[chosen], self.units[chosen], weights=weights, is_all=self.is_all))
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether a column of a type can be looked at as texts; one of nothing can."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind))
 
 
 def plain_estimate(estimate: Estimate) -> dict[str, float | None]:
@@ -118,7 +123,7 @@ def numbers_of(values: pa.Array | None) -> Floats | None:
     """Return the values of a column of numbers, NaN for null; None if it is one of something else."""
     if values is None or not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         return None
-    found: Floats = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    found: Floats = pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return found
 
 

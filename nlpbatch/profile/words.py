@@ -31,13 +31,14 @@ def words_of(view: View, tokens: Tokens) -> dict[str, Any]:
     encoded = pc.dictionary_encode(pc.coalesce(fields["lemma"], fields["form"]).filter(pa.array(content)))
     words, codes = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
     rows = tokens.rows.to_numpy()[parents[content]]
+    weights = None if view.weights is None else view.weights[tokens.rows.to_numpy()[parents]]
     total = np.bincount(codes, minlength=len(words))
     most_first = np.argsort(-total, kind="stable")[:_FREQUENT]
     unknown_forms = pc.value_counts(fields["form"].filter(pa.array(unknown)))
     return {
         "rows": len(tokens.rows),
         "tokens": len(flat),
-        "unknown_share": float(unknown.mean()) if len(unknown) else 0.0,
+        "unknown_share": float(np.average(unknown, weights=weights)) if len(unknown) else 0.0,
         "unknown_examples": _most_frequent(unknown_forms),
         "frequent": [{"word": words[position], "count": int(total[position])} for position in most_first],
         "marks": {

@@ -38,8 +38,13 @@ def check_early(spark: SparkSession, recipe: Recipe, stages: Stages, only: str |
     wanted = [stage.name for stage in stages if only in (None, stage.name)]
     for name in wanted:
         _check_packages(name)
+    if "sample" in wanted and recipe.sample is not None:
+        from nlpbatch.recipe.sampled import options_of  # noqa: PLC0415  (an extra)
+
+        options_of(recipe.sample, recipe.source)
     if {"profile", "analyze"} & set(wanted):
         stages.service()
+    stages.check_places()
     schema = _schema(spark, recipe, stages)
     if schema is not None:
         faults = list(_faults(recipe, {field.name: field.dataType for field in schema}))

@@ -64,7 +64,10 @@ def features(
     try:
         df = spark.read.parquet(analysed)
         _check_columns(df, settings, sink)
-        df = df.withColumn("split", split_of(settings)).withColumn(_UNITS, _units(texts, settings.unit))
+        # The data's other columns could have the names of those that are added.
+        kept = [settings.id, *([settings.label] if settings.label else []), *sink.partition_by]
+        own = [sf.col(f"`{name}`") for name in dict.fromkeys(kept)]
+        df = df.select(*own, split_of(settings).alias("split"), _units(texts, settings.unit).alias(_UNITS))
         df = _with_ngrams(df, settings.ngrams)
         train = df.where(sf.col("split") == "train") if settings.split.get("train") else df
         counter = _vocabulary(train, settings)
@@ -76,7 +79,6 @@ def features(
             df = idf.transform(df).drop("terms").withColumnRenamed("weighted", "terms")
         if settings.sequences:
             df = _with_sequence(df, counter.vocabulary)
-        kept = [settings.id, *([settings.label] if settings.label else []), *sink.partition_by]
         added = ["terms", *(["sequence"] if settings.sequences else []), "split"]
         chosen = df.select(*(f"`{name}`" for name in dict.fromkeys((*kept, *added))))
         counts = Observation("features")

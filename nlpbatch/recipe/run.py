@@ -50,12 +50,14 @@ class RecipeRun:
         if only is not None and only not in names:
             raise ConfigError(f"--stage {only}: the recipe has no such stage: choose from {', '.join(names) or 'none'}")
         if self._options.dry_run:
+            changed: set[str] = set()
             for stage in stages:
-                self._tell(stage)
+                self._tell(stage, changed)
             self._say(f"everything: {estimate(self._spark, self._recipe.source, self._stages)}")
             return
-        for stage in stages[: names.index(only)] if only is not None else ():
-            self._need(stage)
+        for stage in stages if only is not None else ():
+            if stage.name in self._needed(str(only)):
+                self._need(stage)
         check_early(self._spark, self._recipe, self._stages, only)
         for stage in stages:
             if only in (None, stage.name):
@@ -63,7 +65,8 @@ class RecipeRun:
 
     def _do(self, stage: Stage) -> None:
         record, state = stage.record(), stage.state()
-        if state == "done" and not stage.resumes:
+        anew = self._options.overwrite
+        if state == "done" and not anew and not stage.resumes:
             self._say(f"{stage.name}: done already")
             return
         if record is not None and state == "stale":
@@ -82,6 +85,12 @@ class RecipeRun:
         StageRecord(stage.name, key_of(settings), settings, now_text(), seconds, result).write(stage.place)
         self._say(f"{stage.name}: done in {seconds:,.1f} s{_told(result)}")
 
+    def _needed(self, name: str) -> set[str]:
+        """Return the stages that one is made of, and what those are made of."""
+        (needs,) = (stage.needs for stage in self._stages if stage.name == name)
+        present = {stage.name for stage in self._stages}
+        return {one for need in needs if need in present for one in (need, *self._needed(need))}
+
     def _need(self, stage: Stage) -> None:
         """Refuse a stage that would be made of what isn't there, or of what is stale."""
         record, state = stage.record(), stage.state()
@@ -93,8 +102,15 @@ class RecipeRun:
                 f"({'; '.join(changes(record, stage.settings()))}): run that first"
             )
 
-    def _tell(self, stage: Stage) -> None:
+    def _tell(self, stage: Stage, changed: set[str]) -> None:
         record, state = stage.record(), stage.state()
+        before = changed & set(stage.needs)
+        if state != "done" or before or self._options.overwrite:
+            changed.add(stage.name)
+        if state == "done" and (before or self._options.overwrite):
+            why = f"{min(before)} will be done anew" if before else "--overwrite"
+            self._say(f"{stage.name}: will be done anew, {why}")
+            return
         if state == "stale" and record is not None:
             self._say(f"{stage.name}: stale, {'; '.join(changes(record, stage.settings()))}")
         else:

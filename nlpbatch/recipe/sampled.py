@@ -1,14 +1,26 @@
 """sample: rows of a recipe's source, kept beside what is made of them."""
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.settings import SampleSettings, Source
 from nlpbatch.sampling import Design, SampleOptions, sample, write_sample
 from nlpbatch.spark.storage import Storage
+
+_SYNONYMS: Final = {"delimiter": "sep", "charset": "encoding"}
+_FOLLOWED: Final = ("sep", "header", "encoding", "multiline")
+_NO_MATTER: Final = (
+    "mode",
+    "columnnameofcorruptrecord",
+    "enforceschema",
+    "inferschema",
+    "samplingratio",
+    "mergeschema",
+)
+"""Options that decide nothing about which lines are rows and which values they have."""
 
 
 def draw(settings: SampleSettings, source: Source, path: str, base: Storage, name: str) -> Design:
@@ -25,7 +37,7 @@ def draw(settings: SampleSettings, source: Source, path: str, base: Storage, nam
         ConfigError: As `nlpbatch.sampling.sample`.
 
     """
-    drawn = sample(path, SampleOptions(**asdict(settings), **_how_to_read(source)))
+    drawn = sample(path, options_of(settings, source))
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "sample.parquet"
         write_sample(drawn, file)
@@ -34,10 +46,26 @@ def draw(settings: SampleSettings, source: Source, path: str, base: Storage, nam
     return drawn.design
 
 
-def _how_to_read(source: Source) -> Mapping[str, Any]:
-    """Return a source's format and the options of Spark's reader that decide where rows and values are."""
+def options_of(settings: SampleSettings, source: Source) -> SampleOptions:
+    """Return what to draw, and how the files are to be read.
+
+    Raises:
+        ConfigError: By an option of Spark's reader that nobody else follows.
+
+    """
     if source.files is None:
-        return {}
-    given = {name.lower(): value for name, value in source.reader.items()}
-    separator = given.get("sep", given.get("delimiter", ","))
-    return {"format": source.format, "separator": separator, "header": given.get("header", "true") == "true"}
+        return SampleOptions(**asdict(settings))
+    given = {_SYNONYMS.get(name.lower(), name.lower()): value for name, value in source.reader.items()}
+    odd = [name for name in given if name not in _FOLLOWED and name not in _NO_MATTER]
+    if odd or given.get("multiline", "false").lower() == "true":
+        raise ConfigError(
+            f"[sample] can't follow [source] reader {(odd or ['multiline'])[0]!r}: leave [sample] out, "
+            "or take a query as source, whose dump is sampled"
+        )
+    how: dict[str, Any] = {"format": source.format, **asdict(settings)}
+    return SampleOptions(
+        **how,
+        separator=given.get("sep", ",").replace(r"\t", "\t"),
+        header=given.get("header", "true").lower() == "true",
+        encoding=given.get("encoding", "utf-8"),
+    )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
-from nlpbatch.errors import ConfigError, InvalidRequest
+from nlpbatch.errors import ConfigError, InvalidRequest, UnknownField
 from nlpbatch.spark.option_types import (
     FLAG,
     OPTION_TYPES,
@@ -27,7 +27,7 @@ from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 
 UNITS: Final = {"lemmas": "lemma", "nouns": "form", "forms": "form"}
 """What a document is made of, and the token field that it is taken from."""
-FEATURE_COLUMNS: Final = ("split", "terms", "sequence")
+FEATURE_COLUMNS: Final = ("split", "terms", "weighted", "sequence")
 """Columns that features add."""
 DESCRIPTION: Final = "_nlpbatch/features.json"
 """File of the features that tells how they were made; the last that is written."""
@@ -359,9 +359,13 @@ def _of_analysis(analyze: Analyze) -> list[str]:
         return [*faults, f"[analyze] fields are of tokens, which {analyze.operation!r} doesn't give: leave them out"]
     try:
         analyze.job_options(input="", output="", service="").asked()
-    except InvalidRequest as error:
+    except (InvalidRequest, UnknownField) as error:
         faults.append(f"[analyze] {error.message}")
-    return faults
+    named = [name for name in ("analyzer", "fields", "tags") if name in analyze.options]
+    return [
+        *faults,
+        *(f"[analyze] options.{name} is a key of its own: write {name} = … in [analyze]" for name in named),
+    ]
 
 
 def _of_names(features: Features, sink: Sink) -> list[str]:

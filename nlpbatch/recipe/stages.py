@@ -36,7 +36,7 @@ class RunOptions:
     Args:
         on_sample: Whether analyze and features take the sample instead of everything.
         stage: The only stage to do; None for all that are not done.
-        overwrite: Whether a dump that was made otherwise may be replaced, and what was made of it.
+        overwrite: Whether to make anew what is done already: all of it, or the only stage and what is made of that.
         dry_run: Whether to say what would be done, and do nothing.
         service: Address of the proxy, if the recipe names none.
         api_key: The key for it.
@@ -61,6 +61,7 @@ class Stage:
         makes: File there that is written last.
         settings: Returns everything that decides its result, now.
         do: Does it, and returns what there is to tell. `is` among it tells one making from another.
+        needs: Stages that it is made of.
         resumes: Whether it looks itself for what is left to do, and so is always begun.
 
     """
@@ -70,6 +71,7 @@ class Stage:
     makes: str
     settings: Callable[[], Mapping[str, Any]]
     do: Callable[[], Mapping[str, Any]]
+    needs: tuple[str, ...] = ()
     resumes: bool = False
 
     def record(self) -> StageRecord | None:
@@ -108,15 +110,33 @@ class Stages:
         if recipe.source.query is not None:
             yield Stage("dump", self.base, f"{DUMP}/{MANIFEST}", self._dump_settings, self._dump)
         if recipe.sample is not None:
-            yield Stage("sample", self.base, _SAMPLE_FILE, self._sample_settings, self._sample)
+            yield Stage("sample", self.base, _SAMPLE_FILE, self._sample_settings, self._sample, (DUMP,))
         if recipe.profile is not None:
-            yield Stage("profile", self.base, self._last_report(), self._profile_settings, self._profile)
+            yield Stage("profile", self.base, self._last_report(), self._profile_settings, self._profile, ("sample",))
         if recipe.analyze is not None:
-            made, grows = f"{ANALYZED}/{layout.SUCCESS}", self._source_grows()
-            yield Stage("analyze", self._sink, made, self._analyze_settings, self._analyze, resumes=grows)
+            made, needs = f"{ANALYZED}/{layout.SUCCESS}", ("sample",) if self._options.on_sample else (DUMP,)
+            yield Stage(
+                "analyze", self._sink, made, self._analyze_settings, self._analyze, needs, resumes=self._source_grows()
+            )
         if recipe.features is not None:
             made = f"{FEATURES}/{DESCRIPTION}"
-            yield Stage("features", self._sink, made, self._features_settings, self._features)
+            yield Stage("features", self._sink, made, self._features_settings, self._features, ("analyze",))
+
+    def check_places(self) -> None:
+        """Refuse to write where somebody else's files are.
+
+        Raises:
+            ConfigError: A directory that a stage makes is there, and was made by none.
+
+        """
+        for stage in self:
+            directory = stage.makes.partition("/")[0]
+            made = stage.record() is not None or stage.place.exists(stage.makes)
+            begun = stage.name == "analyze" and stage.place.exists(_BEGUN)
+            if not made and not begun and stage.place.names(directory):
+                raise ConfigError(
+                    f"{stage.place.within(directory)} is there and was not made by a recipe: choose another [sink] path"
+                )
 
     def service(self) -> str:
         """Return the address of the service.
@@ -142,7 +162,9 @@ class Stages:
         return self._recipe.analyze or Analyze()
 
     def _source(self) -> str:
-        return self._recipe.source.files or self.base.within(DUMP)
+        """Return where the files are, with their file system: Spark's own default isn't everybody's."""
+        files = self._recipe.source.files
+        return self.base.within(DUMP) if files is None else Storage(self._spark, files).url
 
     # What decides each stage's result.
 
@@ -181,8 +203,6 @@ class Stages:
     # How each is made.
 
     def _dump(self) -> Mapping[str, Any]:
-        if self.base.exists(DUMP) and not self.base.exists(f"{DUMP}/{MANIFEST}"):
-            raise ConfigError(f"{self.base.within(DUMP)} is there and no dump of a recipe: choose another [sink] path")
         withdrawn = partial(withdraw, self.base, "dump")
         manifest = dump(self._spark, self.base, str(self._recipe.source.query), DUMP, before_replacing=withdrawn)
         return {"rows": manifest["rows"], "bytes": manifest["bytes"], "is": manifest["snapshot_at"]}
@@ -216,7 +236,10 @@ class Stages:
         else:
             source = self._recipe.source
             given |= {"input": self._source(), "format": source.format, "reader": source.reader}
-        report = run_analysis(self._spark, self._analysis.job_options(**given))
+        try:
+            report = run_analysis(self._spark, self._analysis.job_options(**given))
+        except ConfigError as error:
+            raise ConfigError(f"analyze: {error.message}; in a recipe, --overwrite makes it anew") from error
         told = {name: getattr(report, name) for name in ("rows", "dead", "fingerprint", "run")}
         return {**told, "is": [report.run, report.rows, report.dead]}
 
@@ -227,7 +250,7 @@ class Stages:
             begun = self._sink.read_text(_BEGUN)
         elif (record := StageRecord.read(self._sink, "analyze")) is not None:
             begun = record.key
-        if begun is not None and begun != key:
+        if self._options.overwrite or (begun is not None and begun != key):
             withdraw(self._sink, "analyze")
             self._sink.delete(ANALYZED)
         if begun != key:

@@ -19,7 +19,11 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean, and its margin: with 99 % confidence the whole's is not further away; None if one part can't tell."""
+    """A mean, and its margin: with 99 % confidence the whole's is not further away.
+
+    The margin is None if the sample can't tell: it is of one part, or all its values are the same, from which nothing
+    follows for the rest.
+    """
 
     mean: float
     margin: float | None
@@ -47,6 +51,8 @@ def mean(
     if is_all:
         return Estimate(found, 0.0)
     _, positions = np.unique(units, return_inverse=True)
+    if values.min() == values.max():
+        return Estimate(found, None)
     residuals = np.bincount(positions, weights=weights * (values - found))
     count = len(residuals)
     if count < 2:  # noqa: PLR2004  (one part tells nothing of how parts differ)

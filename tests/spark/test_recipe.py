@@ -122,6 +122,7 @@ def test_a_stage_is_not_made_of_what_is_not_there_or_stale(go, recipe):
     go(recipe(), stage="sample")
     with pytest.raises(ConfigError, match=r"needs sample, which is stale \(rows was 200, is 100"):
         go(recipe(sample={"rows": 100}), stage="profile")
+    assert any(line.startswith("analyze: done in") for line in go(recipe(sample={"rows": 100}), stage="analyze"))
 
 
 def test_a_dump_is_not_replaced_unless_told(go, recipe, tmp_path):
@@ -131,6 +132,8 @@ def test_a_dump_is_not_replaced_unless_told(go, recipe, tmp_path):
         go(other, stage="dump")
     go(other, stage="dump", overwrite=True)
     assert ds.dataset(tmp_path / "out" / "dump").count_rows() == 50
+    assert "dump: will be done anew, --overwrite" in go(other, dry_run=True, overwrite=True)
+    assert any(line.startswith("dump: done in") for line in go(other, stage="dump", overwrite=True))
 
 
 @pytest.fixture
@@ -183,9 +186,15 @@ def test_an_analysis_that_is_made_otherwise_goes_on_where_it_was_interrupted(go,
 def test_somebody_elses_directory_is_left_alone(go, recipe, tmp_path):
     (tmp_path / "out" / "dump").mkdir(parents=True)
     (tmp_path / "out" / "dump" / "mine.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="no dump of a recipe"):
+    with pytest.raises(ConfigError, match="dump is there and was not made by a recipe"):
         go(recipe(), stage="dump")
     assert (tmp_path / "out" / "dump" / "mine.txt").exists()
+    shutil.rmtree(tmp_path / "out" / "dump")
+    (tmp_path / "out" / "features").mkdir()
+    (tmp_path / "out" / "features" / "mine.py").write_text("mine")
+    with pytest.raises(ConfigError, match="features is there and was not made by a recipe"):
+        go(recipe())
+    assert (tmp_path / "out" / "features" / "mine.py").exists()
 
 
 @pytest.mark.parametrize(
@@ -252,7 +261,9 @@ def test_only_rows_that_meet_the_condition_are_analysed(go, recipe, tmp_path, re
     good = table.filter(ds.field("rating") >= 9)
     assert sorted(rows["review_id"].to_pylist()) == sorted(good["review_id"].to_pylist())
     less = recipe(source={"files": str(tmp_path / "some.parquet")}, analyze={"where": "rating >= 10"})
-    assert 'analyze: stale, where was "rating >= 9", is "rating >= 10"' in go(less, dry_run=True)
+    told = go(less, dry_run=True)
+    assert 'analyze: stale, where was "rating >= 9", is "rating >= 10"' in told
+    assert "features: will be done anew, analyze will be done anew" in told
 
 
 def test_tab_separated_values_go_all_the_way(go, recipe, tmp_path):
@@ -269,6 +280,31 @@ def test_tab_separated_values_go_all_the_way(go, recipe, tmp_path):
     assert json.loads((tmp_path / "out" / "profile" / "document.json").read_text())["sample"]["rows"] == 20
     rows = ds.dataset(tmp_path / "out" / "features", partitioning="hive").to_table()
     assert sorted(map(int, rows["id"].to_pylist())) == list(range(60))
+
+
+def test_columns_called_as_those_of_features_do_no_harm(go, short, tmp_path):
+    table = pq.read_table(tmp_path / "some.parquet")
+    for name in ("terms", "sequence", "weighted", "split", "_units"):
+        table = table.append_column(name, [["x"] * table.num_rows])
+    pq.write_table(table, tmp_path / "some.parquet")
+    go(short())
+    assert ds.dataset(tmp_path / "out" / "features", partitioning="hive").count_rows() == 50
+
+
+def test_times_go_the_same_way_on_the_sample(go, recipe, spark, tmp_path):
+    columns = ("id AS review_id", "'영화 재밌다' AS review", "1 AS rating", "timestamp'9999-12-31' AS date")
+    spark.range(40).selectExpr(*columns).write.parquet(str(tmp_path / "in"))
+    go(recipe(source={"files": str(tmp_path / "in")}), on_sample=True)
+    rows = ds.dataset(tmp_path / "out" / "on-sample" / "analyzed", partitioning="hive").to_table()
+    assert {str(value)[:4] for value in rows["date"].to_pylist()} == {"9999"}
+
+
+def test_options_of_the_reader_that_a_sample_cannot_follow_are_told_before_anything_is_done(go, recipe, tmp_path):
+    (tmp_path / "a.csv").write_text("review_id,review,rating,date\n1,좋다,5,x\n", encoding="utf-8")
+    source = {"files": str(tmp_path / "a.csv"), "reader": {"quote": "'"}}
+    with pytest.raises(ConfigError, match=r"\[sample\] can't follow \[source\] reader 'quote'"):
+        go(recipe(source=source))
+    assert not (tmp_path / "out").exists()
 
 
 def test_how_much_there_is_to_do_is_told_before_anything_is_done(go, recipe, spark, tmp_path, reviews):

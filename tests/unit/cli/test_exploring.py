@@ -52,6 +52,25 @@ def test_tab_separated_lines_without_names_are_read_as_told(data):
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sample", "reviews.parquet", "-o", "reviews.parquet"),
+        ("sample", ".", "-o", "sample.parquet"),
+        ("sample", "*.parquet", "-o", "reviews.parquet"),
+        ("profile", "reviews.json", "--all", "--text", "review", "--tokens", "0", "-o", "reviews.html"),
+        ("profile", "reviews.json", "--all", "--text", "review", "--tokens", "0", "-o", "reviews.json"),
+    ],
+)
+def test_nothing_is_written_over_what_is_read(data, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(data)
+    (data / "reviews.json").write_text('{"review": "가"}\n', encoding="utf-8")
+    before = {file.name: file.read_bytes() for file in data.iterdir()}
+    assert run(*arguments) == 2
+    assert {file.name: file.read_bytes() for file in data.iterdir()} == before
+    assert "would" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("sample", "nowhere.parquet", "-o", "s.parquet"), "isn't there: check the path"),

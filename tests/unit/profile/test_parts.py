@@ -38,15 +38,25 @@ def test_nothing_marks_a_group_that_is_all_or_nothing():
         (["15.06.10", "14.10.16"], ["2015-06", "2014-10"]),
         (["20180531", None], ["2018-05", None]),
         (["2001.01.02", "2018.01.02"], ["2001", "2018"]),
+        (["180531", "171231"], ["2018-05", "2017-12"]),
+        ([20180531, 20181201], ["2018-05", "2018-12"]),
+        (["2018-05", "2018-06"], ["2018-05", "2018-06"]),
+        (["2018-05-31 10:00:00.0", "2018-06-01T10:00:00Z"], ["2018-05", "2018-06"]),
+        (["0001-01-01", *["2018-05-31"] * 19], [None, *["2018-05"] * 19]),
         ([dt.date(2018, 5, 31)], ["2018-05"]),
         ([dt.datetime(2018, 5, 31, 7)], ["2018-05"]),  # noqa: DTZ001  (columns have no time zone)
     ],
 )
 def test_dates_as_people_write_them_are_read(values, expected):
-    assert periods(pa.array(values)).to_pylist() == expected
+    array = pa.array(values)
+    assert periods(array).to_pylist() == expected
+    if pa.types.is_string(array.type):
+        assert periods(array.cast(pa.large_string())).to_pylist() == expected
 
 
-@pytest.mark.parametrize("values", [["gestern", "heute"], [1, 2], [None, None], [], [dt.time(3)], [dt.timedelta(1)]])
+@pytest.mark.parametrize(
+    "values", [["gestern", "heute"], [1, 2], [7, 2**62], [True], [None, None], [], [dt.time(3)], [dt.timedelta(1)]]
+)
 def test_what_is_no_date_is_none(values):
     assert periods(pa.array(values)) is None
 

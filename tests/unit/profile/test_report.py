@@ -11,7 +11,7 @@ from nlpbatch.profile import ProfileColumns, page, report, to_json
 from nlpbatch.profile.measures import measure
 from nlpbatch.profile.view import Tokens
 from nlpbatch.sampling import Design, Sample
-from nlpbatch.sampling.design import UNIT
+from nlpbatch.sampling.design import UNIT, WEIGHT
 
 COUNT = 300
 
@@ -132,6 +132,25 @@ def test_columns_of_what_is_neither_text_nor_number_nor_date_are_refused(role, k
     sample = drawn(odd=pa.nulls(COUNT, kind))
     with pytest.raises(ConfigError, match="choose"):
         report(sample, ProfileColumns(**{"text": "review", role: "odd"}), None)
+
+
+def test_a_stratified_sample_is_weighed():
+    texts = ["가" * 100] * (COUNT // 2) + ["a"] * (COUNT // 2)
+    weights = pa.array([1.0] * (COUNT // 2) + [99.0] * (COUNT // 2))
+    sample = drawn()
+    sample = Sample(sample.table.set_column(0, "review", [texts]).append_column(WEIGHT, weights), sample.design)
+    found = reported(sample)
+    lengths = found["lengths"]["characters"]
+    assert lengths["mean"] == pytest.approx(1.99)
+    assert lengths["quantiles"]["median"] == 1
+    assert {one["script"]: round(one["share"], 3) for one in found["scripts"]} == {"한글": 0.503, "Latin": 0.497}
+    assert any("drawn by label" in note for note in found["notes"])
+
+
+def test_numbers_too_large_for_floats_are_labels_and_groups(tmp_path):
+    numbers = pa.array([2**60 + number % 3 for number in range(COUNT)], pa.int64())
+    found = reported(drawn(number=numbers), label="number", group="number")
+    assert [one["count"] for one in found["labels"]] == [100, 100, 100]
 
 
 def test_texts_cannot_break_out_of_the_page():
