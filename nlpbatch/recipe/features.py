@@ -141,6 +141,8 @@ def _vocabulary(train: DataFrame, settings: Features) -> CountVectorizerModel:
         inputCol=_ALL, outputCol="terms", minDF=float(settings.min_documents), vocabSize=settings.vocabulary
     )
     found = counter.fit(train)
+    if not found.vocabulary and train.isEmpty():
+        raise ConfigError("[features] the training part has no documents: take more rows, or ease [analyze] where")
     if not found.vocabulary:
         raise ConfigError(
             f"[features] no term is in {settings.min_documents} documents of the training part: "

@@ -174,7 +174,8 @@ class Stages:
         return {} if record is None else {stage: key_of({"key": record.key, "result": record.result.get("is")})}
 
     def _dump_settings(self) -> Mapping[str, Any]:
-        return {"query": self._recipe.source.query, "metastore": self._recipe.source.metastore}
+        source = self._recipe.source
+        return {"query": source.query, "metastore": source.metastore, "warehouse": source.warehouse}
 
     def _files(self) -> Mapping[str, Any]:
         source = self._recipe.source

@@ -73,7 +73,7 @@ def columns(value: str | list[str]) -> tuple[str, ...]:
 def columns_fault(names: tuple[str, ...]) -> str | None:
     """Return what is wrong with names of columns."""
     twice = next((name for name in names if names.count(name) > 1), None)
-    return None if twice is None else f"text names column {twice!r} twice: leave one out"
+    return None if twice is None else f"column {twice!r} is named twice: leave one out"
 
 
 def is_table(value: Any) -> bool:
