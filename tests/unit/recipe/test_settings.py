@@ -7,6 +7,7 @@ import pytest
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.settings import Recipe
 
+RECIPES = Path(__file__).parents[3] / "conf" / "recipes"
 WHOLE = {
     "source": {"sql": "SELECT 1"},
     "sample": {"rows": 10},
@@ -36,8 +37,9 @@ def test_a_table_is_dumped_whole():
     assert Recipe.check(with_(source={}) | {"source": {"table": "web.reviews"}}).source.query.endswith("web.reviews")
 
 
-def test_the_recipe_of_the_documentation_is_one():
-    assert Recipe.load(Path(__file__).parents[3] / "conf" / "recipes" / "reviews.toml").sample.rows == 20_000
+@pytest.mark.parametrize("file", sorted(RECIPES.glob("*.toml")), ids=lambda file: file.stem)
+def test_the_recipes_that_come_along_are_some(file):
+    assert Recipe.load(file).features is not None
 
 
 @pytest.mark.parametrize(
