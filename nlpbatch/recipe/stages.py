@@ -123,17 +123,16 @@ class Stages:
             yield Stage("features", self._sink, made, self._features_settings, self._features, ("analyze",))
 
     def check_places(self) -> None:
-        """Refuse to write where somebody else's files are.
+        """Refuse to replace a directory with somebody else's files; that of the analysis is looked at by its job.
 
         Raises:
-            ConfigError: A directory that a stage makes is there, and was made by none.
+            ConfigError: A directory that is replaced as a whole is there, and was made by no stage.
 
         """
         for stage in self:
             directory = stage.makes.partition("/")[0]
             made = stage.record() is not None or stage.place.exists(stage.makes)
-            begun = stage.name == "analyze" and stage.place.exists(_BEGUN)
-            if not made and not begun and stage.place.names(directory):
+            if directory in {DUMP, FEATURES} and not made and stage.place.names(directory):
                 raise ConfigError(
                     f"{stage.place.within(directory)} is there and was not made by a recipe: choose another [sink] path"
                 )
