@@ -47,8 +47,10 @@ class Estimate:
         if self.documents is not None and self.documents_per_s:
             hours = self.documents / self.documents_per_s / 3600
             known.append(f"{hours:,.2f} hours of analysis at {self.documents_per_s:,.0f} documents/s, as measured here")
-        else:
+        elif self.documents is not None:
             known.append("hours unknown: run it with --on sample first")
+        else:
+            known.append("hours unknown before the documents are counted")
         return ", ".join(known)
 
 
@@ -62,7 +64,11 @@ def estimate(spark: SparkSession, source: Source, stages: Stages) -> Estimate:
     speed = _speed(stages)
     dumped = StageRecord.read(stages.base, "dump")
     if source.files is not None:
-        return Estimate(*_of_files(spark, source), exact=True, documents_per_s=speed)
+        rows, size_bytes = _of_files(spark, source)
+        sampled = StageRecord.read(stages.base, "sample")
+        if rows is None and sampled is not None:
+            rows = sampled.result["rows_total"]
+        return Estimate(rows, size_bytes, exact=True, documents_per_s=speed)
     if dumped is not None:
         return Estimate(dumped.result["rows"], dumped.result["bytes"], exact=True, documents_per_s=speed)
     return Estimate(*_of_query(spark, str(source.query)), exact=False, documents_per_s=speed)
