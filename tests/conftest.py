@@ -5,9 +5,11 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from nlpbatch.cli.stack import Stack, StackOptions
 from tests.cluster.hadoop import CannotStart, Hadoop, fetch_jars
@@ -21,18 +23,22 @@ settings.load_profile("patient")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-ROOT = Path(__file__).parent
 TOGETHER = ("chaos", "cluster", "spark")
 """Folders whose tests share what is dear to start: HDFS and YARN, or a Spark."""
 NSMC_20K = Path(__file__).parents[2] / "shared" / "data" / "nsmc-20k.parquet"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay together when they are shared out to processes: others by file, for their fixtures."""
-    for item in items:
-        folder, *_ = item.path.relative_to(ROOT).parts
-        name = {"chaos": "cluster"}.get(folder, folder) if folder in TOGETHER else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(name))
+class Together(LoadScopeScheduling):
+    """Shares tests out to processes by file, and by folder those that need the same dear thing."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.split("/")[1]
+        return {"chaos": "cluster"}.get(folder, folder) if folder in TOGETHER else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")
