@@ -23,18 +23,18 @@ settings.load_profile("patient")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-TOGETHER = ("chaos", "cluster", "spark")
-"""Folders whose tests share what is dear to start: HDFS and YARN, or a Spark."""
+TOGETHER = ("chaos", "cluster")
+"""Folders whose tests share what is dearest to start: HDFS and YARN."""
 NSMC_20K = Path(__file__).parents[2] / "shared" / "data" / "nsmc-20k.parquet"
 
 
 class Together(LoadScopeScheduling):
-    """Shares tests out to processes by file, and by folder those that need the same dear thing."""
+    """Shares tests out to processes by file; those that need the same dear thing go to one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         folder = file.split("/")[1]
-        return {"chaos": "cluster"}.get(folder, folder) if folder in TOGETHER else file
+        return "cluster" if folder in TOGETHER else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

@@ -265,7 +265,7 @@ def test_the_counter_sees_rows_while_they_are_written_and_all_of_them_in_the_end
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        run(spark, options(input=str(reviews)))
+        run(spark, options(input=str(reviews), patience_s=PATIENCE_S))
     finally:
         done.set()
         watcher.join()

@@ -52,7 +52,7 @@ def test_spark_connect_analyses_as_classic_spark_does(place):
 
 @pytest.mark.filterwarnings("ignore")  # of the kernel's own libraries
 def test_the_notebook_runs_from_a_clean_kernel(place, reviews, tmp_path):
-    pq.write_table(pq.read_table(reviews).slice(0, 5_000), tmp_path / "reviews.parquet", row_group_size=500)
+    pq.write_table(pq.read_table(reviews).slice(0, 3_000), tmp_path / "reviews.parquet", row_group_size=500)
     place.setenv("FIRST_LOOK_SOURCE", str(tmp_path / "reviews.parquet"))
     place.setenv("FIRST_LOOK_WORK", str(tmp_path))
     notebook = nbformat.read(ROOT / "notebooks" / "first-look.ipynb", 4)

@@ -12,7 +12,12 @@ from nlpbatch.cli.bundle import write_bundle
 from nlpbatch.errors import ConfigError
 
 NEVER_ON_EXECUTORS = ["aiohttp", "kiwipiepy", "numpy", "pandas", "prometheus_client", "pydantic", "rich"]
-EXPLORING = ("nlpbatch.profile", "nlpbatch.sampling", "nlpbatch.recipe.features", "nlpbatch.recipe.report")
+RECIPE = "nlpbatch.recipe"
+EXPLORING = (
+    "nlpbatch.profile",
+    "nlpbatch.sampling",
+    *(f"{RECIPE}.{name}" for name in ("features", "report", "sampled")),
+)
 """What drivers import if nlpbatch[explore] is installed there."""
 
 
