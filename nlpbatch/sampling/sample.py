@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -209,8 +209,3 @@ def _design(place: Place, options: SampleOptions, table: pa.Table, **found: Any)
 def units_of(table: pa.Table) -> Any:
     """Return the parts of a sample's rows, int64[rows]."""
     return pc.cast(table.column(UNIT), pa.int64()).to_numpy()
-
-
-def own_columns(table: pa.Table) -> Iterator[str]:
-    """Yield the names of a sample's columns that are the data's own."""
-    return (name for name in table.schema.names if name not in (UNIT, WEIGHT))
