@@ -12,6 +12,10 @@ _HEARTBEAT: Final = "spark.executor.heartbeatInterval"
 _LOUD: Final = (
     "org.apache.spark.sql.execution.streaming",
     "org.apache.spark.sql.execution.datasources.FileFormatWriter",
+    # Where driver and executors are one process.
+    "org.apache.spark.executor.Executor",
+    "org.apache.spark.scheduler.TaskSetManager",
+    "org.apache.spark.util.Utils",
 )
 
 
