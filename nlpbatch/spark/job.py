@@ -22,6 +22,7 @@ from nlpbatch.spark.runs.budget import Budget, parse_until
 from nlpbatch.spark.runs.columns import Analysis, text_columns
 from nlpbatch.spark.runs.identity import Identity, RunFile, identified, new_name
 from nlpbatch.spark.runs.inputs import Input
+from nlpbatch.spark.runs.lease import Lease
 from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.microbatches import Course, MicroBatches, Sizes
 from nlpbatch.spark.runs.versions import newest, next_version
@@ -55,14 +56,20 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
     for name, value in _CONFIGURED.items():
         session.conf.set(name, value)
     plan = _plan(session, options)
-    if options.overwrite:
-        plan.output.delete()
+    with Lease(plan.output, layout.LEASE, session.sparkContext.applicationId) as lease:
+        if options.overwrite:
+            lease.delete_output()
+        return _attempt(session, options, plan, lease)
+
+
+def _attempt(session: SparkSession, options: JobOptions, plan: "_Plan", lease: Lease) -> Report:
+    """Do what is left, and write down how this start ended."""
     run_file = plan.begin()
     Merges(plan.output).redo()
     attempts = Attempts(plan.output)
     attempt = attempts.begin(session.sparkContext.applicationId)
     try:
-        course = _go(session, options, plan)
+        course = _go(session, options, plan, lease)
         report = _report(options, plan, run_file, course, attempts)
         _finish(plan.output, report)
     except BaseException as error:
@@ -88,9 +95,16 @@ class _Plan:
         return str(self.analysis.settings["job"])
 
     def begin(self) -> RunFile:
-        """Return what the output's file says, written if there is none."""
+        """Return what the output's file says, written if there is none.
+
+        Raises:
+            ConfigError: There was none when the plan was made, and there is one now.
+
+        """
         if self.existing is not None:
             return self.existing
+        if self.output.exists(layout.RUN):
+            raise ConfigError(f"output {self.output.url} was made by another driver meanwhile: start again to go on")
         run_file = RunFile(self.name, self.identity, nlpbatch_version(), now_text())
         run_file.write(self.output)
         return run_file
@@ -178,7 +192,7 @@ def _analysis(options: JobOptions, source: Input, pinned: Pinned, name: str) -> 
     return Analysis(text_columns(source.schema, options.text, asked), asked, pinned, settings)
 
 
-def _go(session: SparkSession, options: JobOptions, plan: _Plan) -> Course:
+def _go(session: SparkSession, options: JobOptions, plan: _Plan, lease: Lease) -> Course:
     now = datetime.now().astimezone()
     budget = Budget(options.max_bytes, parse_until(options.until, now) if options.until else None)
     batches = MicroBatches(
@@ -186,6 +200,7 @@ def _go(session: SparkSession, options: JobOptions, plan: _Plan) -> Course:
         plan.source,
         plan.analysis,
         plan.output,
+        lease=lease,
         sizes=Sizes.choose(plan.source, session.sparkContext.defaultParallelism, options.batch_bytes),
         budget=budget,
         max_error_ratio=options.max_error_ratio,

@@ -25,6 +25,7 @@ from nlpbatch.spark.runs.budget import Budget, too_many_errors
 from nlpbatch.spark.runs.columns import Analysis, errors_by_code
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.layout import CHECKPOINT, SUCCESS
+from nlpbatch.spark.runs.lease import Lease
 from nlpbatch.spark.runs.pushing import pusher
 from nlpbatch.spark.runs.source_log import files_of
 from nlpbatch.spark.runs.stages import StageWatch
@@ -36,6 +37,8 @@ from nlpbatch.wire.limits import KIB, MIB
 
 _BATCH_BYTES_PER_CORE: Final = 8 * MIB
 _TASKS_PER_CORE: Final = 16
+_TASK_BYTES_PER_COLUMN: Final = 4 * KIB
+"""Every task opens every column, which takes about a millisecond: less data than this of each isn't worth a task."""
 _COUNTED_FILES: Final = 10_000
 
 
@@ -64,7 +67,8 @@ class Sizes:
         total_bytes = sum(source.files.values())
         batch_bytes = batch_bytes or max(2, cores) * _BATCH_BYTES_PER_CORE
         task_bytes = min(total_bytes, batch_bytes) // (cores * _TASKS_PER_CORE)
-        return cls(batch_bytes, min(max(task_bytes, 128 * KIB), 4 * MIB), cores)
+        least_bytes = max(128 * KIB, len(source.schema) * _TASK_BYTES_PER_COLUMN)
+        return cls(batch_bytes, max(min(task_bytes, 4 * MIB), least_bytes), cores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class MicroBatches:
         source: What is read.
         analysis: What is asked.
         output: What is written.
+        lease: That it may be written; looked at before a micro-batch becomes part of it.
         sizes: How the input is cut.
         budget: When to end before the input does.
         max_error_ratio: Share of failed rows at which to stop.
@@ -101,6 +106,7 @@ class MicroBatches:
         analysis: Analysis,
         output: Storage,
         *,
+        lease: Lease,
         sizes: Sizes,
         budget: Budget,
         max_error_ratio: float | None,
@@ -110,6 +116,7 @@ class MicroBatches:
         self._source = source
         self._analysis = analysis
         self._output = output
+        self._lease = lease
         self._sizes = sizes
         self._budget = budget
         self._max_error_ratio = max_error_ratio
@@ -199,6 +206,7 @@ class MicroBatches:
                     raise
                 set_aside[found[0]] = found[1]
                 df = self._source.read(self._spark, [path for path in files if path not in set_aside])
+        self._lease.check()
         self._batches.commit(record, staged)
         self._tracker.end(record.rows)
         self._rows += record.rows
