@@ -3,18 +3,27 @@
 import difflib
 import importlib
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.types import ArrayType, DataType, StringType, StructType
 
-from nlpbatch.errors import ConfigError
+from nlpbatch.errors import ConfigError, InvalidRequest
 from nlpbatch.recipe.dump import frame
 from nlpbatch.recipe.settings import Recipe
 from nlpbatch.recipe.stages import DUMP, Stages
+from nlpbatch.spark.pinning import Pinned
+from nlpbatch.spark.runs.columns import Analysis, text_columns
 from nlpbatch.spark.runs.formats import format_of
 from nlpbatch.spark.runs.inputs import Input, list_files
+from nlpbatch.spark.storage import first_line
+from nlpbatch.wire.analyzer import AnalyzerInfo
+from nlpbatch.wire.limits import SizeLimits
 
+_UNPINNED: Final = Pinned(AnalyzerInfo("", "", "", "", {}, ()), SizeLimits())
+_NOWHERE: Final[Mapping[str, Any]] = {"service": "http://localhost", "job": "check"}
 _PACKAGES: Final = {
     "sample": ("nlpbatch.recipe.sampled", "explore"),
     "profile": ("nlpbatch.recipe.report", "explore"),
@@ -50,6 +59,7 @@ def check_early(spark: SparkSession, recipe: Recipe, stages: Stages, only: str |
         faults = list(_faults(recipe, {field.name: field.dataType for field in schema}))
         if faults:
             raise ConfigError("\n".join(faults))
+        _try_stages(spark, recipe, schema)
 
 
 def _check_packages(stage: str) -> None:
@@ -76,6 +86,31 @@ def _schema(spark: SparkSession, recipe: Recipe, stages: Stages) -> StructType |
         return None
     look = Input.look(spark, source.files, format_name=kind, reader=source.reader, ddl=None, where=where)
     return look.schema
+
+
+def _try_stages(spark: SparkSession, recipe: Recipe, schema: StructType) -> None:
+    """Do with the source's columns what analyze and features do, without a row.
+
+    Raises:
+        ConfigError: They would fail, with the reason.
+
+    """
+    analyze, section = recipe.analyze, "[analyze]"
+    if analyze is None:
+        return
+    asked = analyze.job_options(input="", output="", service="").asked()
+    texts = text_columns(schema, analyze.columns, asked)
+    try:
+        analysed = Analysis(texts, asked, _UNPINNED, _NOWHERE).apply(spark.createDataFrame([], schema), None)
+        if recipe.features is not None:
+            from nlpbatch.recipe.features import check_features  # noqa: PLC0415  (pyspark.ml needs numpy)
+
+            section = "[features]"
+            check_features(analysed, texts, recipe.features, recipe.sink)
+    except InvalidRequest as error:
+        raise ConfigError(f"{section} {error.message}") from error
+    except (PySparkException, Py4JError) as error:
+        raise ConfigError(f"{section} can't be done with these columns: {first_line(error)}") from error
 
 
 def _is_dumped(stages: Stages) -> bool:
