@@ -11,7 +11,8 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import StringType, StructField, StructType
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.spark.runs.formats import CORRUPT, FORMATS, Format, format_of
+from nlpbatch.formats.names import format_of
+from nlpbatch.spark.runs.formats import CORRUPT, FORMATS, Format
 from nlpbatch.spark.storage import Storage, first_line
 
 _COMPARED_FILES: Final = 1_000
