@@ -11,13 +11,14 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import ArrayType, DataType, StringType, StructType
 
 from nlpbatch.errors import ConfigError, InvalidRequest
+from nlpbatch.formats.names import format_of
 from nlpbatch.recipe.dump import frame
 from nlpbatch.recipe.settings import Recipe
 from nlpbatch.recipe.stages import DUMP, Stages
 from nlpbatch.spark.pinning import Pinned
 from nlpbatch.spark.runs.columns import Analysis, text_columns
-from nlpbatch.spark.runs.formats import format_of
-from nlpbatch.spark.runs.inputs import Input, list_files
+from nlpbatch.spark.runs.inputs import Input
+from nlpbatch.spark.runs.listing import list_files
 from nlpbatch.spark.storage import first_line
 from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.limits import SizeLimits
