@@ -11,9 +11,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import ArrayType, DataType, StringType, StructType
 
 from nlpbatch.errors import ConfigError, InvalidRequest
+from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.formats.names import format_of
 from nlpbatch.recipe.dump import frame
-from nlpbatch.recipe.settings import Recipe
+from nlpbatch.recipe.settings import Recipe, Source
 from nlpbatch.recipe.stages import DUMP, Stages
 from nlpbatch.spark.pinning import Pinned
 from nlpbatch.spark.runs.columns import Analysis, text_columns
@@ -82,10 +83,19 @@ def _schema(spark: SparkSession, recipe: Recipe, stages: Stages) -> StructType |
         df = spark.read.parquet(stages.base.within(DUMP)) if _is_dumped(stages) else frame(spark, str(source.query))
         Input("", "parquet", {}, df.schema, {}, is_file=False, where=where).check_where(spark)
         return df.schema
-    kind = source.format or format_of(list_files(spark, source.files))
+    try:
+        return _of_files(spark, source, where)
+    except ConfigError as error:
+        raise ConfigError(f"[source] {error.message} (in a recipe, --NAME is NAME in [source])") from error
+
+
+def _of_files(spark: SparkSession, source: Source, where: str | None) -> StructType | None:
+    path = str(source.files)
+    kind = source.format or format_of(list_files(spark, path))
     if kind == "json":
         return None
-    look = Input.look(spark, source.files, format_name=kind, reader=source.reader, ddl=None, where=where)
+    encoding = known_encoding(source.encoding)
+    look = Input.look(spark, path, format_name=kind, reader=source.reader, ddl=None, where=where, encoding=encoding)
     return look.schema
 
 

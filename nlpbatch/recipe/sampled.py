@@ -67,5 +67,5 @@ def options_of(settings: SampleSettings, source: Source) -> SampleOptions:
         **how,
         separator=given.get("sep", ",").replace(r"\t", "\t"),
         header=given.get("header", "true").lower() == "true",
-        encoding=given.get("encoding", "utf-8"),
+        encoding=given.get("encoding", source.encoding),
     )

@@ -1,9 +1,10 @@
 """The analysis job: files in, Parquet with tokens out, resumable, and a report of what was done."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Any, Final
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -21,9 +22,11 @@ from nlpbatch.spark.runs.attempts import Attempts, now_text
 from nlpbatch.spark.runs.batches import Batches
 from nlpbatch.spark.runs.budget import Budget, parse_until
 from nlpbatch.spark.runs.columns import Analysis, text_columns
+from nlpbatch.spark.runs.finished import has_all, is_begun_alike
 from nlpbatch.spark.runs.identity import Identity, RunFile, identified, new_name
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.lease import Lease
+from nlpbatch.spark.runs.listing import list_files
 from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.microbatches import Course, MicroBatches, Sizes
 from nlpbatch.spark.runs.versions import newest, next_version
@@ -59,21 +62,28 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
     session = spark.newSession()
     for name, value in _CONFIGURED.items():
         session.conf.set(name, value)
-    plan = _plan(session, options)
-    with Lease(plan.output, layout.LEASE, session.sparkContext.applicationId) as lease:
+    application = session.sparkContext.applicationId
+    plan = _finished(session, options) or _plan(session, options)
+    with Lease(plan.output, layout.LEASE, application) as lease:
         if options.overwrite:
             lease.delete_output()
-        return _attempt(session, options, plan, lease)
+        run_file = plan.begin()
+        Merges(plan.output).redo()
+
+        def work() -> Course:
+            return _go(session, options, plan, lease) if isinstance(plan, _Plan) else Course(0, None)
+
+        return _attempt(options, plan, run_file, application, work)
 
 
-def _attempt(session: SparkSession, options: JobOptions, plan: "_Plan", lease: Lease) -> Report:
+def _attempt(
+    options: JobOptions, plan: "_Plan | _Finished", run_file: RunFile, application: str, work: Callable[[], Course]
+) -> Report:
     """Do what is left, and write down how this start ended."""
-    run_file = plan.begin()
-    Merges(plan.output).redo()
     attempts = Attempts(plan.output)
-    attempt = attempts.begin(session.sparkContext.applicationId)
+    attempt = attempts.begin(application)
     try:
-        course = _go(session, options, plan, lease)
+        course = work()
         report = _report(options, plan, run_file, course, attempts)
         _finish(plan.output, report)
         _check_read(report)
@@ -86,6 +96,31 @@ def _attempt(session: SparkSession, options: JobOptions, plan: "_Plan", lease: L
 
 
 @dataclass(frozen=True, slots=True)
+class _Finished:
+    """A run that has nothing to do."""
+
+    output: Storage
+    files: Mapping[str, int]
+    existing: RunFile
+
+    def begin(self) -> RunFile:
+        """Return what the output's file says."""
+        return self.existing
+
+
+def _finished(session: SparkSession, options: JobOptions) -> _Finished | None:
+    """Return the run if it has nothing to do; None if there is something, or only a look into files would tell."""
+    output = Storage(session, options.output)
+    if options.overwrite or options.reprocess or not output.exists(layout.RUN):
+        return None
+    existing = RunFile.read(output)
+    if not is_begun_alike(output, existing, options.deciding()):
+        return None
+    files = list_files(session, options.input)
+    return _Finished(output, files, existing) if has_all(output, files, options.max_error_ratio) else None
+
+
+@dataclass(frozen=True, slots=True)
 class _Plan:
     """A run that has been checked, and nothing written yet."""
 
@@ -94,10 +129,15 @@ class _Plan:
     analysis: Analysis
     identity: Identity
     existing: RunFile | None
+    given: Mapping[str, Any]
 
     @property
     def name(self) -> str:
         return str(self.analysis.settings["job"])
+
+    @property
+    def files(self) -> Mapping[str, int]:
+        return self.source.files
 
     def begin(self) -> RunFile:
         """Return what the output's file says, written if there is none.
@@ -110,7 +150,7 @@ class _Plan:
             return self.existing
         if self.output.exists(layout.RUN):
             raise ConfigError(f"output {self.output.url} was made by another driver meanwhile: start again to go on")
-        run_file = RunFile(self.name, self.identity, nlpbatch_version(), now_text())
+        run_file = RunFile(self.name, self.identity, nlpbatch_version(), now_text(), self.given)
         run_file.write(self.output)
         return run_file
 
@@ -139,7 +179,7 @@ def _plan(session: SparkSession, options: JobOptions) -> _Plan:
     analysis = _analysis(options, source, pinned, existing.run if existing else new_name(output))
     # An empty frame finds everything that is wrong with the columns, without reading a row.
     analysis.apply(session.createDataFrame([], source.schema), None)
-    return _Plan(output, source, analysis, identity, existing)
+    return _Plan(output, source, analysis, identity, existing, options.deciding())
 
 
 def _check_place(output: Storage, source: Storage, options: JobOptions) -> None:
@@ -215,20 +255,22 @@ def _go(session: SparkSession, options: JobOptions, plan: _Plan, lease: Lease) -
         raise failure(error) from error
 
 
-def _report(options: JobOptions, plan: _Plan, run_file: RunFile, course: Course, attempts: Attempts) -> Report:
+def _report(
+    options: JobOptions, plan: _Plan | _Finished, run_file: RunFile, course: Course, attempts: Attempts
+) -> Report:
     return Report.of(
         Batches(plan.output).records(),
         input=options.input,
         output=plan.output.url,
         service=options.service,
-        analyzer=plan.analysis.pinned.info.name,
+        analyzer=run_file.identity.asked["analyzer"],
         fingerprint=run_file.identity.fingerprint,
-        run=plan.name,
+        run=run_file.run,
         complete=course.stopped is None,
         stopped=course.stopped,
         attempts=attempts.count(),
         new_rows=course.rows,
-        present=plan.source.files,
+        present=plan.files,
     )
 
 

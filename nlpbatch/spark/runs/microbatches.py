@@ -36,6 +36,8 @@ from nlpbatch.wire.limits import KIB, MIB
 
 _BATCH_BYTES_PER_CORE: Final = 8 * MIB
 _TASKS_PER_CORE: Final = 16
+_WIDE_COLUMNS: Final = 1_000
+"""From here on, Spark takes longer to compile the code that copies a row than it takes to copy rows without it."""
 _TASK_BYTES_PER_COLUMN: Final = 4 * KIB
 """Every task opens every column, which takes about a millisecond: less data than this of each isn't worth a task."""
 
@@ -145,6 +147,8 @@ class MicroBatches:
             done_bytes += sum(record.files.values())
         self._check_errors(self._dead, self._rows)
         self._spark.conf.set("spark.sql.files.maxPartitionBytes", str(self._sizes.task_bytes))
+        if len(self._source.schema) > _WIDE_COLUMNS:
+            self._spark.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
         left_bytes = max(0, sum(self._source.files.values()) - done_bytes)
         lanes = self._sizes.cores * int(self._analysis.settings["in_flight"])
         self._tracker = Tracker(left_bytes, self._ledger.total, lanes)

@@ -147,13 +147,9 @@ def test_what_was_asked_for_and_cannot_be_had_ends_in_2_with_the_code(job, capsy
 def test_ctrl_c_ends_in_130_with_one_line_even_if_cleaning_up_fails(job, capsys):
     assert job(KeyboardInterrupt()) == 130
     assert capsys.readouterr().err == "analyze: interrupted\n"
-    try:
-        try:
-            raise KeyboardInterrupt
-        finally:
-            raise Py4JNetworkError("the JVM is gone")  # noqa: B012
-    except Py4JNetworkError as error:
-        assert job(error) == 130
+    failing = Py4JNetworkError("the JVM is gone")
+    failing.__context__ = KeyboardInterrupt()
+    assert job(failing) == 130
     assert capsys.readouterr().err == "analyze: interrupted\n"
 
 

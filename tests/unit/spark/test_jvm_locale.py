@@ -43,7 +43,7 @@ def test_without_spark_submit_nothing_was_damaged(monkeypatch):
 
 
 def test_a_local_path_that_the_jvm_cannot_name_is_refused():
-    with pytest.raises(ConfigError, match=r"path 'file:/날' can't be used: the JVM's locale \(ANSI_X3.4-1968\) lacks"):
+    with pytest.raises(ConfigError, match=r"path '/날' can't be used: the JVM's locale \(ANSI_X3.4-1968\) lacks"):
         check_file_names(Jvm("ANSI_X3.4-1968"), "file:/날", "file")
     check_file_names(Jvm("UTF-8"), "file:/날", "file")
     check_file_names(Jvm("ANSI_X3.4-1968"), "hdfs://namenode/날", "hdfs")
