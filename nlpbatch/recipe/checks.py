@@ -8,7 +8,7 @@ from typing import Any, Final
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
-from pyspark.sql.types import ArrayType, DataType, StringType, StructType
+from pyspark.sql.types import ArrayType, AtomicType, DataType, StringType, StructType
 
 from nlpbatch.errors import ConfigError, InvalidRequest
 from nlpbatch.formats.encodings import known_encoding
@@ -137,6 +137,8 @@ def _faults(recipe: Recipe, types: Mapping[str, DataType]) -> Iterator[str]:
             yield f"{key}: the source has no column {name!r}: {remedy}"
         elif key == "[analyze] columns" and not _is_text(types[name]):
             yield f"{key}: column {name!r} is {types[name].simpleString()}, not text: choose another"
+        elif key == "[sink] partition_by" and not isinstance(types[name], AtomicType):
+            yield f"{key}: column {name!r} is {types[name].simpleString()}, which names no directory: choose another"
 
 
 def _named(recipe: Recipe) -> Iterator[tuple[str, str]]:

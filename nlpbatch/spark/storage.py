@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
@@ -11,6 +11,14 @@ from pyspark.sql import SparkSession
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.spark.jvm_locale import check_file_names
+
+
+_REMEDY: Final = "check it and Spark's configuration"
+_REMEDIES: Final = {
+    'for scheme "s3"': "write it as s3a://…",
+    "S3AFileSystem not found": "give spark-submit --packages org.apache.hadoop:hadoop-aws:VERSION, in the version of Spark's Hadoop",
+    "FileSystem not found": "give spark-submit the package of that file system with --packages",
+}
 
 
 class Storage:
@@ -33,14 +41,15 @@ class Storage:
         with self._reached():
             self._root: Any = self._hadoop.Path(directory)
             self._files = self._root.getFileSystem(self._settings)
+            self._url = str(self._files.makeQualified(self._root).toString())
             scheme = str(self._files.getScheme())
         self._is_local = scheme == "file"
-        check_file_names(context._jvm, self.url, scheme)  # noqa: SLF001
+        check_file_names(context._jvm, self._url, scheme)  # noqa: SLF001
 
     @property
     def url(self) -> str:
         """Return the whole path with its file system, as Hadoop names it."""
-        return str(self._files.makeQualified(self._root).toString())
+        return self._url
 
     def within(self, name: str) -> str:
         """Return the whole path of a name."""
@@ -157,9 +166,9 @@ class Storage:
         try:
             yield
         except (Py4JError, PySparkException) as error:
-            raise ConfigError(
-                f"path {self._directory!r} can't be used: {first_line(error)}: check it and Spark's configuration"
-            ) from error
+            reason = first_line(error)
+            remedy = next((remedy for said, remedy in _REMEDIES.items() if said in reason), _REMEDY)
+            raise ConfigError(f"path {self._directory!r} can't be used: {reason}: {remedy}") from error
 
     def _path(self, name: str) -> Any:
         return self._hadoop.Path(self._root, name) if name else self._root
