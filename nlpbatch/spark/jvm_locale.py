@@ -30,7 +30,7 @@ def check_arguments() -> None:
 
     """
     if _SUBMITTED in os.environ and any(_DAMAGED in one or _REPLACED in one for one in sys.argv[1:]):
-        SparkContext._ensure_initialized()  # type: ignore[attr-defined]  # noqa: SLF001  (asks the JVM that runs already)
+        SparkContext._ensure_initialized()  # noqa: SLF001  (asks the JVM that runs already)
         refuse_damaged(sys.argv[1:], _charset(SparkContext._jvm))  # noqa: SLF001
 
 

@@ -12,11 +12,10 @@ from pyspark.sql import SparkSession
 from nlpbatch.errors import ConfigError
 from nlpbatch.spark.jvm_locale import check_file_names
 
-
 _REMEDY: Final = "check it and Spark's configuration"
 _REMEDIES: Final = {
     'for scheme "s3"': "write it as s3a://…",
-    "S3AFileSystem not found": "give spark-submit --packages org.apache.hadoop:hadoop-aws:VERSION, in the version of Spark's Hadoop",
+    "S3AFileSystem not found": "give spark-submit --packages org.apache.hadoop:hadoop-aws:VERSION, of Spark's Hadoop",
     "FileSystem not found": "give spark-submit the package of that file system with --packages",
 }
 
