@@ -151,9 +151,10 @@ class Lease:
         with self._writing:
             number = self._newest()
             holder = self._read(number) if number else None
-        if holder is None or holder.key != self._holder.key:
-            by = f"by {holder}" if holder is not None else "and given back"
-            raise ConfigError(f"output {self._output.url} was taken over {by} while this driver didn't renew its lease")
+        if number == self._number and (holder is None or holder.key == self._holder.key):
+            return  # a record that can't be read is one that couldn't be renewed
+        by = f"by {holder}" if holder is not None else "and given back"
+        raise ConfigError(f"output {self._output.url} was taken over {by} while this driver didn't renew its lease")
 
     def _wait_until_free(self) -> int:
         """Return the number of the lease that can be taken over; 0 if there is none.
