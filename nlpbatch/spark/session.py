@@ -15,6 +15,7 @@ _LOUD: Final = (
     # Damaged files are looked into on purpose; on a cluster, executors log what failed there.
     "org.apache.spark.executor.Executor",
     "org.apache.spark.scheduler.TaskSetManager",
+    "org.apache.spark.util.Utils",
 )
 
 
