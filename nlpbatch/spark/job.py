@@ -177,6 +177,7 @@ def _plan(session: SparkSession, options: JobOptions) -> _Plan:
     if existing is not None:
         existing.check(identity, output)
     analysis = _analysis(options, source, pinned, existing.run if existing else new_name(output))
+    _check_added(analysis, source)
     # An empty frame finds everything that is wrong with the columns, without reading a row.
     analysis.apply(session.createDataFrame([], source.schema), None)
     return _Plan(output, source, analysis, identity, existing, options.deciding())
@@ -232,6 +233,15 @@ def _analysis(options: JobOptions, source: Input, pinned: Pinned, name: str) -> 
         "retry": RetryPolicy(patience_s=options.patience_s),
     }
     return Analysis(text_columns(source.schema, options.text, asked), asked, pinned, settings)
+
+
+def _check_added(analysis: Analysis, source: Input) -> None:
+    """Refuse an input that has a column of a name which the output adds; Spark knows no upper and lower case."""
+    taken = {name.lower(): name for name in source.schema.names}
+    added = (name.lower() for column in analysis.columns for name in column.names.values())
+    twice = next((taken[name] for name in added if name in taken), None)
+    if twice is not None:
+        raise ConfigError(f"the input has a column {twice!r}, which the output adds: rename it in the input")
 
 
 def _go(session: SparkSession, options: JobOptions, plan: _Plan, lease: Lease) -> Course:
