@@ -38,13 +38,14 @@ def run_program(name: str, main: Callable[[], int], *, failed: str = "") -> int:
             return main()
         finally:
             sys.stdout.flush()  # Python would complain at exit, with a code of its own
-    except NlpbatchError as error:
-        return INTERRUPTED if _is_interrupt(error) and _say(name, "interrupted") else _report(name, error, failed)
     except KeyboardInterrupt:
-        _say(name, "interrupted")
-        return INTERRUPTED
-    except OSError as error:
-        return _report_io(name, error, failed)
+        return _report_interrupt(name)
+    except (NlpbatchError, OSError) as error:
+        if isinstance(error, OSError) and error.filename == _OUTPUT:
+            _drop_output()
+        if _is_interrupt(error):
+            return _report_interrupt(name)
+        return _report(name, error, failed) if isinstance(error, NlpbatchError) else _report_io(name, error, failed)
 
 
 def exit_code(error: NlpbatchError) -> int:
@@ -60,16 +61,25 @@ def _report(name: str, error: NlpbatchError, failed: str) -> int:
 
 
 def _report_io(name: str, error: OSError, failed: str) -> int:
+    if error.filename == _OUTPUT and isinstance(error, BrokenPipeError):
+        return 0  # the reader, such as head, has what it wanted
+    reason = error.strerror or str(error)
     if error.filename == _OUTPUT:
-        with suppress(OSError):  # what is left in the buffer goes nowhere
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        if isinstance(error, BrokenPipeError):
-            return 0  # the reader, such as head, has what it wanted
-        _say(name, f"{_OUTPUT} can't be written: {error.strerror}")
-        return FAILED
-    where = "" if error.filename is None else f"{error.filename} can't be used: "
-    _say(name, f"{failed}{where}{error.strerror or error}")
+        _say(name, f"{_OUTPUT} can't be written: {reason}")
+    else:
+        _say(name, f"{failed}{reason}" + ("" if error.filename is None else f": {error.filename}"))
     return FAILED
+
+
+def _report_interrupt(name: str) -> int:
+    _say(name, "interrupted")
+    return INTERRUPTED
+
+
+def _drop_output() -> None:
+    """Let what is left in the buffer of standard output go nowhere: it is flushed once more at exit."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
@@ -81,9 +91,8 @@ def _is_interrupt(error: BaseException | None) -> bool:
     return False
 
 
-def _say(name: str, line: str) -> bool:
+def _say(name: str, line: str) -> None:
     sys.stderr.write(f"{name}: {line}\n")
-    return True
 
 
 def _open_closed_descriptors() -> None:

@@ -1,12 +1,13 @@
 """The analysis job: files in, Parquet with tokens out, resumable, and a report of what was done."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -89,7 +90,8 @@ def _attempt(
         _check_read(report)
     except BaseException as error:
         known = error if isinstance(error, NlpbatchError) else None
-        attempts.end(attempt, "failed", known.message if known else type(error).__name__)
+        with suppress(ConfigError):  # what failed may be the file system, or the JVM itself
+            attempts.end(attempt, "failed", known.message if known else type(error).__name__)
         raise
     attempts.end(attempt, "complete" if report.complete else "stopped", course.stopped)
     return report
@@ -261,7 +263,7 @@ def _go(session: SparkSession, options: JobOptions, plan: _Plan, lease: Lease) -
     )
     try:
         return batches.run()
-    except (PySparkException, Py4JJavaError) as error:
+    except (PySparkException, Py4JError) as error:
         raise failure(error) from error
 
 

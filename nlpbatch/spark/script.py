@@ -29,7 +29,7 @@ def run_script(name: str, work: Callable[[], int]) -> int:
         try:
             check_arguments()
             return work()
-        except (PySparkException, Py4JError) as error:
+        except (PySparkException, Py4JError, ConnectionError) as error:
             raise failure(error) from error
 
     return run_program(name, translated, failed="failed: ")

@@ -164,7 +164,7 @@ class Storage:
     def _reached(self) -> Iterator[None]:
         try:
             yield
-        except (Py4JError, PySparkException) as error:
+        except (Py4JError, PySparkException, ConnectionError) as error:
             reason = first_line(error)
             remedy = next((remedy for said, remedy in _REMEDIES.items() if said in reason), _REMEDY)
             raise ConfigError(f"path {self._directory!r} can't be used: {reason}: {remedy}") from error
@@ -173,7 +173,7 @@ class Storage:
         return self._hadoop.Path(self._root, name) if name else self._root
 
 
-def first_line(error: PySparkException | Py4JError) -> str:
+def first_line(error: PySparkException | Py4JError | ConnectionError) -> str:
     """Return what went wrong in the JVM, without its stack trace."""
     text = str(error.java_exception.getMessage()) if isinstance(error, Py4JJavaError) else str(error)
     return text.strip().splitlines()[0].rstrip(".") if text.strip() else type(error).__name__

@@ -7,11 +7,12 @@ that is killed in between leaves N to the next one, with the same files.
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JJavaError, Py4JNetworkError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
 
@@ -178,7 +179,8 @@ class MicroBatches:
                 raise self._failure from None
             raise
         finally:
-            self._query.stop()
+            with suppress(Py4JNetworkError, ConnectionError):  # the JVM may be gone
+                self._query.stop()
         return None
 
     def _each(self, _: DataFrame, number: int) -> None:
