@@ -23,11 +23,10 @@ from nlpbatch.spark.runs.attempts import Attempts, now_text
 from nlpbatch.spark.runs.batches import Batches
 from nlpbatch.spark.runs.budget import Budget, parse_until
 from nlpbatch.spark.runs.columns import Analysis, text_columns
-from nlpbatch.spark.runs.finished import has_all, is_begun_alike
+from nlpbatch.spark.runs.finished import FinishedRun
 from nlpbatch.spark.runs.identity import Identity, RunFile, identified, new_name
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.lease import Lease
-from nlpbatch.spark.runs.listing import list_files
 from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.microbatches import Course, MicroBatches, Sizes
 from nlpbatch.spark.runs.versions import newest, next_version
@@ -64,7 +63,7 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
     for name, value in _CONFIGURED.items():
         session.conf.set(name, value)
     application = session.sparkContext.applicationId
-    plan = _finished(session, options) or _plan(session, options)
+    plan = FinishedRun.find(session, options) or _plan(session, options)
     with Lease(plan.output, layout.LEASE, application) as lease:
         if options.overwrite:
             lease.delete_output()
@@ -78,7 +77,7 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
 
 
 def _attempt(
-    options: JobOptions, plan: "_Plan | _Finished", run_file: RunFile, application: str, work: Callable[[], Course]
+    options: JobOptions, plan: "_Plan | FinishedRun", run_file: RunFile, application: str, work: Callable[[], Course]
 ) -> Report:
     """Do what is left, and write down how this start ended."""
     attempts = Attempts(plan.output)
@@ -95,31 +94,6 @@ def _attempt(
         raise
     attempts.end(attempt, "complete" if report.complete else "stopped", course.stopped)
     return report
-
-
-@dataclass(frozen=True, slots=True)
-class _Finished:
-    """A run that has nothing to do."""
-
-    output: Storage
-    files: Mapping[str, int]
-    existing: RunFile
-
-    def begin(self) -> RunFile:
-        """Return what the output's file says."""
-        return self.existing
-
-
-def _finished(session: SparkSession, options: JobOptions) -> _Finished | None:
-    """Return the run if it has nothing to do; None if there is something, or only a look into files would tell."""
-    output = Storage(session, options.output)
-    if options.overwrite or options.reprocess or not output.exists(layout.RUN):
-        return None
-    existing = RunFile.read(output)
-    if not is_begun_alike(output, existing, options.deciding()):
-        return None
-    files = list_files(session, options.input)
-    return _Finished(output, files, existing) if has_all(output, files, options.max_error_ratio) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +242,7 @@ def _go(session: SparkSession, options: JobOptions, plan: _Plan, lease: Lease) -
 
 
 def _report(
-    options: JobOptions, plan: _Plan | _Finished, run_file: RunFile, course: Course, attempts: Attempts
+    options: JobOptions, plan: _Plan | FinishedRun, run_file: RunFile, course: Course, attempts: Attempts
 ) -> Report:
     return Report.of(
         Batches(plan.output).records(),

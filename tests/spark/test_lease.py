@@ -13,7 +13,8 @@ from nlpbatch.errors import ConfigError
 from nlpbatch.spark.job import run
 from nlpbatch.spark.runs import lease as leases
 from nlpbatch.spark.runs import microbatches
-from nlpbatch.spark.runs.lease import Holder, Lease
+from nlpbatch.spark.runs.holder import Holder, process_start
+from nlpbatch.spark.runs.lease import Lease
 from nlpbatch.spark.storage import Storage
 
 DIRECTORY = "_nlpbatch/lease"
@@ -63,7 +64,7 @@ def test_a_driver_that_lives_keeps_the_other_out_and_is_named(lease, tmp_path):
 
 def test_a_driver_whose_process_is_gone_is_taken_over_at_once(lease, tmp_path):
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    started = leases._started(process.pid)
+    started = process_start(process.pid)
     process.kill()
     process.communicate()
     write(tmp_path, process=(process.pid, started))

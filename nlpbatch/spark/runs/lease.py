@@ -9,21 +9,18 @@ taken over, such as one whose machine slept, finds out before it makes anything 
 """
 
 import json
-import os
-import socket
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Final, Self
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.spark.runs.attempts import now_text
+from nlpbatch.spark.runs.holder import Holder
 from nlpbatch.spark.storage import Storage
 
 RENEW_S: Final = 5.0
@@ -31,51 +28,6 @@ EXPIRE_S: Final = 20.0
 """Without a renewal for so long, a driver of another machine counts as dead."""
 _POLL_S: Final = 0.5
 _DIGITS: Final = 6
-_STAT_STATE, _STAT_STARTED = 0, 19
-"""Fields of /proc/PID/stat after the command's name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a lease.
-
-    Args:
-        key: Tells this lease from all others.
-        host: Name of its machine.
-        machine: Machine, boot and process namespace: process ids are compared only where this is the same.
-        process: Id of its process, and when that was started, so that ids that are used again don't deceive.
-        application: Spark's id of the application.
-        started_at: ISO 8601, UTC.
-        renewed_at: When it last said that it lives.
-
-    """
-
-    key: str
-    host: str
-    machine: str
-    process: tuple[int, str]
-    application: str
-    started_at: str
-    renewed_at: str
-
-    @classmethod
-    def here(cls, application: str) -> Self:
-        """Return this process as a holder."""
-        now = now_text()
-        pid = os.getpid()
-        return cls(
-            uuid.uuid4().hex, socket.gethostname(), _machine(), (pid, _started(pid) or ""), application, now, now
-        )
-
-    @property
-    def is_gone(self) -> bool:
-        """Return whether its process has ended, as far as can be seen from here."""
-        pid, started = self.process
-        return self.machine == _machine() and _started(pid) != started
-
-    def __str__(self) -> str:
-        """Return it for people."""
-        return f"{self.application} on {self.host} (process {self.process[0]}, since {self.started_at})"
 
 
 class Lease:
@@ -126,7 +78,8 @@ class Lease:
         self._ended.set()
         self._heartbeat.join()
         with suppress(ConfigError):  # a file system that is away: the lease expires by itself
-            self._output.delete(self._name(self._number))
+            if self._is_mine(self._number):
+                self._output.delete(self._name(self._number))
 
     def delete_output(self) -> None:
         """Delete everything in the directory, and hold it on.
@@ -206,6 +159,10 @@ class Lease:
         numbers = map(_number, self._output.names(self._directory))
         return max((number for number in numbers if number is not None), default=0)
 
+    def _is_mine(self, number: int) -> bool:
+        holder = self._read(number)
+        return holder is not None and holder.key == self._holder.key
+
     def _read(self, number: int) -> Holder | None:
         """Return a record; None if it is gone by now, or has just been created."""
         try:
@@ -225,34 +182,3 @@ def _to_stderr(line: str) -> None:
 def _number(name: str) -> int | None:
     stem = name.removesuffix(".json")
     return int(stem) if stem != name and stem.isdecimal() else None
-
-
-def _machine() -> str:
-    """Return what is the same for all processes whose ids can be compared with ours."""
-    boot, namespace = "", ""
-    with suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        namespace = str(Path("/proc/self/ns/pid").readlink())
-    return f"{socket.gethostname()} {boot} {namespace}".rstrip()
-
-
-def _started(pid: int) -> str | None:
-    """Return when a process was started, in the system's own units; "" if the system doesn't tell, None if it ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return _started_elsewhere(pid)
-    return None if fields[_STAT_STATE] == "Z" else fields[_STAT_STARTED]
-
-
-def _started_elsewhere(pid: int) -> str | None:
-    """Return "" for a process that lives on a system without /proc."""
-    if Path("/proc/self").exists():
-        return None
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass
-    return ""
