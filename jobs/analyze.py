@@ -124,7 +124,7 @@ def main() -> int:
 
 def _run() -> int:
     options = parse()
-    with running_session("nlpbatch analyze") as spark:
+    with running_session("analyze") as spark:
         report = run(spark, options)
     print(f"analyze: {_ended(report)}\n{report.to_text()}", file=sys.stderr)
     if report.unread:

@@ -51,7 +51,7 @@ def _run(argv: list[str] | None) -> int:
         on_sample=given.on == "sample", stage=given.stage, overwrite=given.overwrite, dry_run=given.dry_run
     )
     hive = recipe.source.query is not None
-    with running_session("nlpbatch recipe", hive=hive, settings=settings_of(recipe.source)) as spark:
+    with running_session("recipe", hive=hive, settings=settings_of(recipe.source)) as spark:
         RecipeRun(spark, recipe, options, _say).run()
     return 0
 

@@ -42,7 +42,7 @@ def main() -> int:
 
 def _run() -> int:
     options = parse()
-    with running_session("nlpbatch replay") as spark:
+    with running_session("replay") as spark:
         done = replay(spark, options)
     left = done.sent - done.mended
     print(

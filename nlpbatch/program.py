@@ -22,6 +22,10 @@ INTERRUPTED: Final = 130
 _OUTPUT: Final = "standard output"
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, which the program has reported already."""
+
+
 def run_program(name: str, main: Callable[[], int], *, failed: str = "") -> int:
     """Return the exit code of a main function, after one line on standard error if it failed.
 
@@ -38,14 +42,22 @@ def run_program(name: str, main: Callable[[], int], *, failed: str = "") -> int:
             return main()
         finally:
             sys.stdout.flush()  # Python would complain at exit, with a code of its own
-    except KeyboardInterrupt:
-        return _report_interrupt(name)
-    except (NlpbatchError, OSError) as error:
+    except BaseException as error:
         if isinstance(error, OSError) and error.filename == _OUTPUT:
             _drop_output()
-        if _is_interrupt(error):
-            return _report_interrupt(name)
-        return _report(name, error, failed) if isinstance(error, NlpbatchError) else _report_io(name, error, failed)
+        if (interrupt := _interrupt(error)) is not None:
+            return INTERRUPTED if isinstance(interrupt, Interrupted) else report_interrupt(name)
+        if isinstance(error, NlpbatchError):
+            return _report(name, error, failed)
+        if isinstance(error, OSError):
+            return _report_io(name, error, failed)
+        raise
+
+
+def report_interrupt(name: str) -> int:
+    """Write the line of a program that was interrupted, and return its exit code."""
+    _say(name, "interrupted")
+    return INTERRUPTED
 
 
 def exit_code(error: NlpbatchError) -> int:
@@ -71,24 +83,17 @@ def _report_io(name: str, error: OSError, failed: str) -> int:
     return FAILED
 
 
-def _report_interrupt(name: str) -> int:
-    _say(name, "interrupted")
-    return INTERRUPTED
-
-
 def _drop_output() -> None:
     """Let what is left in the buffer of standard output go nowhere: it is flushed once more at exit."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _is_interrupt(error: BaseException | None) -> bool:
-    """Return whether Ctrl-C is what an error comes from: cleaning up fails where the JVM has ended as well."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return True
+def _interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Return the Ctrl-C that an error comes from, if any: cleaning up fails where the JVM has ended as well."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
-    return False
+    return error
 
 
 def _say(name: str, line: str) -> None:

@@ -10,7 +10,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from nlpbatch.program import run_program
+from nlpbatch.program import Interrupted, report_interrupt, run_program
 from nlpbatch.spark.failure import failure
 from nlpbatch.spark.jvm_locale import check_arguments
 from nlpbatch.spark.session import session
@@ -37,19 +37,22 @@ def run_script(name: str, work: Callable[[], int]) -> int:
 
 @contextmanager
 def running_session(
-    name: str, *, hive: bool = False, settings: Mapping[str, str] | None = None
+    script: str, *, hive: bool = False, settings: Mapping[str, str] | None = None
 ) -> Iterator[SparkSession]:
-    """Give a session for the time of the context; see `nlpbatch.spark.session.session`."""
-    spark = session(name, hive=hive, settings=settings)
-    signal.signal(signal.SIGINT, _interrupt)
+    """Give the session of a script for the time of the context; see `nlpbatch.spark.session.session`."""
+    spark = session(f"nlpbatch {script}", hive=hive, settings=settings)
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        # At once: a moment later the JVM has ended as well, through which spark-submit passes on what a script writes.
+        # PySpark's own handler asks the JVM to cancel its jobs first, and fails.
+        report_interrupt(script)
+        logging.disable()  # py4j logs the stack trace of whatever call is interrupted
+        raise Interrupted
+
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
         yield spark
     finally:
+        signal.signal(signal.SIGINT, before)
         with suppress(Py4JError, PySparkException, OSError):  # the JVM may be gone
             spark.stop()
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """End the script. PySpark's own handler asks the JVM first, and fails where Ctrl-C has ended that as well."""
-    logging.disable()  # py4j logs the stack trace of whatever call is interrupted
-    raise KeyboardInterrupt
