@@ -65,7 +65,7 @@ def options_of(settings: SampleSettings, source: Source) -> SampleOptions:
     how: dict[str, Any] = {"format": source.format, **asdict(settings)}
     return SampleOptions(
         **how,
-        separator=given.get("sep", ",").replace(r"\t", "\t"),
+        separator=given["sep"].replace(r"\t", "\t") if "sep" in given else None,
         header=given.get("header", "true").lower() == "true",
         encoding=given.get("encoding", "utf-8"),
     )
