@@ -97,7 +97,7 @@ class CsvRecords:
         position = 0
         while position < len(data):
             record = None if in_quotes else self._plain(data, position) or self._tidily_quoted(data, position)
-            record = record or self._oddly_quoted(data, position, in_quotes=in_quotes)
+            record = record or self._oddly_quoted(data, position, is_end=is_end, in_quotes=in_quotes)
             if record.end == len(data) and not is_end:
                 return  # what follows may belong to it
             if record.values:
@@ -124,7 +124,7 @@ class CsvRecords:
         found_ = [self._unquote(value) if value[:1] == b'"' else value or None for value in values]
         return Record(start, found.end(), found_, is_quoted=True)
 
-    def _oddly_quoted(self, data: bytes, start: int, *, in_quotes: bool) -> Record:
+    def _oddly_quoted(self, data: bytes, start: int, *, is_end: bool, in_quotes: bool) -> Record:
         """Return the record that begins at `start`, value by value."""
         values: list[bytes | None] = []
         value: bytes | None
@@ -133,19 +133,19 @@ class CsvRecords:
             if in_quotes or data.startswith(b'"', position):
                 value, odd, stop, position = self._quoted_value(data, position + (not in_quotes))
             else:
-                value, odd, stop, position = self._unquoted_value(data, position)
+                value, odd, stop, position = self._unquoted_value(data, position, is_end=is_end)
             in_quotes, is_odd = False, is_odd or odd
             if values or value is not None or stop == self.separator:
                 values.append(value)
         return Record(start, position, values, is_quoted=True, is_odd=is_odd, is_open=stop == _NEVER)
 
-    def _unquoted_value(self, data: bytes, start: int) -> tuple[bytes | None, bool, bytes, int]:
+    def _unquoted_value(self, data: bytes, start: int, *, is_end: bool) -> tuple[bytes | None, bool, bytes, int]:
         """Return the value, whether it has quotes, what ends it, and where what follows begins."""
         empty = self._empty.match(data, start)
         if empty is not None:
             return None, False, empty[1], empty.end()
         found = _matched(self._unquoted, data, start)
-        if not found[2]:  # only at the end of the file a lone LF ends such a value
+        if is_end and not found[2]:  # only at the end of the file a lone LF ends such a value
             found = _matched(self._rest, data, start)
         return self._normalised(found[1]), b'"' in found[1], found[2], found.end()
 
@@ -154,7 +154,7 @@ class CsvRecords:
         quoted = _matched(_QUOTED, data, start)
         content = self._normalised(quoted[1].replace(b'""', b'"'))
         if not quoted[2]:
-            return content, False, _NEVER, len(data)
+            return content or b'"', False, _NEVER, len(data)  # as Spark has it
         closed = self._after_quote.match(data, quoted.end())
         if closed is not None:
             return content, False, closed[1], closed.end()
