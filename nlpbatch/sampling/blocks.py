@@ -6,6 +6,7 @@ nothing has to be guessed about where records begin.
 """
 
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
@@ -30,7 +31,8 @@ def read_blocks(place: Place, lines: Lines, *, rows: int, budget_bytes: int, cha
     found = Found(len(units), Reservoir(rows, chance))
     reader = LineReader(place, lines, found, max(_MIN_RECORD_BYTES, budget_bytes), held)
     # How many is decided beforehand: to stop at one that is too large would leave out the large ones.
-    first, draws = 0, max(1, budget_bytes * len(packs) // place.total_bytes)
+    draws = max(1, budget_bytes * len(packs) // place.total_bytes) if rows < sys.maxsize else len(packs)
+    first = 0
     while first < len(packs) and (not first or found.rows.offered < rows):
         drawn = enumerate(packs[first : first + draws], first)
         clusters = sorted((unit.file, unit.number, cluster) for cluster, pack in drawn for unit in pack)

@@ -84,9 +84,10 @@ class Place:
             raise
         except Exception as error:  # each store's library raises classes of its own
             said = (str(error).splitlines() or [""])[0][:300]
-            kind = "" if said and isinstance(error, OSError | RuntimeError) else f"{type(error).__name__}: "
+            if not said or not isinstance(error, OSError | RuntimeError):
+                said = ": ".join(filter(None, (type(error).__name__, said)))
             raise ConfigError(
-                f"{self.url!r} can't be read: {kind}{said}: check the address, the rights and, for object stores, the "
+                f"{self.url!r} can't be read: {said}: check the address, the rights and, for object stores, the "
                 "credentials"
             ) from error
 

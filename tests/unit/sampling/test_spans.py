@@ -35,7 +35,7 @@ def table(columns, quoting, line_end):
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=quoting, lineterminator=line_end)
     writer.writerow([f"c{number}" for number in range(columns)])
-    for number in range(300):
+    for number in range(200):
         lines = chance.choice([1, 1, 1, 2, 5, 30])
         text = "\n".join(" ".join(chance.choices(WORDS, k=chance.randrange(6))) for _ in range(lines))
         writer.writerow([*(str(number) for _ in range(columns - 1)), text or "x"])
@@ -44,9 +44,9 @@ def table(columns, quoting, line_end):
 
 def blocks(data, lines, block_bytes):
     """Return the records of each block, read by itself."""
+    layout = layout_of(Window(io.BytesIO(data), len(data)), "data", lines)
     for start in range(0, len(data), block_bytes):
-        window = Window(Counted(data), len(data))
-        layout = layout_of(window, "data", lines)
+        window = Window(io.BytesIO(data), len(data))
         end = min(start + block_bytes, len(data))
         yield [(at, record and record.values) for at, record in records_of(window, layout, start, end, PLENTY)]
 
@@ -72,7 +72,7 @@ def test_lines_are_read_once_whatever_ends_them(kind, line_end):
     rows = [json.dumps({"n": number, "text": "가" * (number % 40)}) for number in range(300)]
     lines = ["n,text", *(f"{number},{'가' * (number % 40)}" for number in range(300))] if kind == "csv" else rows
     data = line_end.join(lines).encode()
-    for block_bytes in (7, 64, BLOCK):
+    for block_bytes in (61, BLOCK):
         found = [record for block in blocks(data, Lines(kind), block_bytes) for record in block]
         assert found == whole(data, Lines(kind))
         assert len(found) == 300
@@ -103,7 +103,7 @@ def test_a_file_is_read_once():
     file = Counted(data)
     window = Window(file, len(data))
     layout = layout_of(window, "data", Lines("csv"))
-    assert len(list(records_of(window, layout, 0, len(data), PLENTY))) == 300
+    assert len(list(records_of(window, layout, 0, len(data), PLENTY))) == 200
     assert file.count == len(data)
 
 
@@ -120,6 +120,6 @@ def test_json_that_is_not_in_lines_is_refused_with_the_remedy(data, message):
 
 
 def test_a_header_that_never_ends_is_refused():
-    data = b'a,"b\n' + b"1,2\n" * 5_000_000
+    data = b'a,"b\n' + b"1,2\n" * 4_500_000
     with pytest.raises(ConfigError, match=r"its first record does not end within 16,\d+,\d+ bytes: close its quotes"):
         layout_of(Window(io.BytesIO(data), len(data)), "data.csv", Lines("csv"))
