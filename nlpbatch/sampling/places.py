@@ -170,6 +170,11 @@ class CountedFile(io.RawIOBase):
         return data
 
 
+def note_of_replaced(name: str) -> str:
+    """Return what has to be known of a column that files and the names of directories have."""
+    return f"column {name!r} is in the files and in the names of directories: the directories' values were taken"
+
+
 def _alternatives(path: str) -> list[str]:
     """Return what braces stand for, as Hadoop has them: a/{b,c} is a/b and a/c."""
     found = re.search(r"\{([^{}]*)\}", path)

@@ -15,7 +15,7 @@ from nlpbatch.formats.json_shape import json_shape
 from nlpbatch.formats.names import compression_of
 from nlpbatch.sampling.csv_records import Record
 from nlpbatch.sampling.layouts import BEGINNING_BYTES, Layout, Lines, Row, layout_of
-from nlpbatch.sampling.places import File, Place
+from nlpbatch.sampling.places import File, Place, note_of_replaced
 from nlpbatch.sampling.reservoir import Reservoir
 from nlpbatch.sampling.spans import records_of
 from nlpbatch.sampling.whole_files import DamagedFile, is_whole, read_whole
@@ -82,10 +82,7 @@ class Found:
                 for reason, count in self.left_out.items()
             ),
             *(f"{reason}: it was left out" for reason in self.damaged),
-            *(
-                f"column {name!r} is in the files and in the names of directories: the directories' values were taken"
-                for name in sorted(self.replaced)
-            ),
+            *map(note_of_replaced, sorted(self.replaced)),
         )
 
 

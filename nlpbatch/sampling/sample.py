@@ -21,7 +21,7 @@ from nlpbatch.sampling.layouts import Lines
 from nlpbatch.sampling.lines import format_of, to_table
 from nlpbatch.sampling.options import SampleOptions
 from nlpbatch.sampling.parquet import Footers, read_column, read_footers, read_rows, together
-from nlpbatch.sampling.places import Place
+from nlpbatch.sampling.places import Place, note_of_replaced
 from nlpbatch.sampling.strata import stratify
 
 _METADATA: Final = b"nlpbatch.sample"
@@ -117,6 +117,7 @@ def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> 
     table = _read(place, footers, takes)
     whole = len(footers.files) == len(place.files)
     notes += _notes(options, table.num_rows, rows_total, len(footers.units))
+    notes += tuple(map(note_of_replaced, footers.replaced))
     if not whole:
         notes += (f"{len(footers.files):,} files of {len(place.files):,} were chosen at random",)
     design = _design(
@@ -139,9 +140,12 @@ def _strata(
     name = str(options.stratify)
     read = [pa.table({name: read_column(place, footers, pick.unit, name)}) for pick in picks]
     labels = together(read, place).column(name)
-    if pa.types.is_nested(labels.type):
-        raise ConfigError(f"stratify names column {name!r}, which holds {labels.type}: choose one of plain values")
-    picked = stratify(labels, options.most, chance)
+    try:
+        picked = stratify(labels, options.most, chance)
+    except pa.ArrowNotImplementedError as error:
+        raise ConfigError(
+            f"stratify names column {name!r}, which holds {labels.type}: choose one of plain values"
+        ) from error
     takes, first = [], 0
     for pick in picks:
         end = first + pick.unit.rows
