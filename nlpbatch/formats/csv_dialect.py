@@ -10,7 +10,8 @@ import csv
 import io
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Final
 
 SEPARATORS: Final = (",", ";", "\t", "|")
@@ -23,8 +24,14 @@ csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the module's own limit of 1
 
 def records(text: str, separator: str) -> Iterator[list[str]]:
     """Yield the records of a text; lines end with LF, CR LF or CR. The last one may be cut short."""
-    lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=separator)
-    return (values for values in lines if values)
+    return records_of(io.StringIO(text, newline=""), separator)
+
+
+def records_of(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
+    """Yield the records of lines, which end as they do in the file."""
+    rest = iter(lines)
+    unmarked = chain((line.removeprefix("\ufeff") for line in islice(rest, 1)), rest)
+    return (values for values in csv.reader(unmarked, delimiter=separator) if values)
 
 
 def separator_of(beginning: str) -> str:
