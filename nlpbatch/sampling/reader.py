@@ -81,7 +81,7 @@ class Found:
                 else f"{count:,} lines {reason} were left out; the first begins at {self.first_left_out[reason]}"
                 for reason, count in self.left_out.items()
             ),
-            *(f"{reason}: it was left out" for reason in self.damaged),
+            *(f"{reason}: it was left out; mend it or take it away" for reason in self.damaged),
             *map(note_of_replaced, sorted(self.replaced)),
         )
 
