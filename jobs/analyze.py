@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nlpbatch.errors import ConfigError, NlpbatchError
 from nlpbatch.spark.job import run
@@ -16,6 +16,9 @@ from nlpbatch.spark.session import session
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from nlpbatch.wire.options import OPERATIONS
 
+SET_ASIDE: Final = 3
+"""Exit code of a run that is done but for files that cannot be read."""
+
 
 def parse(argv: list[str] | None = None) -> JobOptions:
     """Return the options of the command line and of --config; exits with 2 on wrong usage."""
@@ -24,7 +27,9 @@ def parse(argv: list[str] | None = None) -> JobOptions:
         description="Add the tokens of text columns to a data set, as Parquet. Started again, it goes on where it "
         "ended; once all is done, it takes only files that are new.",
         epilog=f"Token fields: {', '.join(TOKEN_FIELDS)}. The API key is read from NLPBATCH_API_KEY, or from --config: "
-        "Spark shows the arguments of a job in its UI and keeps them in its event log.",
+        "Spark shows the arguments of a job in its UI and keeps them in its event log. "
+        "Exit codes: 0 done, or stopped as asked; 1 failed; 2 wrong options, input or output; 3 done, but for "
+        "files that were set aside.",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file with any of these options; - becomes _")
     parser.add_argument("--input", metavar="PATH", help="file, directory or glob to read")
@@ -45,6 +50,15 @@ def parse(argv: list[str] | None = None) -> JobOptions:
     parser.add_argument("--format", choices=FORMATS, help="format of the input (default: as the files are named)")
     parser.add_argument(
         "--reader", metavar="KEY=VALUE", action="append", help="option of Spark's reader for it, such as sep=;"
+    )
+    parser.add_argument(
+        "--encoding", metavar="NAME", help="encoding of CSV, JSON or text, such as cp949 (default: utf-8)"
+    )
+    parser.add_argument(
+        "--max-record-lines",
+        type=int,
+        metavar="N",
+        help="lines of one CSV record; more are taken for a quote that isn't closed (default: 1000)",
     )
     parser.add_argument("--schema", metavar="DDL", help="its columns, such as 'id bigint, review string'")
     parser.add_argument("--where", metavar="SQL", help="take only rows that meet this, such as 'rating >= 9'")
@@ -101,7 +115,10 @@ def _ended(report: Report) -> str:
 
 
 def main() -> int:
-    """Run the job; return 0 when done or stopped as told, 1 when it failed, 2 for wrong options."""
+    """Run the job; return 0 when done or stopped as asked, 1 when it failed, 2 for wrong options.
+
+    3 means that files were set aside which are still in the input, and all else is done.
+    """
     try:
         options = parse()
         spark = session("nlpbatch analyze")
@@ -116,6 +133,13 @@ def main() -> int:
         print(f"analyze: failed: {error.code}: {error.message}", file=sys.stderr)
         return 1
     print(f"analyze: {_ended(report)}\n{report.to_text()}", file=sys.stderr)
+    if report.unread:
+        print(
+            f"analyze: {len(report.unread):,} of {report.files:,} files were set aside, see above: mend them and put "
+            "them into the input under other names, or take them out of it",
+            file=sys.stderr,
+        )
+        return SET_ASIDE
     return 0
 
 

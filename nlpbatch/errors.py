@@ -3,6 +3,7 @@
     NlpbatchError
     ├── ConfigError              config_invalid         a configuration file or option is wrong
     ├── TooManyErrors            too_many_errors        more rows of a run failed than it may have
+    ├── UnreadableInput          unreadable_input       no file of a run's input can be read
     ├── RequestError                                    the caller's fault; sending it again changes nothing
     │   ├── InvalidRequest       invalid_request
     │   ├── Unauthenticated      unauthenticated
@@ -92,6 +93,12 @@ class TooManyErrors(NlpbatchError):
     """More rows of a run failed than `max_error_ratio` allows; what is done stays, and the run can be gone on with."""
 
     code = "too_many_errors"
+
+
+class UnreadableInput(NlpbatchError):
+    """No file of a run's input can be read: all were set aside."""
+
+    code = "unreadable_input"
 
 
 class RequestError(NlpbatchError):

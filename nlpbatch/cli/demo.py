@@ -25,6 +25,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("path", nargs="?", type=Path, help="Parquet, JSON Lines or CSV (default: documents of our own)")
     parser.add_argument("--text", metavar="COLUMN", help="column to analyse (default: text)", default="text")
     parser.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="encoding of JSON Lines or CSV, such as cp949 (default: utf-8)",
+        default="utf-8",
+    )
+    parser.add_argument(
         "--output", type=Path, default=Path("demo-output"), help="directory to write (default: demo-output)"
     )
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="worker processes (default: one per core)")
@@ -41,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_output(output)
     with tempfile.TemporaryDirectory(prefix="nlpbatch-demo-") as directory:
         parquet = Path(directory) / "documents.parquet"
-        rows = to_parquet(source, arguments.text, parquet)
+        rows = to_parquet(source, arguments.text, parquet, arguments.encoding)
         _say(f"1/3  {rows:,} documents from {source.name}; starting API and proxy (loading Kiwi takes a few seconds) …")
         with Stack(StackOptions(workers=arguments.workers)) as stack:
             _say(f"2/3  proxy at {stack.service}; submitting jobs/analyze.py to Spark …")

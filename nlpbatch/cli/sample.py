@@ -40,7 +40,7 @@ def add_format_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("parquet", "json", "csv", "text"), help="of the files (default: as they are named)"
     )
-    parser.add_argument("--separator", default=",", metavar="C", help=r"between values of CSV, such as \t (default: ,)")
+    parser.add_argument("--separator", metavar="C", help=r"between values of CSV, such as \t (default: recognised)")
     parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="such as cp949 (default: %(default)s)")
     parser.add_argument("--no-header", action="store_true", help="CSV has no line that names the columns")
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.profile.columns import check_countable, usable
 from nlpbatch.sampling.design import UNIT, WEIGHT
 from nlpbatch.sampling.estimates import Estimate, mean
 from nlpbatch.sampling.sample import Sample
@@ -69,7 +70,7 @@ class View:
                 return None
             if name not in table.schema.names:
                 raise ConfigError(f"the sample has no column {name!r}: choose from {', '.join(table.schema.names)}")
-            return table.column(name).combine_chunks()
+            return usable(name, table.column(name).combine_chunks())
 
         texts: Any = column(columns.text)
         if not is_text(texts.type):
@@ -80,8 +81,8 @@ class View:
         units = table.column(UNIT).to_numpy().astype(np.int64)
         given = (column(columns.label), column(columns.group), column(columns.date))
         for name, values in zip((columns.label, columns.group, columns.date), given, strict=True):
-            if values is not None and (pa.types.is_nested(values.type) or pa.types.is_binary(values.type)):
-                raise ConfigError(f"column {name!r} holds {values.type}: choose one of numbers, text or dates")
+            if name is not None and values is not None:
+                check_countable(name, values)
         return cls(texts, lengths, units, weights, sample.design.is_all, *given)
 
     def mean(self, values: Floats, rows: npt.NDArray[np.bool_] | None = None) -> dict[str, float | None]:

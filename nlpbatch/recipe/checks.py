@@ -9,11 +9,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import ArrayType, DataType, StringType, StructType
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.formats.names import format_of
 from nlpbatch.recipe.dump import frame
 from nlpbatch.recipe.settings import Recipe
 from nlpbatch.recipe.stages import DUMP, Stages
-from nlpbatch.spark.runs.formats import format_of
-from nlpbatch.spark.runs.inputs import Input, list_files
+from nlpbatch.spark.runs.inputs import Input
+from nlpbatch.spark.runs.listing import list_files
 
 _PACKAGES: Final = {
     "sample": ("nlpbatch.recipe.sampled", "explore"),

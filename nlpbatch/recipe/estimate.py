@@ -8,13 +8,14 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from nlpbatch.formats.names import format_of
 from nlpbatch.recipe.dump import frame
 from nlpbatch.recipe.records import StageRecord
 from nlpbatch.recipe.settings import Source
 from nlpbatch.recipe.stages import ANALYZED, Stages
 from nlpbatch.spark.runs import layout
-from nlpbatch.spark.runs.formats import FORMATS, format_of
-from nlpbatch.spark.runs.inputs import list_files
+from nlpbatch.spark.runs.formats import FORMATS
+from nlpbatch.spark.runs.listing import list_files
 
 _UNKNOWN_BYTES: Final = 2**62
 """Spark's guess for a table that it knows nothing of is larger still."""

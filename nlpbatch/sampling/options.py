@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.wire.limits import GIB
 
 SAMPLE_FORMATS: Final = ("parquet", "json", "csv", "text")
@@ -22,7 +23,7 @@ class SampleOptions:
         stratify: Column of which each value is to get as many rows as any other; None for rows as they come.
         read_bytes: Bytes that may be read, however large the data set is; more only as with `read_share`.
         format: One of `SAMPLE_FORMATS`; None to tell it from the files' names.
-        separator: Between the values of a line of CSV.
+        separator: Between values of CSV; None to recognise it.
         encoding: Of CSV, JSON and text.
         header: Whether the first line of each file of CSV names the columns; without, they are _c0, _c1, …, as Spark's.
 
@@ -38,7 +39,7 @@ class SampleOptions:
     stratify: str | None = None
     read_bytes: int = GIB
     format: Literal["parquet", "json", "csv", "text"] | None = None
-    separator: str = ","
+    separator: str | None = None
     encoding: str = "utf-8"
     header: bool = True
 
@@ -55,15 +56,8 @@ class SampleOptions:
             raise ConfigError(
                 f"format is {self.format!r}: choose from {', '.join(SAMPLE_FORMATS)}, or sample a dump of it"
             )
-        try:
-            ascii_line_end = "\n".encode(self.encoding) == b"\n"
-        except LookupError:
-            ascii_line_end = False
-        if not ascii_line_end:
-            raise ConfigError(
-                f"encoding is {self.encoding!r}: give one such as utf-8 or cp949, in which lines end in \\n"
-            )
-        if len(self.separator) != 1:
+        known_encoding(self.encoding)
+        if self.separator is not None and len(self.separator) != 1:
             raise ConfigError(f"separator is {self.separator!r}: give one character, such as a tab")
 
     @property

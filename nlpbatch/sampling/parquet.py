@@ -1,9 +1,11 @@
 """Parquet files as parts to choose from: their footers say which row groups there are."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -41,6 +43,7 @@ class Footers:
         units: Their row groups.
         columns: Wanted columns that stand in the files; all if None.
         partitions: Columns that the names of directories stand for, and their types.
+        replaced: Of those, the ones that the files have, too: their values are not read.
 
     """
 
@@ -49,6 +52,7 @@ class Footers:
     units: Sequence[Unit]
     columns: Sequence[str] | None
     partitions: Mapping[str, pa.DataType]
+    replaced: Sequence[str] = ()
 
 
 def read_footers(
@@ -72,6 +76,10 @@ def read_footers(
     with ThreadPoolExecutor(_THREADS) as threads:
         footers = list(threads.map(lambda file: _footer(place, file), files))
     schemas = {footer.schema.to_arrow_schema() for footer in footers}
+    for schema in schemas:
+        name, count = max(Counter(schema.names).items(), key=itemgetter(1), default=("", 0))
+        if count > 1:
+            raise ConfigError(f"{place.url!r}: a file has {count} columns {name!r}: rename them")
     inside = dict.fromkeys(name for schema in schemas for name in schema.names)
     partitions = _partitions(files, columns)
     names = [*inside, *(name for name in _partitions(files, None) if name not in inside)]
@@ -88,7 +96,7 @@ def read_footers(
         for number in range(footer.num_row_groups)
         if footer.row_group(number).num_rows
     ]
-    return Footers(files, footers, units, wanted, partitions)
+    return Footers(files, footers, units, wanted, partitions, [name for name in partitions if name in inside])
 
 
 def read_column(place: Place, footers: Footers, unit: Unit, name: str) -> pa.Array:

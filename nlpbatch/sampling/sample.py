@@ -14,12 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.sampling.blocks import read_blocks
 from nlpbatch.sampling.design import UNIT, WEIGHT, Design, Pick, Unit, choose
-from nlpbatch.sampling.lines import Lines, format_of, to_table
+from nlpbatch.sampling.layouts import Lines
+from nlpbatch.sampling.lines import format_of, to_table
 from nlpbatch.sampling.options import SampleOptions
 from nlpbatch.sampling.parquet import Footers, read_column, read_footers, read_rows, together
-from nlpbatch.sampling.places import Place
+from nlpbatch.sampling.places import Place, note_of_replaced
 from nlpbatch.sampling.strata import stratify
 
 _METADATA: Final = b"nlpbatch.sample"
@@ -60,7 +62,7 @@ def sample(source: str, options: SampleOptions) -> Sample:
 def write_sample(drawn: Sample, target: Path) -> None:
     """Write a sample to a Parquet file."""
     # What the files' own writer said of their types isn't true of this one.
-    table = drawn.table.replace_schema_metadata({_METADATA: json.dumps(asdict(drawn.design)).encode()})
+    table = _microseconds(drawn.table).replace_schema_metadata({_METADATA: json.dumps(asdict(drawn.design)).encode()})
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         pq.write_table(table, target, compression="zstd", coerce_timestamps="us", allow_truncated_timestamps=True)
@@ -69,6 +71,18 @@ def write_sample(drawn: Sample, target: Path) -> None:
             f"{column.name} ({column.type})" for column in table.schema if pa.types.is_nested(column.type)
         )
         raise ConfigError(f"the sample can't be written as Parquet: choose columns without {kinds}") from error
+
+
+def _microseconds(table: pa.Table) -> pa.Table:
+    """Return the table with times of nanoseconds cut down to microseconds, as Spark reads them.
+
+    What writes Parquet would cut towards 1970.
+    """
+    for position, column in enumerate(table.schema):
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+            cut = pc.floor_temporal(table.column(position), unit="microsecond")
+            table = table.set_column(position, column.name, cut.cast(pa.timestamp("us", column.type.tz)))
+    return table
 
 
 def read_sample(path: Path) -> Sample:
@@ -103,6 +117,7 @@ def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> 
     table = _read(place, footers, takes)
     whole = len(footers.files) == len(place.files)
     notes += _notes(options, table.num_rows, rows_total, len(footers.units))
+    notes += tuple(map(note_of_replaced, footers.replaced))
     if not whole:
         notes += (f"{len(footers.files):,} files of {len(place.files):,} were chosen at random",)
     design = _design(
@@ -125,9 +140,12 @@ def _strata(
     name = str(options.stratify)
     read = [pa.table({name: read_column(place, footers, pick.unit, name)}) for pick in picks]
     labels = together(read, place).column(name)
-    if pa.types.is_nested(labels.type):
-        raise ConfigError(f"stratify names column {name!r}, which holds {labels.type}: choose one of plain values")
-    picked = stratify(labels, options.most, chance)
+    try:
+        picked = stratify(labels, options.most, chance)
+    except pa.ArrowNotImplementedError as error:
+        raise ConfigError(
+            f"stratify names column {name!r}, which holds {labels.type}: choose one of plain values"
+        ) from error
     takes, first = [], 0
     for pick in picks:
         end = first + pick.unit.rows
@@ -152,25 +170,24 @@ def _read(place: Place, footers: Footers, takes: Sequence[Take]) -> pa.Table:
 
 
 def _of_lines(place: Place, options: SampleOptions, chance: random.Random) -> Sample:
-    lines = Lines(
-        format_of(place.files, options.format), options.separator, header=options.header, encoding=options.encoding
-    )
+    kind = format_of(place.files, options.format)
+    lines = Lines(kind, options.separator, options.header, known_encoding(options.encoding))
     if options.stratify is not None:
         raise ConfigError(f"{place.url!r}: only Parquet can be stratified: sample its dump, or leave stratify out")
     read = read_blocks(
         place, lines, rows=options.most, budget_bytes=options.budget_bytes(place.total_bytes), chance=chance
     )
-    found = [(number, row) for number, pack in enumerate(read.packs) for row in pack]
-    if not found:
-        odd = f": none of {read.bad:,} lines could be parsed as {lines.kind}" if read.bad else ""
-        raise ConfigError(f"{place.url!r} has no rows{odd}: check the path and the format")
-    drawn = sorted(chance.sample(range(len(found)), min(options.most, len(found))))
-    picked, numbers = [found[place_][1] for place_ in drawn], [found[place_][0] for place_ in drawn]
-    table = to_table(picked, options.wanted).append_column(UNIT, pa.array(numbers, pa.int32()))
-    rows_total = len(found) if read.is_all else None
+    picked = read.rows.items()
+    if not picked or not read.names:
+        odd = f": none of {read.left_out.total():,} lines could be parsed as {kind}" if read.left_out else ""
+        raise ConfigError(
+            f"{place.url!r} has no rows{odd}: {'; '.join(read.notes()) or 'check the path and the format'}"
+        )
+    table = to_table([row for _, row in picked], options.wanted, read.names)
+    table = table.append_column(UNIT, pa.array([number for number, _ in picked], pa.int32()))
+    rows_total = read.rows.offered if read.is_all else None
     notes = _notes(options, len(picked), rows_total, read.blocks_total) if read.is_all else ()
-    if read.bad:
-        notes += (f"{read.bad:,} lines could not be parsed",)
+    notes += read.notes()
     design = _design(
         place,
         options,
@@ -178,7 +195,7 @@ def _of_lines(place: Place, options: SampleOptions, chance: random.Random) -> Sa
         rows_total=rows_total,
         units=read.blocks,
         units_total=read.blocks_total,
-        files_looked_at=read.files,
+        files_looked_at=len(read.files),
         notes=notes,
     )
     return Sample(table, design)

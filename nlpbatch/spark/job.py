@@ -10,7 +10,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from nlpbatch.client.policy import RetryPolicy
-from nlpbatch.errors import ConfigError, FingerprintMismatch, InternalError, NlpbatchError
+from nlpbatch.errors import ConfigError, FingerprintMismatch, InternalError, NlpbatchError, UnreadableInput
+from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.spark.failure import failure
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.pinning import Pinned, pin
@@ -36,6 +37,8 @@ _CONFIGURED: Final = {
     "spark.sql.files.openCostInBytes": str(8 * KIB),
     # Spark looks at the files of a micro-batch in as many tasks as there are files, up to this number.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",
+    # Tasks are cut by their bytes; Spark would put small ones together again, whose work is done elsewhere.
+    "spark.sql.adaptive.enabled": "false",
 }
 
 
@@ -47,6 +50,7 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
         InvalidRequest, UnknownAnalyzer, UnknownField, Unauthenticated: What was asked for can't be had.
         PatienceExhausted: The service stayed away for longer than `patience_s`.
         TooManyErrors: More rows failed than `max_error_ratio` allows.
+        UnreadableInput: No file of the input could be read.
         InternalError: Spark failed; its own error is the cause.
 
     Whatever ends it, what stands in the output is whole, and the next start goes on after it.
@@ -65,6 +69,7 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
         course = _go(session, options, plan)
         report = _report(options, plan, run_file, course, attempts)
         _finish(plan.output, report)
+        _check_read(report)
     except BaseException as error:
         known = error if isinstance(error, NlpbatchError) else None
         attempts.end(attempt, "failed", known.message if known else type(error).__name__)
@@ -107,11 +112,8 @@ def _plan(session: SparkSession, options: JobOptions) -> _Plan:
         reader=options.reader,
         ddl=options.schema,
         where=options.where,
+        encoding=known_encoding(options.encoding),
     )
-    if layout.PARTITION in source.schema.names:
-        raise ConfigError(
-            f"the input has a column {layout.PARTITION!r}, which is what the output is partitioned by: rename it"
-        )
     output = newest(session, base) if options.reprocess else base
     existing = None if options.overwrite else _existing(output)
     pinned = _pin(options, None if options.reprocess or existing is None else existing.identity.fingerprint, output)
@@ -121,6 +123,7 @@ def _plan(session: SparkSession, options: JobOptions) -> _Plan:
     if existing is not None:
         existing.check(identity, output)
     analysis = _analysis(options, source, pinned, existing.run if existing else new_name(output))
+    _check_added(analysis, source)
     # An empty frame finds everything that is wrong with the columns, without reading a row.
     analysis.apply(session.createDataFrame([], source.schema), None)
     return _Plan(output, source, analysis, identity, existing)
@@ -178,6 +181,15 @@ def _analysis(options: JobOptions, source: Input, pinned: Pinned, name: str) -> 
     return Analysis(text_columns(source.schema, options.text, asked), asked, pinned, settings)
 
 
+def _check_added(analysis: Analysis, source: Input) -> None:
+    """Refuse an input that has a column of a name which the output adds; Spark knows no upper and lower case."""
+    taken = {name.lower(): name for name in source.schema.names}
+    added = (name.lower() for column in analysis.columns for name in column.names.values())
+    twice = next((taken[name] for name in added if name in taken), None)
+    if twice is not None:
+        raise ConfigError(f"the input has a column {twice!r}, which the output adds: rename it in the input")
+
+
 def _go(session: SparkSession, options: JobOptions, plan: _Plan) -> Course:
     now = datetime.now().astimezone()
     budget = Budget(options.max_bytes, parse_until(options.until, now) if options.until else None)
@@ -189,6 +201,7 @@ def _go(session: SparkSession, options: JobOptions, plan: _Plan) -> Course:
         sizes=Sizes.choose(plan.source, session.sparkContext.defaultParallelism, options.batch_bytes),
         budget=budget,
         max_error_ratio=options.max_error_ratio,
+        max_record_lines=options.max_record_lines,
         pushgateway=options.pushgateway,
     )
     try:
@@ -210,16 +223,31 @@ def _report(options: JobOptions, plan: _Plan, run_file: RunFile, course: Course,
         stopped=course.stopped,
         attempts=attempts.count(),
         new_rows=course.rows,
+        present=plan.source.files,
     )
 
 
 def _finish(output: Storage, report: Report) -> None:
     try:
         output.write_text(layout.SUMMARY, report.to_json())
-        if report.complete:
+        if report.complete and not report.is_unread:
             output.write_text(layout.SUCCESS, "")
     except ConfigError as error:
         raise InternalError(f"the rows are written, but not their summary: {error.message}") from error
+
+
+def _check_read(report: Report) -> None:
+    """Refuse to call a run done that has read nothing.
+
+    Raises:
+        UnreadableInput: All files were set aside.
+
+    """
+    if report.is_unread:
+        path, why = next(iter(sorted(report.unread.items())))
+        raise UnreadableInput(
+            f"all {len(report.unread):,} files of the input were set aside, nothing was read: {path}: {why}"
+        )
 
 
 def nlpbatch_version() -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, InvalidRequest, UnknownField
+from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.spark.prepare import check_in_flight, check_request_bytes
 from nlpbatch.spark.runs.budget import parse_until
 from nlpbatch.spark.runs.formats import FORMATS
@@ -92,6 +93,14 @@ def reader_options(value: Mapping[str, str | bool | int]) -> dict[str, str]:
     return {name: str(item).lower() if isinstance(item, bool) else str(item) for name, item in value.items()}
 
 
+def _encoding_fault(name: str) -> str | None:
+    try:
+        known_encoding(name)
+    except ConfigError as error:
+        return error.message
+    return None
+
+
 def _least(name: str, value: int, least: int) -> str | None:
     whole = isinstance(value, int) and value >= least
     return None if whole else f"{name} is {value!r}: give a whole number from {least:,}"
@@ -117,6 +126,12 @@ OPTION_TYPES: Final[dict[str, OptionType]] = {
     "api_key": replace(STRING, secret=True),
     "pushgateway": STRING,
     "format": one_of(FORMATS),
+    "encoding": OptionType(
+        lambda value: isinstance(value, str), 'an encoding: "utf-8" or "cp949"', fault=_encoding_fault
+    ),
+    "max_record_lines": OptionType(
+        is_number, "a number of lines", fault=lambda value: _least("max_record_lines", value, 1)
+    ),
     "reader": OptionType(is_table, 'a table of strings: reader = { sep = "\\t" }', reader_options),
     "fields": OptionType(is_names, 'names: "form,tag" or ["form", "tag"]', _names, _fields_fault),
     "tags": OptionType(is_names, 'tags: "NNG,NNP" or ["NNG", "NNP"]', _names, lambda names: _asked_fault(tags=names)),

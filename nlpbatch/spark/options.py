@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from nlpbatch.errors import ConfigError, InvalidRequest, UnknownField
+from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
+from nlpbatch.formats.encodings import UTF_8
 from nlpbatch.spark.option_types import OPTION_TYPES
 from nlpbatch.spark.prepare import IN_FLIGHT, REQUEST_BYTES
 from nlpbatch.wire.fields import DEFAULT_FIELDS
@@ -39,6 +41,8 @@ class JobOptions:
         options: Further options of that operation by name; see `nlpbatch.wire.options.OPTIONS`.
         format: Of the input: parquet, orc, json, csv or text; None to tell it from the files' names.
         reader: Options of Spark's reader for that format.
+        encoding: Of the characters of CSV, JSON and text; see `nlpbatch.formats.encodings`.
+        max_record_lines: Lines that a record of CSV may have; more are taken for a quote that isn't closed.
         schema: The input's columns, such as "id bigint, review string"; None to find them in the files.
         where: Condition of SQL that rows have to meet, such as "rating >= 9"; None for all. The others don't stand in
             the output; lines that can't be parsed do, among the dead letters.
@@ -69,6 +73,8 @@ class JobOptions:
     options: Mapping[str, Any] = field(default_factory=dict)
     format: str | None = None
     reader: Mapping[str, str] = field(default_factory=dict)
+    encoding: str = UTF_8
+    max_record_lines: int = MAX_RECORD_LINES
     schema: str | None = None
     where: str | None = None
     overwrite: bool = False

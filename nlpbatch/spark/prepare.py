@@ -15,6 +15,7 @@ from nlpbatch.errors import ConfigError, InvalidRequest
 from nlpbatch.spark.blocks import Cut, column_names
 from nlpbatch.spark.figures import TaskFigures
 from nlpbatch.spark.pinning import Pinned, pin
+from nlpbatch.spark.runs.formats import CORRUPT
 from nlpbatch.spark.schema import with_outcome
 from nlpbatch.spark.storage import first_line
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
@@ -108,8 +109,9 @@ def prepare(
 
 def _check_columns(schema: StructType, text: str, added: Mapping[str, str]) -> None:
     if text not in schema.names:
-        near = difflib.get_close_matches(text, schema.names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(schema.names)}"
+        names = [name for name in schema.names if name != CORRUPT]
+        near = difflib.get_close_matches(text, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(names)}"
         raise InvalidRequest(f"there is no column {text!r}: {hint}", column=text)
     if schema.names.count(text) > 1:
         raise InvalidRequest(f"there are several columns {text!r}: rename them, or drop all but one", column=text)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -69,6 +69,7 @@ class Report:
         files: Input files.
         file_bytes: Their bytes.
         set_aside: Input files that couldn't be read, with the reason.
+        unread: Those of them that are in the input still.
         rows: Rows read: those in the output and those that are dead.
         dead: Rows that failed.
         nulls: Rows without a text.
@@ -96,6 +97,7 @@ class Report:
     files: int
     file_bytes: int
     set_aside: Mapping[str, str]
+    unread: Mapping[str, str]
     rows: int
     dead: int
     nulls: int
@@ -110,17 +112,19 @@ class Report:
     fingerprints: tuple[str, ...] = field(default=())
 
     @classmethod
-    def of(cls, records: Iterable[BatchRecord], **given: Any) -> Self:
+    def of(cls, records: Iterable[BatchRecord], *, present: Container[str] = (), **given: Any) -> Self:
         """Return the report of all micro-batches.
 
         Args:
             records: Their records.
+            present: Files that are in the input now.
             given: What they don't tell.
 
         """
         records = tuple(records)
         errors: Counter[str] = Counter()
         client: Counter[str] = Counter()
+        set_aside = {path: why for record in records for path, why in record.set_aside.items()}
         for record in records:
             errors.update(record.errors)
             client.update(record.client)
@@ -128,7 +132,8 @@ class Report:
             batches=len(records),
             files=sum(len(record.files) for record in records),
             file_bytes=sum(size for record in records for size in record.files.values()),
-            set_aside={path: why for record in records for path, why in record.set_aside.items()},
+            set_aside=set_aside,
+            unread={path: why for path, why in set_aside.items() if path in present},
             rows=sum(record.rows for record in records),
             dead=sum(record.dead for record in records),
             nulls=sum(record.nulls for record in records),
@@ -143,6 +148,11 @@ class Report:
             ),
             **given,
         )
+
+    @property
+    def is_unread(self) -> bool:
+        """Return whether all is done and every file was set aside."""
+        return self.complete and bool(self.unread) and self.files == len(self.set_aside)
 
     @property
     def documents_per_s(self) -> float:

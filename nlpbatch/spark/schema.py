@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pyarrow as pa
+from pyspark.sql import Column
+from pyspark.sql import functions as sf
 from pyspark.sql.types import (
     ArrayType,
     BooleanType,
@@ -44,6 +46,11 @@ OUTCOME_ERROR_TYPE: Final = pa.struct(
     ]
 )
 """The same in Arrow."""
+
+
+def named(name: str) -> Column:
+    """Return a column, whatever characters its name has."""
+    return sf.col("`{}`".format(name.replace("`", "``")))
 
 
 def outcome_schema(options: Options) -> pa.Schema:

@@ -12,6 +12,10 @@ _HEARTBEAT: Final = "spark.executor.heartbeatInterval"
 _LOUD: Final = (
     "org.apache.spark.sql.execution.streaming",
     "org.apache.spark.sql.execution.datasources.FileFormatWriter",
+    # Damaged files are looked into on purpose; on a cluster, executors log what failed there.
+    "org.apache.spark.executor.Executor",
+    "org.apache.spark.scheduler.TaskSetManager",
+    "org.apache.spark.util.Utils",
 )
 
 

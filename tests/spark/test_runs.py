@@ -312,10 +312,10 @@ def test_a_key_that_is_taken_back_in_the_middle_fails_the_run_and_the_next_goes_
         source(f"{number}.parquet", id=[number], text=[f"글 {number}"])
     do = microbatches.MicroBatches._do
 
-    def taken_back(batches, df, number):
+    def taken_back(batches, number):
         if number == 1:
             batches._analysis.settings["api_key"] = "nlpb_0123456789ab_" + "x" * 43
-        do(batches, df, number)
+        do(batches, number)
 
     monkeypatch.setattr(microbatches.MicroBatches, "_do", taken_back)
     with pytest.raises(Unauthenticated):

@@ -14,7 +14,7 @@ from nlpbatch.spark.pinning import Pinned
 from nlpbatch.spark.prepare import Prepared, prepare
 from nlpbatch.spark.runs.batches import FAILED, OK, OUTCOME
 from nlpbatch.spark.runs.formats import CORRUPT
-from nlpbatch.spark.schema import ERROR_TYPE
+from nlpbatch.spark.schema import ERROR_TYPE, named
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DOCUMENT_CODES
 
@@ -52,12 +52,12 @@ class TextColumn:
     @property
     def column(self) -> Column:
         """Return it, whatever characters its name has."""
-        return _named(self.name)
+        return named(self.name)
 
     @property
     def error(self) -> Column:
         """Return its error."""
-        return _named(self.names["error"])
+        return named(self.names["error"])
 
 
 def text_columns(schema: StructType, names: tuple[str, ...], asked: Options) -> tuple[TextColumn, ...]:
@@ -104,10 +104,11 @@ class Analysis:
         corrupt = CORRUPT in df.columns
         for column in self.columns:
             df = self._prepared(df, column).apply(report)
-            df = df.withMetadata(column.names[self.asked.columns[0]], self._metadata())
+            first = column.names[self.asked.columns[0]]
+            df = df.withColumn(first, named(first).alias(first, metadata=self._metadata()))
         if corrupt:
             first = self.columns[0].names["error"]
-            df = df.withColumn(first, sf.when(_named(CORRUPT).isNotNull(), _malformed()).otherwise(_named(first)))
+            df = df.withColumn(first, sf.when(named(CORRUPT).isNotNull(), _malformed()).otherwise(named(first)))
         failed = reduce(Column.__or__, (column.error.isNotNull() for column in self.columns))
         return df.withColumn(OUTCOME, sf.when(failed, FAILED).otherwise(OK))
 
@@ -117,7 +118,7 @@ class Analysis:
         no_text = reduce(Column.__and__, (column.column.isNull() for column in self.columns))
         return [
             sf.count(sf.lit(1)).alias("rows"),
-            sf.count_if(_named(OUTCOME) == FAILED).alias("dead"),
+            sf.count_if(named(OUTCOME) == FAILED).alias("dead"),
             sf.count_if(no_text).alias("nulls"),
             sf.sum(self.tokens()).alias("tokens"),
             sf.sum(reduce(Column.__add__, (_text_bytes(column) for column in self.columns))).alias("text_bytes"),
@@ -146,7 +147,7 @@ class Analysis:
         what = self.asked.columns[0]
         if what not in _SIZES:
             return sf.lit(0)
-        found, per_text = _named(column.names[what]), _SIZES[what]
+        found, per_text = named(column.names[what]), _SIZES[what]
         count = (
             sf.aggregate(found, sf.lit(0), lambda sum_, one: sum_ + sf.coalesce(per_text(one), sf.lit(0)))
             if column.is_array
@@ -158,10 +159,6 @@ class Analysis:
 def errors_by_code(counts: Mapping[str, Any]) -> dict[str, int]:
     """Return the rows with an error by code, of what `Analysis.counts` counted."""
     return {code: counts[f"error_{code}"] for code in (*_COUNTED, OTHER) if counts[f"error_{code}"]}
-
-
-def _named(name: str) -> Column:
-    return sf.col("`{}`".format(name.replace("`", "``")))
 
 
 def _candidates_size(candidates: Column) -> Column:

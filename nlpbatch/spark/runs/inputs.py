@@ -1,20 +1,32 @@
-"""What a run reads: which files there are, with which columns, and how Spark is to read them."""
+"""What a run reads: which files there are, with which columns, and the rows of any of them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Final, Self
 
-from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import DataType, StructType
 
-from nlpbatch.errors import ConfigError
-from nlpbatch.spark.runs.formats import CORRUPT, FORMATS, Format, format_of
-from nlpbatch.spark.storage import Storage, first_line
+from nlpbatch.errors import ConfigError, InternalError
+from nlpbatch.formats.encodings import UTF_8, java_name
+from nlpbatch.formats.names import format_of
+from nlpbatch.spark.runs.batches import OUTCOME
+from nlpbatch.spark.runs.beginnings import BeginningReader
+from nlpbatch.spark.runs.csv_headers import CsvHeader, CsvOptions, columns_of, positions, read_headers
+from nlpbatch.spark.runs.formats import CORRUPT, FORMATS, Format
+from nlpbatch.spark.runs.layout import PARTITION
+from nlpbatch.spark.runs.listing import EXACTLY, Listing, files_read
+from nlpbatch.spark.runs.parquet_types import timestamp, with_numbers
+from nlpbatch.spark.runs.schemas import SchemaFinder
+from nlpbatch.spark.runs.source_log import plain_path
+from nlpbatch.spark.schema import named
+from nlpbatch.spark.storage import first_line
 
-_COMPARED_FILES: Final = 1_000
+_JAVA_CHARSETS: Final = "spark.sql.legacy.javaCharsets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,11 @@ class Input:
         files: Bytes of all files there are now, by path.
         is_file: Whether the path names a single file.
         where: Condition that rows have to meet; None for all.
+        encoding: Of the characters of line formats.
+        listing: How the files were found; None if there are none.
+        faults: Why some of the files cannot be read, by path.
+        headers: Of CSV files, by path; None if Spark itself reads them.
+        nanos: Types that columns of nanoseconds get, by name.
 
     """
 
@@ -39,6 +56,11 @@ class Input:
     files: Mapping[str, int]
     is_file: bool
     where: str | None = None
+    encoding: str = UTF_8
+    listing: Listing | None = None
+    faults: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, CsvHeader] | None = None
+    nanos: Mapping[str, DataType] = field(default_factory=dict)
 
     @classmethod
     def look(
@@ -50,35 +72,43 @@ class Input:
         reader: Mapping[str, str],
         ddl: str | None,
         where: str | None = None,
+        encoding: str = UTF_8,
     ) -> Self:
         """List the files and find out their columns.
 
         Args:
-            spark: Session to read with.
+            spark: Session to read with, now and later: settings that reading needs are set in it.
             path: File, directory or glob.
             format_name: One of `FORMATS`; None to tell it from the names.
             reader: Options of the reader that go before our own.
             ddl: The columns, such as "id bigint, review string"; None to find them in the files.
             where: Condition that rows have to meet; None for all.
+            encoding: Of the characters of line formats, as `known_encoding` returns it.
 
         Raises:
             ConfigError: There is nothing, or it can't be read, or the files don't agree, or the condition is none.
 
         """
-        files = list_files(spark, path)
-        if not files:
-            raise ConfigError(f"input {path!r} holds no files: check the path given with --input")
-        name = format_name or format_of(files)
-        options = {**FORMATS[name].reader, **reader}
-        try:
-            schema = _schema(_reader(spark, name, options, ddl), path, FORMATS[name])
-        except (PySparkException, Py4JJavaError) as error:
-            odd = _odd_files(spark, name, files) if FORMATS[name].merged else ""
-            raise ConfigError(
-                f"input {path!r} can't be read as {name}: {odd or _reason(error)}: check --input and --format"
-            ) from error
-        is_file = list(files) == [Storage(spark, path).url]
-        found = cls(path, name, options, schema, files, is_file, where)
+        spark.conf.set(_JAVA_CHARSETS, "true")  # else Spark knows no encoding but those of Unicode
+        listing = Listing.find(spark, path)
+        name = format_name or format_of(listing.files)
+        finder = SchemaFinder(spark, path, listing, reader=reader, ddl=ddl, encoding=encoding)
+        known = finder.find(name)
+        _check_names(known.schema, name)
+        found = cls(
+            path,
+            name,
+            known.reader,
+            known.schema,
+            listing.files,
+            listing.is_file,
+            where,
+            encoding=encoding,
+            listing=listing,
+            faults=known.faults,
+            headers=known.headers,
+            nanos=known.nanos,
+        )
         found.check_where(spark)
         return found
 
@@ -88,18 +118,46 @@ class Input:
         return FORMATS[self.format]
 
     def stream(self, spark: SparkSession, *, batch_bytes: int) -> DataFrame:
-        """Return a stream of the files, taken in micro-batches of so many bytes."""
-        reader = spark.readStream.schema(self.schema).format(self.format).options(**self.reader)
+        """Return a stream that hands out the files in micro-batches of so many bytes; its rows are not to be read.
+
+        Spark's stream takes the name of a file for a pattern when it reads the file. `read` doesn't.
+        """
+        reader = spark.readStream.format("text").option("recursiveFileLookup", "true")
         # Spark would pass over a file that is a week older than the newest it has seen.
         reader = reader.options(maxBytesPerTrigger=str(batch_bytes), maxFileAge="36500d")
-        return self._chosen(reader.load(_as_glob(self.path) if self.is_file else self.path))
+        return reader.load(self._listed.stream_pattern())
 
-    def read(self, spark: SparkSession, files: list[str]) -> DataFrame:
-        """Return the rows of some of the files."""
-        reader = spark.read.schema(self.schema).format(self.format).options(**self.reader)
-        if not self.is_file and not _is_glob(self.path):
-            reader = reader.option("basePath", self.path)
-        return self._chosen(reader.load([_escaped(file) for file in files]))
+    def including(self, spark: SparkSession, files: Iterable[str]) -> Self:
+        """Return the input with what has to be known of files that came after it was looked at.
+
+        Raises:
+            ConfigError: One has a column that the others lack.
+
+        """
+        options = CsvOptions.of(self.reader, self.encoding)
+        new = [file for file in files if file not in self.files]
+        if self.headers is None or options is None or not new:
+            return self
+        headers, faults = read_headers(BeginningReader(spark), new, options)
+        known = {name.lower() for name in self.schema.names}
+        more = next((name for name in columns_of(headers.values()) if name.lower() not in known), None)
+        if more is not None:
+            raise ConfigError(f"a file that came meanwhile has another column, {more!r}: start the job again")
+        return replace(self, headers={**self.headers, **headers}, faults={**self.faults, **faults})
+
+    def read(self, spark: SparkSession, files: Iterable[str]) -> DataFrame:
+        """Return the rows of some of the files, each file once.
+
+        Raises:
+            InternalError: Spark would read other files, or one of them twice.
+
+        """
+        groups = self._groups(files)
+        if not groups:
+            return spark.createDataFrame([], self.schema)
+        df = reduce(DataFrame.union, (self._load(spark, key, paths) for key, paths in groups.items()))
+        _check_files(df, [file for paths in groups.values() for file in paths])
+        return self._chosen(df)
 
     def check_where(self, spark: SparkSession) -> None:
         """Refuse a condition that can't be one of these columns.
@@ -116,6 +174,63 @@ class Input:
                 "'rating >= 9'"
             ) from error
 
+    @property
+    def _listed(self) -> Listing:
+        assert self.listing is not None  # noqa: S101  (an input that is read was looked at)
+        return self.listing
+
+    def _groups(self, files: Iterable[str]) -> dict[tuple[str | None, CsvHeader | None], list[str]]:
+        """Return files that are read alike: of one base directory, if there are partitions, and of one header."""
+        groups: dict[tuple[str | None, CsvHeader | None], list[str]] = {}
+        for file in files:
+            header = None if self.headers is None else self.headers[file]
+            if header is None or header.names:
+                base = self._listed.base(file) if self._listed.partitions else None
+                groups.setdefault((base, header), []).append(file)
+        return groups
+
+    def _load(self, spark: SparkSession, key: tuple[str | None, CsvHeader | None], files: list[str]) -> DataFrame:
+        base, header = key
+        reader = spark.read.format(self.format).options(**self.reader)
+        if base is None:
+            reader = reader.options(**EXACTLY)
+        else:
+            reader = reader.option("__globPaths__", "false").option("basePath", base)
+        if header is not None:
+            reader = reader.options(sep=header.separator, enforceSchema="true")
+            return reader.schema(self._positions(header)).load(files).select(*self._by_name(header))
+        df = reader.schema(with_numbers(self.schema, self.nanos)).load(files)
+        return df.select(*self._converted()) if self.nanos or self._is_encoded_text else df
+
+    def _positions(self, header: CsvHeader) -> StructType:
+        """Return the schema that a CSV file is read with: its own columns by position, then those of all files."""
+        types = {one.name.lower(): one.dataType for one in self.schema}
+        shared = [one for one in self.schema if one.name == CORRUPT or one.name in self._listed.partitions]
+        return positions([types.get(name.lower()) for name in header.names], shared)
+
+    def _by_name(self, header: CsvHeader) -> Iterator[Column]:
+        known = {name.lower(): f"c{position}" for position, name in enumerate(header.names)}
+        for one in self.schema:
+            if one.name == CORRUPT or one.name in self._listed.partitions:
+                yield named(one.name)
+            elif one.name.lower() in known:
+                yield sf.col(known[one.name.lower()]).alias(one.name)
+            else:
+                yield sf.lit(None).cast(one.dataType).alias(one.name)
+
+    @property
+    def _is_encoded_text(self) -> bool:
+        return self.format == "text" and self.encoding != UTF_8
+
+    def _converted(self) -> Iterator[Column]:
+        for one in self.schema:
+            if one.name in self.nanos:
+                yield timestamp(named(one.name), one.dataType).alias(one.name)
+            elif self._is_encoded_text and one.name == "value":
+                yield sf.decode(sf.col("value").cast("binary"), java_name(self.encoding)).alias("value")
+            else:
+                yield named(one.name)
+
     def _chosen(self, df: DataFrame) -> DataFrame:
         if self.where is None:
             return df
@@ -125,70 +240,34 @@ class Input:
         return df.where(sf.coalesce(sf.expr(self.where), sf.lit(False)) | sf.col(CORRUPT).isNotNull())
 
 
-def list_files(spark: SparkSession, path: str) -> dict[str, int]:
-    """Return the bytes of all files, by path; names that begin with _ or . are hidden, as everywhere in Spark."""
-    try:
-        # A reader of whole files, of which only names and sizes are asked: Spark lists large directories in parallel.
-        found = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(path)
-        table = found.select("path", "length").toArrow()
-    except (PySparkException, Py4JJavaError) as error:
-        raise ConfigError(
-            f"input {path!r} can't be listed: {first_line(error)}: check the path given with --input"
-        ) from error
-    return dict(zip(table["path"].to_pylist(), table["length"].to_pylist(), strict=True))
+def _check_names(schema: StructType, format_name: str) -> None:
+    """Refuse columns whose names the output or Spark itself uses; Spark knows no upper and lower case.
+
+    Raises:
+        ConfigError: Naming the column, with the remedy.
+
+    """
+    reserved = {
+        PARTITION: "which is what the output is partitioned by",
+        OUTCOME: "which parts rows from dead letters while they are written",
+    }
+    if not FORMATS[format_name].lenient:
+        reserved[CORRUPT] = "which is where Spark keeps lines that can't be parsed"
+    for name in schema.names:
+        if name.lower() in reserved:
+            raise ConfigError(f"the input has a column {name!r}, {reserved[name.lower()]}: rename it")
+    counts = Counter(name.lower() for name in schema.names)
+    twice = [name for name in schema.names if counts[name.lower()] > 1]
+    if twice:
+        raise ConfigError(f"columns {twice[0]!r} and {twice[1]!r} differ in case only, or not at all: rename one")
 
 
-def _reader(spark: SparkSession, name: str, options: Mapping[str, str], ddl: str | None) -> DataFrameReader:
-    reader = spark.read.format(name).options(**options)
-    if ddl is None:
-        # A file that is damaged is told when its rows are read; here it would stop all others.
-        return reader.options(mergeSchema="true", ignoreCorruptFiles="true") if FORMATS[name].merged else reader
-    try:
-        return reader.schema(ddl)
-    except PySparkException as error:
-        raise ConfigError(
-            f"schema {ddl!r} can't be read: {first_line(error)}: write it as 'id bigint, review string'"
-        ) from error
-
-
-def _schema(reader: DataFrameReader, path: str, kind: Format) -> StructType:
-    schema = reader.load(path).schema
-    if kind.lenient and CORRUPT not in schema.names:
-        return StructType([*schema.fields, StructField(CORRUPT, StringType())])
-    return schema
-
-
-def _reason(error: PySparkException | Py4JJavaError) -> str:
-    if isinstance(error, PySparkException) and error.getCondition() == "UNABLE_TO_INFER_SCHEMA":
-        return "no file is whole and of this format"
-    return first_line(error)
-
-
-def _odd_files(spark: SparkSession, name: str, files: Mapping[str, int]) -> str:
-    """Return which files have a column in another type than the first file has it, in words; nothing if none has."""
-    known: dict[str, tuple[str, str]] = {}
-    for path in list(files)[:_COMPARED_FILES]:
-        try:
-            schema = spark.read.format(name).load(_escaped(path)).schema
-        except (PySparkException, Py4JJavaError):
-            continue  # a damaged file has no types to compare
-        for field in schema:
-            kind = field.dataType.simpleString()
-            first_path, first_kind = known.setdefault(field.name, (path, kind))
-            if kind != first_kind:
-                return f"column {field.name!r} is {first_kind} in {first_path} and {kind} in {path}"
-    return ""
-
-
-def _is_glob(path: str) -> bool:
-    return any(character in path for character in "*?[{")
-
-
-def _escaped(path: str) -> str:
-    """Return a path that Spark doesn't take for a glob."""
-    return "".join(f"\\{character}" if character in "*?[]{}\\" else character for character in path)
-
-
-def _as_glob(path: str) -> str:
-    """Return a glob that matches one file: Spark's stream takes a plain path for a directory and fails on a file."""
-    return f"{path[:-1]}[{path[-1]}]"
+def _check_files(df: DataFrame, files: list[str]) -> None:
+    """Hold what Spark is going to read against what it is to read."""
+    found = Counter(plain_path(uri) for uri in files_read(df))
+    if found != Counter(files):
+        odd = next(iter((found - Counter(files)) or (Counter(files) - found)))
+        raise InternalError(
+            f"Spark would read {found.total():,} files instead of {len(files):,}; {odd} is one too many or missing: "
+            "nothing was written"
+        )

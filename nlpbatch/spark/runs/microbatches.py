@@ -7,7 +7,6 @@ that is killed in between leaves N to the next one, with the same files.
 """
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
@@ -20,6 +19,7 @@ from nlpbatch.errors import NlpbatchError, TooManyErrors
 from nlpbatch.spark.ledger import Ledger
 from nlpbatch.spark.progress import Progress, RowCounter, Show, bytes_text, on_terminal, watching
 from nlpbatch.spark.runs.attempts import now_text
+from nlpbatch.spark.runs.batch_files import BatchFiles
 from nlpbatch.spark.runs.batches import OK, OUTCOME, Batches, BatchRecord
 from nlpbatch.spark.runs.budget import Budget, too_many_errors
 from nlpbatch.spark.runs.columns import Analysis, errors_by_code
@@ -29,14 +29,12 @@ from nlpbatch.spark.runs.pushing import pusher
 from nlpbatch.spark.runs.source_log import files_of
 from nlpbatch.spark.runs.stages import StageWatch
 from nlpbatch.spark.runs.tracker import Tracker
-from nlpbatch.spark.runs.unreadable import unreadable_file
 from nlpbatch.spark.runs.usage import UsageCounter
 from nlpbatch.spark.storage import Storage
 from nlpbatch.wire.limits import KIB, MIB
 
 _BATCH_BYTES_PER_CORE: Final = 8 * MIB
 _TASKS_PER_CORE: Final = 16
-_COUNTED_FILES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +88,7 @@ class MicroBatches:
         sizes: How the input is cut.
         budget: When to end before the input does.
         max_error_ratio: Share of failed rows at which to stop.
+        max_record_lines: Lines that a record of CSV may have.
         pushgateway: Whom to tell the progress.
 
     """
@@ -104,6 +103,7 @@ class MicroBatches:
         sizes: Sizes,
         budget: Budget,
         max_error_ratio: float | None,
+        max_record_lines: int,
         pushgateway: str | None,
     ) -> None:
         self._spark = spark
@@ -113,6 +113,7 @@ class MicroBatches:
         self._sizes = sizes
         self._budget = budget
         self._max_error_ratio = max_error_ratio
+        self._max_record_lines = max_record_lines
         self._pushgateway = pushgateway
         self._batches = Batches(output)
         self._ledger = Ledger(spark.sparkContext)
@@ -169,10 +170,10 @@ class MicroBatches:
             self._query.stop()
         return None
 
-    def _each(self, df: DataFrame, number: int) -> None:
+    def _each(self, _: DataFrame, number: int) -> None:
         try:
             if not self._batches.is_whole(number):  # a start may end after the rename, and before Spark has noted it
-                self._do(df, number)
+                self._do(number)
         except Exception as error:
             self._failure = self._translated(error)
             raise
@@ -182,23 +183,19 @@ class MicroBatches:
             return TooManyErrors(self._hopeless_message(self._hopeless))
         return error
 
-    def _do(self, df: DataFrame, number: int) -> None:
+    def _do(self, number: int) -> None:
         reason = self._budget.spent(self._tracker.done_bytes, datetime.now().astimezone())
         if reason is not None:
             raise _Stopped(reason)
-        files = {path: self._source.files.get(path, 0) for path in files_of(self._output, number)}
+        files = BatchFiles.of(self._spark, self._source, files_of(self._output, number), self._max_record_lines)
         self._output.delete(SUCCESS)
-        set_aside: dict[str, str] = {}
         while True:
             try:
-                record, staged = self._write(df, number, files, set_aside)
+                record, staged = self._write(files, number)
                 break
             except (PySparkException, Py4JJavaError) as error:
-                found = unreadable_file(error)
-                if found is None or found[0] not in files or found[0] in set_aside:
+                if not files.sets_aside(error):
                     raise
-                set_aside[found[0]] = found[1]
-                df = self._source.read(self._spark, [path for path in files if path not in set_aside])
         self._batches.commit(record, staged)
         self._tracker.end(record.rows)
         self._rows += record.rows
@@ -206,25 +203,25 @@ class MicroBatches:
         self._new_rows += record.rows
         self._check_errors(self._dead, self._rows)
 
-    def _write(
-        self, df: DataFrame, number: int, files: Mapping[str, int], set_aside: Mapping[str, str]
-    ) -> tuple[BatchRecord, str]:
+    def _write(self, files: BatchFiles, number: int) -> tuple[BatchRecord, str]:
         """Write the micro-batch aside; return its record and where it is."""
         started_at, started_s = now_text(), time.monotonic()
-        size_bytes = sum(files.values())
+        size_bytes = files.size_bytes
         context = self._spark.sparkContext
-        context.setJobDescription(f"nlpbatch: micro-batch {number}, {len(files):,} files, {bytes_text(size_bytes)}")
-        left = [path for path in files if path not in set_aside]
-        rows = self._count(left)
+        context.setJobDescription(
+            f"nlpbatch: micro-batch {number}, {len(files.files):,} files, {bytes_text(size_bytes)}"
+        )
+        rows = files.count()
         watch = StageWatch(context, self._query.runId)
         self._tracker.begin(size_bytes, rows, RowCounter(self._spark).rows, watch.share)
         before = self._ledger.total()
         counts = Observation(f"nlpbatch-{number}")
-        result = self._analysis.apply(self._spread(df, size_bytes), self._ledger)
+        result = self._analysis.apply(self._spread(files.rows(), size_bytes), self._ledger)
         staged = self._batches.stage(number)
         result = result.observe(counts, *self._analysis.counts())
         result.write.partitionBy(OUTCOME).parquet(self._output.within(staged))
-        found: Mapping[str, Any] = counts.get
+        found: dict[str, Any] = counts.get
+        files.check(found["rows"], rows)
         if found["rows"] == found["dead"]:
             # Readers want to know the columns, even of no rows.
             nothing = self._spark.createDataFrame([], result.drop(OUTCOME).schema)
@@ -232,7 +229,7 @@ class MicroBatches:
         record = BatchRecord(
             number=number,
             fingerprint=self._analysis.pinned.info.fingerprint,
-            files=files,
+            files=files.files,
             rows=found["rows"],
             dead=found["dead"],
             nulls=found["nulls"],
@@ -243,15 +240,9 @@ class MicroBatches:
             seconds=round(time.monotonic() - started_s, 3),
             client=self._ledger.since(before),
             proxy=self._usage.now(),
-            set_aside=dict(set_aside),
+            set_aside=dict(files.set_aside),
         )
         return record, staged
-
-    def _count(self, files: list[str]) -> int | None:
-        """Return the rows of the files, if they know them; a damaged file is found here, before anything is sent."""
-        if not self._source.kind.counted or len(files) > _COUNTED_FILES:
-            return None
-        return self._source.read(self._spark, files).count() if files else 0
 
     def _spread(self, df: DataFrame, size_bytes: int) -> DataFrame:
         """Return the rows in enough tasks: files with few row groups, or one that is compressed whole, make too few."""

@@ -8,6 +8,7 @@ from pyspark.errors import PySparkException
 
 from nlpbatch.spark.runs.source_log import plain_path
 
+DAMAGED: Final = "it is damaged, or not of this format"
 _SAID: Final = re.compile(r"\[(FAILED_READ_FILE[.\w]*)\] Encountered error while reading file (\S+?)\. ")
 _REASONS: Final = {
     "FAILED_READ_FILE.FILE_NOT_EXIST": "it is gone",
@@ -16,14 +17,27 @@ _REASONS: Final = {
 }
 # The storage's troubles, not the file's: they pass, and setting files aside for them would empty the input.
 _PASSING: Final = ("BlockMissingException", "ConnectException", "SocketTimeoutException", "Filesystem closed")
-_DAMAGED: Final = "it is damaged, or not of this format"
+_CODEC: Final = re.compile(r"Class \S*?(\w+)Codec was not found")
 
 
 def unreadable_file(error: PySparkException | Py4JJavaError) -> tuple[str, str] | None:
     """Return the path of the file that made Spark fail, with the reason in words; None if it was something else."""
     said = str(error)
     found = _SAID.search(said)
-    if found is None or any(name in said for name in _PASSING):
+    if found is None or is_passing(said):
         return None
     condition, uri = found.groups()
-    return plain_path(uri), _REASONS.get(condition, _DAMAGED)
+    return plain_path(uri), _lacking_codec(said) or _REASONS.get(condition, DAMAGED)
+
+
+def is_passing(said: str) -> bool:
+    """Return whether an error is the storage's, and may be gone the next time."""
+    return any(name in said for name in _PASSING)
+
+
+def _lacking_codec(said: str) -> str | None:
+    found = _CODEC.search(said)
+    if found is None:
+        return None
+    name = found[1].lower()
+    return f"it is compressed with {name}, for which Spark has no codec here: write it with zstd or snappy"

@@ -79,7 +79,7 @@ def test_tables_of_text_may_quote_line_breaks_and_delimiters(tmp_path, target, e
 
 
 def test_csv_values_stay_text_however_they_look_at_first(tmp_path, target, monkeypatch):
-    monkeypatch.setattr(source_module, "_BLOCK_BYTES", 64)
+    monkeypatch.setattr(source_module, "_BLOCK_ROWS", 7)
     lines = ["code,review", *["007,12"] * 20, "n/a,숫자가 아니다"]
     assert to_parquet(write(tmp_path / "in.csv", "\n".join(lines)), "review", target) == 21
     rows = read(target)
@@ -170,3 +170,32 @@ def test_an_empty_directory_is_refused(tmp_path, target):
 def test_a_file_in_another_encoding_is_refused_with_the_remedy(tmp_path, target, name, content):
     message = refusal(write(tmp_path / name, content, encoding="cp949"), "review", target)
     assert "save it as UTF-8" in message
+
+
+def test_a_file_in_another_encoding_is_read_with_it(tmp_path, target):
+    write(tmp_path / "in.csv", "번호;review\n1;똠방각하, 또\n2;\n", encoding="cp949")
+    assert to_parquet(tmp_path / "in.csv", "review", target, "euc-kr") == 2
+    assert read(target) == [{"번호": "1", "review": "똠방각하, 또"}, {"번호": "2", "review": None}]
+    write(tmp_path / "in.jsonl", '{"review": "똠방각하"}\n', encoding="cp949")
+    assert to_parquet(tmp_path / "in.jsonl", "review", target, "cp949") == 1
+    assert read(target) == [{"review": "똠방각하"}]
+
+
+def test_a_header_with_a_name_twice_and_without_one_is_named_as_spark_does(tmp_path, target):
+    assert to_parquet(write(tmp_path / "in.csv", "t,t,,n\n글,둘,셋,1\n"), "t0", target) == 1
+    assert read(target) == [{"t0": "글", "t1": "둘", "_c2": "셋", "n": "1"}]
+    assert "there are t0 (string), t1 (string), _c2 (string), n (string)" in refusal(tmp_path / "in.csv", "t", target)
+
+
+def test_a_quote_that_is_not_closed_is_named_by_its_line_and_no_text_is_told(tmp_path, target):
+    message = refusal(write(tmp_path / "in.csv", 'id,review\n1,글\n2,"둘\n3,비밀\n'), "review", target)
+    assert message.endswith("a quote in the record of line 3 is never closed: close it, or double it within quotes")
+    message = refusal(write(tmp_path / "in.csv", "id,review\n1,비밀,둘\n"), "review", target)
+    assert "record 1 has 3 values, the header has 2" in message
+    assert "비밀" not in message
+
+
+def test_bytes_of_another_encoding_far_behind_the_beginning_are_refused(tmp_path, target, monkeypatch):
+    monkeypatch.setattr(source_module, "_BLOCK_BYTES", 16)
+    (tmp_path / "in.csv").write_bytes(b"id,review\n" + b"1,x\n" * 9 + "2,한국어\n".encode("cp949"))
+    assert "some of its bytes are not UTF-8: save it as UTF-8" in refusal(tmp_path / "in.csv", "review", target)
