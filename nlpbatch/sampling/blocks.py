@@ -47,7 +47,7 @@ def read_blocks(place: Place, lines: Lines, *, rows: int, budget_bytes: int, cha
     units = _blocks(place.files)
     packs = _packs(chance.sample(units, len(units)))
     # How many is decided beforehand: to stop at one that is too large would leave out the large ones.
-    draws = max(1, int(budget_bytes / (place.total_bytes / len(packs))))
+    draws = max(1, budget_bytes * len(packs) // place.total_bytes)
     read = Read(len(units))
     parsers: dict[int, Parser] = {}
     found = 0

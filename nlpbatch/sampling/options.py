@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.wire.limits import GIB
+from nlpbatch.wire.limits import GIB, MIB
 
 SAMPLE_FORMATS: Final = ("parquet", "json", "csv", "text")
+LEAST_BYTES: Final = 64 * MIB
+"""A data set of no more than that is read whole; and of larger ones at least that much, or `LEAST_PARTS`."""
+LEAST_PARTS: Final = 30
+"""Parts that are enough to know how much parts differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +22,11 @@ class SampleOptions:
         rows: Rows wanted, from 1; None for all, whatever has to be read for that.
         columns: Columns wanted; all if None.
         seed: Of chance.
-        read_share: Part of the data set's bytes that may be read, 0 to 1; more only if the rows can't be had otherwise.
+        read_share: Part of the data set's bytes that may be read, 0 to 1. It is for large data: if the wanted columns
+            have up to 64 MiB they are read whole, and of others at least 30 parts or 64 MiB, whatever is less. More
+            only if the rows can't be had otherwise.
         stratify: Column of which each value is to get as many rows as any other; None for rows as they come.
-        read_bytes: Bytes that may be read, however large the data set is; more only as with `read_share`.
+        read_bytes: Bytes that may be read, however large or small the data set is; more only as with `read_share`.
         format: One of `SAMPLE_FORMATS`; None to tell it from the files' names.
         separator: Between the values of a line of CSV.
         encoding: Of CSV, JSON and text.
@@ -78,6 +84,14 @@ class SampleOptions:
         """Return the most rows to take."""
         return sys.maxsize if self.rows is None else self.rows
 
-    def budget_bytes(self, total_bytes: int) -> int:
-        """Return what may be read of a data set."""
-        return min(int(self.read_share * total_bytes), self.read_bytes)
+    def budget_bytes(self, total_bytes: int, wanted_bytes: int, part_bytes: float) -> int:
+        """Return what may be read of a data set.
+
+        Args:
+            total_bytes: What all files hold.
+            wanted_bytes: What the wanted columns hold.
+            part_bytes: What they hold in a part, on the average.
+
+        """
+        least = wanted_bytes if wanted_bytes <= LEAST_BYTES else min(LEAST_BYTES, int(LEAST_PARTS * part_bytes))
+        return min(max(int(self.read_share * total_bytes), least), self.read_bytes)
