@@ -9,7 +9,7 @@ off.
 
 import random
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -86,6 +86,27 @@ class Design:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """What has to be read of a column's chunk for rows of some of its pages.
+
+    Args:
+        first_row: Number of the first row that is in there.
+        chunk_start: Where the chunk begins in the file.
+        parts: Bytes to read, each from a place to before another: the dictionary, if it is needed, and pages.
+
+    """
+
+    first_row: int
+    chunk_start: int
+    parts: Sequence[tuple[int, int]]
+
+    @property
+    def size_bytes(self) -> int:
+        """Return what that is altogether."""
+        return sum(end - start for start, end in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
 class Pick:
     """Rows to take of a part.
 
@@ -94,6 +115,7 @@ class Pick:
         rows: Their numbers in it, ascending.
         cluster: Number of what was drawn: a part, or several small ones together; None if rows were drawn one by one.
         share: Part of the rows of what was drawn that are taken; in proportion to the rows that one of them stands for.
+        spans: What has to be read for them, by column; None for the part as a whole.
 
     """
 
@@ -101,6 +123,7 @@ class Pick:
     rows: Sequence[int]
     cluster: int | None
     share: float
+    spans: Mapping[str, Span] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +155,8 @@ def choose(units: Sequence[Unit], rows: int, budget_bytes: int, chance: random.R
     if len(packs) == 1:
         return Choice(_picks(packs, [rows], chance), rows / total)
     sizes = [sum(unit.rows for unit in pack) for pack in packs]
-    return Choice(_picks(packs, _draw(sizes, rows, draws, chance), chance), _drawn_share(sizes, draws))
+    drawn = [pack for pack, _ in draw_positions(sizes, draws, chance)]
+    return Choice(_picks(packs, share_out(sizes, drawn, rows), chance), _drawn_share(sizes, draws))
 
 
 def mean_bytes(units: Sequence[Unit]) -> float:
@@ -163,13 +187,27 @@ def _packs(units: Sequence[Unit], least: int) -> list[list[Unit]]:
     return packs
 
 
-def _draw(sizes: Sequence[int], rows: int, draws: int, chance: random.Random) -> list[int]:
-    """Return how many rows to take of each pack; a pack that is drawn twice gives twice as many."""
+def draw_positions(sizes: Sequence[int], draws: int, chance: random.Random) -> list[tuple[int, int]]:
+    """Return the number of a size for each draw, in proportion to the sizes, and a position below it (Madow 1949)."""
     ends, step = list(accumulate(sizes)), sum(sizes) / draws
-    first, taken = chance.random() * step, [0] * len(sizes)
-    for number in range(draws):
-        pack = min(bisect_right(ends, first + number * step), len(sizes) - 1)
-        taken[pack] += (number + 1) * rows // draws - number * rows // draws
+    first = chance.random() * step
+    rows = (min(int(first + number * step), ends[-1] - 1) for number in range(draws))
+    found = ((bisect_right(ends, row), row) for row in rows)
+    return [(number, row - ends[number] + sizes[number]) for number, row in found]
+
+
+def share_out(sizes: Sequence[int], drawn: Sequence[int], rows: int) -> list[int]:
+    """Return how many rows to take of each pack; a pack that is drawn twice gives twice as many.
+
+    Args:
+        sizes: Rows of each pack.
+        drawn: Number of the pack of each draw.
+        rows: Rows to take altogether.
+
+    """
+    taken = [0] * len(sizes)
+    for number, pack in enumerate(drawn):
+        taken[pack] += (number + 1) * rows // len(drawn) - number * rows // len(drawn)
     # what a pack doesn't have, the others give
     missing = sum(max(0, count - size) for count, size in zip(taken, sizes, strict=True))
     taken = [min(count, size) for count, size in zip(taken, sizes, strict=True)]

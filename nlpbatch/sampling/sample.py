@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.sampling.blocks import BLOCK_BYTES, read_blocks
-from nlpbatch.sampling.design import UNIT, WEIGHT, Design, Pick, Unit, choose, mean_bytes
+from nlpbatch.sampling.design import UNIT, WEIGHT, Design, Pick, Span, Unit, choose, mean_bytes
 from nlpbatch.sampling.estimates import Estimate, mean
 from nlpbatch.sampling.lines import Lines, format_of, to_table
 from nlpbatch.sampling.options import SampleOptions
 from nlpbatch.sampling.parquet import Footers, read_column, read_footers, read_rows, together
 from nlpbatch.sampling.places import Place
+from nlpbatch.sampling.slices import choose_slices
 from nlpbatch.sampling.strata import stratify
 from nlpbatch.sampling.variance import Values
 
@@ -42,6 +43,7 @@ class Take:
     rows: Sequence[int]
     cluster: int | None
     weights: Sequence[float] | None = None
+    spans: Mapping[str, Span] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +106,17 @@ def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> 
         raise ConfigError(f"{place.url!r} has no rows: nothing can be drawn")
     wanted_bytes = sum(unit.size_bytes for unit in footers.units)
     budget_bytes = options.budget_bytes(place.total_bytes, wanted_bytes, mean_bytes(footers.units))
-    choice = choose(footers.units, options.most, budget_bytes, chance)
+    choice = None
+    if options.stratify is None and budget_bytes < wanted_bytes and 2 * options.most <= rows_total:
+        choice = choose_slices(place, footers, options.most, budget_bytes, chance)
+    choice = choice or choose(footers.units, options.most, budget_bytes, chance)
     whole = len(footers.files) == len(place.files)
     picks = choice.picks
     if not whole and picks[0].cluster is None:  # rows of some files: it was the files that were drawn
         picks = [replace(pick, cluster=pick.unit.file) for pick in picks]
     notes: tuple[str, ...] = ()
     if options.stratify is None:
-        takes = [Take(pick.unit, pick.rows, pick.cluster) for pick in picks]
+        takes = [Take(pick.unit, pick.rows, pick.cluster, spans=pick.spans) for pick in picks]
     else:
         takes, notes = _strata(place, footers, picks, options, chance)
     table = _read(place, footers, takes)
@@ -159,7 +164,7 @@ def _strata(
 
 def _read(place: Place, footers: Footers, takes: Sequence[Take]) -> pa.Table:
     def take(one: Take) -> pa.Table:
-        table = read_rows(place, footers, one.unit, one.rows)
+        table = read_rows(place, footers, one.unit, one.rows, one.spans)
         table = table.append_column(UNIT, pa.array([one.cluster] * len(one.rows), pa.int32()))
         return table if one.weights is None else table.append_column(WEIGHT, pa.array(one.weights, pa.float64()))
 

@@ -54,13 +54,16 @@ class Parts:
         total = float(weights.sum())
         mean = float((weights * values).sum()) / total
         _, position = np.unique(units, return_inverse=True)
-        sizes = np.bincount(position, weights)
+
+        def by_part(numbers: Values) -> Values:
+            return np.bincount(position, numbers).astype(np.float64)
+
+        sizes = by_part(weights)
         freedom, variance = len(values) - len(sizes), 0.0
         if freedom >= len(sizes):  # two rows a part, on the average
-            within = values - (np.bincount(position, weights * values) / sizes)[position]
+            within = values - (by_part(weights * values) / sizes)[position]
             variance = float((weights * within**2).sum()) / total * len(values) / freedom
-        residuals = np.bincount(position, weights * (values - mean))
-        return cls(mean, sizes, np.bincount(position, weights**2), residuals, variance, freedom)
+        return cls(mean, sizes, by_part(weights**2), by_part(weights * (values - mean)), variance, freedom)
 
     @property
     def count(self) -> int:
