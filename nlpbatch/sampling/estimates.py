@@ -90,4 +90,5 @@ def _share(parts: Parts, off: float | None, left_out: float) -> Estimate:
         return Estimate(found, None, None, None)
     centre = (found + ratio / 2) / (1 + ratio)
     half = math.sqrt(spread * ratio + ratio**2 / 4) / (1 + ratio)
-    return Estimate(found, off, max(0.0, centre - half), min(1.0, centre + half))
+    low, high = min(found, centre - half), max(found, centre + half)  # which may differ by rounding
+    return Estimate(found, off, max(0.0, low), min(1.0, high))

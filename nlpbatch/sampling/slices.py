@@ -50,7 +50,8 @@ class Slice:
 def choose_slices(place: Place, footers: Footers, rows: int, budget_bytes: int, chance: random.Random) -> Choice | None:
     """Return the rows to take, from as many slices as the budget allows; None if row groups do as well.
 
-    They do if they are small, have columns of lists or structs, or nothing says where their pages are.
+    They do if they are small, have columns of lists or structs, dictionaries that are as large as what needs them, or
+    if nothing says where their pages are.
     """
     group_bytes = max(1.0, mean_bytes(footers.units))
     groups, draws = budget_bytes / group_bytes, int(budget_bytes / group_bytes * _slices_in_a_group(footers))
@@ -66,7 +67,8 @@ def choose_slices(place: Place, footers: Footers, rows: int, budget_bytes: int, 
             slices = [one for some in found for one in some]
     except (IndexError, KeyError, TypeError, ValueError):  # pages aren't where they should be
         return None
-    return _picks(_affordable(slices, budget_bytes, chance), rows, footers, chance)
+    slices = _affordable(slices, budget_bytes, chance)
+    return _picks(slices, rows, footers, chance) if len(slices) >= _WORTH * groups else None
 
 
 def _slices_in_a_group(footers: Footers) -> float:
@@ -137,7 +139,7 @@ def _bounds(starts: Sequence[int], rows: int, least: int) -> list[int]:
     return bounds
 
 
-def _affordable(slices: Sequence[Slice], budget_bytes: int, chance: random.Random) -> Sequence[Slice]:
+def _affordable(slices: list[Slice], budget_bytes: int, chance: random.Random) -> list[Slice]:
     """Return as many of the slices, by chance, as the budget allows; none is left out for what it costs itself."""
     cost_bytes = sum(one.size_bytes for one in slices)
     count = len(slices) * budget_bytes // max(1, cost_bytes)
