@@ -44,13 +44,9 @@ def shares(rows: Sequence[Mapping[str, Any]], name: str) -> Chart:
 def estimates(
     rows: Sequence[Mapping[str, Any]], name: str, what: str, *, title: str, percent: bool = False, line: bool = False
 ) -> Chart:
-    """Return an estimate for each row, with its margin: bars, or a line over time."""
+    """Return an estimate for each row, with the interval it may lie in: bars, or a line over time."""
     values = [
-        {"name": row[name], "mean": row[what]["mean"]}
-        | {
-            "low": row[what]["mean"] - (row[what]["margin"] or 0),
-            "high": row[what]["mean"] + (row[what]["margin"] or 0),
-        }
+        {"name": row[name], "mean": row[what]["mean"], "low": row[what]["low"], "high": row[what]["high"]}
         for row in rows
         if row[what]["mean"] is not None
     ]

@@ -12,14 +12,16 @@ from nlpbatch.sampling.variance import QUANTILE, Parts, Units, Values, margin
 
 _FEW: Final = 5
 """Degrees of freedom below which some rows can't tell how much parts differ, and all rows do."""
+_MANY: Final = 10
+"""Parts that have a value as their least or greatest, for that to be an end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A mean or share, and how far it may be off: with 99 % confidence that of the whole lies from `low` to `high`.
 
-    `margin` is half the width of the symmetric interval. `low` and `high` end where values do: at 0 if none is
-    negative, and within 0 and 1 for a share. All three are None if the sample can't tell: it is of one part, or all its
+    `margin` is half the width of the symmetric interval. `low` and `high` end where values do, and within 0 and 1 for a
+    share. All three are None if the sample can't tell: it is of one part, or all its
     values are the same, from which nothing follows for the rest. Of a share that is 0 or 1, only `margin` is None.
     """
 
@@ -60,19 +62,36 @@ def mean(
     parts = Parts.of(values[here], units[here], weights[here])
     if is_all:
         return Estimate(parts.mean, 0.0, parts.mean, parts.mean)
-    least, most = float(values[here].min()), float(values[here].max())
     off = None
-    if least < most:
-        pooled = (
-            None if chosen is None or parts.freedom >= _FEW else Parts.of(values[known], units[known], weights[known])
-        )
+    if values[here].min() < values[here].max():
+        needs_all = chosen is not None and parts.freedom < _FEW
+        pooled = Parts.of(values[known], units[known], weights[known]) if needs_all else None
         off = margin(parts, 1 - drawn_share, pooled)
     if is_share:
         return _share(parts, off, 1 - drawn_share)
     if off is None:
         return Estimate(parts.mean, None, None, None)
-    low = parts.mean - off
-    return Estimate(parts.mean, off, max(0.0, low) if least >= 0 else low, parts.mean + off)
+    return Estimate(parts.mean, off, *_ended(parts.mean - off, parts.mean + off, values[known], units[known]))
+
+
+def _ended(low: float, high: float, values: Values, units: Units) -> tuple[float, float]:
+    """Return an interval that ends where the values of the sample do.
+
+    That is at 0 if none is negative, and at the least and the greatest of them that several parts have: grades end at
+    10, but the longest text of a sample is hardly the longest there is.
+    """
+    least, most = float(values.min()), float(values.max())
+    low = max(0.0, low) if least >= 0 else low
+    if low < least and _is_end(least, values, units):
+        low = least
+    if high > most and _is_end(most, values, units):
+        high = most
+    return low, high
+
+
+def _is_end(value: float, values: Values, units: Units) -> bool:
+    count = len(np.unique(units))
+    return count >= _FEW and len(np.unique(units[values == value])) >= min(_MANY, count)
 
 
 def _share(parts: Parts, off: float | None, left_out: float) -> Estimate:
@@ -84,10 +103,11 @@ def _share(parts: Parts, off: float | None, left_out: float) -> Estimate:
     spread = found * (1 - found)
     if off is not None and spread:
         ratio = off**2 / spread
-    elif not spread and parts.count > 1:
-        ratio = left_out * NormalDist().inv_cdf(QUANTILE) ** 2 / parts.effective_count
-    else:
+    elif off is not None or parts.count == 1:
         return Estimate(found, None, None, None)
+    else:
+        found, spread = float(round(found)), 0.0
+        ratio = left_out * NormalDist().inv_cdf(QUANTILE) ** 2 / parts.effective_count
     centre = (found + ratio / 2) / (1 + ratio)
     half = math.sqrt(spread * ratio + ratio**2 / 4) / (1 + ratio)
     low, high = min(found, centre - half), max(found, centre + half)  # which may differ by rounding

@@ -68,7 +68,7 @@ def choose_slices(place: Place, footers: Footers, rows: int, budget_bytes: int, 
     except (IndexError, KeyError, TypeError, ValueError):  # pages aren't where they should be
         return None
     slices = _affordable(slices, budget_bytes, chance)
-    return _picks(slices, rows, footers, chance) if len(slices) >= _WORTH * groups else None
+    return _picks(slices, rows, footers, chance) if len(slices) >= _WORTH * max(1.0, groups) else None
 
 
 def _slices_in_a_group(footers: Footers) -> float:

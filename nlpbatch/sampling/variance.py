@@ -78,7 +78,12 @@ class Parts:
     @property
     def noise(self) -> float:
         """Return the variance of the mean that comes from drawing rows within parts."""
-        return self.row_variance * float(self.squares.sum() / self.weights.sum() ** 2)
+        return self.row_variance * self.row_share
+
+    @property
+    def row_share(self) -> float:
+        """Return what a row's variance counts for in that of the mean: 1 / rows if they have one weight."""
+        return float(self.squares.sum() / self.weights.sum() ** 2)
 
     @property
     def excess(self) -> float:
@@ -109,19 +114,20 @@ def margin(parts: Parts, left_out: float = 1.0, pooled: Parts | None = None) -> 
     Args:
         parts: The values that the mean is of.
         left_out: Share of all parts that were not drawn: the finite population correction.
-        pooled: The same of more rows: how much parts differ is taken from these.
+        pooled: The same of more rows: how much parts differ is taken from these, and how much rows do, if need be.
 
     """
     source = pooled or parts
     if source.count == 1:
         return None
-    noise = parts.noise
+    rows = parts if parts.row_variance else source
+    noise = rows.row_variance * parts.row_share
     excess = source.part_variance / parts.effective_count
     freedom = max(1, source.freedom)
     if freedom == 1:  # two parts that happen to be alike say nothing of the others
         excess += noise
-    rows = t_quantile(QUANTILE, max(1, parts.row_freedom))
-    return math.sqrt(rows**2 * noise + t_quantile(QUANTILE, freedom) ** 2 * excess * left_out)
+    row_scale, part_scale = (t_quantile(QUANTILE, one) ** 2 for one in (max(1, rows.row_freedom), freedom))
+    return math.sqrt(row_scale * noise + part_scale * excess * left_out)
 
 
 def t_quantile(probability: float, freedom: int) -> float:
