@@ -128,7 +128,7 @@ def test_the_margin_follows_the_unit_of_the_values_and_not_their_zero(numbers, p
     assert other.margin == pytest.approx(one.margin * unit, rel=1e-3, abs=1e-3)
 
 
-def test_an_interval_ends_at_the_best_grade_but_not_at_the_longest_text():
+def test_an_interval_ends_at_the_best_grade_but_not_at_the_longest_text(chance):
     units = np.repeat(np.arange(20), 30)
     grades = np.where(chance.random(600) < 0.8, 10.0, 1.0)
     chosen = np.flatnonzero(grades == 10)[:6].tolist() + np.flatnonzero(grades == 1)[:1].tolist()
