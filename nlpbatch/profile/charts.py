@@ -51,7 +51,7 @@ def estimates(
         if row[what]["mean"] is not None
     ]
     data, form = _data(values), ".1%" if percent else ",.2f"
-    axis = alt.Axis(format=".0%" if percent else "~s")
+    axis = alt.Axis(format=".0%" if percent else "~s", labelOverlap="greedy", labelSeparation=6)
     tips = ["name:N", *(alt.Tooltip(f"{one}:Q", format=form) for one in ("mean", "low", "high"))]
     if line:
         x = alt.X("name:O", title=None, axis=alt.Axis(labelOverlap=True))

@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling.blocks import BLOCK_BYTES, read_blocks
+from nlpbatch.sampling.blocks import read_blocks
 from nlpbatch.sampling.design import UNIT, WEIGHT, Design, Pick, Span, Unit, choose, mean_bytes
 from nlpbatch.sampling.estimates import Estimate, mean
 from nlpbatch.sampling.lines import Lines, format_of, to_table
-from nlpbatch.sampling.options import SampleOptions
+from nlpbatch.sampling.options import LEAST_LINE_BYTES, SampleOptions, least_bytes
 from nlpbatch.sampling.parquet import Footers, read_column, read_footers, read_rows, together
 from nlpbatch.sampling.places import Place
 from nlpbatch.sampling.slices import choose_slices
@@ -105,7 +105,8 @@ def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> 
     if not rows_total:
         raise ConfigError(f"{place.url!r} has no rows: nothing can be drawn")
     wanted_bytes = sum(unit.size_bytes for unit in footers.units)
-    budget_bytes = options.budget_bytes(place.total_bytes, wanted_bytes, mean_bytes(footers.units))
+    least = least_bytes(wanted_bytes, mean_bytes(footers.units))
+    budget_bytes = options.budget_bytes(place.total_bytes, least)
     choice = None
     if options.stratify is None and budget_bytes < wanted_bytes and 2 * options.most <= rows_total:
         choice = choose_slices(place, footers, options.most, budget_bytes, chance)
@@ -185,7 +186,7 @@ def _of_lines(place: Place, options: SampleOptions, chance: random.Random) -> Sa
     )
     if options.stratify is not None:
         raise ConfigError(f"{place.url!r}: only Parquet can be stratified: sample its dump, or leave stratify out")
-    budget_bytes = options.budget_bytes(place.total_bytes, place.total_bytes, BLOCK_BYTES)
+    budget_bytes = options.budget_bytes(place.total_bytes, min(place.total_bytes, LEAST_LINE_BYTES))
     read = read_blocks(place, lines, rows=options.most, budget_bytes=budget_bytes, chance=chance)
     found = [(number, row) for number, pack in enumerate(read.packs) for row in pack]
     if not found:

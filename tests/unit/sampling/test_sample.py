@@ -7,11 +7,12 @@ from collections import Counter
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling import SampleOptions, estimate, read_sample, sample, write_sample
+from nlpbatch.sampling import SampleOptions, estimate, places, read_sample, sample, write_sample
 from nlpbatch.sampling.design import UNIT, WEIGHT
 
 
@@ -117,6 +118,28 @@ def test_lines_are_taken_from_anywhere(tmp_path, kind):
     assert len(set(found)) == 200
     assert set(found) <= set(table["review"].to_pylist())
     assert drawn.design.read_share < 0.9
+
+
+@pytest.mark.parametrize(("read_bytes", "width_max"), [(2**30, 1.3), (2**20, 1.6)], ids=["row by row", "blocks"])
+def test_samples_of_lines_tell_how_far_they_may_be_off(tmp_path, read_bytes, width_max):
+    chance = np.random.default_rng(3)
+    lengths = chance.integers(1, 150, 30_000) + np.repeat(chance.integers(0, 100, 100), 300)  # neighbours are alike
+    (tmp_path / "data.txt").write_text("".join("x" * length + "\n" for length in lengths), encoding="utf-8")
+    found = []
+    for seed in range(30):
+        drawn = sample(str(tmp_path / "data.txt"), SampleOptions(rows=500, seed=seed, read_bytes=read_bytes))
+        found.append(estimate(pc.utf8_length(drawn.table["value"]).to_numpy().astype(float), drawn))
+    assert sum(one.low <= lengths.mean() <= one.high for one in found) >= 28
+    assert np.median([one.margin for one in found]) <= width_max * 2.58 * np.std([one.mean for one in found])
+
+
+def test_a_large_row_group_is_read_a_buffer_at_a_time(tmp_path, monkeypatch):
+    table = pa.table({"review": [f"{number} " * 500 for number in range(8_000)]})
+    pq.write_table(table, tmp_path / "one.parquet", compression="none", use_dictionary=False)
+    sizes, read = [], places.CountedFile.read
+    monkeypatch.setattr(places.CountedFile, "read", lambda file, size=-1: sizes.append(size) or read(file, size))
+    assert sample(str(tmp_path / "one.parquet"), SampleOptions(rows=10)).table.num_rows == 10
+    assert max(sizes) <= 4 * 2**20 < sum(sizes) / 3
 
 
 def test_lines_that_cannot_be_parsed_are_counted_and_left_out(tmp_path):
