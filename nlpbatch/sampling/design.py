@@ -128,10 +128,18 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to take, and the share of all that could be drawn, rows or parts, that was drawn."""
+    """What to take.
+
+    Args:
+        picks: Rows, by part.
+        drawn_share: Share of all that could be drawn, rows or parts, that was drawn.
+        units_total: Parts there are; an estimate if they are slices of row groups, of which nobody knows the number.
+
+    """
 
     picks: Sequence[Pick]
     drawn_share: float
+    units_total: int
 
 
 def choose(units: Sequence[Unit], rows: int, budget_bytes: int, chance: random.Random) -> Choice:
@@ -149,14 +157,14 @@ def choose(units: Sequence[Unit], rows: int, budget_bytes: int, chance: random.R
     total = sum(unit.rows for unit in units)
     if 2 * rows > total or sum(unit.size_bytes for unit in units) <= budget_bytes:  # (almost) all is read anyhow
         count = min(rows, total)
-        return Choice(_picks([list(units)], [count], chance), count / total)
+        return Choice(_picks([list(units)], [count], chance), count / total, len(units))
     draws = max(1, min(rows, int(budget_bytes / mean_bytes(units)))) if budget_bytes else 1
     packs = _packs(chance.sample(units, len(units)), -(-rows // draws))
     if len(packs) == 1:
-        return Choice(_picks(packs, [rows], chance), rows / total)
+        return Choice(_picks(packs, [rows], chance), rows / total, len(units))
     sizes = [sum(unit.rows for unit in pack) for pack in packs]
     drawn = [pack for pack, _ in draw_positions(sizes, draws, chance)]
-    return Choice(_picks(packs, share_out(sizes, drawn, rows), chance), _drawn_share(sizes, draws))
+    return Choice(_picks(packs, share_out(sizes, drawn, rows), chance), _drawn_share(sizes, draws), len(units))
 
 
 def mean_bytes(units: Sequence[Unit]) -> float:

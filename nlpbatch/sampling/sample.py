@@ -130,7 +130,7 @@ def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> 
         table,
         rows_total=rows_total if whole else None,
         units=len(picks),
-        units_total=len(footers.units),
+        units_total=choice.units_total,
         files_looked_at=len(footers.files),
         drawn_share=choice.drawn_share if whole and options.stratify is None else 0.0,
         notes=notes,

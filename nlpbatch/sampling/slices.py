@@ -42,6 +42,16 @@ class Slice:
     spans: Mapping[str, Span]
 
     @property
+    def key(self) -> tuple[int, int, int]:
+        """Return what tells it from others."""
+        return self.unit.file, self.unit.number, self.first
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows it has."""
+        return self.end - self.first
+
+    @property
     def size_bytes(self) -> int:
         """Return what reading it costs."""
         return sum(span.size_bytes for span in self.spans.values())
@@ -67,8 +77,10 @@ def choose_slices(place: Place, footers: Footers, rows: int, budget_bytes: int, 
             slices = [one for some in found for one in some]
     except (IndexError, KeyError, TypeError, ValueError):  # pages aren't where they should be
         return None
-    slices = _affordable(slices, budget_bytes, chance)
-    return _picks(slices, rows, footers, chance) if len(slices) >= _WORTH * max(1.0, groups) else None
+    slices = _affordable(slices, rows, budget_bytes, chance)
+    if len(slices) < _WORTH * max(1.0, groups) or _rows(slices) < rows:
+        return None
+    return _picks(slices, rows, footers, chance)
 
 
 def _slices_in_a_group(footers: Footers) -> float:
@@ -139,27 +151,35 @@ def _bounds(starts: Sequence[int], rows: int, least: int) -> list[int]:
     return bounds
 
 
-def _affordable(slices: list[Slice], budget_bytes: int, chance: random.Random) -> list[Slice]:
-    """Return as many of the slices, by chance, as the budget allows; none is left out for what it costs itself."""
+def _affordable(slices: list[Slice], rows: int, budget_bytes: int, chance: random.Random) -> list[Slice]:
+    """Return as many of the slices, by chance, as the budget allows, and as the rows need.
+
+    None is left out for what it costs itself, so that all are as likely as before.
+    """
+    slices = chance.sample(slices, len(slices))
     cost_bytes = sum(one.size_bytes for one in slices)
-    count = len(slices) * budget_bytes // max(1, cost_bytes)
-    return slices if count >= len(slices) else chance.sample(slices, max(1, count))
+    count = min(len(slices), max(1, len(slices) * budget_bytes // max(1, cost_bytes)))
+    while count < len(slices) and _rows(slices[:count]) < rows:
+        count += 1
+    return slices[:count]
+
+
+def _rows(slices: Sequence[Slice]) -> int:
+    """Return how many rows slices have; one may be among them several times."""
+    return sum(one.rows for one in {one.key: one for one in slices}.values())
 
 
 def _picks(drawn: Sequence[Slice], rows: int, footers: Footers, chance: random.Random) -> Choice:
-    slices = list({(one.unit, one.first): one for one in drawn}.values())
-    numbers = {(one.unit, one.first): number for number, one in enumerate(slices)}
-    counts = share_out([one.end - one.first for one in slices], [numbers[one.unit, one.first] for one in drawn], rows)
-    picks = [
-        Pick(
-            one.unit,
-            sorted(chance.sample(range(one.first, one.end), count)),
-            cluster,
-            count / (one.end - one.first),
-            one.spans,
-        )
-        for cluster, (one, count) in enumerate(zip(slices, counts, strict=True))
-        if count
-    ]
-    covered = sum(one.end - one.first for one in slices) / sum(unit.rows for unit in footers.units)
-    return Choice(sorted(picks, key=lambda pick: (pick.unit.file, pick.unit.number, pick.rows[0])), covered)
+    slices = list({one.key: one for one in drawn}.values())
+    numbers = {one.key: number for number, one in enumerate(slices)}
+    counts = share_out([one.rows for one in slices], [numbers[one.key] for one in drawn], rows)
+    picks = []
+    for cluster, (one, count) in enumerate(zip(slices, counts, strict=True)):
+        chosen = sorted(chance.sample(range(one.first, one.end), count))
+        picks.append(Pick(one.unit, chosen, cluster, count / one.rows, one.spans))
+    total = sum(unit.rows for unit in footers.units)
+    units_total = round(total * sum(1 / one.rows for one in drawn) / len(drawn))
+    picks = sorted(
+        (pick for pick in picks if pick.rows), key=lambda pick: (pick.unit.file, pick.unit.number, pick.rows[0])
+    )
+    return Choice(picks, _rows(slices) / total, max(len(picks), units_total))

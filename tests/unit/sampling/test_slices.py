@@ -99,6 +99,15 @@ def test_every_row_is_as_likely_as_any_other_in_row_groups_of_several_sizes(tmp_
     assert all(500 <= count <= 1_000 for count in counts)
 
 
+@pytest.mark.parametrize("rows", [5, 3_000, 15_000])
+def test_as_many_rows_are_taken_as_are_wanted_however_few_a_page_has(tmp_path, rows):
+    path = write(tmp_path / "a.parquet", use_dictionary=False)
+    drawn = sample(path, SampleOptions(rows=rows, read_bytes=BUDGET_BYTES))
+    assert len(set(drawn.table["row"].to_pylist())) == rows
+    assert drawn.design.units <= drawn.design.units_total
+    check_rows(drawn)
+
+
 def test_lists_and_structs_are_read_by_row_groups(tmp_path):
     odd = table().append_column("tags", pa.array([["가"], [], None, ["나", "다"]] * (ROWS // 4)))
     pq.write_table(odd, tmp_path / "a.parquet", row_group_size=4_000, data_page_size=PAGE_BYTES)
