@@ -191,9 +191,14 @@ class SchemaFinder:
         elif FORMATS[self._name].merged:
             # A file that is damaged is told when its rows are read; here it would stop all others.
             reader = reader.options(mergeSchema="true", ignoreCorruptFiles="true")
-        if self._faults or not self._listing.partitions:
-            return self._exactly(reader, files).load(files).schema
-        return reader.load(self._listing.pattern).schema
+        if self._ddl is not None and self._listing.partitions:
+            schema = self._ddl
+        elif self._faults:
+            schema = reader.options(**EXACTLY).load(files).schema
+        else:  # Spark lists them itself, which is faster than to look for each of many names
+            schema = reader.option("recursiveFileLookup", "true").load(self._listing.pattern).schema
+        own = [one for one in schema if one.name not in self._listing.partitions]
+        return StructType([*own, *self._partition_fields()])
 
     def _load_array(self, files: list[str]) -> StructType:
         """Return the schema of JSON over several lines; Spark's own inference takes paths for patterns."""
@@ -203,24 +208,28 @@ class SchemaFinder:
         if self._encoding != UTF_8:
             value = sf.decode(sf.col("value").cast("binary"), java_name(self._encoding))
             texts = texts.select(value.alias("value"))
-        schema = self._spark.read.options(**self._options).json(texts).schema
+        options = {name: value for name, value in self._options.items() if name != "encoding"}
+        schema = self._spark.read.options(**options).json(texts).schema
         return StructType([*schema.fields, *self._partition_fields()])
 
     def _reader(self) -> DataFrameReader:
         return self._spark.read.format(self._name).options(**self._options)
 
-    def _exactly(self, reader: DataFrameReader, files: list[str]) -> DataFrameReader:
-        if not self._listing.partitions:
-            return reader.options(**EXACTLY)
-        return reader.option("__globPaths__", "false").option("basePath", self._listing.base(files[0]))
-
     def _partition_fields(self) -> list[StructField]:
-        if not self._listing.partitions:
-            return []
-        files = self._whole()
-        df = self._exactly(self._spark.read, files).schema("value string").format("text").load(files)
+        """Return the columns that directories stand for, of the types that Spark sees in their values."""
+        bases: dict[str, list[str]] = {}
+        for file in self._whole() if self._listing.partitions else ():
+            bases.setdefault(self._listing.base(file), []).append(file)
+        types: dict[str, set[DataType]] = {}
+        for base, files in bases.items():
+            reader = self._spark.read.options(__globPaths__="false", basePath=base).schema("value string")
+            for one in reader.format("text").load(files).schema:
+                types.setdefault(one.name, set()).add(one.dataType)
         given = {one.name: one for one in self._ddl or ()}
-        return [given.get(one.name, one) for one in df.schema if one.name in self._listing.partitions]
+        return [
+            given.get(name, StructField(name, types[name].pop() if len(types[name]) == 1 else StringType()))
+            for name in self._listing.partitions
+        ]
 
     def _whole(self) -> list[str]:
         return [file for file in self._listing.files if file not in self._faults]
