@@ -105,9 +105,9 @@ class Inspection:
             data.decode(self.encoding)
         except UnicodeDecodeError as error:
             line = data[: error.start].count(b"\n")
-            where = "" if before is None else f" on line {before + line + 1:,}"
-            fits = encoding_fault(lines[line], self.encoding, is_all=True) or f"is not {self.encoding.upper()}"
-            raise _WrongBytes(f"it {fits.replace(':', f'{where}:', 1) if ':' in fits else fits + where}") from None
+            number = None if before is None else before + line + 1
+            fault = encoding_fault(lines[line], self.encoding, is_all=True, line=number)
+            raise _WrongBytes(f"it {fault or f'is not {self.encoding.upper()}'}") from None
         return data.decode(_BYTES)
 
 
