@@ -37,6 +37,7 @@ def sections(case, folder):
     source = {"files": f"{folder}/{case.path}" if case.path else str(folder)}
     return {
         "source": source | ({"encoding": case.encoding} if case.encoding else {}),
+        "sample": {"rows": 100},
         "analyze": {"columns": [case.text]},
         "features": {"id": case.text, "min_documents": 1, "split": {"train": 1.0}},
     }
@@ -49,9 +50,11 @@ def test_a_recipe_analyses_and_makes_features_of_what_the_tool_reads_that_wrote_
     expected = case.write(tmp_path / "in")
     out = go(**sections(case, tmp_path / "in"))
     analysed = ds.dataset(out / "analyzed", format="parquet").to_table().to_pylist()
-    added = {"tokens", "error", "_corrupt_record"}
-    rows = [{key: value for key, value in row.items() if key not in added} for row in analysed]
-    assert sorted(rows, key=repr) == sorted((dict.fromkeys(rows[0]) | row for row in expected), key=repr)
+    drawn = pq.read_table(out / "sample" / "sample.parquet").to_pylist()
+    added = {"tokens", "error", "_corrupt_record", "_weight"}
+    for found in (analysed, drawn):
+        rows = [{key: value for key, value in row.items() if key not in added} for row in found]
+        assert sorted(rows, key=repr) == sorted((dict.fromkeys(rows[0]) | row for row in expected), key=repr)
     assert all(row["tokens"] for row in analysed if row[case.text])
     made = ds.dataset(out / "features", format="parquet").to_table()[case.text].to_pylist()
     assert sorted(made, key=repr) == sorted((row[case.text] for row in expected), key=repr)
