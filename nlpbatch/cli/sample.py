@@ -17,7 +17,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "sample",
         help="draw random rows of a data set, without reading it all",
         description="Draw random rows of Parquet, JSON Lines, CSV or text, on this machine, HDFS or an object store. "
-        "Only some row groups, or blocks of lines, are read, and of them only the columns that are wanted.",
+        "Of large data, only some row groups, slices of them, or blocks of lines are read, and of Parquet only the "
+        "columns that are wanted; Parquet of up to 64 MiB and lines of up to 16 MiB are read whole.",
     )
     parser.add_argument("source", metavar="PATH", help="file, directory or glob; hdfs:// and s3:// too")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.parquet", help="file to write")
@@ -25,7 +26,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--columns", metavar="A,B,…", help="columns wanted (default: all)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of chance (default: %(default)s)")
     parser.add_argument(
-        "--read-share", type=float, default=0.04, metavar="R", help="part of the bytes to read (default: %(default)s)"
+        "--read-share",
+        type=float,
+        default=0.04,
+        metavar="R",
+        help="part of the bytes to read of large data (default: %(default)s)",
     )
     parser.add_argument(
         "--read-bytes", type=int, metavar="N", help="bytes to read at most, however many there are (default: 1 GiB)"
@@ -40,7 +45,7 @@ def add_format_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("parquet", "json", "csv", "text"), help="of the files (default: as they are named)"
     )
-    parser.add_argument("--separator", default=",", metavar="C", help=r"between values of CSV, such as \t (default: ,)")
+    parser.add_argument("--separator", metavar="C", help=r"between values of CSV, such as \t (default: recognised)")
     parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="such as cp949 (default: %(default)s)")
     parser.add_argument("--no-header", action="store_true", help="CSV has no line that names the columns")
 

@@ -6,11 +6,12 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_FORMATS: Final = ("%Y-%m-%d", "%Y.%m.%d", "%Y/%m/%d", "%y.%m.%d", "%y-%m-%d", "%Y-%m", "%Y.%m")
-_COMPACT: Final = {8: "%Y%m%d", 6: "%y%m%d"}
+_DAY: Final = r"^\s*(\d{4}|\d{2})\s*[-./년]\s*(\d{1,2})\s*[-./월]\s*(\d{1,2})\s*[.일]?(?:[T ]+\d.*|\s*)$"
+"""A day, with a time or without: 2018-05-31, 18.5.31, 2018. 5. 31., 2018년 5월 31일, 2018/05/31 10:00."""
+_MONTH: Final = r"^\s*(\d{4})\s*[-./년]\s*(\d{1,2})\s*[.월]?\s*$"
+_FORMATS: Final = ("%Y-%m-%d", "%y-%m-%d", "%Y-%m")
+_COMPACT: Final = {14: "%Y%m%d%H%M%S", 8: "%Y%m%d", 6: "%y%m%d"}
 """By how many digits there are; strptime alone would take 180531 for the year 1805."""
-_TIME: Final = r"^(\d{4}-\d{2}-\d{2})[T ]\d.*$"
-"""A date with a time, whatever its fraction and zone."""
 _UNDERSTOOD: Final = 0.9
 _MONTHS_UP_TO_YEARS: Final = 5
 _YEARS: Final = (1000, 2200)
@@ -39,8 +40,9 @@ def _times(values: pa.Array) -> pa.Array | None:
         return None
     texts = values.cast(pa.string())
     wanted = _UNDERSTOOD * (len(texts) - texts.null_count)
-    found = (_real(times) for times in _read(texts))
-    return next((times for times in found if 0 < len(times) - times.null_count >= wanted), None)
+    # Each value may be written in another way; none is read in two.
+    times = pc.coalesce(*map(_real, _read(texts)))
+    return times if 0 < len(times) - times.null_count >= wanted else None
 
 
 def _read(texts: pa.Array) -> Iterator[pa.Array]:
@@ -48,7 +50,8 @@ def _read(texts: pa.Array) -> Iterator[pa.Array]:
     for length, pattern in _COMPACT.items():
         digits = pc.and_(pc.equal(pc.utf8_length(texts), length), pc.ascii_is_decimal(texts))
         yield pc.strptime(pc.if_else(digits, texts, None), format=pattern, unit="s", error_is_null=True)
-    dates = pc.replace_substring_regex(texts, _TIME, r"\1")
+    dates = pc.replace_substring_regex(texts, _DAY, r"\1-\2-\3")
+    dates = pc.replace_substring_regex(dates, _MONTH, r"\1-\2")
     for pattern in _FORMATS:
         yield pc.strptime(dates, format=pattern, unit="s", error_is_null=True)
 

@@ -42,13 +42,15 @@ def report(
         NlpbatchError: The service can't answer.
 
     """
-    measured = None
+    measured: Tokens | None = None
+    notes: tuple[str, ...] = ()
     drawn = _by_element(drawn, columns.text)
     View.of(drawn, columns)  # what is wrong is told before anybody is asked
     texts = drawn.table.column(columns.text).combine_chunks()
     if client is not None and tokens and texts.null_count < len(texts):
-        measured = Tokens(*analyse(client, texts.cast(pa.string()), tokens, drawn.design.seed, analyzer))
-    return plain(measure(drawn, columns, measured))
+        measured, notes = analyse(client, texts.cast(pa.string()), tokens, drawn.design.seed, analyzer)
+    found = measure(drawn, columns, measured)
+    return plain(found | {"notes": [*found["notes"], *notes]})
 
 
 def _by_element(drawn: Sample, name: str) -> Sample:

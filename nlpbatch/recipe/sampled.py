@@ -57,15 +57,17 @@ def options_of(settings: SampleSettings, source: Source) -> SampleOptions:
         return SampleOptions(**asdict(settings))
     given = {_SYNONYMS.get(name.lower(), name.lower()): value for name, value in source.reader.items()}
     odd = [name for name in given if name not in _FOLLOWED and name not in _NO_MATTER]
-    if odd or given.get("multiline", "false").lower() == "true":
+    if given.get("multiline", "true").lower() != "true" and source.format != "json":
+        odd.append("multiline")  # samples of CSV take records over several lines, as jobs do
+    if odd:
         raise ConfigError(
-            f"[sample] can't follow [source] reader {(odd or ['multiline'])[0]!r}: leave [sample] out, "
-            "or take a query as source, whose dump is sampled"
+            f"[sample] can't follow [source] reader {odd[0]!r}: leave [sample] out, or take a query as source, whose "
+            "dump is sampled"
         )
     how: dict[str, Any] = {"format": source.format, **asdict(settings)}
     return SampleOptions(
         **how,
-        separator=given.get("sep", ",").replace(r"\t", "\t"),
+        separator=given["sep"].replace(r"\t", "\t") if "sep" in given else None,
         header=given.get("header", "true").lower() == "true",
-        encoding=given.get("encoding", "utf-8"),
+        encoding=given.get("encoding", source.encoding),
     )

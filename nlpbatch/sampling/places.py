@@ -3,17 +3,19 @@
 import io
 import re
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
 import fsspec
 
-from nlpbatch.errors import ConfigError
+from nlpbatch.errors import ConfigError, NlpbatchError
+from nlpbatch.formats.names import is_hidden
 
-_HIDDEN: Final = ("_", ".")
+_HIDDEN: Final = "hidden, for their names or directories begin with _ or ."
+_EMPTY: Final = "empty"
 _ATTEMPTS: Final = 4
 """To reach a NameNode, over some 15 s; hdfs-native's 15 take three minutes, while somebody waits."""
 _NULL: Final = "__HIVE_DEFAULT_PARTITION__"
@@ -47,11 +49,12 @@ class Place:
         self.url = url
         self._lock = threading.Lock()
         self.read_bytes = 0
+        self._passed_over: dict[str, list[str]] = {}
         with self._reached():
             self._files, self._path = _file_system(url)
             self.files = list(self._list())
         if not self.files:
-            raise ConfigError(f"{url!r} holds no files: check the path")
+            raise ConfigError(f"{url!r} {self._emptiness()}")
 
     @property
     def total_bytes(self) -> int:
@@ -61,9 +64,11 @@ class Place:
     @contextmanager
     def open(self, file: File) -> "Iterator[CountedFile]":
         """Open a file."""
-        # fsspec would read ahead megabytes behind each place that is looked at
-        with self._reached(), self._files.open(file.path, "rb", cache_type="none") as opened:
-            yield CountedFile(opened, self._count)
+        with self._reached():
+            # fsspec would read ahead megabytes behind each place that is looked at
+            opened = self._files.open(file.path, "rb", cache_type="none")
+        with closing(opened):
+            yield CountedFile(opened, self._count, self._reached)
 
     def _count(self, size_bytes: int) -> None:
         with self._lock:
@@ -75,9 +80,16 @@ class Place:
             yield
         except FileNotFoundError as error:
             raise ConfigError(f"{self.url!r} isn't there: check the path") from error
-        except (OSError, RuntimeError) as error:
-            said = (str(error).splitlines() or [type(error).__name__])[0][:300]
-            raise ConfigError(f"{self.url!r} can't be read: {said}: check it") from error
+        except NlpbatchError:
+            raise
+        except Exception as error:  # each store's library raises classes of its own
+            said = (str(error).splitlines() or [""])[0][:300]
+            if not said or not isinstance(error, OSError | RuntimeError):
+                said = ": ".join(filter(None, (type(error).__name__, said)))
+            raise ConfigError(
+                f"{self.url!r} can't be read: {said}: check the address, the rights and, for object stores, the "
+                "credentials"
+            ) from error
 
     def _list(self) -> Iterator[File]:
         known: set[str] = set()  # a glob may match a directory and what is in it
@@ -86,17 +98,31 @@ class Place:
             base = root.rstrip("/")
             for path in sorted(found):
                 *directories, name = path.removeprefix(base).strip("/").split("/")
-                if found[path]["size"] and path not in known and not any(map(_is_hidden, (*directories, name))):
+                if any(map(is_hidden, (*directories, name))):
+                    self._passed_over.setdefault(_HIDDEN, []).append(path)
+                elif not found[path]["size"]:
+                    self._passed_over.setdefault(_EMPTY, []).append(path)
+                elif path not in known:
                     known.add(path)
                     yield File(path, int(found[path]["size"]), _partition(directories))
 
     def _roots(self) -> set[str]:
-        """Return what was named; of a glob, all that it matches and isn't hidden."""
+        """Return what was named; of a glob that is no name itself, all that it matches and isn't hidden."""
         paths = _alternatives(self._path)
-        if len(paths) == 1 and not any(character in self._path for character in "*?["):
+        is_glob = len(paths) > 1 or any(character in self._path for character in "*?[")
+        if not is_glob or self._files.exists(self._path):
             return {self._path}
-        matched = (path for one in paths for path in self._files.glob(one))
-        return {path for path in matched if not _is_hidden(path.rstrip("/").rpartition("/")[2])}
+        matched = {path for one in paths for path in self._files.glob(one)}
+        hidden = {path for path in matched if is_hidden(path.rstrip("/").rpartition("/")[2])}
+        self._passed_over[_HIDDEN] = sorted(hidden)
+        return matched - hidden
+
+    def _emptiness(self) -> str:
+        """Return in words why there is nothing to read."""
+        found = [f"{len(paths):,} {why}, such as {paths[0]}" for why, paths in self._passed_over.items() if paths]
+        if not found:
+            return "holds no files: check the path"
+        return f"holds no files that are read: {'; '.join(found)}: give a file by its name, or check the path"
 
     def _strictly(self) -> dict[str, str]:
         """Return what makes fsspec's own search raise; it would pass over what it can't list. Others do raise."""
@@ -107,10 +133,13 @@ class Place:
 class CountedFile(io.RawIOBase):
     """A file that is read at random places, and tells how much."""
 
-    def __init__(self, opened: Any, count: Any) -> None:
+    def __init__(
+        self, opened: Any, count: Callable[[int], None], reached: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         super().__init__()
         self._opened = opened
         self._count = count
+        self._reached = reached
 
     def __enter__(self) -> Self:
         return self
@@ -125,8 +154,9 @@ class CountedFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to an offset."""
-        self._opened.seek(offset, whence)
-        return int(self._opened.tell())
+        with self._reached():
+            self._opened.seek(offset, whence)
+            return int(self._opened.tell())
 
     def tell(self) -> int:
         """Return the offset."""
@@ -134,9 +164,15 @@ class CountedFile(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Return the bytes that follow."""
-        data = bytes(self._opened.read(size))
+        with self._reached():
+            data = bytes(self._opened.read(size))
         self._count(len(data))
         return data
+
+
+def note_of_replaced(name: str) -> str:
+    """Return what has to be known of a column that files and the names of directories have."""
+    return f"column {name!r} is in the files and in the names of directories: the directories' values were taken"
 
 
 def _alternatives(path: str) -> list[str]:
@@ -146,10 +182,6 @@ def _alternatives(path: str) -> list[str]:
         return [path]
     before, after = path[: found.start()], path[found.end() :]
     return [one for part in found[1].split(",") for one in _alternatives(before + part + after)]
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(_HIDDEN) and "=" not in name
 
 
 def _partition(directories: list[str]) -> Mapping[str, str | None]:

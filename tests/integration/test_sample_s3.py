@@ -92,3 +92,13 @@ def test_what_is_not_there_is_told(store, tmp_path, url, message):
     done = run(store, "-m", "nlpbatch", "sample", url, "-o", tmp_path / "s.parquet")
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_what_a_store_asks_of_strangers_is_told(store, tmp_path):
+    without = {name: value for name, value in store.items() if not name.startswith("AWS_")}
+    nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none"}
+    environment = without | nowhere | {"AWS_ENDPOINT_URL": store["AWS_ENDPOINT_URL"]}
+    done = run(environment, "-m", "nlpbatch", "sample", "s3://bucket/data", "-o", tmp_path / "s.parquet")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "'s3://bucket/data' can't be read: NoCredentialsError: Unable to locate credentials: check" in done.stderr

@@ -1,16 +1,17 @@
 """Samples of real files: what is read, what is taken, and what is refused."""
 
 import datetime as dt
-import gzip
 import json
 from collections import Counter
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling import SampleOptions, read_sample, sample, write_sample
+from nlpbatch.sampling import SampleOptions, estimate, places, read_sample, sample, write_sample
 from nlpbatch.sampling.design import UNIT, WEIGHT
 
 
@@ -38,7 +39,7 @@ def data(tmp_path):
 
 
 def test_a_part_is_read_and_rows_are_spread_over_what_was(data):
-    drawn = sample(str(data), SampleOptions(rows=400, columns=("review",), seed=3, read_share=0.2))
+    drawn = sample(str(data), SampleOptions(rows=400, columns=("review",), seed=3, read_bytes=40_000))
     assert drawn.table.num_rows == drawn.design.rows == 400
     assert drawn.table.schema.names == ["review", UNIT]
     assert 0 < drawn.design.read_share < 0.3
@@ -71,11 +72,25 @@ def test_more_rows_than_there_are_give_all_and_say_so(data):
     assert "30,000 rows were wanted, there are 20,000: all were taken" in drawn.design.notes
 
 
-def test_one_giant_row_group_is_read_whole_and_said_to_be(tmp_path):
+def test_small_data_is_read_whole_and_its_rows_are_drawn_one_by_one_whatever_the_share(data):
+    drawn = sample(str(data), SampleOptions(rows=400, read_share=0.001))
+    assert drawn.design.drawn_share == 400 / 20_000
+    assert len(set(drawn.table[UNIT].to_pylist())) == 400
+
+
+def test_one_row_group_tells_how_far_it_may_be_off_if_its_rows_are_drawn_one_by_one(tmp_path):
     pq.write_table(rows(5_000), tmp_path / "one.parquet", row_group_size=5_000)
-    drawn = sample(str(tmp_path / "one.parquet"), SampleOptions(rows=50))
-    assert drawn.table.num_rows == 50
-    assert any("one part only" in note for note in drawn.design.notes)
+    drawn = sample(str(tmp_path / "one.parquet"), SampleOptions(rows=500))
+    labels = np.array(drawn.table["label"].to_pylist(), float)
+    found = estimate(labels, drawn, is_share=True)
+    assert found.margin == pytest.approx(2.58 * np.sqrt(labels.var() / 500 * 0.9), rel=0.01)
+    assert found.low < 0.1 < found.high
+    assert drawn.design.notes == ()
+
+
+def test_rows_of_few_parts_are_said_to_tell_little(data):
+    drawn = sample(str(data), SampleOptions(rows=100, read_bytes=20_000))
+    assert any("parts only, which tell little of the others: raise read_share" in note for note in drawn.design.notes)
 
 
 def test_a_stratified_sample_has_as_many_of_each_label_and_says_what_each_row_stands_for(data):
@@ -96,12 +111,34 @@ def test_lines_are_taken_from_anywhere(tmp_path, kind):
         "txt": table["review"].to_pylist(),
     }[kind]
     (tmp_path / f"data.{kind}").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    drawn = sample(str(tmp_path / f"data.{kind}"), SampleOptions(rows=200, seed=2, read_share=0.2))
+    drawn = sample(str(tmp_path / f"data.{kind}"), SampleOptions(rows=200, seed=2, read_bytes=200_000))
     column = "value" if kind == "txt" else "review"
     found = drawn.table[column].to_pylist()
     assert len(set(found)) == 200
     assert set(found) <= set(table["review"].to_pylist())
     assert drawn.design.read_share < 0.9
+
+
+@pytest.mark.parametrize(("read_bytes", "width_max"), [(2**30, 1.3), (2**20, 1.6)], ids=["row by row", "blocks"])
+def test_samples_of_lines_tell_how_far_they_may_be_off(tmp_path, read_bytes, width_max):
+    chance = np.random.default_rng(3)
+    lengths = chance.integers(1, 150, 30_000) + np.repeat(chance.integers(0, 100, 100), 300)  # neighbours are alike
+    (tmp_path / "data.txt").write_text("".join("x" * length + "\n" for length in lengths), encoding="utf-8")
+    found = []
+    for seed in range(30):
+        drawn = sample(str(tmp_path / "data.txt"), SampleOptions(rows=500, seed=seed, read_bytes=read_bytes))
+        found.append(estimate(pc.utf8_length(drawn.table["value"]).to_numpy().astype(float), drawn))
+    assert sum(one.low <= lengths.mean() <= one.high for one in found) >= 28
+    assert np.median([one.margin for one in found]) <= width_max * 2.58 * np.std([one.mean for one in found])
+
+
+def test_a_large_row_group_is_read_a_buffer_at_a_time(tmp_path, monkeypatch):
+    table = pa.table({"review": [f"{number} " * 500 for number in range(8_000)]})
+    pq.write_table(table, tmp_path / "one.parquet", compression="none", use_dictionary=False)
+    sizes, read = [], places.CountedFile.read
+    monkeypatch.setattr(places.CountedFile, "read", lambda file, size=-1: sizes.append(size) or read(file, size))
+    assert sample(str(tmp_path / "one.parquet"), SampleOptions(rows=10)).table.num_rows == 10
+    assert max(sizes) <= 4 * 2**20 < sum(sizes) / 3
 
 
 def test_lines_that_cannot_be_parsed_are_counted_and_left_out(tmp_path):
@@ -200,7 +237,7 @@ def test_small_files_of_lines_are_as_likely_as_large_ones(tmp_path):
         (tmp_path / f"{number}.txt").write_text("".join(f"{number} {line:020d}\n" for line in lines), encoding="utf-8")
     small = taken = 0
     for seed in range(150):
-        options = SampleOptions(rows=60, seed=seed, read_share=0.3)
+        options = SampleOptions(rows=60, seed=seed, read_bytes=90_000)
         found = [int(line.split()[0]) for line in sample(str(tmp_path), options).table["value"].to_pylist()]
         small += sum(number >= 4 for number in found)
         taken += len(found)
@@ -224,11 +261,85 @@ def test_numbers_that_nobody_can_keep_are_refused(tmp_path):
         sample(str(tmp_path / "data.json"), SampleOptions())
 
 
-def test_records_over_several_lines_are_counted_as_what_cannot_be_parsed(tmp_path):
-    (tmp_path / "data.csv").write_text('id,t,r\n1,"안녕\n세상, 모두",5\n2,좋다,4\n', encoding="utf-8")
+def test_records_may_go_over_several_lines(tmp_path):
+    (tmp_path / "data.csv").write_text('id,t,r\n1,"안녕\n세상, 모두",5\n2,좋다,4\n3\n', encoding="utf-8")
     drawn = sample(str(tmp_path / "data.csv"), SampleOptions())
-    assert drawn.table["id"].to_pylist() == ["2"]
-    assert "2 lines could not be parsed" in drawn.design.notes
+    assert drawn.table.drop([UNIT]).to_pylist() == [
+        {"id": "1", "t": "안녕\n세상, 모두", "r": "5"},
+        {"id": "2", "t": "좋다", "r": "4"},
+    ]
+    assert "1 lines could not be parsed" in drawn.design.notes
+
+
+def test_a_small_file_is_read_once(tmp_path):
+    (tmp_path / "data.csv").write_text("id,t\n1,좋다\n", encoding="utf-8")
+    (tmp_path / "data.json").write_text('{"id": 1}\n', encoding="utf-8")
+    for path in tmp_path.iterdir():
+        design = sample(str(path), SampleOptions()).design
+        assert design.read_bytes == design.total_bytes == path.stat().st_size
+
+
+def test_a_long_line_is_not_read_for_each_block_in_it(tmp_path):
+    lines = [json.dumps({"n": number, "t": "x" * 200}) for number in range(5_000)]
+    lines[2_500] = json.dumps({"n": -1, "t": "x" * 3_000_000})
+    (tmp_path / "data.json").write_text("\n".join(lines))
+    for seed in range(5):
+        drawn = sample(str(tmp_path / "data.json"), SampleOptions(rows=10, seed=seed, read_bytes=500_000))
+        assert drawn.design.read_bytes < 500_000 + 1_200_000  # such a line is read on for a MiB and its last step
+    whole = sample(str(tmp_path / "data.json"), SampleOptions(rows=None))
+    assert whole.design.rows == 5_000
+    assert whole.design.read_bytes == whole.design.total_bytes
+
+
+def test_lines_that_are_too_long_are_counted_and_named(tmp_path):
+    (tmp_path / "data.json").write_text('{"n": 1}\n{"n": "' + "x" * 3_000_000 + '"}\n' + '{"n": 2}\n' * 1_000)
+    (tmp_path / "more.json").write_text('{"n": 3}\n' * 100_000)
+    drawn = sample(str(tmp_path), SampleOptions(rows=110_000, read_bytes=600_000))
+    assert drawn.design.rows == 101_001
+    left_out = "1 lines of more than 1,048,576 bytes were left out; the first begins at byte 9 of"
+    assert any(note.startswith(left_out) for note in drawn.design.notes)
+
+
+def test_a_json_array_is_read_whole(tmp_path):
+    found = [{"n": number, "t": "가\n나"} for number in range(10_000)]
+    (tmp_path / "data.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    drawn = sample(str(tmp_path / "data.json"), SampleOptions(rows=None))
+    assert drawn.table.drop([UNIT]).to_pylist() == found
+    assert drawn.design.read_bytes == drawn.design.total_bytes
+    (tmp_path / "data.json").write_text('[{"n": 1},\n{"n": ]', encoding="utf-8")
+    with pytest.raises(ConfigError, match="begins as a JSON array, but can't be parsed at line 2"):
+        sample(str(tmp_path / "data.json"), SampleOptions())
+
+
+def test_values_of_files_that_directories_replace_are_named(tmp_path):
+    (tmp_path / "data" / "label=good").mkdir(parents=True)
+    (tmp_path / "data" / "label=good" / "a.csv").write_text("label,t\nbad,가\n", encoding="utf-8")
+    drawn = sample(str(tmp_path / "data"), SampleOptions())
+    assert drawn.table["label"].to_pylist() == ["good"]
+    assert any(
+        note.startswith("column 'label' is in the files and in the names of directories") for note in drawn.design.notes
+    )
+
+
+def test_a_header_with_a_name_twice_after_all_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("n1,n,n\n1,2,3\n")
+    with pytest.raises(ConfigError, match=r"a\.csv: its header names two columns 'n1': rename one"):
+        sample(str(tmp_path), SampleOptions())
+
+
+def test_what_is_not_of_the_encoding_is_left_out_and_never_replaced(tmp_path):
+    lines = "".join(f"{number},재밌다\n" for number in range(10_000))
+    (tmp_path / "a.csv").write_bytes(f"id,t\n{lines}".encode() + "-1,똠방각하\n".encode("cp949"))
+    drawn = sample(str(tmp_path), SampleOptions(rows=None))
+    assert set(drawn.table["t"].to_pylist()) == {"재밌다"}
+    assert any(note.startswith("1 lines of bytes that are not UTF-8 were left out") for note in drawn.design.notes)
+
+
+def test_times_of_nanoseconds_are_cut_as_spark_cuts_them(tmp_path):
+    pq.write_table(pa.table({"at": pa.array([-1, 1_001], pa.timestamp("ns", "UTC"))}), tmp_path / "a.parquet")
+    write_sample(sample(str(tmp_path / "a.parquet"), SampleOptions()), tmp_path / "s.parquet")
+    found = pq.ParquetFile(tmp_path / "s.parquet").read()["at"]
+    assert found.cast(pa.int64()).to_pylist() == [-1, 1]
 
 
 def test_long_values_and_other_encodings_are_read(tmp_path):
@@ -338,8 +449,7 @@ def test_what_cannot_be_sampled_is_told_with_its_name(data, harm, options, messa
         ({"read_bytes": 0}, "read_bytes is 0"),
         ({"format": "orc"}, "format is 'orc': choose from parquet, json, csv, text"),
         ({"separator": "||"}, "give one character"),
-        ({"encoding": "utf-16"}, "give one such as utf-8 or cp949"),
-        ({"encoding": "klingon"}, "give one such as utf-8 or cp949"),
+        ({"encoding": "klingon"}, "encoding 'klingon' is not known: choose from utf-8, cp949"),
     ],
 )
 def test_options_out_of_range_are_refused(given, message):
@@ -347,15 +457,18 @@ def test_options_out_of_range_are_refused(given, message):
         SampleOptions(**given)
 
 
-def test_nothing_nowhere_no_rows_and_compressed_lines_are_refused(tmp_path):
+def test_nothing_nowhere_no_rows_and_other_formats_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="check the path"):
         sample(str(tmp_path / "nowhere"), SampleOptions())
     pq.write_table(rows(0), tmp_path / "none.parquet")
     with pytest.raises(ConfigError, match="has no rows"):
         sample(str(tmp_path / "none.parquet"), SampleOptions())
-    (tmp_path / "data.json.gz").write_bytes(gzip.compress(b"{}\n"))
-    with pytest.raises(ConfigError, match="compressed as a whole"):
-        sample(str(tmp_path / "data.json.gz"), SampleOptions())
+    (tmp_path / "data.json").write_bytes(b"{}\n")
+    with pytest.raises(ConfigError, match="has no rows"):
+        sample(str(tmp_path / "data.json"), SampleOptions())
+    (tmp_path / "data.json.xz").write_bytes(b"{}\n")
+    with pytest.raises(ConfigError, match="compressed with xz, which can't be read"):
+        sample(str(tmp_path / "data.json.xz"), SampleOptions())
     (tmp_path / "data.orc").write_bytes(b"ORC")
     with pytest.raises(ConfigError, match="sample the Parquet of a dump"):
         sample(str(tmp_path / "data.orc"), SampleOptions())
