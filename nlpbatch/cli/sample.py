@@ -76,7 +76,9 @@ def local_file(path: Path, *, source: str | None = None) -> Path:
         raise ConfigError(f"{path} is not on this machine: give a file here; recipes keep theirs where [sink] says")
     if source is not None and not re.match(r"[a-z0-9]+:/", source):
         inside = (path.resolve(), *path.resolve().parents)
-        if Path(source).resolve() in inside or fnmatch(str(path.resolve()), str(Path(source).absolute())):
+        # a file that is there is no pattern, whatever characters its name has
+        is_matched = not Path(source).exists() and fnmatch(str(path.resolve()), str(Path(source).absolute()))
+        if Path(source).resolve() in inside or is_matched:
             raise ConfigError(f"{path} would be written into the source {source!r}: choose another with -o")
     return path
 

@@ -12,10 +12,11 @@ from itertools import groupby
 from typing import Final
 
 from nlpbatch.sampling.design import Unit
-from nlpbatch.sampling.layouts import Lines
+from nlpbatch.sampling.layouts import BEGINNING_BYTES, Lines
 from nlpbatch.sampling.places import File, Place
 from nlpbatch.sampling.reader import BLOCK_BYTES, Found, LineReader, recognise_array
 from nlpbatch.sampling.reservoir import Reservoir
+from nlpbatch.sampling.spans import AHEAD_BYTES
 from nlpbatch.sampling.whole_files import is_whole
 from nlpbatch.wire.limits import MIB
 
@@ -31,8 +32,7 @@ def read_blocks(place: Place, lines: Lines, *, rows: int, budget_bytes: int, cha
     found = Found(len(units), Reservoir(rows, chance))
     reader = LineReader(place, lines, found, max(_MIN_RECORD_BYTES, budget_bytes), held)
     # How many is decided beforehand: to stop at one that is too large would leave out the large ones.
-    draws = max(1, budget_bytes * len(packs) // place.total_bytes) if rows < sys.maxsize else len(packs)
-    first = 0
+    first, draws = 0, len(packs) if rows == sys.maxsize else _draws(place.files, units, len(packs), budget_bytes)
     while first < len(packs) and (not first or found.rows.offered < rows):
         drawn = enumerate(packs[first : first + draws], first)
         clusters = sorted((unit.file, unit.number, cluster) for cluster, pack in drawn for unit in pack)
@@ -40,6 +40,20 @@ def read_blocks(place: Place, lines: Lines, *, rows: int, budget_bytes: int, cha
             reader.read(position, {number: cluster for _, number, cluster in blocks})
         first, draws = first + draws, 2 * draws
     return found
+
+
+def _draws(files: Sequence[File], units: Sequence[Unit], packs: int, budget_bytes: int) -> int:
+    """Return how many packs the budget allows, with what is read beside them: beginnings, and ends of records."""
+    total_bytes = sum(file.size_bytes for file in files)
+    if budget_bytes >= total_bytes:
+        return packs
+    large = sum(file.size_bytes > BLOCK_BYTES for file in files)
+    blocks = sum(files[unit.file].size_bytes > BLOCK_BYTES for unit in units)
+    cost_bytes = total_bytes + AHEAD_BYTES * blocks
+    # Each block but the first pays for the beginning of its file, or each file once: whatever is less.
+    of_blocks = budget_bytes * packs / (cost_bytes + BEGINNING_BYTES * (blocks - large))
+    of_files = (budget_bytes - BEGINNING_BYTES * large) * packs / cost_bytes
+    return max(1, round(max(of_blocks, of_files)))
 
 
 def _units(files: Sequence[File], lines: Lines) -> Iterator[Unit]:

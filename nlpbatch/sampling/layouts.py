@@ -18,7 +18,8 @@ from nlpbatch.sampling.windows import Window
 from nlpbatch.wire.limits import KIB, MIB
 
 Row = Mapping[str, Any]
-BEGINNING_BYTES: Final = 64 * KIB
+BEGINNING_BYTES: Final = 16 * KIB
+"""As jobs read of each file, to learn how it is written."""
 MAX_HEADER_BYTES: Final = 16 * MIB
 _SIMPLE: Final = (UTF_8, "cp949", "latin-1", "cp1252")
 _PARTS: Final = ";|"

@@ -10,7 +10,7 @@ from nlpbatch.wire.limits import KIB, MIB
 
 _STEP_BYTES: Final = MIB
 """What is read of a long span at a time."""
-_AHEAD_BYTES: Final = 4 * KIB
+AHEAD_BYTES: Final = 4 * KIB
 """What is read behind a span at first, for the end of its last record."""
 _DOUBT_BYTES: Final = MIB
 """Up to so many bytes are read to tell whether a line begins within a quoted value."""
@@ -43,7 +43,7 @@ def _records_from(
     window: Window, layout: Layout, position: int, end: int, max_record_bytes: int, *, in_quotes: bool
 ) -> Iterator[tuple[int, Record | None]]:
     """Yield records up to the span's end or one that is too long; the rest of one that began before isn't yielded."""
-    size_bytes = min(end - position + _AHEAD_BYTES, _STEP_BYTES)
+    size_bytes = min(end - position + AHEAD_BYTES, _STEP_BYTES)
     while position < end:
         data = window.read(position, position + size_bytes)
         is_end = position + len(data) == window.size_bytes
@@ -59,7 +59,7 @@ def _records_from(
         if not done and size_bytes >= max_record_bytes:
             yield position, None
             return
-        size_bytes = min(end - position + _AHEAD_BYTES, _STEP_BYTES) if done else min(4 * size_bytes, max_record_bytes)
+        size_bytes = min(end - position + AHEAD_BYTES, _STEP_BYTES) if done else min(4 * size_bytes, max_record_bytes)
         position += done
 
 
@@ -70,7 +70,7 @@ def _enter(window: Window, layout: Layout, start: int, end: int) -> tuple[int, b
     position = _first_line(window, layout, start, end)
     if position is None:
         return None
-    size_bytes = min(end - position + _AHEAD_BYTES, _DOUBT_BYTES)
+    size_bytes = min(end - position + AHEAD_BYTES, _DOUBT_BYTES)
     while True:
         data = window.read(position, position + size_bytes)
         is_end = position + len(data) == window.size_bytes

@@ -51,6 +51,15 @@ def test_tab_separated_lines_without_names_are_read_as_told(data):
     assert sorted(pq.read_table(data / "s.parquet")["_c1"].to_pylist()) == ["재밌다", "지루하다"]
 
 
+def test_files_are_read_as_they_are_named_and_written(data, capsys):
+    rows = pa.table({"review": ["영화, 좋다", "두\n줄"]}).to_pandas()
+    rows.to_csv(data / "a[1].tsv", sep="\t", index=False, encoding="cp949")
+    assert run("sample", data / "a[1].tsv", "-o", data / "a1.tsv") == 2
+    assert "a[1].tsv is not UTF-8: its bytes fit CP949; give --encoding cp949" in capsys.readouterr().err
+    assert run("sample", data / "a[1].tsv", "--encoding", "euc-kr", "-o", data / "a1.tsv") == 0
+    assert sorted(pq.read_table(data / "a1.tsv")["review"].to_pylist()) == ["두\n줄", "영화, 좋다"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -279,6 +279,15 @@ def test_a_small_file_is_read_once(tmp_path):
         assert design.read_bytes == design.total_bytes == path.stat().st_size
 
 
+@pytest.mark.parametrize(("files", "rows"), [(1, 100_000), (40, 2_500)])
+def test_no_more_of_lines_is_read_than_may_be(tmp_path, files, rows):
+    lines = "".join(f"{number},재밌는 영화를 보았다 {number}\n" for number in range(rows))
+    for number in range(files):
+        (tmp_path / f"{number}.csv").write_text(f"id,t\n{lines}", encoding="utf-8")
+    design = sample(str(tmp_path), SampleOptions(rows=100, read_bytes=1_000_000, read_share=1.0)).design
+    assert 700_000 < design.read_bytes < 1_050_000 < design.total_bytes / 3
+
+
 def test_a_long_line_is_not_read_for_each_block_in_it(tmp_path):
     lines = [json.dumps({"n": number, "t": "x" * 200}) for number in range(5_000)]
     lines[2_500] = json.dumps({"n": -1, "t": "x" * 3_000_000})
