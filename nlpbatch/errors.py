@@ -46,10 +46,14 @@ class NlpbatchError(Exception):
         request_id: The service's id of the request, for finding it in the logs.
         details: Further members of the problem document (JSON values).
 
+    Attributes:
+        answered: Outcomes of a call of several requests that were answered before this error and given to nobody yet.
+
     """
 
     code: ClassVar[str] = "internal"
     retryable: ClassVar[bool] = False
+    answered: tuple[Any, ...] = ()
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ import math
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlencode
@@ -23,6 +23,7 @@ from nlpbatch.wire import media
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyze import JsonRequest, parse_answer
 from nlpbatch.wire.analyzer import Catalogue
+from nlpbatch.wire.caller_limits import CallerLimits
 from nlpbatch.wire.options import Operation, Options
 from nlpbatch.wire.outcome import Analysis
 from nlpbatch.wire.problem import from_answer
@@ -105,20 +106,10 @@ class Calls:
         if priority is not None:
             self._headers[media.PRIORITY] = _priority(priority)
 
-    def ask(
-        self, operation: Operation, texts: str | Iterable[str | None], if_match: str | None, given: Mapping[str, Any]
-    ) -> Call[Analysis]:
-        """Return the call that asks for an operation on texts in JSON.
-
-        Raises:
-            InvalidRequest: A text is neither a string nor None, or an option can't be used.
-            UnknownField: A field that isn't offered.
-
-        """
-        documents = check_texts(texts)
-        options = Options.checked(operation, given)
+    def ask(self, documents: tuple[str | None, ...], options: Options, if_match: str | None) -> Call[Analysis]:
+        """Return the call that asks for an operation on documents in JSON."""
         body = JsonRequest(documents, options).to_json()
-        request = self._request(media.OPERATION_PATHS[operation], media.JSON, body, if_match)
+        request = self._request(media.OPERATION_PATHS[options.operation], media.JSON, body, if_match)
 
         def read(answer: HttpAnswer) -> Analysis:
             content = _success(request, answer)
@@ -157,6 +148,10 @@ class Calls:
         """Return the call that asks what the service offers."""
         return self._get(media.ANALYZERS_PATH, Catalogue.from_json, "list analyzers")
 
+    def limits(self) -> Call[CallerLimits]:
+        """Return the call that asks what the caller may send, and has waiting."""
+        return self._get(media.LIMITS_PATH, CallerLimits.from_json, "tell a caller's limits")
+
     def usage(self, job: str) -> Call[Usage]:
         """Return the call that asks what the proxy has counted of a job."""
         return self._get(f"{media.USAGE_PATH}?{urlencode({'job': job})}", Usage.from_json, "tell a job's usage")
@@ -168,7 +163,7 @@ class Calls:
             body = _success(request, answer)
             try:
                 return parse(json.loads(body))
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise UnexpectedAnswer(
                     f"{request.service} answered {len(body):,} bytes that don't {says}: "
                     "check that the address is an nlpbatch service"
@@ -207,26 +202,6 @@ def advise(on_advice: Callable[[Advice], None] | None, answer: HttpAnswer) -> No
     """Hand on the advice that comes with an answer, if anybody wants it."""
     if on_advice is not None and (advice := Advice.from_header(answer.headers.get(media.ADVICE))) is not None:
         on_advice(advice)
-
-
-def check_texts(texts: Any) -> tuple[str | None, ...]:
-    """Return the documents of a call; a string counts as one.
-
-    Raises:
-        InvalidRequest: Something else than a string, or an iterable of strings and None.
-
-    """
-    if isinstance(texts, str):
-        return (texts,)
-    if isinstance(texts, bytes | bytearray) or not isinstance(texts, Iterable):
-        raise InvalidRequest(f"texts is a {type(texts).__name__}: give a string or an iterable of strings and None")
-    documents = tuple(texts)
-    for position, text in enumerate(documents):
-        if text is not None and not isinstance(text, str):
-            raise InvalidRequest(
-                f"text {position} is a {type(text).__name__}: give a string or None", path=f"/texts/{position}"
-            )
-    return documents
 
 
 def check_pool_size(pool_size: int) -> int:

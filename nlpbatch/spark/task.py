@@ -8,13 +8,13 @@ from typing import Final
 import pyarrow as pa
 
 from nlpbatch.client.calls import Trace
+from nlpbatch.client.ordered_calls import Bounds, in_order
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.sync import Client
 from nlpbatch.spark.asking import Answer, Asker
 from nlpbatch.spark.blocks import Block, Cut, cut_batch, join_block
 from nlpbatch.spark.figures import TaskFigures
 from nlpbatch.spark.pacing import Pacing
-from nlpbatch.spark.window import Bounds, in_order
 from nlpbatch.wire.limits import MIB
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.priority import BATCH
