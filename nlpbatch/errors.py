@@ -10,6 +10,7 @@
     │   ├── MethodNotAllowed     method_not_allowed
     │   ├── UnknownAnalyzer      unknown_analyzer
     │   ├── UnknownField         unknown_field
+    │   ├── InvalidOption        invalid_option
     │   ├── LengthRequired       length_required
     │   ├── BodyTimeout          body_timeout
     │   ├── RequestTooLarge      request_too_large
@@ -136,6 +137,12 @@ class UnknownField(RequestError):
     """A token field that the service doesn't offer."""
 
     code = "unknown_field"
+
+
+class InvalidOption(RequestError):
+    """An option has a value that the engine does not take; `path` points at it."""
+
+    code = "invalid_option"
 
 
 class LengthRequired(RequestError):

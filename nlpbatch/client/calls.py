@@ -134,7 +134,7 @@ class Calls:
         # Whoever sends JSON only has no need of pyarrow, which takes longer to import than all the rest.
         array = _string_array(texts)
         options = Options.checked(operation, given)
-        path = f"{media.OPERATION_PATHS[operation]}?{urlencode(options.to_query(), errors='replace')}"
+        path = f"{media.OPERATION_PATHS[operation]}?{urlencode(options.to_query())}"
         request = self._request(path, media.ARROW_STREAM, encode_request(array), if_match)
 
         def read(answer: HttpAnswer) -> "pa.Table":

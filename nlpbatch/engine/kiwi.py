@@ -12,6 +12,7 @@ from kiwipiepy.utils import Stopwords
 from nlpbatch.engine.dictionary import add
 from nlpbatch.engine.fingerprint import fingerprint
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec, Token
+from nlpbatch.wire.tags import split_morpheme
 
 
 class KiwiEngine:
@@ -61,6 +62,6 @@ class KiwiEngine:
         arguments: dict[str, Any] = {**self._options, **options}
         blocked = arguments.get("blocklist")
         if blocked:
-            pairs = [tuple(entry.rsplit("/", 1)) if "/" in entry[1:-1] else entry for entry in blocked]
+            pairs = [(form, tag or "") for form, tag in map(split_morpheme, blocked)]
             arguments["blocklist"] = kiwipiepy.MorphemeSet(self._kiwi, pairs)
         return arguments

@@ -20,6 +20,7 @@ from nlpbatch.errors import (
 from nlpbatch.server.analyzers import Analyzers
 from nlpbatch.server.metrics import Metrics
 from nlpbatch.serving.problems import LOG_KEY
+from nlpbatch.serving.query import read_query
 from nlpbatch.serving.reading import wide_reads
 from nlpbatch.wire import media
 from nlpbatch.wire.analyze import parse_request
@@ -60,8 +61,9 @@ class Routes:
         return web.json_response(self._analyzers.catalogue().to_json())
 
     async def quarantine(self, _: web.Request) -> web.Response:
-        """Answer `GET /quarantine`: the texts that are refused, by hash."""
-        return web.json_response({"documents": self._analyzers.quarantine()})
+        """Answer `GET /quarantine`: the texts that are refused, by hash, and the questions."""
+        members = {"documents": self._analyzers.quarantine(), "questions": self._analyzers.questions()}
+        return web.json_response(members)
 
     async def release(self, _: web.Request) -> web.Response:
         """Answer `DELETE /quarantine`: give all of them another chance."""
@@ -114,26 +116,16 @@ async def _read(request: web.Request, operation: Operation) -> Question:
         raise UnsupportedMediaType("the body is compressed: send it as it is, its size is what the request costs")
     content_type = request.content_type if "Content-Type" in request.headers else media.JSON
     if content_type == media.ARROW_STREAM:
-        options = Options.from_query(_query(request), operation)
+        options = Options.from_query(read_query(request), operation)
         return Question(documents.from_stream(await _body(request)), options)
     if content_type != media.JSON:
         raise UnsupportedMediaType(
             f"Content-Type {content_type[:80]} is not supported: send {media.JSON} or {media.ARROW_STREAM}"
         )
-    if request.query:
+    if request.query_string:
         raise InvalidRequest("a JSON request carries its options in the body: leave the query out", path="?")
     parsed = parse_request(await _body(request), operation)
     return Question(documents.from_texts(parsed.texts), parsed.options)
-
-
-def _query(request: web.Request) -> dict[str, str]:
-    """Return the query's parameters, none of which may come twice."""
-    twice = [name for name in request.query if len(request.query.getall(name)) > 1]
-    if twice:
-        raise InvalidRequest(
-            f"the query parameter {twice[0][:80]!r} comes twice: send it once", path=f"?{twice[0][:80]}"
-        )
-    return dict(request.query)
 
 
 async def _body(request: web.Request) -> bytes:

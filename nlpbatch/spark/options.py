@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
-from nlpbatch.errors import ConfigError, InvalidRequest, UnknownField
+from nlpbatch.errors import ConfigError, RequestError
 from nlpbatch.spark.option_types import OPTION_TYPES
 from nlpbatch.spark.prepare import IN_FLIGHT, REQUEST_BYTES
 from nlpbatch.wire.fields import DEFAULT_FIELDS
@@ -87,6 +87,7 @@ class JobOptions:
 
         Raises:
             InvalidRequest: Options that the operation doesn't have, or that don't go together.
+            InvalidOption: A value that the engine doesn't take.
             UnknownField: A field that isn't offered.
 
         """
@@ -118,7 +119,7 @@ class JobOptions:
         options = cls(**{name: OPTION_TYPES[name].convert(value) for name, value in members.items()})
         try:
             options.asked()
-        except (InvalidRequest, UnknownField) as error:
+        except RequestError as error:
             raise ConfigError(f"{options.operation}: {error.message}") from error
         return options
 

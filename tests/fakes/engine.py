@@ -80,11 +80,26 @@ class ObedientEngine(WordEngine):
 
     `!die` kills the process, `!crash` aborts it, `!wait=PATH` waits for a file, `!sign=PATH` adds the text's first
     word to a file, `!grow=N` takes N MiB and keeps them, `!hold=N` takes them and waits to be killed.
+
+    It also does what a blocklist tells it to before the first document: `!die`, `!crash`, `!hang`, `!refuse` (raises
+    ValueError) and `!fail` (raises RuntimeError).
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._taken: list[bytearray] = []
+
+    def tokenizer(self, options: Mapping[str, Any]) -> Callable[[str], list[WordToken]]:
+        for command in options.get("blocklist", ()):
+            if command in {"!die", "!crash"}:
+                self.tokens(command)
+            elif command == "!hang":
+                time.sleep(60)
+            elif command == "!refuse":
+                raise ValueError("no such word: \ud83d")
+            elif command == "!fail":
+                raise RuntimeError("비밀")
+        return super().tokenizer(options)
 
     def tokens(self, text: str) -> list[WordToken]:
         for word in text.split():

@@ -75,12 +75,17 @@ def _analyzers() -> dict[str, Any]:
 
 
 def _quarantine() -> dict[str, Any]:
-    documents = {"type": "array", "items": reference("QuarantinedDocument")}
-    schema = {"type": "object", "properties": {"documents": documents}, "required": ["documents"]}
+    refused_things = {
+        "documents": {"type": "array", "items": reference("QuarantinedDocument")},
+        "questions": {"type": "array", "items": reference("QuarantinedQuestion")},
+    }
+    schema = {"type": "object", "properties": refused_things, "required": list(refused_things)}
     refused = success({media.JSON: {"schema": schema}}, "the latest first")
     return {
         "get": _own(
-            "quarantine", "The documents that are refused because they cost workers, by hash", {"200": refused}
+            "quarantine",
+            "What is refused because it cost workers: documents by hash, and questions",
+            {"200": refused},
         ),
         "delete": _own("release", "Give all of them another chance", {"204": success({}, "none is refused any more")}),
     }

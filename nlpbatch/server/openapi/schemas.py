@@ -51,6 +51,7 @@ def schemas(limits: SizeLimits) -> dict[str, Schema]:
             "DocumentError": _document_error(),
             "Problem": _problem(),
             "QuarantinedDocument": _quarantined(),
+            "QuarantinedQuestion": _quarantined_question(),
             "Sentence": _closed({"start": _POSITION, "end": _POSITION, "text": {"type": "string"}}),
             "Span": _closed({"start": _POSITION, "end": _POSITION}),
             "Tag": _tag(),
@@ -199,6 +200,19 @@ def _quarantined() -> Schema:
             "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
             "size_bytes": {"type": "integer", "minimum": 0},
             "codes": counts | {"description": "how often it cost a worker, by the error it got"},
+            "refused_for_s": {"type": "number"},
+        }
+    )
+
+
+def _quarantined_question() -> Schema:
+    """Return the schema of what `engine.poison` says of a question, and whose it is."""
+    return _closed(
+        {
+            "analyzer": {"type": "string"},
+            "operation": {"type": "string", "enum": list(OPERATIONS)},
+            "options": {"type": "object", "description": "as members of a JSON request"},
+            "deaths": {"type": "integer", "minimum": 1},
             "refused_for_s": {"type": "number"},
         }
     )
