@@ -27,6 +27,11 @@ class Operations(ABC):
         self._limits = KnownLimits(calls)
         self._bounds = bounds(pool_size)
 
+    @property
+    def service(self) -> str:
+        """Return the address of the service."""
+        return self._calls.address.url
+
     @overload
     def analyze(  # type: ignore[overload-overlap]
         self,

@@ -2,8 +2,9 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, cast
+from functools import partial, reduce
+from operator import or_
+from typing import Any, Final, cast
 
 import kiwipiepy
 import kiwipiepy_model
@@ -12,7 +13,10 @@ from kiwipiepy.utils import Stopwords
 from nlpbatch.engine.dictionary import add
 from nlpbatch.engine.fingerprint import fingerprint
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec, Token
+from nlpbatch.wire.options import MATCH_OPTIONS
 from nlpbatch.wire.tags import split_morpheme
+
+_MATCH: Final = {name: int(kiwipiepy.Match[name.upper()]) for name in MATCH_OPTIONS}
 
 
 class KiwiEngine:
@@ -64,4 +68,6 @@ class KiwiEngine:
         if blocked:
             pairs = [(form, tag or "") for form, tag in map(split_morpheme, blocked)]
             arguments["blocklist"] = kiwipiepy.MorphemeSet(self._kiwi, pairs)
+        if "match_options" in arguments:
+            arguments["match_options"] = reduce(or_, map(_MATCH.__getitem__, arguments["match_options"]), 0)
         return arguments

@@ -60,7 +60,7 @@ def _analyze(engine: Engine, options: Options) -> Perform:
     def choose(text: str) -> Analysed:
         return Analysed(candidates=list(_candidates(engine, options, keep, take_apart(text))))
 
-    return choose if options.top_n > 1 else perform
+    return choose if options.is_ranked else perform
 
 
 def _split_sentences(engine: Engine, options: Options) -> Perform:

@@ -12,6 +12,7 @@ class MorphemeOptions(TypedDict, total=False):
     split_complex: bool
     compatible_jamo: bool
     saisiot: bool | None
+    match_options: Iterable[str] | None
     oov_handling: str | None
     blocklist: Iterable[str] | None
 
@@ -21,6 +22,7 @@ class AnalyzeOptions(MorphemeOptions, total=False):
 
     tags: Iterable[str] | None
     top_n: int
+    candidates: bool
     sentences: bool
     stopwords: bool
     open_ending: bool

@@ -69,6 +69,9 @@ class Token:
         sense: int
         paired_token: int
         script: str | None
+        id: int
+        base_id: int
+        dialect: int
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         object.__setattr__(self, "_values", dict(values))
@@ -129,7 +132,7 @@ class Outcome:
         tokens: Of `analyze`.
         error: Why there is nothing else.
         sentences: Of `sentences`, and of `analyze` if asked for.
-        candidates: Of `analyze` with `top_n` over 1, instead of tokens.
+        candidates: Of `analyze` with `top_n` over 1 or `candidates`, instead of tokens.
         text: Of `space`.
 
     """

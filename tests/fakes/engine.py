@@ -28,6 +28,9 @@ class WordToken:
     line_number: int = 0
     sense: int = 0
     paired_token: int = -1
+    id: int = 7
+    base_id: int = 7
+    dialect: int = 0
 
     @property
     def end(self) -> int:

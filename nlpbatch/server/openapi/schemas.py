@@ -83,6 +83,8 @@ def _strings_schema(option: Option) -> Schema:
     if option.name == "fields":
         items: Schema = {"type": "string", "enum": list(option.choices)}
         return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
+    if option.choices and option.name != "tags":
+        return {"type": "array", "items": {"type": "string", "enum": list(option.choices)}, "maxItems": option.most}
     if option.choices:
         return {"type": "array", "items": reference("Tag"), "minItems": 1, "maxItems": option.most}
     word = {"type": "string", "minLength": 1, "maxLength": MOST_WORD_CODE_POINTS}
@@ -100,8 +102,13 @@ def _request(operation: Operation, limits: SizeLimits) -> Schema:
     options = {option.name: _or_null(option_schema(option, operation)) for option in options_of(operation)}
     schema = _closed({"texts": texts} | options) | {"required": ["texts"]}
     if operation == "analyze":  # as `Options` has it: candidates may differ in their sentences
-        several = {"top_n": {"type": "integer", "minimum": 2}, "sentences": {"const": True}}
-        schema["not"] = {"properties": several, "required": list(several)}
+        several = {"top_n": {"type": "integer", "minimum": 2}}, {"candidates": {"const": True}}
+        sentences = {"sentences": {"const": True}}
+        schema["not"] = {
+            "properties": sentences,
+            "required": list(sentences),
+            "anyOf": [{"properties": asked, "required": list(asked)} for asked in several],
+        }
     return schema
 
 

@@ -7,6 +7,7 @@ question, not of the analyzer: its fingerprint doesn't change with them.
 from nlpbatch.wire.options.asked import DEFAULT_OPTIONS, Options
 from nlpbatch.wire.options.table import (
     DEFAULT_ANALYZER,
+    MATCH_OPTIONS,
     MOST_CANDIDATES,
     MOST_WORD_CODE_POINTS,
     OOV_HANDLINGS,
@@ -21,6 +22,7 @@ from nlpbatch.wire.options.table import (
 __all__ = [
     "DEFAULT_ANALYZER",
     "DEFAULT_OPTIONS",
+    "MATCH_OPTIONS",
     "MOST_CANDIDATES",
     "MOST_WORD_CODE_POINTS",
     "OOV_HANDLINGS",

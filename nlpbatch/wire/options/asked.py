@@ -30,10 +30,16 @@ class Options:
     fields: tuple[str, ...] = DEFAULT_FIELDS
     tags: tuple[str, ...] | None = None
     top_n: int = 1
+    candidates: bool = False
     sentences: bool = False
     stopwords: bool = False
     reset_whitespace: bool = False
     kiwi: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_ranked(self) -> bool:
+        """Return whether the answer is candidates with their scores, rather than the tokens of the best."""
+        return self.top_n > 1 or self.candidates
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -42,7 +48,7 @@ class Options:
             return ("text",)
         if self.operation == "sentences":
             return ("sentences",)
-        if self.top_n > 1:
+        if self.is_ranked:
             return ("candidates",)
         return ("tokens", "sentences") if self.sentences else ("tokens",)
 
@@ -129,8 +135,9 @@ _OWN: Final = frozenset(member.name for member in fields(Options))
 def _made(operation: Operation, given: Mapping[str, Any]) -> Options:
     own = {name: value for name, value in given.items() if name in _OWN}
     options = replace(_DEFAULTS[operation], **own, kiwi={k: v for k, v in given.items() if k not in _OWN})
-    if options.top_n > 1 and options.sentences:
-        raise InvalidRequest("top_n over 1 and sentences: candidates may differ in their sentences: ask for one")
+    if options.is_ranked and options.sentences:
+        asked = "top_n over 1" if options.top_n > 1 else "candidates"
+        raise InvalidRequest(f"{asked} and sentences: candidates may differ in their sentences: ask for one")
     return options
 
 

@@ -15,6 +15,21 @@ DEFAULT_ANALYZER: Final = "default"
 MOST_CANDIDATES: Final = 10
 _MOST_WORDS: Final = 1000
 MOST_WORD_CODE_POINTS: Final = 100
+MATCH_OPTIONS: Final = (
+    "url",
+    "email",
+    "hashtag",
+    "mention",
+    "serial",
+    "emoji",
+    "join_noun_prefix",
+    "join_noun_suffix",
+    "join_verb_suffix",
+    "join_adj_suffix",
+    "join_adv_suffix",
+    "join_particle_yo",
+)
+"""Members of Kiwi's `Match` that aren't options of their own, in lower case."""
 OOV_HANDLINGS: Final = ("rule", "chr", "chr_freq", "chr_freq_branch", "chr_freq_consistency")
 
 _ANALYZE: Final[tuple[Operation, ...]] = ("analyze",)
@@ -58,6 +73,7 @@ _ALL = (
     Option("fields", "strings", _ANALYZE, "token fields to answer with, in this order", choices=tuple(TOKEN_FIELDS)),
     Option("tags", "strings", _ANALYZE, "answer with these only; VV stands for VV-R and VV-I, too", choices=TAGS),
     Option("top_n", "integer", _ANALYZE, "answer with so many candidates, best first", least=1, most=MOST_CANDIDATES),
+    Option("candidates", "boolean", _ANALYZE, "answer with candidates and their scores, even if it is only one"),
     Option("sentences", "boolean", _ANALYZE, "also answer where the sentences are"),
     Option("stopwords", "boolean", _ANALYZE, "leave out what is in Kiwi's list of stop words"),
     _kiwi("normalize_coda", "take ㅋㅋㅋ, ㅎㅎㅎ and the like off the syllable before"),
@@ -66,6 +82,14 @@ _ALL = (
     _kiwi("compatible_jamo", "give single consonants as compatibility jamo"),
     _kiwi("saisiot", "true splits words with saisiot, false joins them"),
     _kiwi("open_ending", "don't take the end of the text for the end of a sentence", _ANALYZE),
+    Option(
+        "match_options",
+        "strings",
+        _MORPHEMES,
+        "patterns to find, and affixes to leave where they are; left out, all patterns and no affixes",
+        kiwi=True,
+        choices=MATCH_OPTIONS,
+    ),
     Option("oov_handling", "string", _MORPHEMES, "how unknown words are guessed", kiwi=True, choices=OOV_HANDLINGS),
     Option(
         "blocklist",

@@ -94,6 +94,11 @@ def _strings(option: Option, values: Sequence[Any], path: str) -> tuple[str, ...
         raise InvalidRequest(f"{option.name} has {len(values):,} entries, the limit is {option.most:,}", path=path)
     if option.name == "tags":
         return _tags(values, path)
+    unknown = [value for value in values if option.choices and value not in option.choices]
+    if unknown:
+        raise InvalidRequest(
+            f"{option.name} has {shown(unknown[0])}: choose from {', '.join(option.choices)}", path=path
+        )
     long = next((len(value) for value in values if not 0 < len(value) <= MOST_WORD_CODE_POINTS), None)
     if long is not None:
         bounds = f"1 to {MOST_WORD_CODE_POINTS}"
