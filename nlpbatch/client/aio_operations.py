@@ -5,11 +5,20 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Corout
 from contextlib import aclosing
 from typing import Any, Unpack, overload
 
-from nlpbatch.client.bulk import Bulk, KnownLimits, Part, bounds, interrupted, joined, parts_of_async
+from nlpbatch.client.bulk import Bulk, Item, KnownLimits, Part, bounds, interrupted, joined, parts_of_async
 from nlpbatch.client.calls import Calls
 from nlpbatch.client.progress import progress_of
 from nlpbatch.client.streams import AsyncOutcomeStream
-from nlpbatch.client.texts import Texts, check_iterable, each_text, each_text_async, is_counted
+from nlpbatch.client.texts import (
+    Texts,
+    as_async,
+    check_iterable,
+    each_item,
+    each_item_async,
+    each_text,
+    each_text_async,
+    is_counted,
+)
 from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
@@ -152,14 +161,14 @@ class AsyncOperations(ABC):
         check_iterable(texts)
         bulk = Bulk(self._calls, self._limits, operation, if_match, given)
         if is_counted(texts):
-            return self._answer_all(bulk, list(each_text(texts)), progress)
-        return AsyncOutcomeStream(self._answer_as_asked(bulk, each_text_async(texts), progress))
+            return self._answer_all(bulk, list(each_item(each_text(texts))), progress)
+        return AsyncOutcomeStream(self._answer_as_asked(bulk, each_item_async(each_text_async(texts)), progress))
 
-    async def _answer_all(self, bulk: Bulk, texts: list[str | None], progress: bool) -> Analysis:  # noqa: FBT001
+    async def _answer_all(self, bulk: Bulk, items: list[Item], progress: bool) -> Analysis:  # noqa: FBT001
         answered: list[Analysis] = []
-        with progress_of(bulk.operation, len(texts), shown=progress) as advance:
+        with progress_of(bulk.operation, len(items), shown=progress) as advance:
             try:
-                async with aclosing(self._answers(bulk, parts_of_async(each_text_async(texts)))) as analyses:
+                async with aclosing(self._answers(bulk, parts_of_async(as_async(items)))) as analyses:
                     async for analysis in analyses:
                         answered.append(analysis)
                         advance(len(analysis))
@@ -172,11 +181,11 @@ class AsyncOperations(ABC):
     async def _answer_as_asked(
         self,
         bulk: Bulk,
-        texts: AsyncIterator[str | None],
+        items: AsyncIterator[Item],
         progress: bool,  # noqa: FBT001
     ) -> AsyncGenerator[Analysis, None]:
         with progress_of(bulk.operation, None, shown=progress) as advance:
-            async with aclosing(self._answers(bulk, parts_of_async(texts))) as analyses:
+            async with aclosing(self._answers(bulk, parts_of_async(items))) as analyses:
                 async for analysis in analyses:
                     yield analysis
                     advance(len(analysis))

@@ -1,6 +1,6 @@
-"""Any number of texts as requests: how they are cut, and what is asked next. Nothing here does I/O.
+"""Any number of documents as requests: how they are cut, and what is asked next. Nothing here does I/O.
 
-1. Texts are cut into parts small enough that the first answer comes soon and several can be under way.
+1. Documents are cut into parts small enough that the first answer comes soon and several can be under way.
 2. The first part is asked alone. If there are more, the service's limits are asked before it, once per client.
 3. The version of the analyzer that answered first is pinned for all other parts: no result mixes two versions.
 4. A text over the service's limit isn't sent: it gets its own error.
@@ -20,28 +20,34 @@ from nlpbatch.wire.options import Operation, Options
 from nlpbatch.wire.outcome import TEXT_TOO_LARGE, Analysis, DocumentError, Outcome, text_too_large
 
 PART_BYTES: Final = 128 * KIB
-"""Text of one request: about half a second's work of three workers."""
+"""Text of one request: about a second's work of two workers."""
 PART_DOCUMENTS: Final = 1000
 IN_FLIGHT: Final = 4
 _AHEAD: Final = 8
 _HELD_BYTES: Final = 16 * MIB
+_NUMBER_BYTES: Final = 8
 
 Steps = Generator[Call[Any], Any, Analysis]
 """Yields calls, is sent their answers or thrown their errors, and returns what they come to."""
 
 
+_NOTHING: Final = (None, None)
+Item = tuple[Any, Any]
+"""A document, and what belongs to it, such as spans of a text; None where nothing does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The texts of one request.
+    """The documents of one request.
 
     Args:
-        texts: In order.
+        items: In order.
         size_bytes: Of all of them, in UTF-8.
-        last: Whether it is known that no text follows.
+        last: Whether it is known that no document follows.
 
     """
 
-    texts: tuple[str | None, ...]
+    items: tuple[Item, ...]
     size_bytes: int
     last: bool = False
 
@@ -51,16 +57,16 @@ def bounds(pool_size: int) -> Bounds:
     return Bounds(min(IN_FLIGHT, pool_size), _AHEAD, _HELD_BYTES)
 
 
-def parts_of(texts: Iterable[str | None]) -> Iterator[Part]:
-    """Yield the texts in parts, at least one; the last of them says so.
+def parts_of(items: Iterable[Item]) -> Iterator[Part]:
+    """Yield the documents in parts, at least one; the last of them says so.
 
-    What the source raises is raised after the texts before it.
+    What the source raises is raised after the documents before it.
     """
     cutter = _Cutter()
-    source = iter(texts)
+    source = iter(items)
     while True:
         try:
-            text = next(source)
+            item = next(source)
         except StopIteration:
             yield cutter.rest(last=True)
             return
@@ -68,16 +74,16 @@ def parts_of(texts: Iterable[str | None]) -> Iterator[Part]:
             if cutter.is_begun:
                 yield cutter.rest()
             raise
-        if (part := cutter.add(text)) is not None:
+        if (part := cutter.add(item)) is not None:
             yield part
 
 
-async def parts_of_async(texts: AsyncIterator[str | None]) -> AsyncIterator[Part]:
+async def parts_of_async(items: AsyncIterator[Item]) -> AsyncIterator[Part]:
     """Yield what `parts_of` does."""
     cutter = _Cutter()
     while True:
         try:
-            text = await anext(texts)
+            item = await anext(items)
         except StopAsyncIteration:
             yield cutter.rest(last=True)
             return
@@ -85,20 +91,20 @@ async def parts_of_async(texts: AsyncIterator[str | None]) -> AsyncIterator[Part
             if cutter.is_begun:
                 yield cutter.rest()
             raise
-        if (part := cutter.add(text)) is not None:
+        if (part := cutter.add(item)) is not None:
             yield part
 
 
 class _Cutter:
     def __init__(self) -> None:
-        self._filling: Filling[str | None] = Filling(most_bytes=PART_BYTES, most_documents=PART_DOCUMENTS)
+        self._filling: Filling[Item] = Filling(most_bytes=PART_BYTES, most_documents=PART_DOCUMENTS)
         self.is_begun = False
 
-    def add(self, text: str | None) -> Part | None:
-        """Add a text; return the part before it if that is full."""
-        size_bytes = _size_bytes(text)
+    def add(self, item: Item) -> Part | None:
+        """Add a document; return the part before it if that is full."""
+        size_bytes = _size_bytes(item)
         full = None if self._filling.has_room(size_bytes) else self.rest()
-        self._filling.add(text, size_bytes)
+        self._filling.add(item, size_bytes)
         self.is_begun = True
         return full
 
@@ -127,7 +133,7 @@ class KnownLimits:
 
 
 class Bulk:
-    """One operation on any number of texts.
+    """One operation on any number of documents.
 
     Raises:
         InvalidRequest, UnknownField: An option that can't be used.
@@ -144,7 +150,7 @@ class Bulk:
         self._pinned = if_match
 
     def answer(self, part: Part) -> Steps:
-        """Return the outcomes of a part's texts; the first part must be answered before another is begun.
+        """Return the outcomes of a part's documents; the first part must be answered before another is begun.
 
         Raises:
             NlpbatchError: The service as a whole can't answer, or not this caller.
@@ -152,33 +158,35 @@ class Bulk:
         """
         if self._limits.known is None and part.last:
             try:
-                return (yield from self._ask(part.texts))
+                return (yield from self._ask(part.items))
             except RequestTooLarge:
                 yield from self._limits.ask()
         limits = yield from self._limits.ask()
-        sendable, too_large = _set_aside(part.texts, limits.text_bytes)
+        sendable, too_large = _set_aside(part.items, limits.text_bytes)
         found = []
         for start, end in _cut(sendable, limits):
             found.append((yield from self._halving(sendable[start:end])))
         return _with_errors(joined(found), too_large)
 
-    def _ask(self, texts: Sequence[str | None]) -> Steps:
-        analysis: Analysis = yield self._calls.ask(tuple(texts), self._options, self._pinned)
+    def _ask(self, items: Sequence[Item]) -> Steps:
+        documents, extra = tuple(item[0] for item in items), tuple(item[1] for item in items)
+        given = None if all(one is None for one in extra) else extra
+        analysis: Analysis = yield self._calls.ask(documents, self._options, self._pinned, given)
         self._pinned = self._pinned or analysis.fingerprint or None
         return analysis
 
-    def _halving(self, texts: Sequence[str | None]) -> Steps:
+    def _halving(self, items: Sequence[Item]) -> Steps:
         try:
-            return (yield from self._ask(texts))
+            return (yield from self._ask(items))
         except RequestTooLarge as error:
-            if not texts or (len(texts) == 1 and texts[0] is None):
+            if not items or (len(items) == 1 and items[0][0] is None):
                 raise
             refused = DocumentError(TEXT_TOO_LARGE, error.message)
-        if len(texts) == 1:
-            return _with_errors((yield from self._ask([None])), {0: refused})
-        middle = len(texts) // 2
-        first = yield from self._halving(texts[:middle])
-        return joined([first, (yield from self._halving(texts[middle:]))])
+        if len(items) == 1:
+            return _with_errors((yield from self._ask([_NOTHING])), {0: refused})
+        middle = len(items) // 2
+        first = yield from self._halving(items[:middle])
+        return joined([first, (yield from self._halving(items[middle:]))])
 
 
 def joined(analyses: Sequence[Analysis]) -> Analysis:
@@ -203,28 +211,30 @@ def interrupted(error: Exception, answered: Sequence[Outcome], delivered: int) -
     error.answered = tuple(answered)
 
 
-def _size_bytes(text: str | None) -> int:
-    if text is None:
-        return 0
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+def _size_bytes(value: Any) -> int:
+    """Return about how many bytes a document takes in a request, exactly where it is a text."""
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
+    if isinstance(value, tuple | list):
+        return sum(map(_size_bytes, value))
+    return 0 if value is None else _NUMBER_BYTES
 
 
-def _set_aside(
-    texts: Sequence[str | None], limit_bytes: int
-) -> tuple[tuple[str | None, ...], dict[int, DocumentError]]:
-    """Return the texts with None for those over the limit, and the errors of these."""
-    sizes = [_size_bytes(text) for text in texts]
+def _set_aside(items: Sequence[Item], limit_bytes: int) -> tuple[tuple[Item, ...], dict[int, DocumentError]]:
+    """Return the documents with None for texts over the limit, and the errors of these."""
+    sizes = [_size_bytes(document) if isinstance(document, str) else 0 for document, _ in items]
     too_large = {
         position: text_too_large(size, limit_bytes) for position, size in enumerate(sizes) if size > limit_bytes
     }
-    return tuple(None if position in too_large else text for position, text in enumerate(texts)), too_large
+    return tuple(_NOTHING if position in too_large else item for position, item in enumerate(items)), too_large
 
 
-def _cut(texts: Sequence[str | None], limits: SizeLimits) -> list[tuple[int, int]]:
+def _cut(items: Sequence[Item], limits: SizeLimits) -> list[tuple[int, int]]:
     room_bytes = max(1, limits.body_bytes - min(REQUEST_FRAMING_BYTES, limits.body_bytes // 2))
-    lengths = [_size_bytes(text) for text in texts]
     cut = cut_by_bytes(
-        lengths, most_bytes=min(PART_BYTES, room_bytes), most_documents=min(PART_DOCUMENTS, limits.documents)
+        list(map(_size_bytes, items)),
+        most_bytes=min(PART_BYTES, room_bytes),
+        most_documents=min(PART_DOCUMENTS, limits.documents),
     )
     return list(cut) or [(0, 0)]
 

@@ -106,8 +106,14 @@ class Calls:
         if priority is not None:
             self._headers[media.PRIORITY] = _priority(priority)
 
-    def ask(self, documents: tuple[str | None, ...], options: Options, if_match: str | None) -> Call[Analysis]:
-        """Return the call that asks for an operation on documents in JSON."""
+    def ask(
+        self,
+        documents: tuple[Any, ...],
+        options: Options,
+        if_match: str | None,
+        extra: tuple[Any, ...] | None = None,
+    ) -> Call[Analysis]:
+        """Return the call that asks for an operation on documents in JSON, with what belongs to each of them."""
         body = JsonRequest(documents, options).to_json()
         request = self._request(media.OPERATION_PATHS[options.operation], media.JSON, body, if_match)
 

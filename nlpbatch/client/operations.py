@@ -4,11 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, Unpack, overload
 
-from nlpbatch.client.bulk import Bulk, KnownLimits, Part, bounds, interrupted, joined, parts_of
+from nlpbatch.client.bulk import Bulk, Item, KnownLimits, Part, bounds, interrupted, joined, parts_of
 from nlpbatch.client.calls import Calls
 from nlpbatch.client.progress import progress_of
 from nlpbatch.client.streams import OutcomeStream
-from nlpbatch.client.texts import Texts, check_iterable, each_text, is_counted
+from nlpbatch.client.texts import Texts, check_iterable, each_item, each_text, is_counted
 from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
@@ -170,14 +170,14 @@ class Operations(ABC):
         check_iterable(texts)
         bulk = Bulk(self._calls, self._limits, operation, if_match, given)
         if is_counted(texts):
-            return self._answer_all(bulk, list(each_text(texts)), progress)
-        return OutcomeStream(self._answer_as_asked(bulk, each_text(texts), progress))
+            return self._answer_all(bulk, list(each_item(each_text(texts))), progress)
+        return OutcomeStream(self._answer_as_asked(bulk, each_item(each_text(texts)), progress))
 
-    def _answer_all(self, bulk: Bulk, texts: list[str | None], progress: bool) -> Analysis:  # noqa: FBT001
+    def _answer_all(self, bulk: Bulk, items: list[Item], progress: bool) -> Analysis:  # noqa: FBT001
         answered: list[Analysis] = []
-        with progress_of(bulk.operation, len(texts), shown=progress) as advance:
+        with progress_of(bulk.operation, len(items), shown=progress) as advance:
             try:
-                for analysis in self._answers(bulk, parts_of(texts)):
+                for analysis in self._answers(bulk, parts_of(items)):
                     answered.append(analysis)
                     advance(len(analysis))
             except Exception as error:
@@ -189,10 +189,10 @@ class Operations(ABC):
     def _answer_as_asked(
         self,
         bulk: Bulk,
-        texts: Iterator[str | None],
+        items: Iterator[Item],
         progress: bool,  # noqa: FBT001
     ) -> Generator[Analysis, None, None]:
         with progress_of(bulk.operation, None, shown=progress) as advance:
-            for analysis in self._answers(bulk, parts_of(texts)):
+            for analysis in self._answers(bulk, parts_of(items)):
                 yield analysis
                 advance(len(analysis))

@@ -1,12 +1,16 @@
 """The texts of a call, one by one, as the libraries that hold them have them: what is missing there is None here."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sized
-from typing import Any, Final, Protocol, TypeGuard
+from typing import Any, Final, Protocol, TypeGuard, TypeVar
 
 from nlpbatch.errors import InvalidRequest
 
 _MISSING: Final = frozenset({"NAType", "MaskedConstant"})
 """Types whose only value says that there is none (pandas.NA, numpy.ma.masked), and can't be compared with itself."""
+
+
+_ENDED: Final = object()
+T = TypeVar("T")
 
 
 class Texts(Protocol):
@@ -36,6 +40,50 @@ def is_counted(texts: Any) -> TypeGuard[Sized]:
     return isinstance(texts, str | Sized)
 
 
+def each_item(documents: Iterator[Any], extra: Iterable[Any] | None = None) -> Iterator[tuple[Any, Any]]:
+    """Yield each document with what belongs to it, None where nothing does.
+
+    Raises:
+        InvalidRequest: There are more or fewer of the one than of the other.
+
+    """
+    if extra is None:
+        for document in documents:
+            yield document, None
+        return
+    belonging = iter(extra)
+    position = -1
+    for position, document in enumerate(documents):  # noqa: B007  (counted on below)
+        one = next(belonging, _ENDED)
+        if one is _ENDED:
+            raise _uneven(position)
+        yield document, one
+    if next(belonging, _ENDED) is not _ENDED:
+        raise _uneven(position + 1)
+
+
+async def each_item_async(
+    documents: AsyncIterator[Any], extra: Iterable[Any] | None = None
+) -> AsyncIterator[tuple[Any, Any]]:
+    """Yield what `each_item` does."""
+    belonging = None if extra is None else iter(extra)
+    position = 0
+    async for document in documents:
+        one = None if belonging is None else next(belonging, _ENDED)
+        if one is _ENDED:
+            raise _uneven(position)
+        yield document, one
+        position += 1
+    if belonging is not None and next(belonging, _ENDED) is not _ENDED:
+        raise _uneven(position)
+
+
+def _uneven(position: int) -> InvalidRequest:
+    return InvalidRequest(
+        f"document {position} has no counterpart: give as many entries as documents, None where nothing belongs to one"
+    )
+
+
 def each_text(texts: Any) -> Iterator[str | None]:
     """Yield the texts; a string is one. NaN, NaT, pandas.NA and null scalars are None.
 
@@ -48,6 +96,12 @@ def each_text(texts: Any) -> Iterator[str | None]:
         return
     for position, value in enumerate(texts):
         yield value if type(value) is str else check_text(value, position)
+
+
+async def as_async(items: Iterable[T]) -> AsyncIterator[T]:
+    """Yield the items."""
+    for item in items:
+        yield item
 
 
 async def each_text_async(texts: Any) -> AsyncIterator[str | None]:
