@@ -16,7 +16,7 @@ from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.clock import Clock, SystemClock
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyzer import Catalogue
-from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
+from nlpbatch.wire.extras import AnalyzeOptions, GlueOptions, JoinOptions, Morphemes, SentencesOptions, Spans
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 from nlpbatch.wire.outcome import Analysis
@@ -77,11 +77,12 @@ class AsyncClient:
         analyzer: str = DEFAULT_ANALYZER,
         fields: Iterable[str] = DEFAULT_FIELDS,
         if_match: str | None = None,
+        pretokenized: Iterable[Spans | None] | None = None,
         **options: Unpack[AnalyzeOptions],
     ) -> Analysis:
         """Return one outcome per text, in order; arguments and errors are those of `Client.analyze`."""
         given = {"analyzer": analyzer, "fields": fields, **options}
-        return await self._perform(self._calls.ask("analyze", texts, if_match, given))
+        return await self._perform(self._calls.ask("analyze", texts, if_match, given, pretokenized))
 
     async def sentences(
         self,
@@ -89,7 +90,7 @@ class AsyncClient:
         *,
         analyzer: str = DEFAULT_ANALYZER,
         if_match: str | None = None,
-        **options: Unpack[MorphemeOptions],
+        **options: Unpack[SentencesOptions],
     ) -> Analysis:
         """Return the sentences of each text; arguments and errors are those of `analyze`."""
         return await self._perform(self._calls.ask("sentences", texts, if_match, {"analyzer": analyzer, **options}))
@@ -108,6 +109,30 @@ class AsyncClient:
         """
         given = {"analyzer": analyzer, "reset_whitespace": reset_whitespace}
         return await self._perform(self._calls.ask("space", texts, if_match, given))
+
+    async def join(
+        self,
+        morphemes: Iterable[Morphemes | None],
+        *,
+        analyzer: str = DEFAULT_ANALYZER,
+        if_match: str | None = None,
+        **options: Unpack[JoinOptions],
+    ) -> Analysis:
+        """Return the text that each document's morphemes make; see `Client.join`."""
+        return await self._perform(self._calls.ask("join", morphemes, if_match, {"analyzer": analyzer, **options}))
+
+    async def glue(
+        self,
+        chunks: Iterable[Iterable[str] | None],
+        *,
+        insert_new_lines: Iterable[Iterable[bool] | None] | None = None,
+        analyzer: str = DEFAULT_ANALYZER,
+        if_match: str | None = None,
+        **options: Unpack[GlueOptions],
+    ) -> Analysis:
+        """Return the text that each document's chunks make, with blanks where they belong; see `Client.glue`."""
+        given = {"analyzer": analyzer, **options}
+        return await self._perform(self._calls.ask("glue", chunks, if_match, given, insert_new_lines))
 
     async def analyze_arrow(
         self,

@@ -16,7 +16,7 @@ from nlpbatch.clock import Clock, SystemClock
 from nlpbatch.errors import NlpbatchError
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyzer import Catalogue
-from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
+from nlpbatch.wire.extras import AnalyzeOptions, GlueOptions, JoinOptions, Morphemes, SentencesOptions, Spans
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 from nlpbatch.wire.outcome import Analysis
@@ -91,6 +91,7 @@ class Client:
         analyzer: str = DEFAULT_ANALYZER,
         fields: Iterable[str] = DEFAULT_FIELDS,
         if_match: str | None = None,
+        pretokenized: Iterable[Spans | None] | None = None,
         **options: Unpack[AnalyzeOptions],
     ) -> Analysis:
         """Return one outcome per text, in order.
@@ -100,6 +101,8 @@ class Client:
             analyzer: One of `analyzers()`.
             fields: Token fields to answer with, in this order.
             if_match: Fingerprint that the analyzer must have.
+            pretokenized: For each text the spans that are one token, as Kiwi takes them: (start, end), (start, end,
+                tag), or (start, end, token or tokens), each token (form, tag, start, end) within the span.
             options: Further options of `nlpbatch.wire.options`, such as tags=["NNG", "NNP"], top_n=3, sentences=True,
                 normalize_coda=True; left out, they are as the analyzer is configured.
 
@@ -109,7 +112,7 @@ class Client:
 
         """
         given = {"analyzer": analyzer, "fields": fields, **options}
-        return self._perform(self._calls.ask("analyze", texts, if_match, given))
+        return self._perform(self._calls.ask("analyze", texts, if_match, given, pretokenized))
 
     def sentences(
         self,
@@ -117,7 +120,7 @@ class Client:
         *,
         analyzer: str = DEFAULT_ANALYZER,
         if_match: str | None = None,
-        **options: Unpack[MorphemeOptions],
+        **options: Unpack[SentencesOptions],
     ) -> Analysis:
         """Return the sentences of each text; arguments and errors are those of `analyze`."""
         return self._perform(self._calls.ask("sentences", texts, if_match, {"analyzer": analyzer, **options}))
@@ -136,6 +139,50 @@ class Client:
         """
         given = {"analyzer": analyzer, "reset_whitespace": reset_whitespace}
         return self._perform(self._calls.ask("space", texts, if_match, given))
+
+    def join(
+        self,
+        morphemes: Iterable[Morphemes | None],
+        *,
+        analyzer: str = DEFAULT_ANALYZER,
+        if_match: str | None = None,
+        **options: Unpack[JoinOptions],
+    ) -> Analysis:
+        """Return the text that each document's morphemes make, as `outcome.text`.
+
+        Args:
+            morphemes: For each document a list of tokens, or of (form, tag), or (form, tag, whether a blank precedes).
+            analyzer: One of `analyzers()`.
+            if_match: Fingerprint that the analyzer must have.
+            options: `lm_search=False` doesn't choose among ambiguous forms; `return_positions=True` also answers
+                `outcome.positions`.
+
+        Errors are those of `analyze`.
+        """
+        return self._perform(self._calls.ask("join", morphemes, if_match, {"analyzer": analyzer, **options}))
+
+    def glue(
+        self,
+        chunks: Iterable[Iterable[str] | None],
+        *,
+        insert_new_lines: Iterable[Iterable[bool] | None] | None = None,
+        analyzer: str = DEFAULT_ANALYZER,
+        if_match: str | None = None,
+        **options: Unpack[GlueOptions],
+    ) -> Analysis:
+        """Return the text that each document's chunks make, with blanks where they belong, as `outcome.text`.
+
+        Args:
+            chunks: For each document a list of strings.
+            insert_new_lines: For each document a list, for each chunk whether a line end follows it, not a blank.
+            analyzer: One of `analyzers()`.
+            if_match: Fingerprint that the analyzer must have.
+            options: `return_space_insertions=True` also answers `outcome.space_insertions`.
+
+        Errors are those of `analyze`.
+        """
+        given = {"analyzer": analyzer, **options}
+        return self._perform(self._calls.ask("glue", chunks, if_match, given, insert_new_lines))
 
     def analyze_arrow(
         self,
@@ -157,17 +204,19 @@ class Client:
     def ask_arrow(
         self,
         operation: Operation,
-        texts: "pa.Array",
+        documents: "pa.Array",
         *,
         if_match: str | None = None,
+        extra: "pa.Array | None" = None,
         on_answer: Callable[[Trace], None] | None = None,
         **options: Any,
     ) -> "pa.Table":
-        """Return what an operation answers on `texts: string[n]`, a row for each; see `nlpbatch.wire.arrow`.
+        """Return what an operation answers on n documents, a row for each; see `nlpbatch.wire.arrow`.
 
-        `on_answer` is called with what the request took, once it has been answered.
+        `extra` has what belongs to each document: `pretokenized` of analyze, `insert_new_lines` of glue. `on_answer` is
+        called with what the request took, once it has been answered.
         """
-        return self._perform(self._calls.ask_arrow(operation, texts, if_match, options), on_answer)
+        return self._perform(self._calls.ask_arrow(operation, documents, if_match, options, extra), on_answer)
 
     def analyzers(self) -> Catalogue:
         """Return what the service offers: analyzers with their fingerprints and fields, and size limits."""
