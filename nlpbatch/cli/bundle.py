@@ -19,6 +19,7 @@ _EXCLUDED = (
 )
 _ASYNCIO_CLIENT = (
     "nlpbatch/client/aio.py",
+    "nlpbatch/client/aio_answering.py",
     "nlpbatch/client/aio_operations.py",
     "nlpbatch/client/aiohttp_transport.py",
 )

@@ -1,46 +1,23 @@
-"""The operations on texts, for the asyncio client: what each takes and returns, however many texts there are."""
+"""The operations, for the asyncio client: what each takes and returns, however many documents there are."""
 
-from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Iterable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterable, Collection, Coroutine, Iterable
 from typing import Any, Unpack, overload
 
-from nlpbatch.client.bulk import Bulk, Item, KnownLimits, Part, bounds, interrupted, joined, parts_of_async
-from nlpbatch.client.calls import Calls
-from nlpbatch.client.progress import progress_of
+from nlpbatch.client.aio_answering import AsyncAnswering
 from nlpbatch.client.streams import AsyncOutcomeStream
-from nlpbatch.client.texts import (
-    Texts,
-    as_async,
-    check_iterable,
-    each_item,
-    each_item_async,
-    each_text,
-    each_text_async,
-    is_counted,
-)
-from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
+from nlpbatch.client.texts import Texts
+from nlpbatch.wire.extras import AnalyzeOptions, GlueOptions, JoinOptions, Morphemes, SentencesOptions, Spans
 from nlpbatch.wire.fields import DEFAULT_FIELDS
-from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
+from nlpbatch.wire.options import DEFAULT_ANALYZER
 from nlpbatch.wire.outcome import Analysis
 
 
-class AsyncOperations(ABC):
+class AsyncOperations(AsyncAnswering):
     """Each operation takes any number of texts: one string, a list, a Series, an array, an iterator, also an async one.
 
     Where the number of texts is known, `await` the call for an `Analysis` of all of them. For an iterator it returns
     an `AsyncOutcomeStream`, which reads, sends and yields as it goes, in bounded memory.
     """
-
-    def __init__(self, calls: Calls, pool_size: int) -> None:
-        self._calls = calls
-        self._limits = KnownLimits(calls)
-        self._bounds = bounds(pool_size)
-
-    @property
-    def service(self) -> str:
-        """Return the address of the service."""
-        return self._calls.address.url
 
     @overload
     def analyze(  # type: ignore[overload-overlap]
@@ -50,6 +27,7 @@ class AsyncOperations(ABC):
         analyzer: str = ...,
         fields: Iterable[str] = ...,
         if_match: str | None = ...,
+        pretokenized: Iterable[Spans | None] | None = ...,
         progress: bool = ...,
         **options: Unpack[AnalyzeOptions],
     ) -> Coroutine[Any, Any, Analysis]: ...
@@ -61,6 +39,7 @@ class AsyncOperations(ABC):
         analyzer: str = ...,
         fields: Iterable[str] = ...,
         if_match: str | None = ...,
+        pretokenized: Iterable[Spans | None] | None = ...,
         progress: bool = ...,
         **options: Unpack[AnalyzeOptions],
     ) -> AsyncOutcomeStream: ...
@@ -71,12 +50,13 @@ class AsyncOperations(ABC):
         analyzer: str = DEFAULT_ANALYZER,
         fields: Iterable[str] = DEFAULT_FIELDS,
         if_match: str | None = None,
+        pretokenized: Iterable[Spans | None] | None = None,
         progress: bool = False,
         **options: Unpack[AnalyzeOptions],
     ) -> Coroutine[Any, Any, Analysis] | AsyncOutcomeStream:
         """Return one outcome per text, in order; arguments and errors are those of `Client.analyze`."""
         given = {"analyzer": analyzer, "fields": fields, **options}
-        return self._ask("analyze", texts, if_match, progress, given)
+        return self._ask("analyze", texts, if_match=if_match, progress=progress, given=given, extra=pretokenized)
 
     @overload
     def sentences(  # type: ignore[overload-overlap]
@@ -86,7 +66,7 @@ class AsyncOperations(ABC):
         analyzer: str = ...,
         if_match: str | None = ...,
         progress: bool = ...,
-        **options: Unpack[MorphemeOptions],
+        **options: Unpack[SentencesOptions],
     ) -> Coroutine[Any, Any, Analysis]: ...
     @overload
     def sentences(
@@ -96,7 +76,7 @@ class AsyncOperations(ABC):
         analyzer: str = ...,
         if_match: str | None = ...,
         progress: bool = ...,
-        **options: Unpack[MorphemeOptions],
+        **options: Unpack[SentencesOptions],
     ) -> AsyncOutcomeStream: ...
     def sentences(
         self,
@@ -105,10 +85,12 @@ class AsyncOperations(ABC):
         analyzer: str = DEFAULT_ANALYZER,
         if_match: str | None = None,
         progress: bool = False,
-        **options: Unpack[MorphemeOptions],
+        **options: Unpack[SentencesOptions],
     ) -> Coroutine[Any, Any, Analysis] | AsyncOutcomeStream:
         """Return the sentences of each text; arguments and errors are those of `analyze`."""
-        return self._ask("sentences", texts, if_match, progress, {"analyzer": analyzer, **options})
+        return self._ask(
+            "sentences", texts, if_match=if_match, progress=progress, given={"analyzer": analyzer, **options}
+        )
 
     @overload
     def space(  # type: ignore[overload-overlap]
@@ -144,48 +126,80 @@ class AsyncOperations(ABC):
         The other arguments and the errors are those of `analyze`.
         """
         given = {"analyzer": analyzer, "reset_whitespace": reset_whitespace}
-        return self._ask("space", texts, if_match, progress, given)
+        return self._ask("space", texts, if_match=if_match, progress=progress, given=given)
 
-    @abstractmethod
-    def _answers(self, bulk: Bulk, parts: AsyncIterator[Part]) -> AsyncGenerator[Analysis, None]:
-        """Yield the answer to each part, in order."""
-
-    def _ask(
+    @overload
+    def join(  # type: ignore[overload-overlap]
         self,
-        operation: Operation,
-        texts: str | Texts | Iterable[str | None] | AsyncIterable[str | None],
-        if_match: str | None,
-        progress: bool,  # noqa: FBT001  (passed on)
-        given: Mapping[str, Any],
+        morphemes: Collection[Morphemes | None],
+        *,
+        analyzer: str = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+        **options: Unpack[JoinOptions],
+    ) -> Coroutine[Any, Any, Analysis]: ...
+    @overload
+    def join(
+        self,
+        morphemes: Iterable[Morphemes | None] | AsyncIterable[Morphemes | None],
+        *,
+        analyzer: str = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+        **options: Unpack[JoinOptions],
+    ) -> AsyncOutcomeStream: ...
+    def join(
+        self,
+        morphemes: Iterable[Morphemes | None] | AsyncIterable[Morphemes | None],
+        *,
+        analyzer: str = DEFAULT_ANALYZER,
+        if_match: str | None = None,
+        progress: bool = False,
+        **options: Unpack[JoinOptions],
     ) -> Coroutine[Any, Any, Analysis] | AsyncOutcomeStream:
-        check_iterable(texts)
-        bulk = Bulk(self._calls, self._limits, operation, if_match, given)
-        if is_counted(texts):
-            return self._answer_all(bulk, list(each_item(each_text(texts))), progress)
-        return AsyncOutcomeStream(self._answer_as_asked(bulk, each_item_async(each_text_async(texts)), progress))
+        """Return the text that each document's morphemes make, as `outcome.text`; see `Client.join`."""
+        return self._ask(
+            "join", morphemes, if_match=if_match, progress=progress, given={"analyzer": analyzer, **options}
+        )
 
-    async def _answer_all(self, bulk: Bulk, items: list[Item], progress: bool) -> Analysis:  # noqa: FBT001
-        answered: list[Analysis] = []
-        with progress_of(bulk.operation, len(items), shown=progress) as advance:
-            try:
-                async with aclosing(self._answers(bulk, parts_of_async(as_async(items)))) as analyses:
-                    async for analysis in analyses:
-                        answered.append(analysis)
-                        advance(len(analysis))
-            except Exception as error:
-                outcomes = joined(answered).outcomes if answered else ()
-                interrupted(error, outcomes, len(outcomes))
-                raise
-        return joined(answered)
-
-    async def _answer_as_asked(
+    @overload
+    def glue(  # type: ignore[overload-overlap]
         self,
-        bulk: Bulk,
-        items: AsyncIterator[Item],
-        progress: bool,  # noqa: FBT001
-    ) -> AsyncGenerator[Analysis, None]:
-        with progress_of(bulk.operation, None, shown=progress) as advance:
-            async with aclosing(self._answers(bulk, parts_of_async(items))) as analyses:
-                async for analysis in analyses:
-                    yield analysis
-                    advance(len(analysis))
+        chunks: Collection[Iterable[str] | None],
+        *,
+        insert_new_lines: Iterable[Iterable[bool] | None] | None = ...,
+        analyzer: str = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+        **options: Unpack[GlueOptions],
+    ) -> Coroutine[Any, Any, Analysis]: ...
+    @overload
+    def glue(
+        self,
+        chunks: Iterable[Iterable[str] | None] | AsyncIterable[Iterable[str] | None],
+        *,
+        insert_new_lines: Iterable[Iterable[bool] | None] | None = ...,
+        analyzer: str = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+        **options: Unpack[GlueOptions],
+    ) -> AsyncOutcomeStream: ...
+    def glue(
+        self,
+        chunks: Iterable[Iterable[str] | None] | AsyncIterable[Iterable[str] | None],
+        *,
+        insert_new_lines: Iterable[Iterable[bool] | None] | None = None,
+        analyzer: str = DEFAULT_ANALYZER,
+        if_match: str | None = None,
+        progress: bool = False,
+        **options: Unpack[GlueOptions],
+    ) -> Coroutine[Any, Any, Analysis] | AsyncOutcomeStream:
+        """Return the text that each document's chunks make, as `outcome.text`; see `Client.glue`."""
+        return self._ask(
+            "glue",
+            chunks,
+            if_match=if_match,
+            progress=progress,
+            given={"analyzer": analyzer, **options},
+            extra=insert_new_lines,
+        )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nlpbatch.client.calls import Call, Calls
+from nlpbatch.client.documents import Item
 from nlpbatch.client.ordered_calls import Bounds
 from nlpbatch.errors import NlpbatchError, RequestError, RequestTooLarge, UnexpectedAnswer
 from nlpbatch.wire.cutting import Filling, cut_by_bytes
@@ -32,8 +33,6 @@ Steps = Generator[Call[Any], Any, Analysis]
 
 
 _NOTHING: Final = (None, None)
-Item = tuple[Any, Any]
-"""A document, and what belongs to it, such as spans of a text; None where nothing does."""
 
 
 @dataclass(frozen=True, slots=True)

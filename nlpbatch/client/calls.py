@@ -24,7 +24,7 @@ from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyze import JsonRequest, parse_answer
 from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.caller_limits import CallerLimits
-from nlpbatch.wire.options import Operation, Options
+from nlpbatch.wire.options import DOCUMENT_MEMBERS, Operation, Options
 from nlpbatch.wire.outcome import Analysis
 from nlpbatch.wire.problem import from_answer
 from nlpbatch.wire.usage import Usage
@@ -113,8 +113,11 @@ class Calls:
         if_match: str | None,
         extra: tuple[Any, ...] | None = None,
     ) -> Call[Analysis]:
-        """Return the call that asks for an operation on documents in JSON, with what belongs to each of them."""
-        body = JsonRequest(documents, options).to_json()
+        """Return the call that asks for an operation on documents in JSON, with what belongs to each of them.
+
+        See `nlpbatch.wire.documents`; neither is checked here.
+        """
+        body = JsonRequest(documents, options, extra).to_json()
         request = self._request(media.OPERATION_PATHS[options.operation], media.JSON, body, if_match)
 
         def read(answer: HttpAnswer) -> Analysis:
@@ -126,22 +129,28 @@ class Calls:
         return Call(request, read)
 
     def ask_arrow(
-        self, operation: Operation, texts: "pa.Array", if_match: str | None, given: Mapping[str, Any]
+        self,
+        operation: Operation,
+        documents: "pa.Array",
+        if_match: str | None,
+        given: Mapping[str, Any],
+        extra: "pa.Array | None" = None,
     ) -> "Call[pa.Table]":
-        """Return the call that asks for an operation on `texts: string[documents]` in Arrow streams.
+        """Return the call that asks for an operation on documents in Arrow streams; see `nlpbatch.wire.arrow`.
 
         Raises:
-            InvalidRequest: Not a string array, or an option can't be used.
+            InvalidRequest: Not an array of the operation's type, or an option can't be used.
+            InvalidOption: The engine doesn't take the value of an option.
             UnknownField: A field that isn't offered.
 
         """
         from nlpbatch.wire.arrow import decode_answer, encode_request, fingerprint_of  # noqa: PLC0415 (see below)
 
         # Whoever sends JSON only has no need of pyarrow, which takes longer to import than all the rest.
-        array = _string_array(texts)
+        array = _documents_array(operation, documents)
         options = Options.checked(operation, given)
         path = f"{media.OPERATION_PATHS[operation]}?{urlencode(options.to_query())}"
-        request = self._request(path, media.ARROW_STREAM, encode_request(array), if_match)
+        request = self._request(path, media.ARROW_STREAM, encode_request(array, operation, extra), if_match)
 
         def read(answer: HttpAnswer) -> "pa.Table":
             table = decode_answer(_success(request, answer), documents=len(array), options=options)
@@ -222,13 +231,25 @@ def check_pool_size(pool_size: int) -> int:
     return pool_size
 
 
+def _documents_array(operation: Operation, documents: Any) -> Any:
+    import pyarrow as pa  # noqa: PLC0415 (as above)
+
+    name, *_ = DOCUMENT_MEMBERS[operation]
+    wanted = "strings" if name == "texts" else "lists"
+    if isinstance(documents, pa.ChunkedArray):
+        documents = documents.combine_chunks()
+    if not isinstance(documents, pa.Array):
+        raise InvalidRequest(f"{name} is a {type(documents).__name__}: give a pyarrow array of {wanted}")
+    if name == "texts":
+        return _string_array(documents)
+    if not (pa.types.is_list(documents.type) or pa.types.is_large_list(documents.type)):
+        raise InvalidRequest(f"{name} is a pyarrow array of {documents.type}: give one of lists")
+    return documents
+
+
 def _string_array(texts: Any) -> Any:
     import pyarrow as pa  # noqa: PLC0415 (as above)
 
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    if not isinstance(texts, pa.Array):
-        raise InvalidRequest(f"texts is a {type(texts).__name__}: give a pyarrow array of strings")
     if pa.types.is_string(texts.type):
         return texts
     if any(same(texts.type) for same in (pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)):

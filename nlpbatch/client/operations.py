@@ -1,36 +1,23 @@
-"""The operations on texts, for the blocking client: what each takes and returns, however many texts there are."""
+"""The operations, for the blocking client: what each takes and returns, however many documents there are."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from typing import Any, Unpack, overload
+from collections.abc import Collection, Iterable
+from typing import Unpack, overload
 
-from nlpbatch.client.bulk import Bulk, Item, KnownLimits, Part, bounds, interrupted, joined, parts_of
-from nlpbatch.client.calls import Calls
-from nlpbatch.client.progress import progress_of
+from nlpbatch.client.answering import Answering
 from nlpbatch.client.streams import OutcomeStream
-from nlpbatch.client.texts import Texts, check_iterable, each_item, each_text, is_counted
-from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
+from nlpbatch.client.texts import Texts
+from nlpbatch.wire.extras import AnalyzeOptions, GlueOptions, JoinOptions, Morphemes, SentencesOptions, Spans
 from nlpbatch.wire.fields import DEFAULT_FIELDS
-from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
+from nlpbatch.wire.options import DEFAULT_ANALYZER
 from nlpbatch.wire.outcome import Analysis
 
 
-class Operations(ABC):
+class Operations(Answering):
     """Each operation takes any number of texts: one string, a list, a Series, an array, an iterator.
 
     Where the number of texts is known, the call returns an `Analysis` of all of them. For an iterator it returns an
     `OutcomeStream`, which reads, sends and yields as it goes, in bounded memory.
     """
-
-    def __init__(self, calls: Calls, pool_size: int) -> None:
-        self._calls = calls
-        self._limits = KnownLimits(calls)
-        self._bounds = bounds(pool_size)
-
-    @property
-    def service(self) -> str:
-        """Return the address of the service."""
-        return self._calls.address.url
 
     @overload
     def analyze(  # type: ignore[overload-overlap]
@@ -40,6 +27,7 @@ class Operations(ABC):
         analyzer: str = ...,
         fields: Iterable[str] = ...,
         if_match: str | None = ...,
+        pretokenized: Iterable[Spans | None] | None = ...,
         progress: bool = ...,
         **options: Unpack[AnalyzeOptions],
     ) -> Analysis: ...
@@ -51,6 +39,7 @@ class Operations(ABC):
         analyzer: str = ...,
         fields: Iterable[str] = ...,
         if_match: str | None = ...,
+        pretokenized: Iterable[Spans | None] | None = ...,
         progress: bool = ...,
         **options: Unpack[AnalyzeOptions],
     ) -> OutcomeStream: ...
@@ -61,6 +50,7 @@ class Operations(ABC):
         analyzer: str = DEFAULT_ANALYZER,
         fields: Iterable[str] = DEFAULT_FIELDS,
         if_match: str | None = None,
+        pretokenized: Iterable[Spans | None] | None = None,
         progress: bool = False,
         **options: Unpack[AnalyzeOptions],
     ) -> Analysis | OutcomeStream:
@@ -72,6 +62,8 @@ class Operations(ABC):
             analyzer: One of `analyzers()`.
             fields: Token fields to answer with, in this order.
             if_match: Fingerprint that the analyzer must have.
+            pretokenized: For each text the spans that are one token, as Kiwi takes them: (start, end), (start, end,
+                tag), or (start, end, token or tokens), each token (form, tag, start, end) within the span.
             progress: Whether to show on stderr how far it is.
             options: Further options of `nlpbatch.wire.options`, such as tags=["NNG", "NNP"], top_n=3, sentences=True,
                 normalize_coda=True; left out, they are as the analyzer is configured.
@@ -85,7 +77,7 @@ class Operations(ABC):
 
         """
         given = {"analyzer": analyzer, "fields": fields, **options}
-        return self._ask("analyze", texts, if_match, progress, given)
+        return self._ask("analyze", texts, if_match=if_match, progress=progress, given=given, extra=pretokenized)
 
     @overload
     def sentences(  # type: ignore[overload-overlap]
@@ -95,7 +87,7 @@ class Operations(ABC):
         analyzer: str = ...,
         if_match: str | None = ...,
         progress: bool = ...,
-        **options: Unpack[MorphemeOptions],
+        **options: Unpack[SentencesOptions],
     ) -> Analysis: ...
     @overload
     def sentences(
@@ -105,7 +97,7 @@ class Operations(ABC):
         analyzer: str = ...,
         if_match: str | None = ...,
         progress: bool = ...,
-        **options: Unpack[MorphemeOptions],
+        **options: Unpack[SentencesOptions],
     ) -> OutcomeStream: ...
     def sentences(
         self,
@@ -114,10 +106,12 @@ class Operations(ABC):
         analyzer: str = DEFAULT_ANALYZER,
         if_match: str | None = None,
         progress: bool = False,
-        **options: Unpack[MorphemeOptions],
+        **options: Unpack[SentencesOptions],
     ) -> Analysis | OutcomeStream:
         """Return the sentences of each text; arguments and errors are those of `analyze`."""
-        return self._ask("sentences", texts, if_match, progress, {"analyzer": analyzer, **options})
+        return self._ask(
+            "sentences", texts, if_match=if_match, progress=progress, given={"analyzer": analyzer, **options}
+        )
 
     @overload
     def space(  # type: ignore[overload-overlap]
@@ -153,46 +147,102 @@ class Operations(ABC):
         The other arguments and the errors are those of `analyze`.
         """
         given = {"analyzer": analyzer, "reset_whitespace": reset_whitespace}
-        return self._ask("space", texts, if_match, progress, given)
+        return self._ask("space", texts, if_match=if_match, progress=progress, given=given)
 
-    @abstractmethod
-    def _answers(self, bulk: Bulk, parts: Iterator[Part]) -> Iterator[Analysis]:
-        """Yield the answer to each part, in order."""
-
-    def _ask(
+    @overload
+    def join(  # type: ignore[overload-overlap]
         self,
-        operation: Operation,
-        texts: str | Texts | Iterable[str | None],
-        if_match: str | None,
-        progress: bool,  # noqa: FBT001  (passed on)
-        given: Mapping[str, Any],
+        morphemes: Collection[Morphemes | None],
+        *,
+        analyzer: str = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+        **options: Unpack[JoinOptions],
+    ) -> Analysis: ...
+    @overload
+    def join(
+        self,
+        morphemes: Iterable[Morphemes | None],
+        *,
+        analyzer: str = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+        **options: Unpack[JoinOptions],
+    ) -> OutcomeStream: ...
+    def join(
+        self,
+        morphemes: Iterable[Morphemes | None],
+        *,
+        analyzer: str = DEFAULT_ANALYZER,
+        if_match: str | None = None,
+        progress: bool = False,
+        **options: Unpack[JoinOptions],
     ) -> Analysis | OutcomeStream:
-        check_iterable(texts)
-        bulk = Bulk(self._calls, self._limits, operation, if_match, given)
-        if is_counted(texts):
-            return self._answer_all(bulk, list(each_item(each_text(texts))), progress)
-        return OutcomeStream(self._answer_as_asked(bulk, each_item(each_text(texts)), progress))
+        """Return the text that each document's morphemes make, as `outcome.text`.
 
-    def _answer_all(self, bulk: Bulk, items: list[Item], progress: bool) -> Analysis:  # noqa: FBT001
-        answered: list[Analysis] = []
-        with progress_of(bulk.operation, len(items), shown=progress) as advance:
-            try:
-                for analysis in self._answers(bulk, parts_of(items)):
-                    answered.append(analysis)
-                    advance(len(analysis))
-            except Exception as error:
-                outcomes = joined(answered).outcomes if answered else ()
-                interrupted(error, outcomes, len(outcomes))
-                raise
-        return joined(answered)
+        Args:
+            morphemes: For each document a list of tokens, or of (form, tag), or (form, tag, whether a blank precedes).
+            analyzer: One of `analyzers()`.
+            if_match: Fingerprint that the analyzer must have.
+            progress: Whether to show on stderr how far it is.
+            options: `lm_search=False` doesn't choose among ambiguous forms; `return_positions=True` also answers
+                `outcome.positions`.
 
-    def _answer_as_asked(
+        Errors are those of `analyze`.
+        """
+        return self._ask(
+            "join", morphemes, if_match=if_match, progress=progress, given={"analyzer": analyzer, **options}
+        )
+
+    @overload
+    def glue(  # type: ignore[overload-overlap]
         self,
-        bulk: Bulk,
-        items: Iterator[Item],
-        progress: bool,  # noqa: FBT001
-    ) -> Generator[Analysis, None, None]:
-        with progress_of(bulk.operation, None, shown=progress) as advance:
-            for analysis in self._answers(bulk, parts_of(items)):
-                yield analysis
-                advance(len(analysis))
+        chunks: Collection[Iterable[str] | None],
+        *,
+        insert_new_lines: Iterable[Iterable[bool] | None] | None = ...,
+        analyzer: str = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+        **options: Unpack[GlueOptions],
+    ) -> Analysis: ...
+    @overload
+    def glue(
+        self,
+        chunks: Iterable[Iterable[str] | None],
+        *,
+        insert_new_lines: Iterable[Iterable[bool] | None] | None = ...,
+        analyzer: str = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+        **options: Unpack[GlueOptions],
+    ) -> OutcomeStream: ...
+    def glue(
+        self,
+        chunks: Iterable[Iterable[str] | None],
+        *,
+        insert_new_lines: Iterable[Iterable[bool] | None] | None = None,
+        analyzer: str = DEFAULT_ANALYZER,
+        if_match: str | None = None,
+        progress: bool = False,
+        **options: Unpack[GlueOptions],
+    ) -> Analysis | OutcomeStream:
+        """Return the text that each document's chunks make, with blanks where they belong, as `outcome.text`.
+
+        Args:
+            chunks: For each document a list of strings.
+            insert_new_lines: For each document a list, for each chunk whether a line end follows it, not a blank.
+            analyzer: One of `analyzers()`.
+            if_match: Fingerprint that the analyzer must have.
+            progress: Whether to show on stderr how far it is.
+            options: `return_space_insertions=True` also answers `outcome.space_insertions`.
+
+        Errors are those of `analyze`.
+        """
+        return self._ask(
+            "glue",
+            chunks,
+            if_match=if_match,
+            progress=progress,
+            given={"analyzer": analyzer, **options},
+            extra=insert_new_lines,
+        )

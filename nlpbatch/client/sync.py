@@ -110,17 +110,19 @@ class Client(Operations):
     def ask_arrow(
         self,
         operation: Operation,
-        texts: "pa.Array",
+        documents: "pa.Array",
         *,
         if_match: str | None = None,
+        extra: "pa.Array | None" = None,
         on_answer: Callable[[Trace], None] | None = None,
         **options: Any,
     ) -> "pa.Table":
-        """Return what an operation answers on `texts: string[n]`, a row for each; see `nlpbatch.wire.arrow`.
+        """Return what an operation answers on n documents, a row for each; see `nlpbatch.wire.arrow`.
 
-        `on_answer` is called with what the request took, once it has been answered.
+        `extra` has what belongs to each document: `pretokenized` of analyze, `insert_new_lines` of glue. `on_answer` is
+        called with what the request took, once it has been answered.
         """
-        return self._perform(self._calls.ask_arrow(operation, texts, if_match, options), on_answer)
+        return self._perform(self._calls.ask_arrow(operation, documents, if_match, options, extra), on_answer)
 
     def analyzers(self) -> Catalogue:
         """Return what the service offers: analyzers with their fingerprints and fields, and size limits."""

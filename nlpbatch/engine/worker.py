@@ -13,11 +13,14 @@ from typing import Any, Final
 
 from nlpbatch.engine import frames
 from nlpbatch.engine.board import NONE, Board
+from nlpbatch.engine.contents import read_content
 from nlpbatch.engine.encode import ENCODERS
 from nlpbatch.engine.job import Job, JobFailure, JobResult
 from nlpbatch.engine.operations import Analysed, Perform, performer
+from nlpbatch.engine.packing import InvalidDocument
 from nlpbatch.engine.protocol import Engine
-from nlpbatch.wire.outcome import ANALYSIS_FAILED, INVALID_TEXT, DocumentError
+from nlpbatch.wire.options import Operation
+from nlpbatch.wire.outcome import ANALYSIS_FAILED, INVALID_DOCUMENT, INVALID_TEXT, DocumentError
 
 Note = Callable[[int], None]
 """Called with the position of the document that is begun, or NONE after the last."""
@@ -106,7 +109,7 @@ def run(engine: Engine, job: Job, note: Note, pause: Pause = _no_pause) -> JobRe
         else:
             paused_s += pause()
             note(position)
-            outcome, length = _analyse(perform, document)
+            outcome, length = _analyse(perform, job.options.operation, document)
             outcomes.append(outcome)
             code_points += length
     note(NONE)
@@ -149,18 +152,22 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
-def _analyse(perform: Perform, document: bytes) -> tuple[Analysed, int]:
+def _analyse(perform: Perform, operation: Operation, document: bytes) -> tuple[Analysed, int]:
     try:
-        text = document.decode()
+        content = read_content(operation, document)
     except UnicodeDecodeError as error:
         message = (
-            f"byte {error.start:,} of {len(document):,} is not UTF-8 ({error.reason}): "
+            f"byte {error.start:,} of {len(error.object):,} is not UTF-8 ({error.reason}): "
             "remove the lone surrogate, or decode the source with its right encoding"
         )
         return Analysed(error=DocumentError(INVALID_TEXT, message)), 0
+    except InvalidDocument as error:
+        return Analysed(error=DocumentError(INVALID_DOCUMENT, str(error))), 0
     try:
-        return perform(text), len(text)
+        return perform(content), content.code_points
+    except InvalidDocument as error:
+        return Analysed(error=DocumentError(INVALID_DOCUMENT, str(error))), 0
     except Exception as error:  # noqa: BLE001  (whatever the engine raises is this document's outcome)
         # Only the type: the message may quote the text.
-        message = f"the engine raised {type(error).__name__} on {len(text):,} code points: {_REPORT}"
-        return Analysed(error=DocumentError(ANALYSIS_FAILED, message)), len(text)
+        message = f"the engine raised {type(error).__name__} on {content.code_points:,} code points: {_REPORT}"
+        return Analysed(error=DocumentError(ANALYSIS_FAILED, message)), content.code_points

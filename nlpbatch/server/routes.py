@@ -28,6 +28,7 @@ from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.arrow import join_answer
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import OPERATIONS, Operation, Options
+from nlpbatch.wire.options.offered import check_offered
 from nlpbatch.wire.outcome import TRANSIENT_CODES
 from nlpbatch.wire.priority import is_batch
 
@@ -79,6 +80,7 @@ class Routes:
         version = self._analyzers.get(question.options.analyzer, pinned)
         info = version.info
         _check_pinned(pinned, info)
+        check_offered(question.options, info)
         answer = await version.pool.analyze(
             question.documents,
             encoding=encoding,
@@ -117,7 +119,7 @@ async def _read(request: web.Request, operation: Operation) -> Question:
     content_type = request.content_type if "Content-Type" in request.headers else media.JSON
     if content_type == media.ARROW_STREAM:
         options = Options.from_query(read_query(request), operation)
-        return Question(documents.from_stream(await _body(request)), options)
+        return Question(documents.from_stream(await _body(request), operation), options)
     if content_type != media.JSON:
         raise UnsupportedMediaType(
             f"Content-Type {content_type[:80]} is not supported: send {media.JSON} or {media.ARROW_STREAM}"
@@ -125,7 +127,7 @@ async def _read(request: web.Request, operation: Operation) -> Question:
     if request.query_string:
         raise InvalidRequest("a JSON request carries its options in the body: leave the query out", path="?")
     parsed = parse_request(await _body(request), operation)
-    return Question(documents.from_texts(parsed.texts), parsed.options)
+    return Question(documents.from_json(operation, parsed.documents, parsed.extra), parsed.options)
 
 
 async def _body(request: web.Request) -> bytes:

@@ -106,3 +106,9 @@ def split_morpheme(entry: str) -> tuple[str, str | None]:
     """Return form and tag of `form/TAG`; the tag is None where there is only a form."""
     form, slash, tag = entry.rpartition("/")
     return (form, tag) if slash and form and tag else (entry, None)
+
+
+def split_stop_word(entry: str) -> tuple[str | None, str | None]:
+    """Return form and tag of `form/TAG`; the form is None in `/TAG`, the tag where there is only a form."""
+    form, slash, tag = entry.rpartition("/")
+    return (form or None, tag) if slash and tag else (entry, None)

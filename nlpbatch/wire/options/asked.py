@@ -8,12 +8,19 @@ from nlpbatch.errors import InvalidRequest
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options.table import (
     DEFAULT_ANALYZER,
+    DOCUMENT_MEMBERS,
     OPERATIONS,
     OPTIONS,
     Operation,
     options_of,
 )
 from nlpbatch.wire.options.values import check_value, parse_text, shown, to_text
+
+_WRITING: Final = frozenset({"space", "join", "glue"})
+"""Operations that answer with a text."""
+_WRITTEN: Final = {"return_positions": "positions", "return_space_insertions": "space_insertions"}
+"""What they answer beside it, by the option that asks for it."""
+_OF_TOKENS: Final = ("fields", "tags", "stopwords")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,11 @@ class Options:
     top_n: int = 1
     candidates: bool = False
     sentences: bool = False
-    stopwords: bool = False
+    stopwords: bool | tuple[str, ...] = False
+    return_tokens: bool = False
+    lm_search: bool = True
+    return_positions: bool = False
+    return_space_insertions: bool = False
     reset_whitespace: bool = False
     kiwi: Mapping[str, Any] = field(default_factory=dict)
 
@@ -44,8 +55,8 @@ class Options:
     @property
     def columns(self) -> tuple[str, ...]:
         """Return what an answer has for each document, beside its error."""
-        if self.operation == "space":
-            return ("text",)
+        if self.operation in _WRITING:
+            return ("text", *(column for option, column in _WRITTEN.items() if getattr(self, option)))
         if self.operation == "sentences":
             return ("sentences",)
         if self.is_ranked:
@@ -61,7 +72,8 @@ class Options:
             if option.kiwi:
                 continue
             value = getattr(self, option.name)
-            if option.name in {"analyzer", "fields"} or value != getattr(plain, option.name):
+            always = option.name == "analyzer" or (option.name == "fields" and self.operation == "analyze")
+            if always or value != getattr(plain, option.name):
                 members[option.name] = list(value) if isinstance(value, tuple) else value
         return members | {name: list(value) if isinstance(value, tuple) else value for name, value in self.kiwi.items()}
 
@@ -82,7 +94,7 @@ class Options:
         known = {option.name: option for option in options_of(operation)}
         for name in members:
             if name not in known:
-                raise _unknown("member", name, ("texts", *known), f"/{name[:80]}")
+                raise _unknown("member", name, (*DOCUMENT_MEMBERS[operation], *known), f"/{name[:80]}")
         given = {
             name: check_value(known[name], value, f"/{name}") for name, value in members.items() if value is not None
         }
@@ -122,13 +134,14 @@ class Options:
 
 def _plain(name: str, value: Any) -> Any:
     option = OPTIONS.get(name)
-    if option is None or option.kind != "strings" or not isinstance(value, Iterable):
+    if option is None or option.kind != "strings" or isinstance(value, Mapping) or not isinstance(value, Iterable):
         return value
     return [value] if isinstance(value, str) else list(value)
 
 
 _DEFAULTS: Final = {operation: Options(operation) for operation in OPERATIONS}
 DEFAULT_OPTIONS: Final = _DEFAULTS["analyze"]
+_PLAIN: Final = _DEFAULTS["sentences"]
 _OWN: Final = frozenset(member.name for member in fields(Options))
 
 
@@ -138,6 +151,9 @@ def _made(operation: Operation, given: Mapping[str, Any]) -> Options:
     if options.is_ranked and options.sentences:
         asked = "top_n over 1" if options.top_n > 1 else "candidates"
         raise InvalidRequest(f"{asked} and sentences: candidates may differ in their sentences: ask for one")
+    for name in _OF_TOKENS:
+        if operation == "sentences" and not options.return_tokens and getattr(options, name) != getattr(_PLAIN, name):
+            raise InvalidRequest(f"{name} without return_tokens: there are no tokens to choose: ask for return_tokens")
     return options
 
 

@@ -1,21 +1,33 @@
 """Checks of the options' values, and their form in a query string."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 from nlpbatch.errors import InvalidOption, InvalidRequest
 from nlpbatch.wire.fields import check_fields
 from nlpbatch.wire.options.table import MOST_WORD_CODE_POINTS, Option
-from nlpbatch.wire.tags import TAGS, split_morpheme
+from nlpbatch.wire.tags import TAGS, split_morpheme, split_stop_word
 
 _SHOWN: Final = 80
 _WANTED: Final = {
     "string": "a string",
     "boolean": "true or false",
     "integer": "a whole number",
+    "number": "a number",
     "strings": "an array of strings",
 }
+_TYPES: Final[dict[str, type | tuple[type, ...]]] = {
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": (int, float),
+    "strings": list,
+}
+_SWITCHES: Final = {"true": True, "false": False}
+_NUMBER: Final = re.compile(r"-?\d{1,9}(\.\d{1,9})?", re.ASCII)
+_NUMBERS: Final = frozenset({"integer", "number"})
 
 
 def check_value(option: Option, value: Any, path: str) -> Any:
@@ -27,22 +39,24 @@ def check_value(option: Option, value: Any, path: str) -> Any:
         UnknownField: A field that isn't offered.
 
     """
-    wanted = {"string": str, "boolean": bool, "integer": int, "strings": list}[option.kind]
+    if option.switch and isinstance(value, bool):
+        return value
     if option.kind == "integer" and isinstance(value, float) and value.is_integer():
         value = int(value)  # JSON has one kind of number: some write 2 as 2.0
-    right = isinstance(value, wanted) and not (option.kind == "integer" and isinstance(value, bool))
+    right = isinstance(value, _TYPES[option.kind]) and not (option.kind in _NUMBERS and isinstance(value, bool))
     if not right:
-        raise InvalidRequest(f"{option.name} is not {_WANTED[option.kind]}: send {_example(option)}", path=path)
+        wanted = _WANTED[option.kind] + (", true or false" if option.switch else "")
+        raise InvalidRequest(f"{option.name} is not {wanted}: send {_example(option)}", path=path)
     if option.kind == "strings":
         return _strings(option, value, path)
     if option.kind == "string":
         _check_unicode(option.name, value, path)
-    if option.kind == "integer" and not option.least <= value <= option.most:
+    if option.kind in _NUMBERS and not option.least <= value <= option.most:  # not a number is out of bounds, too
         bounds = f"{option.least} to {option.most}"
         raise InvalidRequest(f"{option.name} is {shown(value)}: send a number from {bounds}", path=path)
     if option.choices and value not in option.choices:
         raise InvalidRequest(f"{option.name} is {shown(value)}: choose from {', '.join(option.choices)}", path=path)
-    return value
+    return float(value) if option.kind == "number" else value
 
 
 def shown(value: Any) -> str:
@@ -53,11 +67,15 @@ def shown(value: Any) -> str:
 
 def parse_text(option: Option, text: str) -> Any:
     """Return a query parameter's value as JSON would have it."""
+    if option.switch and text in _SWITCHES:
+        return _SWITCHES[text]
     if option.kind == "strings":
         array = _array(text)
         return text.split(",") if array is None else array
     if option.kind == "boolean":
-        return {"true": True, "false": False}.get(text, text)
+        return _SWITCHES.get(text, text)
+    if option.kind == "number" and _NUMBER.fullmatch(text):
+        return float(text)
     if option.kind == "integer" and text.isascii() and text.removeprefix("-").isdigit() and len(text) < 10:  # noqa: PLR2004
         return int(text)
     return text
@@ -70,7 +88,7 @@ def to_text(value: Any) -> str:
     if not isinstance(value, list):
         return str(value)
     text = ",".join(value)
-    plain = text.split(",") == value and not text.startswith("[")
+    plain = text.split(",") == value and not text.startswith("[") and text not in _SWITCHES
     return text if plain else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -105,8 +123,14 @@ def _strings(option: Option, values: Sequence[Any], path: str) -> tuple[str, ...
         raise InvalidRequest(f"{option.name} has an entry of {long:,} code points: send {bounds}", path=path)
     for position, value in enumerate(values):
         _check_unicode(f"{option.name}[{position}]", value, f"{path}/{position}")
+        if option.choices and value not in option.choices:
+            choices = ", ".join(option.choices)
+            raise InvalidOption(
+                f"{option.name}[{position}] is {shown(value)}: choose from {choices}", path=f"{path}/{position}"
+            )
         if option.morphemes:
-            _check_morpheme(f"{option.name}[{position}]", value, f"{path}/{position}")
+            _, tag = split_stop_word(value) if option.switch else split_morpheme(value)
+            _check_tag(f"{option.name}[{position}] is {shown(value)}", tag, f"{path}/{position}")
     return tuple(values)
 
 
@@ -119,11 +143,10 @@ def _tags(values: Sequence[str], path: str) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _check_morpheme(name: str, entry: str, path: str) -> None:
-    _, tag = split_morpheme(entry)
+def _check_tag(entry: str, tag: str | None, path: str) -> None:
     if tag is not None and tag not in TAGS:
         raise InvalidOption(
-            f"{name} is {shown(entry)}: there is no tag {shown(tag)}: send a form or form/TAG with one of "
+            f"{entry}: there is no tag {shown(tag)}: send a form or form/TAG with one of "
             f"{', '.join(TAGS)}; a form that has a slash itself needs its tag",
             path=path,
         )
@@ -142,7 +165,7 @@ def _check_unicode(name: str, value: str, path: str) -> None:
 def _example(option: Option) -> str:
     if option.kind == "boolean":
         return "true or false"
-    if option.kind == "integer":
+    if option.kind in _NUMBERS:
         return f"{option.least} to {option.most}"
     if option.name == "fields":
         return '["form", "tag", …]'

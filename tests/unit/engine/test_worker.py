@@ -130,7 +130,7 @@ def test_whatever_else_is_raised_before_the_first_document_fails_the_request_and
 
 
 class UnprintableEngine(WordEngine):
-    def tokens(self, text: str) -> list[WordToken]:
+    def tokens(self, text: str, *, pretokenized: object = None) -> list[WordToken]:  # noqa: ARG002
         return [WordToken("\ud83d" if word == "bad" else word, 0) for word in text.split()]
 
 
