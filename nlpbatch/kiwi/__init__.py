@@ -11,6 +11,7 @@ as it was given, as well. What can't be done from afar raises `NotRemote` with t
 from nlpbatch.kiwi.flags import Dialect, Match
 from nlpbatch.kiwi.kiwi import Kiwi
 from nlpbatch.kiwi.morphemes import MorphemeSet
+from nlpbatch.kiwi.pretokenized import PretokenizedToken
 from nlpbatch.kiwi.refusals import NotRemote, Refused, TextFailed
 from nlpbatch.kiwi.sentences import Sentence, SplitForm
 from nlpbatch.kiwi.settings import KiwiConfig
@@ -30,6 +31,7 @@ __all__ = [
     "Match",
     "MorphemeSet",
     "NotRemote",
+    "PretokenizedToken",
     "Refused",
     "Sentence",
     "SplitForm",

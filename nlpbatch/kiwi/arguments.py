@@ -11,7 +11,7 @@ from nlpbatch.kiwi.flags import Dialect, Match
 from nlpbatch.kiwi.morphemes import MorphemeSet
 from nlpbatch.kiwi.refusals import NotRemote, Refused
 from nlpbatch.kiwi.settings import REMEDY, check_override
-from nlpbatch.wire.options import MATCH_OPTIONS
+from nlpbatch.wire.options import MATCH_OPTIONS, NO_TYPOS, STANDARD_DIALECT
 
 DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
     {
@@ -117,7 +117,7 @@ def _blocklist(value: Any) -> list[str] | None:
 def _typos(asked: Mapping[str, Any]) -> dict[str, Any]:
     typos = asked["typos"]
     if typos is None:
-        return {}
+        return {"typos": NO_TYPOS}
     if not isinstance(typos, str):
         typos = _name_of(typos)
     typos = "basic_with_continual_and_lengthening" if typos == "all" else typos
@@ -139,7 +139,7 @@ def _name_of(typos: Any) -> str:
 def _dialects(asked: Mapping[str, Any]) -> dict[str, Any]:
     dialects = to_dialect(asked["allowed_dialects"])
     if not dialects:
-        return {}
+        return {"allowed_dialects": [STANDARD_DIALECT]}
     names = [member.name.lower() for member in Dialect if member and member.name and member & dialects == member]
     return {"allowed_dialects": names, "dialect_cost": asked["dialect_cost"]}
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from nlpbatch.client.sync import Client
@@ -54,8 +54,8 @@ class Remote:
         self.client = client
         self._analyzer = analyzer
 
-    def one(self, operation: Operation, text: str, options: Mapping[str, Any]) -> Outcome:
-        """Return what a text gets.
+    def one(self, operation: Operation, document: Any, options: Mapping[str, Any]) -> Outcome:
+        """Return what a document gets.
 
         Raises:
             TextFailed: The text has an error.
@@ -64,26 +64,40 @@ class Remote:
 
         """
         with as_kiwi_refuses():
-            (outcome,) = self._ask(operation, [text], options)
+            (outcome,) = self._ask(operation, [document], options)
         return _checked(outcome, 0)
 
     def each(
-        self, operation: Operation, texts: Iterable[str], options: Mapping[str, Any]
+        self,
+        operation: Operation,
+        texts: Iterable[str],
+        options: Mapping[str, Any],
+        spans_of: Callable[[str], Any] | None = None,
     ) -> Iterator[tuple[str, Outcome]]:
         """Yield each text with what it gets, in order; several requests are under way at a time.
+
+        `spans_of` returns the spans of a text whose analysis is given.
 
         Raises what `one` does, and Refused at the place of something that is no string.
         """
         pending: deque[str] = deque()
+        spans: deque[Any] = deque()
 
         def sent() -> Iterator[str]:
             for position, text in enumerate(texts):
                 if not isinstance(text, str):
                     raise Refused(f"text {position} is a {type(text).__name__}: give an iterable of `str`")
                 pending.append(text)
+                if spans_of is not None:
+                    spans.append(spans_of(text))
                 yield text
 
-        with as_kiwi_refuses(), self._ask(operation, sent(), options) as outcomes:
+        def belonging() -> Iterator[Any]:
+            while spans:  # taken after each text
+                yield spans.popleft()
+
+        beside = {} if spans_of is None else {"pretokenized": belonging()}
+        with as_kiwi_refuses(), self._ask(operation, sent(), {**options, **beside}) as outcomes:
             for position, outcome in enumerate(outcomes):
                 yield pending.popleft(), _checked(outcome, position)
 

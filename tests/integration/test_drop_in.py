@@ -9,7 +9,19 @@ import kiwipiepy
 import kiwipiepy.utils
 import pytest
 
-from nlpbatch.kiwi import Kiwi, Match, MorphemeSet, NotRemote, Sentence, SplitForm, Stopwords, TextFailed, Token
+from nlpbatch.kiwi import (
+    Kiwi,
+    Match,
+    MorphemeSet,
+    NotRemote,
+    PretokenizedToken,
+    Sentence,
+    SplitForm,
+    Stopwords,
+    TextFailed,
+    Token,
+    basic_typos,
+)
 from nlpbatch.kiwi.refused_methods import RefusedMethods
 
 ATTRIBUTES = [name for name in dir(kiwipiepy.Token) if not name.startswith("_")]
@@ -74,7 +86,12 @@ OPTIONS = [
     {"match_options": Match.ALL | Match.JOIN_AFFIX},
     {"match_options": Match.URL | Match.SPLIT_COMPLEX | Match.NORMALIZING_CODA | Match.SPLIT_SAISIOT},
     {"match_options": Match.ALL | Match.JOIN_PARTICLE_YO, "z_coda": False},
+    {"allowed_dialects": "standard", "dialect_cost": 3.0},
+    {"pretokenized": lambda text: [(0, 2)] if len(text) > 2 else None},
+    {"pretokenized": lambda text: [(0, 2, "NNG")] if len(text) > 2 else []},
+    {"pretokenized": lambda text: [(1, 3, PretokenizedToken("페트", "NNB", 0, 2))] if len(text) > 3 else None},
 ]
+TYPOS = ("basic", "continual", "basic_with_continual", "lengthening", "basic_with_continual_and_lengthening", "all")
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
@@ -82,6 +99,89 @@ def test_tokens_are_kiwi_s_with_every_option(served, kiwi, sample, options):
     texts = [*TEXTS, *sample[:60]]
     assert read(list(served.tokenize(texts, **options))) == read(list(kiwi.tokenize(texts, **options)))
     assert read(served.tokenize(TEXT, **options)) == read(kiwi.tokenize(TEXT, **options))
+
+
+@pytest.mark.parametrize("typos", TYPOS)
+def test_typos_are_corrected_as_kiwi_does_it(served, kiwi, sample, typos):
+    texts = ["외않됀대?", "오늘사무시레서", "지인짜 조아요", *sample[:20]]
+    for threshold in (1.0, 2.5):
+        options = {"typos": typos, "typo_cost_threshold": threshold}
+        assert read(list(served.tokenize(texts, **options))) == read(list(kiwi.tokenize(texts, **options)))
+    assert read(served.tokenize("외않됀대?", typos=basic_typos)) == read(
+        kiwi.tokenize("외않됀대?", typos=kiwipiepy.basic_typos)
+    )
+
+
+def test_spans_whose_analysis_is_given_are_kiwi_s(served, kiwi):
+    text = "드디어패트와 매트가 2017년에 국내 개봉했다."
+    for spans in (
+        [(3, 9), (11, 16, "NNG")],
+        [(3, 5, PretokenizedToken("페트", "NNB", 0, 2))],
+        [(21, 24, [PretokenizedToken("개봉하", "VV", 0, 3), PretokenizedToken("었", "EP", 2, 3)])],
+    ):
+        assert read(served.tokenize(text, pretokenized=spans)) == read(kiwi.tokenize(text, pretokenized=spans))
+
+
+MORPHEMES = [
+    [("덥", "VA"), ("어", "EC")],
+    [("길", "NNG"), ("을", "JKO"), ("묻", "VV"), ("어요", "EF")],
+    [("흙", "NNG"), ("이", "JKS"), ("묻", "VV"), ("어요", "EF")],
+    [("묻", "VV-R"), ("어요", "EF")],
+    [("묻", "VV-I"), ("어요", "EF")],
+    [("길", "NNG"), ("을", "JKO", True), ("묻", "VV"), ("어요", "EF")],
+    [("길", "NNG"), ("을", "JKO"), ("묻", "VV", False), ("어요", "EF")],
+    [],
+]
+
+
+@pytest.mark.parametrize("morphs", MORPHEMES, ids=len)
+@pytest.mark.parametrize("lm_search", [True, False])
+def test_morphemes_are_joined_as_kiwi_does_it(served, kiwi, morphs, lm_search):
+    assert served.join(morphs, lm_search) == kiwi.join(morphs, lm_search)
+    assert served.join(iter(morphs), lm_search, True) == kiwi.join(iter(morphs), lm_search, True)
+
+
+def test_tokens_are_joined_as_kiwi_does_it(served, kiwi, sample):
+    texts = [text for text in sample[:40] if text.strip()]
+    ours, theirs = served.tokenize(texts), kiwi.tokenize(texts)
+    assert [served.join(tokens) for tokens in ours] == [kiwi.join(tokens) for tokens in theirs]
+    tokens = served.tokenize("분석된결과를 다시합칠수있다!")
+    tokens[3] = ("내용", "NNG")
+    assert served.join(tokens) == "분석된 내용을 다시 합칠 수 있다!"
+    without_past = (token for token in served.tokenize("먼 길을 걸었다") if token.tagged_form != "었/EP")
+    assert served.join(without_past) == "먼 길을 걷다"
+
+
+CHUNKS = ["그러나  알고보니 그 봉", "지 안에 있던 것은 바로", "레몬이었던 것이다."]
+
+
+@pytest.mark.parametrize("chunks", [CHUNKS, ["  가", "나 "], ["가"], [], ["abc", "나", "12", "다"], "가나"])
+@pytest.mark.parametrize("new_lines", [False, True])
+def test_chunks_are_glued_as_kiwi_does_it(served, kiwi, chunks, new_lines):
+    flags = [True] * len(chunks) if new_lines else None
+    assert served.glue(chunks, flags) == kiwi.glue(chunks, flags)
+    assert served.glue(iter(chunks), flags, True) == kiwi.glue(iter(chunks), flags, True)
+
+
+@pytest.mark.parametrize(
+    ("format_str", "args", "kwargs"),
+    [
+        ("{}가 {}을 {}었다.", [("나", "NP"), ("공부", "NNG"), ("하", "VV")], {}),
+        ("{}가 {}을 {}었다.", [("우리", "NP"), ("길", "NNG"), ("묻", "VV-I")], {}),
+        ("{}가 {}을 {}었다.", [5, "str", {"dict": "dict"}], {}),
+        ("{!s}가 {}을 {}었다.", [("나", "NP"), ("공부", "NNG"), ("하", "VV")], {}),
+        ("{:.5f}가 {!r}을 {}었다.", [5, "str", {"dict": "dict"}], {}),
+        (
+            r"{0}가 {obj}를 {verb}\ㄴ다. {1}는 {obj}를 안 {verb}었다.",
+            [[("우리", "NP"), ("들", "XSN")], [("너희", "NP"), ("들", "XSN")]],
+            {"obj": ("길", "NNG"), "verb": ("묻", "VV-I")},
+        ),
+        ("{{중괄호}} {}이다", [("책", "NNG")], {}),
+        ("필드가 없다.", [], {}),
+    ],
+)
+def test_templates_are_filled_as_kiwi_does_it(served, kiwi, format_str, args, kwargs):
+    assert served.template(format_str).format(*args, **kwargs) == kiwi.template(format_str).format(*args, **kwargs)
 
 
 def test_tokens_of_hundreds_of_reviews_are_kiwi_s(served, kiwi, sample):
@@ -160,6 +260,16 @@ REFUSED = [
     ("tokenize", ("가",), {"allowed_dialects": "x"}),
     ("tokenize", ("가",), {"allowed_dialects": 3}),
     ("tokenize", ("가",), {"oov_handling": "q"}),
+    ("tokenize", ("가",), {"pretokenized": [(0, 99)]}),
+    ("tokenize", ("가",), {"pretokenized": [(0, 1, "QQ")]}),
+    ("tokenize", (["가"],), {"pretokenized": [(0, 1)]}),
+    ("tokenize", ("가",), {"dialect_cost": "a", "allowed_dialects": "jeju"}),
+    ("join", ([("a",)],), {}),
+    ("join", (["a"],), {}),
+    ("join", ([("가", "XX")],), {}),
+    ("join", ([("가", 3)],), {}),
+    ("join", (None,), {}),
+    ("join", ("가",), {}),
 ]
 
 
