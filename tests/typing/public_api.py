@@ -34,6 +34,8 @@ def blocking() -> None:
         assert_type(client.analyze(iter(["가", None]), progress=True), OutcomeStream)
         assert_type(next(client.sentences(iter(["가"]))), Outcome)
         assert_type(client.space(["가"], reset_whitespace=True), Analysis)
+        assert_type(client.join([[("가", "NNG")]], return_positions=True), Analysis)
+        assert_type(client.glue(iter([["가", "나"]])), OutcomeStream)
         assert_type(client.limits(), CallerLimits)
         assert_type(client.analyze("가", analyzer="default", fields=("form",), if_match="f"), Analysis)
         assert_type(client.analyzers(), Catalogue)
@@ -53,6 +55,8 @@ async def asynchronous() -> None:
         assert_type(client.analyze(iter(["가", None])), AsyncOutcomeStream)
         assert_type(client.analyze(texts()), AsyncOutcomeStream)
         assert_type([outcome async for outcome in client.space(texts())], list[Outcome])
+        assert_type(await client.join([[("가", "NNG")]]), Analysis)
+        assert_type(client.glue(iter([["가", "나"]])), AsyncOutcomeStream)
         assert_type(await client.limits(), CallerLimits)
         assert_type(client.stats.snapshot().requests, int)
 

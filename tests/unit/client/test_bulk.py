@@ -257,6 +257,54 @@ def test_sentences_and_space_take_any_number_of_texts_too(driver):
     assert [outcome.sentences for outcome in calls.sentences(iter(TEXTS))] == [()] * len(TEXTS)
 
 
+def written(request):
+    """Answer join and glue with what they were sent, as JSON."""
+    if request.target == ANALYZERS_PATH:
+        return honest()(request)
+    members = json.loads(request.body)
+    documents = members["morphemes"] if request.target == "/v1/join" else members["chunks"]
+    extra = members.get("insert_new_lines") or [None] * len(documents)
+    pairs = zip(documents, extra, strict=True)
+    return answer(*({"text": document and json.dumps([document, one]), "error": None} for document, one in pairs))
+
+
+def test_join_and_glue_take_any_number_of_documents_too(driver):
+    morphemes = [[("덥", "VA"), ("어", "EC", True)]] * (PART_DOCUMENTS + 1)
+    expected = [json.dumps([[["덥", "VA"], ["어", "EC", True]], None])] * len(morphemes)
+    calls = driver(written)
+    assert [outcome.text for outcome in calls.join(morphemes)] == expected
+    assert [outcome.text for outcome in calls.join(iter(morphemes))] == expected
+    assert [outcome.text for outcome in calls.glue([["가", "나"], None])] == [json.dumps([["가", "나"], None]), None]
+
+
+def test_what_belongs_to_documents_stays_with_them(driver):
+    chunks = [["가", str(number)] for number in range(2 * PART_DOCUMENTS + 1)]
+    flags = [[number % 2 == 0, False] for number in range(len(chunks))]
+    expected = [json.dumps(pair) for pair in zip(chunks, flags, strict=True)]
+    calls = driver(written)
+    assert [outcome.text for outcome in calls.glue(chunks, insert_new_lines=flags)] == expected
+    assert [outcome.text for outcome in calls.glue(iter(chunks), insert_new_lines=iter(flags))] == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "documents", "given", "why"),
+    [
+        ("join", "가", {}, "morphemes is a str: give an iterable with a list for each document"),
+        ("join", [[("가", 3)]], {}, "document 0 has the wrong shape"),
+        ("join", [None, "가"], {}, "document 1 is a string"),
+        ("glue", [["가", 3]], {}, "document 0 has the wrong shape"),
+        ("glue", [["가"]], {"insert_new_lines": []}, "insert_new_lines has fewer entries than there are documents"),
+        ("glue", [["가"]], {"insert_new_lines": [[True], None]}, "insert_new_lines has more entries"),
+        ("analyze", ["가"], {"pretokenized": [[(0,)]]}, "entry of pretokenized 0 has the wrong shape"),
+    ],
+)
+def test_documents_of_the_wrong_shape_are_refused_before_anything_is_sent(driver, method, documents, given, why):
+    calls = driver(honest())
+    with pytest.raises(errors.InvalidRequest, match=why):
+        getattr(calls, method)(documents, **given)
+    assert calls.transport.requests == []
+
+
 def test_progress_is_shown_on_request_with_what_is_known(driver, capsys):
     driver(honest()).analyze(TEXTS, progress=True)
     assert f"analyze: {len(TEXTS):,} of {len(TEXTS):,} (100%) documents" in capsys.readouterr().err
