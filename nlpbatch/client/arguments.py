@@ -14,20 +14,34 @@ def plain_list(name: str, document: Any, position: int) -> list[Any] | None:
 
     """
     is_list = isinstance(document, Iterable) and not isinstance(document, str | bytes | Mapping)
-    found: list[Any] | None = list(map(_PLAIN.get(name, _same), document)) if is_list else document
+    found: list[Any] | None = _PLAIN.get(name, list)(document) if is_list else document
     check_document(name, found, position)
     return found
 
 
-def _same(value: Any) -> Any:
-    return value
+def plain_morphemes(document: Iterable[Any]) -> list[Any]:
+    """Return tokens, ours or Kiwi's, as (form, tag, whether a blank precedes); tuples as they are.
+
+    As in Kiwi, two tokens of a text in a row are joined as they stood there, if their places are known.
+    """
+    found = []
+    end = None
+    for one in document:
+        if isinstance(one, tuple | list) or not (hasattr(one, "form") and hasattr(one, "tag")):
+            found.append(one)
+            end = None
+            continue
+        start = getattr(one, "start", None)
+        if start is None or end is None:
+            found.append((one.form, one.tag))
+        else:
+            found.append((one.form, one.tag, start > end))
+        end = getattr(one, "end", None)
+    return found
 
 
-def _morpheme(value: Any) -> Any:
-    """Return a token's form and tag, ours or Kiwi's; a tuple as it is."""
-    if isinstance(value, tuple | list) or not (hasattr(value, "form") and hasattr(value, "tag")):
-        return value
-    return value.form, value.tag
+def _spans(document: Iterable[Any]) -> list[Any]:
+    return list(map(_span, document))
 
 
 def _span(value: Any) -> Any:
@@ -39,4 +53,4 @@ def _span(value: Any) -> Any:
     return start, end, [inner] if single else inner
 
 
-_PLAIN: Final[Mapping[str, Callable[[Any], Any]]] = {"morphemes": _morpheme, "pretokenized": _span}
+_PLAIN: Final[Mapping[str, Callable[[Any], Any]]] = {"morphemes": plain_morphemes, "pretokenized": _spans}

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+from nlpbatch.client.arguments import plain_morphemes
 from nlpbatch.kiwi.refusals import Refused
 
 
-def to_morphemes(morphs: Any) -> list[tuple[Any, ...]]:
-    """Return morphemes as (form, tag), or (form, tag, whether a blank precedes).
+def to_morphemes(morphs: Any) -> list[Any]:
+    """Return morphemes as (form, tag), or (form, tag, whether a blank precedes); two tokens in a row as they stood.
 
     Raises:
         Refused: Something else.
@@ -16,17 +17,18 @@ def to_morphemes(morphs: Any) -> list[tuple[Any, ...]]:
     """
     if not isinstance(morphs, Iterable):
         raise Refused(f"morphs is a {type(morphs).__name__}: give an iterable of tokens or of tuples of form and tag")
-    return [_morpheme(morph, position) for position, morph in enumerate(morphs)]
+    return plain_morphemes(_checked(morph, position) for position, morph in enumerate(morphs))
 
 
-def _morpheme(morph: Any, position: int) -> tuple[Any, ...]:
+def _checked(morph: Any, position: int) -> Any:
     if isinstance(morph, tuple):
         form, tag, *blank = morph if len(morph) in {2, 3} else (None, None)
+        morph = (form, tag, *(None if one is None else bool(one) for one in blank))
     else:
-        form, tag, blank = getattr(morph, "form", None), getattr(morph, "tag", None), []
+        form, tag = getattr(morph, "form", None), getattr(morph, "tag", None)
     if not isinstance(form, str) or not isinstance(tag, str):
         raise Refused(f"morpheme {position} is a {type(morph).__name__}: give a token, or a tuple of form and tag")
-    return (form, tag, *(None if one is None else bool(one) for one in blank))
+    return morph
 
 
 def to_chunks(text_chunks: Any) -> list[str]:

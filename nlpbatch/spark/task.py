@@ -130,7 +130,7 @@ class AnalyzeTask:
 
     def _asks(self, batches: Iterator[pa.RecordBatch]) -> Iterator[_Ask]:
         for batch in batches:
-            for block in cut_batch(batch, self._options.text, self._options.cut):
+            for block in cut_batch(batch, self._options.text, self._options.cut, self._options.asked.operation):
                 for request in block.requests:
                     yield _Ask(block, block.texts(request))
                 yield _Ask(block, None)
