@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nlpbatch.client.aio import AsyncClient
     from nlpbatch.client.policy import RetryPolicy
+    from nlpbatch.client.streams import AsyncOutcomeStream, OutcomeStream
     from nlpbatch.client.sync import Client
     from nlpbatch.errors import NlpbatchError
     from nlpbatch.wire.outcome import Analysis, DocumentError, Outcome, Token
@@ -18,10 +19,12 @@ __version__ = "0.1.0"
 __all__ = [
     "Analysis",
     "AsyncClient",
+    "AsyncOutcomeStream",
     "Client",
     "DocumentError",
     "NlpbatchError",
     "Outcome",
+    "OutcomeStream",
     "RetryPolicy",
     "Token",
 ]
@@ -29,10 +32,12 @@ __all__ = [
 _HOMES = {
     "Analysis": "nlpbatch.wire.outcome",
     "AsyncClient": "nlpbatch.client.aio",
+    "AsyncOutcomeStream": "nlpbatch.client.streams",
     "Client": "nlpbatch.client.sync",
     "DocumentError": "nlpbatch.wire.outcome",
     "NlpbatchError": "nlpbatch.errors",
     "Outcome": "nlpbatch.wire.outcome",
+    "OutcomeStream": "nlpbatch.client.streams",
     "RetryPolicy": "nlpbatch.client.policy",
     "Token": "nlpbatch.wire.outcome",
 }

@@ -1,5 +1,6 @@
 """Time as an argument: code that waits takes a Clock, so that its tests don't."""
 
+import threading
 import time
 from typing import Protocol
 
@@ -15,6 +16,10 @@ class Clock(Protocol):
         """Block the calling thread for that long."""
         ...
 
+    def wait(self, event: threading.Event, seconds: float) -> None:
+        """Block the calling thread for that long, or until the event is set."""
+        ...
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -26,3 +31,7 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Block the calling thread for that long."""
         time.sleep(seconds)
+
+    def wait(self, event: threading.Event, seconds: float) -> None:
+        """Block the calling thread for that long, or until the event is set."""
+        event.wait(seconds)

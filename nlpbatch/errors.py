@@ -11,6 +11,7 @@
     │   ├── MethodNotAllowed     method_not_allowed
     │   ├── UnknownAnalyzer      unknown_analyzer
     │   ├── UnknownField         unknown_field
+    │   ├── InvalidOption        invalid_option
     │   ├── LengthRequired       length_required
     │   ├── BodyTimeout          body_timeout
     │   ├── RequestTooLarge      request_too_large
@@ -47,10 +48,14 @@ class NlpbatchError(Exception):
         request_id: The service's id of the request, for finding it in the logs.
         details: Further members of the problem document (JSON values).
 
+    Attributes:
+        answered: Outcomes of a call of several requests that were answered before this error and given to nobody yet.
+
     """
 
     code: ClassVar[str] = "internal"
     retryable: ClassVar[bool] = False
+    answered: tuple[Any, ...] = ()
 
     def __init__(
         self,
@@ -139,6 +144,12 @@ class UnknownField(RequestError):
     """A token field that the service doesn't offer."""
 
     code = "unknown_field"
+
+
+class InvalidOption(RequestError):
+    """An option has a value that the engine does not take; `path` points at it."""
+
+    code = "invalid_option"
 
 
 class LengthRequired(RequestError):

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from nlpbatch.errors import InvalidRequest, NotFound
 from nlpbatch.serving.drain import Drain
+from nlpbatch.serving.query import read_query
 from nlpbatch.serving.tls import client_context
 from proxy.backends import Backends
 from proxy.config import ProxySettings
@@ -116,7 +117,7 @@ class Proxy:
         if request.method not in _READING:
             raise web.HTTPMethodNotAllowed(request.method, _READING)
         tenant, _ = self.gateway.authenticate(request)
-        job = request.query.get("job")
+        job = read_query(request).get("job")
         if not job:
             raise InvalidRequest("job is missing: ask for /v1/usage?job=NAME", path="job")
         return web.json_response(self._usage.of(tenant, job).to_json())

@@ -4,7 +4,20 @@ import argparse
 from collections.abc import Sequence
 
 import nlpbatch
-from nlpbatch.cli import analyze, analyzers, bundle, demo, plan, profile_corpus, proxy, run, sample, serve, up
+from nlpbatch.cli import (
+    analyze,
+    analyzers,
+    bundle,
+    composing,
+    demo,
+    plan,
+    profile_corpus,
+    proxy,
+    run,
+    sample,
+    serve,
+    up,
+)
 from nlpbatch.program import run_program
 
 
@@ -15,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"nlpbatch {nlpbatch.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (up, analyze, analyzers, sample, profile_corpus, run, bundle, plan, demo, serve, proxy):
+    for command in (up, analyze, composing, analyzers, sample, profile_corpus, run, bundle, plan, demo, serve, proxy):
         command.add_parser(commands)
     return parser
 

@@ -2,12 +2,14 @@
 
 import argparse
 import sys
+from typing import Any
 
 from nlpbatch.cli.texts import add_arguments, ask
 from nlpbatch.cli.writing import json_writer, line_writer, table_writer
-from nlpbatch.errors import UnknownField
+from nlpbatch.errors import ConfigError, UnknownField
 from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS, check_fields
-from nlpbatch.wire.options import Operation, Options
+from nlpbatch.wire.options import OPTIONS, Operation, Options
+from nlpbatch.wire.options.values import parse_text
 from nlpbatch.wire.outcome import Outcome
 
 _EPILOG = """examples:
@@ -37,9 +39,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("--tags", metavar="A,B,…", type=lambda text: text.split(","), help="tokens of these tags only")
     parser.add_argument("--top-n", metavar="N", type=int, default=1, help="so many candidates, best first")
+    _add_option(parser)
     parser.set_defaults(run=run_analyze)
     sentences = commands.add_parser("sentences", help="split texts into sentences, one per line")
     add_arguments(sentences)
+    _add_option(sentences)
     sentences.set_defaults(run=run_sentences)
     space = commands.add_parser("space", help="correct the blanks of texts")
     add_arguments(space)
@@ -49,7 +53,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run_analyze(arguments: argparse.Namespace) -> int:
     """Analyse and print; return 1 if a document has an error."""
-    given = {"fields": arguments.fields, "tags": arguments.tags, "top_n": arguments.top_n}
+    given = {"fields": arguments.fields, "tags": arguments.tags, "top_n": arguments.top_n, **_options(arguments)}
     options = Options.checked("analyze", given)
     write = json_writer(sys.stdout, options) if arguments.json else table_writer(sys.stdout, arguments.fields)
     return ask(arguments, "analyze", given, write)
@@ -57,7 +61,7 @@ def run_analyze(arguments: argparse.Namespace) -> int:
 
 def run_sentences(arguments: argparse.Namespace) -> int:
     """Split and print; return 1 if a document has an error."""
-    return _in_lines(arguments, "sentences", {})
+    return _in_lines(arguments, "sentences", _options(arguments))
 
 
 def run_space(arguments: argparse.Namespace) -> int:
@@ -65,7 +69,28 @@ def run_space(arguments: argparse.Namespace) -> int:
     return _in_lines(arguments, "space", {"reset_whitespace": arguments.reset_whitespace})
 
 
-def _in_lines(arguments: argparse.Namespace, operation: Operation, given: dict[str, bool]) -> int:
+def _add_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--option",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="further option, such as typos=basic or stopwords=true; lists as A,B,… or in JSON",
+    )
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the further options; their values are those of query parameters."""
+    given = {}
+    for pair in arguments.option:
+        name, separator, text = pair.partition("=")
+        if not separator:
+            raise ConfigError(f"option {name!r} has no value: write it as KEY=VALUE", option="--option")
+        given[name] = parse_text(OPTIONS[name], text) if name in OPTIONS else text
+    return given
+
+
+def _in_lines(arguments: argparse.Namespace, operation: Operation, given: dict[str, Any]) -> int:
     options = Options.checked(operation, given)
     write = json_writer(sys.stdout, options) if arguments.json else line_writer(sys.stdout, _lines)
     return ask(arguments, operation, given, write)

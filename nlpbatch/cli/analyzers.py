@@ -10,7 +10,7 @@ from nlpbatch.cli.texts import add_service_arguments, connect
 from nlpbatch.errors import ConfigError, InvalidRequest
 
 if TYPE_CHECKING:
-    from nlpbatch.engine.operations import Perform
+    from nlpbatch.engine.operations import TextPerform
 
 _MOST_ROWS = 10_000
 _SHOWN = 30
@@ -76,7 +76,7 @@ def run_diff(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _engine(config: Path, name: str) -> "Perform":
+def _engine(config: Path, name: str) -> "TextPerform":
     """Return what analyses with an analyzer of the configuration.
 
     Raises:
@@ -84,7 +84,7 @@ def _engine(config: Path, name: str) -> "Perform":
 
     """
     from nlpbatch.engine.kiwi import KiwiEngine  # noqa: PLC0415
-    from nlpbatch.engine.operations import performer  # noqa: PLC0415
+    from nlpbatch.engine.operations import text_performer  # noqa: PLC0415
     from nlpbatch.server.config import ServerSettings  # noqa: PLC0415
     from nlpbatch.server.dictionaries import Dictionaries  # noqa: PLC0415
     from nlpbatch.serving.settings import load  # noqa: PLC0415
@@ -93,7 +93,7 @@ def _engine(config: Path, name: str) -> "Perform":
     settings = load(config, ServerSettings)
     if name not in settings.analyzers:
         raise ConfigError(f"{config} has no analyzer {name!r}: choose from {', '.join(settings.analyzers)}")
-    return performer(KiwiEngine(Dictionaries(name, settings.analyzers[name], config.parent).spec()), Options())
+    return text_performer(KiwiEngine(Dictionaries(name, settings.analyzers[name], config.parent).spec()), Options())
 
 
 def _sample(arguments: argparse.Namespace) -> list[str]:

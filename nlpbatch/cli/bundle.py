@@ -17,7 +17,12 @@ _EXCLUDED = (
     "nlpbatch/serving/",
     "nlpbatch/__main__.py",
 )
-_ASYNCIO_CLIENT = ("nlpbatch/client/aio.py", "nlpbatch/client/aiohttp_transport.py")
+_ASYNCIO_CLIENT = (
+    "nlpbatch/client/aio.py",
+    "nlpbatch/client/aio_answering.py",
+    "nlpbatch/client/aio_operations.py",
+    "nlpbatch/client/aiohttp_transport.py",
+)
 _PACKAGES = ("nlpbatch", "tenacity", "urllib3")
 _PAGE = ("nlpbatch/profile/page.css", "nlpbatch/profile/page.js")
 """Style and script of reports, which drivers make."""

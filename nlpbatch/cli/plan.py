@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 from nlpbatch.errors import ConfigError
 
 if TYPE_CHECKING:
-    from nlpbatch.engine.operations import Perform
+    from nlpbatch.engine.operations import TextPerform
 
 _HEADROOM: Final = 0.8
 """Part of a worker's time that is planned with; the rest is for people, deploys, and the days' ups and downs."""
@@ -122,14 +122,14 @@ def measure_chars_per_s() -> float:
             "or run this on an analysis host"
         ) from error
     from nlpbatch.demo.source import DOCUMENTS  # noqa: PLC0415
-    from nlpbatch.engine.operations import performer  # noqa: PLC0415
+    from nlpbatch.engine.operations import text_performer  # noqa: PLC0415
     from nlpbatch.engine.protocol import EngineSpec  # noqa: PLC0415
     from nlpbatch.wire.options import Options  # noqa: PLC0415
 
     print("measuring …", file=sys.stderr)
     lines = DOCUMENTS.read_text(encoding="utf-8").splitlines()
     texts = [str(json.loads(line)["text"]) for line in lines]
-    perform = performer(KiwiEngine(EngineSpec("default", None, {}, {})), Options())
+    perform = text_performer(KiwiEngine(EngineSpec("default", None, {}, {})), Options())
     _pass(texts, perform)  # the first goes through code and tables that aren't in the caches yet
     begun_s, done = time.perf_counter(), 0
     while time.perf_counter() - begun_s < _MEASURED_S:
@@ -137,7 +137,7 @@ def measure_chars_per_s() -> float:
     return done / (time.perf_counter() - begun_s)
 
 
-def _pass(texts: list[str], perform: "Perform") -> int:
+def _pass(texts: list[str], perform: "TextPerform") -> int:
     for text in texts:
         perform(text)
     return sum(map(len, texts))

@@ -26,6 +26,12 @@ _PATIENCE_PIPED_S = 300.0
 Document = str | DocumentError
 """A text, or why it needn't be sent."""
 Writer = Callable[[Document, Outcome], None]
+Parse = Callable[[str], Any]
+"""Returns the document that a text stands for, or a DocumentError."""
+
+
+def _as_it_is(text: str) -> str:
+    return text
 
 
 def add_service_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,8 +56,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def ask(arguments: argparse.Namespace, operation: Operation, given: Mapping[str, Any], write: Writer) -> int:
+def ask(
+    arguments: argparse.Namespace,
+    operation: Operation,
+    given: Mapping[str, Any],
+    write: Writer,
+    parse: Parse = _as_it_is,
+) -> int:
     """Ask for an operation on the texts and write what they get; return 1 if a document has an error.
+
+    `parse` makes a document of a text, or says why it can't.
 
     Raises:
         NlpbatchError: The service gave no answer, or refused.
@@ -59,7 +73,7 @@ def ask(arguments: argparse.Namespace, operation: Operation, given: Mapping[str,
     """
     documents, errors = 0, Counter[str]()
     with connect(arguments, _patience_s(arguments)) as client:
-        for answered in _answers(client, arguments, operation, given):
+        for answered in _answers(client, arguments, operation, given, parse):
             for document, outcome in answered:
                 write(document, outcome)
             sys.stdout.flush()
@@ -105,20 +119,21 @@ def connect(arguments: argparse.Namespace, patience_s: float = _PATIENCE_TYPED_S
 
 
 def _answers(
-    client: "Client", arguments: argparse.Namespace, operation: Operation, given: Mapping[str, Any]
+    client: "Client", arguments: argparse.Namespace, operation: Operation, given: Mapping[str, Any], parse: Parse
 ) -> Iterator[list[tuple[Document, Outcome]]]:
     """Yield the documents of each request with what they got, in order; all from one version of the analyzer."""
     fingerprint = None
     perform = getattr(client, operation)
     for documents in _requests(client, arguments.texts):
-        texts = [document for document in documents if isinstance(document, str)]
+        parsed = [parse(document) if isinstance(document, str) else document for document in documents]
+        sent = [one for one in parsed if not isinstance(one, DocumentError)]
         outcomes: Iterator[Outcome] = iter(())
-        if texts:
-            analysis = perform(texts, analyzer=arguments.analyzer, if_match=fingerprint, **given)
+        if sent:
+            analysis = perform(sent, analyzer=arguments.analyzer, if_match=fingerprint, **given)
             fingerprint, outcomes = analysis.fingerprint, iter(analysis)
         yield [
-            (document, next(outcomes) if isinstance(document, str) else Outcome(None, document))
-            for document in documents
+            (document, Outcome(None, one) if isinstance(one, DocumentError) else next(outcomes))
+            for document, one in zip(documents, parsed, strict=True)
         ]
 
 

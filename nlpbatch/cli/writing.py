@@ -40,8 +40,15 @@ def _sentences(sentences: Sequence[Sentence] | None) -> list[dict[str, Any]] | N
     if sentences is None:
         return None
     return [
-        {"start": one.start, "end": one.end} | ({} if one.text is None else {"text": one.text}) for one in sentences
+        {"start": one.start, "end": one.end}
+        | ({} if one.text is None else {"text": one.text})
+        | ({} if one.tokens is None else {"tokens": _tokens(one.tokens)})
+        for one in sentences
     ]
+
+
+def _positions(spans: Sequence[tuple[int, int]] | None) -> list[dict[str, int]] | None:
+    return None if spans is None else [{"start": start, "end": end} for start, end in spans]
 
 
 def _candidates(candidates: Sequence[Candidate] | None) -> list[dict[str, Any]] | None:
@@ -55,6 +62,8 @@ _MEMBERS: Final[dict[str, Callable[[Any], Any]]] = {
     "sentences": _sentences,
     "candidates": _candidates,
     "text": lambda text: text,
+    "positions": _positions,
+    "space_insertions": lambda flags: flags,
 }
 
 

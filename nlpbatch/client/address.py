@@ -30,7 +30,7 @@ class Address:
 
 
 def parse_address(service: Any) -> Address:
-    """Return the parts of a service URL.
+    """Return the parts of a service URL; one that ends in /v1, as those of other services do, means the same without.
 
     Raises:
         ConfigError: Not an http or https URL with a host, or one with more in it than an address.
@@ -48,7 +48,7 @@ def parse_address(service: Any) -> Address:
     except ValueError as error:
         raise _wrong(f"is {service[:200]!r}, which is not a URL ({error})") from error
     _check_parts(service, parts)
-    path = parts.path.rstrip("/")
+    path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
     return Address(f"{parts.scheme}://{parts.netloc}{path}", parts.scheme == "https", parts.hostname or "", port, path)
 
 

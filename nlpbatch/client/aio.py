@@ -2,21 +2,27 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack, cast
 
 from tenacity import AsyncRetrying
 
+from nlpbatch.client.aio_operations import AsyncOperations
 from nlpbatch.client.aiohttp_transport import AiohttpTransport
 from nlpbatch.client.attempts import Attempts
-from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, advise, check_pool_size
+from nlpbatch.client.bulk import Bulk, Part
+from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, Trace, advise, check_pool_size
+from nlpbatch.client.ordered_calls import in_order_async
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.retry_budget import RetryBudget
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.clock import Clock, SystemClock
+from nlpbatch.errors import NlpbatchError
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyzer import Catalogue
-from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
+from nlpbatch.wire.caller_limits import CallerLimits
+from nlpbatch.wire.extras import AnalyzeOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 from nlpbatch.wire.outcome import Analysis
@@ -38,10 +44,10 @@ class AsyncTransport(Protocol):
         ...
 
 
-class AsyncClient:
+class AsyncClient(AsyncOperations):
     """Calls the service without blocking the event loop; any number of tasks may share one.
 
-    Arguments are those of `Client`; `sleep` waits instead of the clock.
+    Arguments are those of `Client`; the callbacks are called in the event loop.
     """
 
     def __init__(
@@ -54,60 +60,20 @@ class AsyncClient:
         priority: str | None = None,
         pool_size: int = 16,
         clock: Clock | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
         on_advice: Callable[[Advice], None] | None = None,
+        on_retry: Callable[[NlpbatchError], None] | None = None,
     ) -> None:
-        self._calls = Calls(service, api_key=api_key, job=job, priority=priority)
+        super().__init__(Calls(service, api_key=api_key, job=job, priority=priority), check_pool_size(pool_size))
         self._retry = retry or RetryPolicy()
         self._clock = clock or SystemClock()
-        self._sleep = sleep
+        self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         self._chance = chance
         self._on_advice = on_advice
-        self._transport: AsyncTransport = AiohttpTransport(
-            self._calls.address, self._retry, pool_size=check_pool_size(pool_size)
-        )
+        self._on_retry = on_retry
+        self._transport: AsyncTransport = AiohttpTransport(self._calls.address, self._retry, pool_size=pool_size)
         self._budget = RetryBudget()
         self.stats = StatsKeeper()
-
-    async def analyze(
-        self,
-        texts: str | Iterable[str | None],
-        *,
-        analyzer: str = DEFAULT_ANALYZER,
-        fields: Iterable[str] = DEFAULT_FIELDS,
-        if_match: str | None = None,
-        **options: Unpack[AnalyzeOptions],
-    ) -> Analysis:
-        """Return one outcome per text, in order; arguments and errors are those of `Client.analyze`."""
-        given = {"analyzer": analyzer, "fields": fields, **options}
-        return await self._perform(self._calls.ask("analyze", texts, if_match, given))
-
-    async def sentences(
-        self,
-        texts: str | Iterable[str | None],
-        *,
-        analyzer: str = DEFAULT_ANALYZER,
-        if_match: str | None = None,
-        **options: Unpack[MorphemeOptions],
-    ) -> Analysis:
-        """Return the sentences of each text; arguments and errors are those of `analyze`."""
-        return await self._perform(self._calls.ask("sentences", texts, if_match, {"analyzer": analyzer, **options}))
-
-    async def space(
-        self,
-        texts: str | Iterable[str | None],
-        *,
-        analyzer: str = DEFAULT_ANALYZER,
-        if_match: str | None = None,
-        reset_whitespace: bool = False,
-    ) -> Analysis:
-        """Return each text with its blanks corrected; with `reset_whitespace` as if it had none.
-
-        The other arguments and the errors are those of `analyze`.
-        """
-        given = {"analyzer": analyzer, "reset_whitespace": reset_whitespace}
-        return await self._perform(self._calls.ask("space", texts, if_match, given))
 
     async def analyze_arrow(
         self,
@@ -123,18 +89,38 @@ class AsyncClient:
         Columns: `tokens: list<struct<fields>>` and `error: struct<code, message>`; both are null for a null text,
         exactly one for any other. Arguments and errors are those of `analyze`.
         """
-        given = {"analyzer": analyzer, "fields": fields, **options}
+        given: dict[str, Any] = {"analyzer": analyzer, "fields": fields, **options}
         return await self.ask_arrow("analyze", texts, if_match=if_match, **given)
 
     async def ask_arrow(
-        self, operation: Operation, texts: "pa.Array", *, if_match: str | None = None, **options: Any
+        self,
+        operation: Operation,
+        documents: "pa.Array",
+        *,
+        if_match: str | None = None,
+        extra: "pa.Array | None" = None,
+        on_answer: Callable[[Trace], None] | None = None,
+        **options: Any,
     ) -> "pa.Table":
-        """Return what an operation answers on `texts: string[n]`, a row for each; see `nlpbatch.wire.arrow`."""
-        return await self._perform(self._calls.ask_arrow(operation, texts, if_match, options))
+        """Return what an operation answers on n documents, a row for each; see `nlpbatch.wire.arrow`.
+
+        `extra` has what belongs to each document: `pretokenized` of analyze, `insert_new_lines` of glue. `on_answer` is
+        called with what the request took, once it has been answered.
+        """
+        return await self._perform(self._calls.ask_arrow(operation, documents, if_match, options, extra), on_answer)
 
     async def analyzers(self) -> Catalogue:
         """Return what the service offers: analyzers with their fingerprints and fields, and size limits."""
         return await self._perform(self._calls.analyzers())
+
+    async def limits(self) -> CallerLimits:
+        """Return what this client's key may send at the proxy, has used and has waiting.
+
+        Raises:
+            NotFound: The service has no proxy.
+
+        """
+        return await self._perform(self._calls.limits())
 
     async def usage(self, job: str) -> Usage:
         """Return what the proxy that answers has counted of a job's requests.
@@ -155,7 +141,7 @@ class AsyncClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _perform(self, call: Call[Answered]) -> Answered:
+    async def _perform(self, call: Call[Answered], on_answer: Callable[[Trace], None] | None = None) -> Answered:
         attempts = Attempts(
             call.request,
             self._retry,
@@ -163,6 +149,7 @@ class AsyncClient:
             chance=self._chance,
             stats=self.stats,
             budget=self._budget,
+            on_retry=self._on_retry,
         )
 
         async def attempt() -> Answered:
@@ -170,6 +157,38 @@ class AsyncClient:
                 answer = await self._transport.send(call.request, timeout_s)
                 self.stats.received(len(answer.body))
                 advise(self._on_advice, answer)
-                return call.read(answer)
+                found = call.read(answer)
+            if on_answer is not None:
+                on_answer(attempts.trace(answer))
+            return found
 
         return await AsyncRetrying(sleep=self._sleep, **attempts.hooks())(attempt)
+
+    async def _answer_part(self, bulk: Bulk, part: Part) -> Analysis:
+        steps = bulk.answer(part)
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    found = await self._perform(call)
+                except NlpbatchError as error:
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(found)
+        except StopIteration as end:
+            return cast("Analysis", end.value)
+
+    async def _answers(self, bulk: Bulk, parts: AsyncIterator[Part]) -> AsyncGenerator[Analysis, None]:
+        first = await anext(parts)
+        yield await self._answer_part(bulk, first)
+        if first.last:
+            return
+        later = in_order_async(
+            parts,
+            lambda part: self._answer_part(bulk, part),
+            bounds=self._bounds,
+            size_bytes=lambda part: part.size_bytes,
+        )
+        async with aclosing(later):
+            async for _, analysis in later:
+                yield analysis

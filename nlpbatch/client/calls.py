@@ -6,7 +6,7 @@ import math
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlencode
@@ -23,7 +23,8 @@ from nlpbatch.wire import media
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyze import JsonRequest, parse_answer
 from nlpbatch.wire.analyzer import Catalogue
-from nlpbatch.wire.options import Operation, Options
+from nlpbatch.wire.caller_limits import CallerLimits
+from nlpbatch.wire.options import DOCUMENT_MEMBERS, Operation, Options
 from nlpbatch.wire.outcome import Analysis
 from nlpbatch.wire.problem import from_answer
 from nlpbatch.wire.usage import Usage
@@ -106,19 +107,18 @@ class Calls:
             self._headers[media.PRIORITY] = _priority(priority)
 
     def ask(
-        self, operation: Operation, texts: str | Iterable[str | None], if_match: str | None, given: Mapping[str, Any]
+        self,
+        documents: tuple[Any, ...],
+        options: Options,
+        if_match: str | None,
+        extra: tuple[Any, ...] | None = None,
     ) -> Call[Analysis]:
-        """Return the call that asks for an operation on texts in JSON.
+        """Return the call that asks for an operation on documents in JSON, with what belongs to each of them.
 
-        Raises:
-            InvalidRequest: A text is neither a string nor None, or an option can't be used.
-            UnknownField: A field that isn't offered.
-
+        See `nlpbatch.wire.documents`; neither is checked here.
         """
-        documents = check_texts(texts)
-        options = Options.checked(operation, given)
-        body = JsonRequest(documents, options).to_json()
-        request = self._request(media.OPERATION_PATHS[operation], media.JSON, body, if_match)
+        body = JsonRequest(documents, options, extra).to_json()
+        request = self._request(media.OPERATION_PATHS[options.operation], media.JSON, body, if_match)
 
         def read(answer: HttpAnswer) -> Analysis:
             content = _success(request, answer)
@@ -129,22 +129,28 @@ class Calls:
         return Call(request, read)
 
     def ask_arrow(
-        self, operation: Operation, texts: "pa.Array", if_match: str | None, given: Mapping[str, Any]
+        self,
+        operation: Operation,
+        documents: "pa.Array",
+        if_match: str | None,
+        given: Mapping[str, Any],
+        extra: "pa.Array | None" = None,
     ) -> "Call[pa.Table]":
-        """Return the call that asks for an operation on `texts: string[documents]` in Arrow streams.
+        """Return the call that asks for an operation on documents in Arrow streams; see `nlpbatch.wire.arrow`.
 
         Raises:
-            InvalidRequest: Not a string array, or an option can't be used.
+            InvalidRequest: Not an array of the operation's type, or an option can't be used.
+            InvalidOption: The engine doesn't take the value of an option.
             UnknownField: A field that isn't offered.
 
         """
         from nlpbatch.wire.arrow import decode_answer, encode_request, fingerprint_of  # noqa: PLC0415 (see below)
 
         # Whoever sends JSON only has no need of pyarrow, which takes longer to import than all the rest.
-        array = _string_array(texts)
+        array = _documents_array(operation, documents)
         options = Options.checked(operation, given)
-        path = f"{media.OPERATION_PATHS[operation]}?{urlencode(options.to_query(), errors='replace')}"
-        request = self._request(path, media.ARROW_STREAM, encode_request(array), if_match)
+        path = f"{media.OPERATION_PATHS[operation]}?{urlencode(options.to_query())}"
+        request = self._request(path, media.ARROW_STREAM, encode_request(array, operation, extra), if_match)
 
         def read(answer: HttpAnswer) -> "pa.Table":
             table = decode_answer(_success(request, answer), documents=len(array), options=options)
@@ -157,6 +163,10 @@ class Calls:
         """Return the call that asks what the service offers."""
         return self._get(media.ANALYZERS_PATH, Catalogue.from_json, "list analyzers")
 
+    def limits(self) -> Call[CallerLimits]:
+        """Return the call that asks what the caller may send, and has waiting."""
+        return self._get(media.LIMITS_PATH, CallerLimits.from_json, "tell a caller's limits")
+
     def usage(self, job: str) -> Call[Usage]:
         """Return the call that asks what the proxy has counted of a job."""
         return self._get(f"{media.USAGE_PATH}?{urlencode({'job': job})}", Usage.from_json, "tell a job's usage")
@@ -168,7 +178,7 @@ class Calls:
             body = _success(request, answer)
             try:
                 return parse(json.loads(body))
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise UnexpectedAnswer(
                     f"{request.service} answered {len(body):,} bytes that don't {says}: "
                     "check that the address is an nlpbatch service"
@@ -209,26 +219,6 @@ def advise(on_advice: Callable[[Advice], None] | None, answer: HttpAnswer) -> No
         on_advice(advice)
 
 
-def check_texts(texts: Any) -> tuple[str | None, ...]:
-    """Return the documents of a call; a string counts as one.
-
-    Raises:
-        InvalidRequest: Something else than a string, or an iterable of strings and None.
-
-    """
-    if isinstance(texts, str):
-        return (texts,)
-    if isinstance(texts, bytes | bytearray) or not isinstance(texts, Iterable):
-        raise InvalidRequest(f"texts is a {type(texts).__name__}: give a string or an iterable of strings and None")
-    documents = tuple(texts)
-    for position, text in enumerate(documents):
-        if text is not None and not isinstance(text, str):
-            raise InvalidRequest(
-                f"text {position} is a {type(text).__name__}: give a string or None", path=f"/texts/{position}"
-            )
-    return documents
-
-
 def check_pool_size(pool_size: int) -> int:
     """Return the most requests in flight at once, checked to be one.
 
@@ -241,13 +231,25 @@ def check_pool_size(pool_size: int) -> int:
     return pool_size
 
 
+def _documents_array(operation: Operation, documents: Any) -> Any:
+    import pyarrow as pa  # noqa: PLC0415 (as above)
+
+    name, *_ = DOCUMENT_MEMBERS[operation]
+    wanted = "strings" if name == "texts" else "lists"
+    if isinstance(documents, pa.ChunkedArray):
+        documents = documents.combine_chunks()
+    if not isinstance(documents, pa.Array):
+        raise InvalidRequest(f"{name} is a {type(documents).__name__}: give a pyarrow array of {wanted}")
+    if name == "texts":
+        return _string_array(documents)
+    if not (pa.types.is_list(documents.type) or pa.types.is_large_list(documents.type)):
+        raise InvalidRequest(f"{name} is a pyarrow array of {documents.type}: give one of lists")
+    return documents
+
+
 def _string_array(texts: Any) -> Any:
     import pyarrow as pa  # noqa: PLC0415 (as above)
 
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    if not isinstance(texts, pa.Array):
-        raise InvalidRequest(f"texts is a {type(texts).__name__}: give a pyarrow array of strings")
     if pa.types.is_string(texts.type):
         return texts
     if any(same(texts.type) for same in (pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)):

@@ -1,13 +1,18 @@
 """The blocking client: for Spark tasks, scripts and the command line. Needs urllib3 and tenacity, nothing else."""
 
 import random
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack, cast
 
 from tenacity import Retrying
 
+from nlpbatch.client import cancellation
 from nlpbatch.client.attempts import Attempts
+from nlpbatch.client.bulk import Bulk, Part
 from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, Trace, advise, check_pool_size
+from nlpbatch.client.operations import Operations
+from nlpbatch.client.ordered_calls import in_order
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.retry_budget import RetryBudget
 from nlpbatch.client.stats import StatsKeeper
@@ -16,7 +21,8 @@ from nlpbatch.clock import Clock, SystemClock
 from nlpbatch.errors import NlpbatchError
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyzer import Catalogue
-from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
+from nlpbatch.wire.caller_limits import CallerLimits
+from nlpbatch.wire.extras import AnalyzeOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 from nlpbatch.wire.outcome import Analysis
@@ -38,7 +44,7 @@ class Transport(Protocol):
         ...
 
 
-class Client:
+class Client(Operations):
     """Calls the service and waits for its answer; several threads may share one.
 
     Args:
@@ -72,70 +78,17 @@ class Client:
         on_advice: Callable[[Advice], None] | None = None,
         on_retry: Callable[[NlpbatchError], None] | None = None,
     ) -> None:
-        self._calls = Calls(service, api_key=api_key, job=job, priority=priority)
+        super().__init__(Calls(service, api_key=api_key, job=job, priority=priority), check_pool_size(pool_size))
         self._retry = retry or RetryPolicy()
         self._clock = clock or SystemClock()
         self._chance = chance
         self._on_advice = on_advice
         self._on_retry = on_retry
         self._transport: Transport = Urllib3Transport(
-            self._calls.address, self._retry, pool_size=check_pool_size(pool_size), clock=self._clock
+            self._calls.address, self._retry, pool_size=pool_size, clock=self._clock
         )
         self._budget = RetryBudget()
         self.stats = StatsKeeper()
-
-    def analyze(
-        self,
-        texts: str | Iterable[str | None],
-        *,
-        analyzer: str = DEFAULT_ANALYZER,
-        fields: Iterable[str] = DEFAULT_FIELDS,
-        if_match: str | None = None,
-        **options: Unpack[AnalyzeOptions],
-    ) -> Analysis:
-        """Return one outcome per text, in order.
-
-        Args:
-            texts: One text, or several; None for a text gives neither tokens nor an error.
-            analyzer: One of `analyzers()`.
-            fields: Token fields to answer with, in this order.
-            if_match: Fingerprint that the analyzer must have.
-            options: Further options of `nlpbatch.wire.options`, such as tags=["NNG", "NNP"], top_n=3, sentences=True,
-                normalize_coda=True; left out, they are as the analyzer is configured.
-
-        Raises:
-            RequestError: The request is wrong; sending it again would change nothing.
-            ServiceError: No usable answer, or none within the patience of the retry policy.
-
-        """
-        given = {"analyzer": analyzer, "fields": fields, **options}
-        return self._perform(self._calls.ask("analyze", texts, if_match, given))
-
-    def sentences(
-        self,
-        texts: str | Iterable[str | None],
-        *,
-        analyzer: str = DEFAULT_ANALYZER,
-        if_match: str | None = None,
-        **options: Unpack[MorphemeOptions],
-    ) -> Analysis:
-        """Return the sentences of each text; arguments and errors are those of `analyze`."""
-        return self._perform(self._calls.ask("sentences", texts, if_match, {"analyzer": analyzer, **options}))
-
-    def space(
-        self,
-        texts: str | Iterable[str | None],
-        *,
-        analyzer: str = DEFAULT_ANALYZER,
-        if_match: str | None = None,
-        reset_whitespace: bool = False,
-    ) -> Analysis:
-        """Return each text with its blanks corrected; with `reset_whitespace` as if it had none.
-
-        The other arguments and the errors are those of `analyze`.
-        """
-        given = {"analyzer": analyzer, "reset_whitespace": reset_whitespace}
-        return self._perform(self._calls.ask("space", texts, if_match, given))
 
     def analyze_arrow(
         self,
@@ -157,21 +110,32 @@ class Client:
     def ask_arrow(
         self,
         operation: Operation,
-        texts: "pa.Array",
+        documents: "pa.Array",
         *,
         if_match: str | None = None,
+        extra: "pa.Array | None" = None,
         on_answer: Callable[[Trace], None] | None = None,
         **options: Any,
     ) -> "pa.Table":
-        """Return what an operation answers on `texts: string[n]`, a row for each; see `nlpbatch.wire.arrow`.
+        """Return what an operation answers on n documents, a row for each; see `nlpbatch.wire.arrow`.
 
-        `on_answer` is called with what the request took, once it has been answered.
+        `extra` has what belongs to each document: `pretokenized` of analyze, `insert_new_lines` of glue. `on_answer` is
+        called with what the request took, once it has been answered.
         """
-        return self._perform(self._calls.ask_arrow(operation, texts, if_match, options), on_answer)
+        return self._perform(self._calls.ask_arrow(operation, documents, if_match, options, extra), on_answer)
 
     def analyzers(self) -> Catalogue:
         """Return what the service offers: analyzers with their fingerprints and fields, and size limits."""
         return self._perform(self._calls.analyzers())
+
+    def limits(self) -> CallerLimits:
+        """Return what this client's key may send at the proxy, has used and has waiting.
+
+        Raises:
+            NotFound: The service has no proxy.
+
+        """
+        return self._perform(self._calls.limits())
 
     def usage(self, job: str) -> Usage:
         """Return what the proxy that answers has counted of a job's requests.
@@ -204,7 +168,7 @@ class Client:
         )
 
         def attempt() -> Answered:
-            with attempts.attempt() as timeout_s:
+            with cancellation.attempt(), attempts.attempt() as timeout_s:
                 answer = self._transport.send(call.request, timeout_s)
                 self.stats.received(len(answer.body))
                 advise(self._on_advice, answer)
@@ -213,4 +177,35 @@ class Client:
                 on_answer(attempts.trace(answer))
             return found
 
-        return Retrying(sleep=self._clock.sleep, **attempts.hooks())(attempt)
+        cancelled_by = cancellation.current()
+        sleep = self._clock.sleep if cancelled_by is None else cancelled_by.sleep
+        return Retrying(sleep=sleep, **attempts.hooks())(attempt)
+
+    def _answer_part(self, bulk: Bulk, part: Part) -> Analysis:
+        steps = bulk.answer(part)
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    found = self._perform(call)
+                except NlpbatchError as error:
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(found)
+        except StopIteration as end:
+            return cast("Analysis", end.value)
+
+    def _answers(self, bulk: Bulk, parts: Iterator[Part]) -> Iterator[Analysis]:
+        first = next(parts)
+        yield self._answer_part(bulk, first)
+        if first.last:
+            return
+        cancelling = cancellation.Cancellation(self._clock)
+
+        def call(part: Part) -> Analysis:
+            return cancelling.call(partial(self._answer_part, bulk), part)
+
+        for _, analysis in in_order(
+            parts, call, bounds=self._bounds, size_bytes=lambda part: part.size_bytes, on_abandon=cancelling.cancel
+        ):
+            yield analysis

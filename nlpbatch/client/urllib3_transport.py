@@ -20,6 +20,7 @@ from urllib3.exceptions import (
 
 from nlpbatch.client.address import Address
 from nlpbatch.client.calls import HttpAnswer, HttpRequest, attempt_headers
+from nlpbatch.client.cancellation import attach
 from nlpbatch.client.failures import closed, cut_short, timed_out, unreachable, unreadable, untrusted
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.clock import Clock
@@ -45,6 +46,7 @@ class _Connection(HTTPConnection):
         """Send, after connecting if that is still to be done."""
         if self.sock is None:
             self.connect()
+        attach(self.sock)
         self.sock.settimeout(self._send_timeout_s)
         super().send(data)
 

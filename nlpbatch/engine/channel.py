@@ -2,19 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from nlpbatch.engine.frames import FrameBuffer
-from nlpbatch.engine.job import Job, JobResult
+from nlpbatch.engine.job import Job, JobFailure, JobResult, read_answer
 
 
 class WorkerChannel(asyncio.Protocol):
-    """Sends jobs to a worker and tells the pool of their results, or of its death.
+    """Sends jobs to a worker and tells the pool of the answers, or of its death.
 
     Args:
         slot: The worker's slot on the board.
         pid: The worker's process id.
-        on_result: Called with this channel and a result; of two jobs, that of the later one comes first.
+        on_answer: Called with this channel and an answer; of two jobs, that of the later one comes first.
         on_gone: Called once with this channel when the worker has ended.
 
     """
@@ -23,12 +23,12 @@ class WorkerChannel(asyncio.Protocol):
         self,
         slot: int,
         pid: int,
-        on_result: Callable[["WorkerChannel", JobResult], None],
+        on_answer: Callable[["WorkerChannel", JobResult | JobFailure], None],
         on_gone: Callable[["WorkerChannel"], None],
     ) -> None:
         self.slot = slot
         self.pid = pid
-        self._on_result = on_result
+        self._on_answer = on_answer
         self._on_gone = on_gone
         self._frames = FrameBuffer()
         self._transport: asyncio.Transport | None = None
@@ -43,9 +43,9 @@ class WorkerChannel(asyncio.Protocol):
         self._transport.write(job.to_frame())
 
     def data_received(self, data: bytes) -> None:
-        """Hand on a result once it is complete."""
+        """Hand on an answer once it is complete."""
         for header, body in self._frames.feed(data):
-            self._result(header, body)
+            self._on_answer(self, read_answer(header, body))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Tell the pool; a worker closes its socket by ending, whatever the reason."""
@@ -55,6 +55,3 @@ class WorkerChannel(asyncio.Protocol):
         """Let the worker end after what it is doing; what hasn't been sent yet is not sent."""
         if self._transport is not None:
             self._transport.abort()
-
-    def _result(self, header: dict[str, Any], body: bytes) -> None:
-        self._on_result(self, JobResult.from_frame(header, body))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from nlpbatch.engine.operations import Perform
+from nlpbatch.engine.operations import TextPerform
 from nlpbatch.engine.protocol import Token
 
 
@@ -28,7 +28,7 @@ class Difference:
     examples: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
-def compare(texts: Iterable[str], before: Perform, after: Perform, seen: Callable[[], None]) -> Difference:
+def compare(texts: Iterable[str], before: TextPerform, after: TextPerform, seen: Callable[[], None]) -> Difference:
     """Return how two versions analyse the texts differently; `seen` is called after each."""
     found = Difference()
     for text in texts:

@@ -1,18 +1,25 @@
-"""The documents of a request as the pool carries them: `binary[documents]`, null where a text is null.
+"""The documents of a request as the pool carries them: `binary[documents]`, null where a document is null.
 
-Binary rather than string, because what a caller sent may not be UTF-8 (lone surrogates in JSON, bytes in a
-Parquet string column). Only the worker decodes, so that such a text costs its document and nothing else.
+A text is its bytes, anything else is packed (see `engine.packing`). Binary rather than string, because what a caller
+sent may not be UTF-8 (lone surrogates in JSON, bytes in a Parquet string column). Only the worker decodes, so that such
+a text costs its document and nothing else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nlpbatch.engine.columns import pack_lists, read_extra
+from nlpbatch.engine.packing import encode_text, pack_chunks, pack_extra, pack_morphemes
 from nlpbatch.errors import InvalidRequest
+from nlpbatch.wire.arrow import DOCUMENT_COLUMNS, document_type
 from nlpbatch.wire.cutting import cut_by_bytes
+from nlpbatch.wire.documents import check_documents
+from nlpbatch.wire.options import DOCUMENT_MEMBERS, Operation
 from nlpbatch.wire.outcome import DocumentError, text_too_large
 
 DOCUMENTS_SCHEMA = pa.schema([pa.field("document", pa.binary())])
@@ -24,29 +31,53 @@ _BINARY_BY_TEXT_TYPE = {
 
 
 def from_texts(texts: Sequence[str | None]) -> pa.Array:
-    """Return the documents of a JSON request; lone surrogates keep their (invalid) bytes."""
-    encoded = [None if text is None else text.encode("utf-8", "surrogatepass") for text in texts]
-    return pa.array(encoded, pa.binary())
+    """Return texts; lone surrogates keep their (invalid) bytes."""
+    return from_json("analyze", texts)
 
 
-def from_stream(body: bytes) -> pa.Array:
+def from_json(operation: Operation, documents: Sequence[Any], extra: Sequence[Any] | None = None) -> pa.Array:
+    """Return the documents of a JSON request, and what belongs to each; see `wire.documents`."""
+    pack = _PACK[DOCUMENT_MEMBERS[operation][0]]
+    packed = [None if document is None else pack(document) for document in documents]
+    return pa.array(packed if extra is None else _with_extra(packed, extra), pa.binary())
+
+
+def from_stream(body: bytes, operation: Operation = "analyze") -> pa.Array:
     """Return the documents of an Arrow request.
 
     Raises:
-        InvalidRequest: Not a complete Arrow stream, not exactly one string column `text`, or more text than the body
-            has bytes: a request's cost is its body's size, and neither compression nor a dictionary may hide it.
+        InvalidRequest: Not a complete Arrow stream, not the columns of the operation, or more text than the body has
+            bytes: a request's cost is its body's size, and neither compression nor a dictionary may hide it.
 
     """
-    column = _text_column(body)
+    name, *further = DOCUMENT_COLUMNS[operation]
+    table = _read_table(body, name, further)
     room_bytes = len(body)
     chunks = []
-    for chunk in column.chunks:
-        chunks.append(_to_binary(chunk, room_bytes))
+    for chunk in table.column(0).chunks:
+        chunks.append(_to_binary(chunk, room_bytes) if name == "text" else _packed(name, chunk, room_bytes))
         room_bytes -= _size_bytes(chunks[-1])
-    return pa.chunked_array(chunks, pa.binary()).combine_chunks()
+    documents = pa.chunked_array(chunks, pa.binary()).combine_chunks()
+    if table.num_columns == 1:
+        return documents
+    extra = [row for chunk in table.column(1).chunks for row in _extra(further[0], chunk)]
+    check_documents(operation, {DOCUMENT_MEMBERS[operation][0]: [None] * len(extra), further[0]: extra})
+    return pa.array(_with_extra(documents.to_pylist(), extra), pa.binary())
 
 
-def _text_column(body: bytes) -> pa.ChunkedArray:
+def _with_extra(packed: Sequence[bytes | None], extra: Sequence[Any]) -> list[bytes | None]:
+    pairs = zip(packed, extra, strict=True)
+    return [one if one is None or not belonging else pack_extra(one, belonging) for one, belonging in pairs]
+
+
+_PACK: Final[Mapping[str, Callable[[Any], bytes]]] = {
+    "texts": encode_text,
+    "morphemes": pack_morphemes,
+    "chunks": pack_chunks,
+}
+
+
+def _read_table(body: bytes, name: str, further: Sequence[str]) -> pa.Table:
     try:
         with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
             table = reader.read_all()
@@ -54,15 +85,39 @@ def _text_column(body: bytes) -> pa.ChunkedArray:
         names = table.schema.names
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(
-            f"the body of {len(body):,} bytes is not a complete Arrow IPC stream: send one with a column text: string"
+            f"the body of {len(body):,} bytes is not a complete Arrow IPC stream: send one with a column "
+            f"{name}: {document_type(name)}"
         ) from error
-    if names != ["text"]:
+    if names not in ([name], [name, *further]):
         found = ", ".join(names)[:200] or "none"
-        raise InvalidRequest(f"the columns are {found}: send one column, text: string", path="text")
-    type_ = table.column("text").type
-    if (type_.value_type if pa.types.is_dictionary(type_) else type_) not in _BINARY_BY_TEXT_TYPE:
+        more = "".join(f"; beside it {extra} may be sent" for extra in further)
+        raise InvalidRequest(
+            f"the columns are {found}: send one column, {name}: {document_type(name)}{more}", path=name
+        )
+    type_ = table.column(0).type
+    if name == "text" and (type_.value_type if pa.types.is_dictionary(type_) else type_) not in _BINARY_BY_TEXT_TYPE:
         raise InvalidRequest(f"column text is {type_}: send string", path="text")
-    return table.column("text")
+    return table
+
+
+def _packed(name: str, chunk: pa.Array, room_bytes: int) -> pa.Array:
+    try:
+        documents = pack_lists(name, chunk)
+    except pa.ArrowException as error:
+        raise _damaged(name) from error
+    _check_room(_size_bytes(documents), room_bytes)
+    return documents
+
+
+def _extra(name: str, chunk: pa.Array) -> list[Any]:
+    try:
+        return read_extra(name, chunk)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise _damaged(name) from error
+
+
+def _damaged(name: str) -> InvalidRequest:
+    return InvalidRequest(f"column {name} points outside its data: the Arrow stream is damaged", path=name)
 
 
 def _to_binary(chunk: pa.Array, room_bytes: int) -> pa.Array:
@@ -75,7 +130,7 @@ def _to_binary(chunk: pa.Array, room_bytes: int) -> pa.Array:
         _check_room(pc.sum(pc.binary_length(words).take(chunk.indices)).as_py() or 0, room_bytes)
         return coded.dictionary_decode()
     except pa.ArrowException as error:
-        raise InvalidRequest("column text points outside its data: the Arrow stream is damaged", path="text") from error
+        raise _damaged("text") from error
 
 
 def _plain(texts: pa.Array, room_bytes: int) -> pa.Array:

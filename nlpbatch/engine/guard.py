@@ -1,11 +1,11 @@
-"""Watches workers for documents that take too long or too much memory, and says which document a dead worker was on.
+"""Watches workers for documents that take too long or too much memory, and says what a dead worker was on.
 
 The engine can't be interrupted, so a worker that is over a limit is killed; its document gets an error, its neighbours
-are analysed by another worker.
+are analysed by another worker. A worker that dies outside of a document, such as while it prepares the options, counts
+against its piece, and against the question.
 """
 
 import contextlib
-import dataclasses
 import logging
 import os
 import signal
@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from nlpbatch.engine.board import NONE, Board, Note
+from nlpbatch.engine.poison import DEATHS, PoisonedQuestions
 from nlpbatch.engine.quarantine import Quarantine
 from nlpbatch.engine.queue import Pending
 from nlpbatch.wire.limits import MIB
+from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DEADLINE_EXCEEDED, MEMORY_EXCEEDED, WORKER_DIED, DocumentError
 
 LOOK_S: Final = 0.05
@@ -27,13 +29,17 @@ _LONGEST_STEP_S: Final = 0.5
 _YOUNG_S: Final = 0.1
 """Memory is read of those only that are on a document for longer: reading costs 20 µs."""
 _SWOLLEN_PART: Final = 0.25
-_UNEXPLAINED_DEATHS: Final = 3
 _REMEMBERED: Final = 256
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _log = logging.getLogger("nlpbatch.engine")
 
 _DIED: Final = DocumentError(
     WORKER_DIED, "the worker process died on this document: send it again alone, or report it to the operator"
+)
+_LOST: Final = DocumentError(
+    WORKER_DIED,
+    f"{DEATHS} worker processes died on this part of the request, on none of its documents: send it again with fewer "
+    "documents, or report it to the operator",
 )
 
 
@@ -44,6 +50,15 @@ class _Verdict:
     job_id: int
     document: int
     error: DocumentError
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """What a worker died of, if it crashed: a document, or the question where there is none."""
+
+    options: Options
+    document: bytes | None
+    code: str
 
 
 class Guard:
@@ -65,9 +80,10 @@ class Guard:
         self._watched: dict[int, tuple[Note, float]] = {}
         """What each busy worker is on, and for how long it has been seen on that."""
         self._looked_s = time.monotonic()
-        self._suspects: dict[int, tuple[bytes, str]] = {}
+        self._suspects: dict[int, _Suspect] = {}
         self._statuses: dict[int, int] = {}
         self.quarantine = Quarantine()
+        self.questions = PoisonedQuestions()
 
     def born(self, slot: int, pid: int) -> None:
         """Take note of a new worker's size."""
@@ -82,12 +98,12 @@ class Guard:
         watched, self._watched = self._watched, {}
         for slot, pid in busy:
             note = self._board.read(slot)
-            if note.document == NONE or slot in self._verdicts:
+            if slot in self._verdicts:
                 continue
             before, age_s = watched.get(slot, (None, 0.0))
             age_s = age_s + step_s if before == note else 0.0
             self._watched[slot] = (note, age_s)
-            error = self._judge(slot, pid, age_s)
+            error = self._judge(slot, pid, note, age_s)
             if error is not None:
                 self._verdicts[slot] = _Verdict(note.job_id, note.document, error)
                 _log.warning("worker killed", extra={"slot": slot, "pid": pid, "reason": error.code})
@@ -99,47 +115,54 @@ class Guard:
         return self._grown_bytes(slot, pid) > self._memory_bytes * _SWOLLEN_PART
 
     def blame(self, pending: Pending, slot: int, pid: int) -> None:
-        """Give the document that a dead worker was on its error."""
+        """Give the document that a dead worker was on its error; count a death on none of them against the piece."""
         note, verdict = self._board.read(slot), self._verdicts.pop(slot, None)
-        job = pending.job
+        if verdict is not None and (verdict.job_id, verdict.document) != (note.job_id, note.document):
+            return  # it was killed for what it had just finished
+        job, certain = pending.job, verdict is not None
         if note.job_id == job.job_id and note.document != NONE:
-            if verdict is not None and (verdict.job_id, verdict.document) != (note.job_id, note.document):
-                return  # it was killed for the document before this one, which it had just finished
             error = _DIED if verdict is None else verdict.error
-            blamed = [note.document]
-            self._suspect(pid, job.documents[note.document].as_py(), error.code, certain=verdict is not None)
-        elif verdict is not None:
+            document = job.documents[note.document].as_py()
+            self._suspect(pid, _Suspect(job.options, document, error.code), certain=certain)
+            pending.job = job.with_failed({note.document: error})
             return
-        else:
-            pending.unexplained_deaths += 1
-            exhausted = pending.unexplained_deaths >= _UNEXPLAINED_DEATHS
-            error, blamed = _DIED, list(range(len(job.documents))) if exhausted else []
-        failed = dict(job.failed) | {position: error for position in blamed if position not in job.failed}
-        pending.job = dataclasses.replace(job, failed=failed)
+        pending.deaths += 1
+        self._suspect(pid, _Suspect(job.options, None, WORKER_DIED), certain=certain)
+        if pending.deaths >= DEATHS:
+            pending.job = job.with_failed(dict.fromkeys(range(len(job.documents)), _LOST))
 
     def ended(self, pid: int, status: int) -> None:
-        """Take note of how a worker ended: a crash is its document's doing, a kill from outside is not."""
+        """Take note of how a worker ended: what it was on is to blame for a crash, not for a kill from outside."""
         suspect = self._suspects.pop(pid, None)
         if suspect is None:
             _remember(self._statuses, pid, status)
         elif status != -signal.SIGKILL:
-            self.quarantine.offend(*suspect, time.monotonic())
+            self._convict(suspect)
 
-    def _suspect(self, pid: int, document: bytes, code: str, *, certain: bool) -> None:
-        """Hold a document to account, if need be as soon as it is known how its worker ended."""
+    def _suspect(self, pid: int, suspect: _Suspect, *, certain: bool) -> None:
+        """Hold a document or question to account, if need be as soon as it is known how the worker ended."""
         status = self._statuses.pop(pid, None)
         if certain or (status is not None and status != -signal.SIGKILL):
-            self.quarantine.offend(document, code, time.monotonic())
+            self._convict(suspect)
         elif status is None:
-            _remember(self._suspects, pid, (document, code))
+            _remember(self._suspects, pid, suspect)
 
-    def _judge(self, slot: int, pid: int, age_s: float) -> DocumentError | None:
+    def _convict(self, suspect: _Suspect) -> None:
+        now_s = time.monotonic()
+        if suspect.document is not None:
+            self.quarantine.offend(suspect.document, suspect.code, now_s)
+        if suspect.code == WORKER_DIED:  # a limit is exceeded by the document
+            self.questions.died(suspect.options, now_s)
+
+    def _judge(self, slot: int, pid: int, note: Note, age_s: float) -> DocumentError | None:
         if age_s > self._deadline_s:
             return DocumentError(
                 DEADLINE_EXCEEDED,
                 f"the analysis took longer than {self._deadline_s:g} s: split the text, or raise limits.document_s "
                 "of the service",
             )
+        if note.document == NONE:
+            return None
         if age_s > _YOUNG_S and self._grown_bytes(slot, pid) > self._memory_bytes:
             return DocumentError(
                 MEMORY_EXCEEDED,

@@ -1,13 +1,18 @@
-"""What the pool asks of a worker, and what the worker answers, as frames on their socket."""
+"""What the pool asks of a worker, and what the worker answers, as frames on their socket.
+
+A worker answers a job with its outcomes, or with a failure of the whole job: whatever is raised outside of a document
+belongs to the request and never ends the worker.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import pyarrow as pa
 
 from nlpbatch.engine import frames
 from nlpbatch.engine.documents import DOCUMENTS_SCHEMA
+from nlpbatch.errors import InternalError, InvalidOption, NlpbatchError
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DocumentError
 
@@ -32,6 +37,17 @@ class Job:
     options: Options
     documents: pa.Array
     failed: Mapping[int, DocumentError]
+
+    def with_failed(self, errors: Mapping[int, DocumentError]) -> Self:
+        """Return the job with errors for further documents; one that has an error keeps it, a null gets none."""
+        added = {position: error for position, error in errors.items() if self.documents[position].is_valid}
+        return replace(self, failed=added | dict(self.failed))
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether no document is left to analyse: each has its error, or is null."""
+        positions = range(len(self.documents))
+        return all(position in self.failed or not self.documents[position].is_valid for position in positions)
 
     def to_frame(self) -> bytes:
         """Return the frame that carries the job."""
@@ -88,3 +104,33 @@ class JobResult:
     def from_frame(cls, header: Mapping[str, Any], body: bytes) -> Self:
         """Return the result in a frame."""
         return cls(body, header["tokens"], header["code_points"], header["errors"], header["analysis_s"])
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailure:
+    """Why a job has no outcomes.
+
+    Args:
+        cause: `options` if the engine does not take the options, else `engine`.
+        message: For the caller. It may name options, never text.
+
+    """
+
+    cause: Literal["options", "engine"]
+    message: str
+
+    @property
+    def error(self) -> NlpbatchError:
+        """Return what the request is refused with."""
+        return (InvalidOption if self.cause == "options" else InternalError)(self.message)
+
+    def to_frame(self, job_id: int) -> bytes:
+        """Return the frame that carries the failure."""
+        return frames.pack({"job_id": job_id, "failure": [self.cause, self.message]}, b"")
+
+
+def read_answer(header: Mapping[str, Any], body: bytes) -> JobResult | JobFailure:
+    """Return the answer in a worker's frame."""
+    if "failure" in header:
+        return JobFailure(*header["failure"])
+    return JobResult.from_frame(header, body)

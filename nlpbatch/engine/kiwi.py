@@ -1,17 +1,25 @@
 """Kiwi as an engine. The only file that imports kiwipiepy; it is loaded in the forkserver alone."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial, reduce
+from operator import or_
+from typing import Any, Final, cast
 
 import kiwipiepy
 import kiwipiepy_model
+from kiwipiepy.const import Match
 from kiwipiepy.utils import Stopwords
 
 from nlpbatch.engine.dictionary import add
 from nlpbatch.engine.fingerprint import fingerprint
-from nlpbatch.engine.protocol import EngineInfo, EngineSpec, Token
+from nlpbatch.engine.protocol import EngineInfo, EngineSpec, Token, Tokenize
+from nlpbatch.wire.options import MATCH_OPTIONS, NO_TYPOS, STANDARD_DIALECT, TYPOS
+from nlpbatch.wire.options.offered import ENABLED_DIALECTS
+from nlpbatch.wire.tags import split_morpheme
+
+_SHORT: Final = "가"
+_MATCH: Final = {name: int(kiwipiepy.Match[name.upper()]) for name in MATCH_OPTIONS}
 
 
 class KiwiEngine:
@@ -29,7 +37,7 @@ class KiwiEngine:
         with warnings.catch_warnings():
             # 0 once meant "all cores" and warns ever since; no threads is what a forking process needs.
             warnings.simplefilter("ignore", DeprecationWarning)
-            self._kiwi: Any = kiwipiepy.Kiwi(num_workers=0, model_type=spec.model, **spec.load)
+            self._kiwi: Any = kiwipiepy.Kiwi(num_workers=0, model_type=spec.model, **_load_arguments(spec.load))
         self._options = dict(spec.options)
         self._stopwords = Stopwords()
         engine = f"kiwipiepy {kiwipiepy.__version__.strip()}"
@@ -38,19 +46,38 @@ class KiwiEngine:
         words = [(entry.kind, entry.values) for entry in spec.dictionary]
         settings = {"load": dict(spec.load), "options": self._options} | ({"dictionary": words} if words else {})
         self.info = EngineInfo(engine, model, fingerprint(engine=engine, model=model, settings=settings))
+        for typos in TYPOS:
+            # Kiwi prepares a set of typos on its first use: here, once, in memory that all workers share.
+            self._kiwi.tokenize(_SHORT, typos=typos)
 
-    def tokenizer(self, options: Mapping[str, Any]) -> Callable[[str], Sequence[Token]]:
+    def tokenizer(self, options: Mapping[str, Any]) -> Tokenize:
         """Return what returns Kiwi's tokens of a text."""
-        return cast("Callable[[str], Sequence[Token]]", partial(self._kiwi.tokenize, **self._with(options)))
+        return cast("Tokenize", partial(self._kiwi.tokenize, **self._with(options)))
 
-    def candidates(self, text: str, top_n: int, options: Mapping[str, Any]) -> Sequence[tuple[Sequence[Token], float]]:
+    def candidates(
+        self, text: str, top_n: int, options: Mapping[str, Any], pretokenized: Sequence[Any] | None = None
+    ) -> Sequence[tuple[Sequence[Token], float]]:
         """Return Kiwi's best readings of a text."""
-        found = self._kiwi.analyze(text, top_n=top_n, **self._with(options))
+        found = self._kiwi.analyze(text, top_n=top_n, pretokenized=pretokenized, **self._with(options))
         return cast("Sequence[tuple[Sequence[Token], float]]", found)
 
     def space(self, text: str, *, reset: bool) -> str:
         """Return the text with its blanks as Kiwi puts them."""
         return str(self._kiwi.space(text, reset_whitespace=reset))
+
+    def join(self, morphemes: Sequence[tuple[Any, ...]], *, lm_search: bool) -> tuple[str, Sequence[tuple[int, int]]]:
+        """Return the text that Kiwi makes of morphemes, and where each is in it."""
+        if not morphemes:
+            return "", []
+        text, positions = self._kiwi.join(morphemes, lm_search, return_positions=True)
+        return str(text), positions
+
+    def score(self, text: str) -> float:
+        """Return the score of a text's best reading, with the options that `Kiwi.glue` has: those of its base class."""
+        base: Any = super(kiwipiepy.Kiwi, self._kiwi)
+        config = self._kiwi.global_config
+        found = base.analyze(text, 1, Match.ALL, False, None, False, 0, 0.0, None, 0.0, None, config)
+        return float(found[0][1])
 
     def is_stopword(self, token: Token) -> bool:
         """Return whether Kiwi's list of stop words has it."""
@@ -61,6 +88,22 @@ class KiwiEngine:
         arguments: dict[str, Any] = {**self._options, **options}
         blocked = arguments.get("blocklist")
         if blocked:
-            pairs = [tuple(entry.rsplit("/", 1)) if "/" in entry[1:-1] else entry for entry in blocked]
+            pairs = [(form, tag or "") for form, tag in map(split_morpheme, blocked)]
             arguments["blocklist"] = kiwipiepy.MorphemeSet(self._kiwi, pairs)
+        if "match_options" in arguments:
+            arguments["match_options"] = reduce(or_, map(_MATCH.__getitem__, arguments["match_options"]), 0)
+        if arguments.get("typos") == NO_TYPOS:
+            arguments["typos"] = None
+        if "allowed_dialects" in arguments:
+            arguments["allowed_dialects"] = _dialects(arguments["allowed_dialects"])
         return arguments
+
+
+def _load_arguments(load: Mapping[str, Any]) -> dict[str, Any]:
+    dialects = {ENABLED_DIALECTS: _dialects(load[ENABLED_DIALECTS])} if ENABLED_DIALECTS in load else {}
+    return {**load, **dialects}
+
+
+def _dialects(names: Iterable[str]) -> str:
+    """Return dialects as Kiwi takes them; none is the standard language alone."""
+    return ",".join(names) or STANDARD_DIALECT

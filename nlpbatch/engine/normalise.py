@@ -13,6 +13,7 @@ The rule is part of the fingerprint: raise its number in `engine.fingerprint` wh
 import re
 import sys
 import unicodedata
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -52,6 +53,12 @@ class Normalised:
         if start == end:
             return self.starts[start], self.starts[start]
         return self.starts[start], self.ends[end - 1]
+
+    def composed_span(self, start: int, end: int) -> tuple[int, int]:
+        """Return which of its code points a run of the text that was sent became; none if all of it was left out."""
+        if self.starts is None or self.ends is None:
+            return start, end
+        return bisect_right(self.ends, start), bisect_left(self.starts, end)
 
 
 def normalise(text: str) -> Normalised:

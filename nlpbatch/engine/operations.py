@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
+from nlpbatch.engine.contents import Chunks, Morphemes, Text
 from nlpbatch.engine.parts import Whole, join, take_apart
-from nlpbatch.engine.protocol import Engine, Token
+from nlpbatch.engine.protocol import Engine, Token, Tokenize
+from nlpbatch.engine.writing import glue
 from nlpbatch.wire.options import Operation, Options
-from nlpbatch.wire.outcome import DocumentError, Sentence
-from nlpbatch.wire.tags import matching
+from nlpbatch.wire.outcome import DocumentError
+from nlpbatch.wire.tags import matching, split_stop_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,64 +24,106 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundSentence:
+    """Where a sentence is in the text that was sent; its text, and its tokens, if they are asked for."""
+
+    start: int
+    end: int
+    text: str | None = None
+    tokens: Sequence[Token] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Analysed:
     """What one document got: the members that its operation has, or an error; nothing for a null document."""
 
     tokens: Sequence[Token] | None = None
     error: DocumentError | None = None
-    sentences: Sequence[Sentence] | None = None
+    sentences: Sequence[FoundSentence] | None = None
     candidates: Sequence[Found] | None = None
     text: str | None = None
+    positions: Sequence[tuple[int, int]] | None = None
+    space_insertions: Sequence[bool] | None = None
 
     @property
     def token_count(self) -> int:
         """Return the tokens that it answers with."""
         if self.candidates is not None:
             return sum(len(found.tokens) for found in self.candidates)
+        if self.tokens is None and self.sentences is not None:
+            return sum(len(sentence.tokens or ()) for sentence in self.sentences)
         return len(self.tokens or ())
 
 
-Perform = Callable[[str], Analysed]
+Perform = Callable[[Any], Analysed]
+"""Does to the content of a document, see `engine.contents`, what is asked."""
+TextPerform = Callable[[str], Analysed]
 Keep = Callable[[Sequence[Token]], Sequence[Token]]
 
 
 def performer(engine: Engine, options: Options) -> Perform:
-    """Return what does to a text what the options ask for."""
+    """Return what does to a document's content what the options ask for."""
     return _MAKERS[options.operation](engine, options)
+
+
+def text_performer(engine: Engine, options: Options) -> TextPerform:
+    """Return what does to a text what the options ask for."""
+    perform = performer(engine, options)
+    return lambda text: perform(Text(text))
 
 
 def _analyze(engine: Engine, options: Options) -> Perform:
     keep = _filter(engine, options)
     tokenize = engine.tokenizer(options.kiwi)
 
-    def perform(text: str) -> Analysed:
-        whole = take_apart(text)
-        tokens = join(whole, (tokenize(part.text) for part in whole.parts))
+    def perform(content: Text) -> Analysed:
+        tokens = _tokens(tokenize, take_apart(content.text, content.spans))
         if not options.sentences:
             return Analysed(keep(tokens))
         return Analysed(keep(tokens), sentences=list(_sentences(tokens)))
 
-    def choose(text: str) -> Analysed:
-        return Analysed(candidates=list(_candidates(engine, options, keep, take_apart(text))))
+    def choose(content: Text) -> Analysed:
+        whole = take_apart(content.text, content.spans)
+        return Analysed(candidates=list(_candidates(engine, options, keep, whole)))
 
-    return choose if options.top_n > 1 else perform
+    return choose if options.is_ranked else perform
 
 
 def _split_sentences(engine: Engine, options: Options) -> Perform:
+    keep = _filter(engine, options)
     tokenize = engine.tokenizer(options.kiwi)
 
-    def perform(text: str) -> Analysed:
-        whole = take_apart(text)
-        spans = _sentences(join(whole, (tokenize(part.text) for part in whole.parts)))
-        return Analysed(sentences=[Sentence(one.start, one.end, text[one.start : one.end]) for one in spans])
+    def perform(content: Text) -> Analysed:
+        text, tokens = content.text, _tokens(tokenize, take_apart(content.text))
+        if not options.return_tokens:
+            spans = _sentences(tokens)
+            return Analysed(sentences=[FoundSentence(one.start, one.end, text[one.start : one.end]) for one in spans])
+        by_sentence = groupby(tokens, attrgetter("sent_position"))
+        return Analysed(sentences=[_sentence(text, list(group), keep) for _, group in by_sentence])
 
     return perform
 
 
 def _space(engine: Engine, options: Options) -> Perform:
-    def perform(text: str) -> Analysed:
-        parts = take_apart(text).parts
+    def perform(content: Text) -> Analysed:
+        parts = take_apart(content.text).parts
         return Analysed(text="".join(engine.space(part.text, reset=options.reset_whitespace) for part in parts))
+
+    return perform
+
+
+def _join(engine: Engine, options: Options) -> Perform:
+    def perform(content: Morphemes) -> Analysed:
+        text, positions = engine.join(content.entries, lm_search=options.lm_search)
+        return Analysed(text=text, positions=positions)
+
+    return perform
+
+
+def _glue(engine: Engine, _: Options) -> Perform:
+    def perform(content: Chunks) -> Analysed:
+        text, insertions = glue(content.chunks, content.new_lines, engine.score)
+        return Analysed(text=text, space_insertions=insertions)
 
     return perform
 
@@ -86,6 +132,8 @@ _MAKERS: Final[dict[Operation, Callable[[Engine, Options], Perform]]] = {
     "analyze": _analyze,
     "sentences": _split_sentences,
     "space": _space,
+    "join": _join,
+    "glue": _glue,
 }
 
 
@@ -93,7 +141,7 @@ def _filter(engine: Engine, options: Options) -> Keep:
     if options.tags is None and not options.stopwords:
         return lambda tokens: tokens
     wanted = None if options.tags is None else matching(options.tags)
-    is_stopword = engine.is_stopword if options.stopwords else _never
+    is_stopword = _stop_words(engine, options.stopwords)
 
     def keep(tokens: Sequence[Token]) -> Sequence[Token]:
         return [token for token in tokens if (wanted is None or token.tag in wanted) and not is_stopword(token)]
@@ -101,26 +149,45 @@ def _filter(engine: Engine, options: Options) -> Keep:
     return keep
 
 
-def _never(_: Token) -> bool:
-    return False
+def _stop_words(engine: Engine, stopwords: bool | tuple[str, ...]) -> Callable[[Token], bool]:  # noqa: FBT001
+    """Return what tells stop words: the engine's own, or those that are given."""
+    if isinstance(stopwords, bool):
+        return engine.is_stopword if stopwords else lambda _: False
+    entries = frozenset(map(split_stop_word, stopwords))
+
+    def is_stop_word(token: Token) -> bool:
+        return not entries.isdisjoint(((token.form, token.tag), (token.form, None), (None, token.tag)))
+
+    return is_stop_word
 
 
-def _sentences(tokens: Iterable[Any]) -> Iterable[Sentence]:
+def _tokens(tokenize: Tokenize, whole: Whole) -> Sequence[Token]:
+    if not whole.spans:
+        return join(whole, (tokenize(part.text) for part in whole.parts))
+    return join(whole, (tokenize(part.text, pretokenized=whole.spans_of(part)) for part in whole.parts))
+
+
+def _sentence(text: str, tokens: Sequence[Token], keep: Keep) -> FoundSentence:
+    start, end = tokens[0].start, max(token.end for token in tokens)
+    return FoundSentence(start, end, text[start:end], keep(tokens))
+
+
+def _sentences(tokens: Iterable[Any]) -> Iterable[FoundSentence]:
     """Yield where the sentences are: from the first to the last of their tokens, as Kiwi's own splitting does."""
     number = start = end = -1
     for token in tokens:
         if token.sent_position != number:
             if number >= 0:
-                yield Sentence(start, end)
+                yield FoundSentence(start, end)
             number, start, end = token.sent_position, token.start, token.end
         end = max(end, token.end)
     if number >= 0:
-        yield Sentence(start, end)
+        yield FoundSentence(start, end)
 
 
 def _candidates(engine: Engine, options: Options, keep: Keep, whole: Whole) -> Iterable[Found]:
     """Yield the n-th best of the text: the n-th best of each of its parts, or the worst of one that has fewer."""
-    by_part = [engine.candidates(part.text, options.top_n, options.kiwi) for part in whole.parts]
+    by_part = [engine.candidates(part.text, options.top_n, options.kiwi, whole.spans_of(part)) for part in whole.parts]
     for rank in range(max(map(len, by_part), default=0)):
         chosen = [found[min(rank, len(found) - 1)] for found in by_part]
         tokens = join(whole, [tokens for tokens, _ in chosen])

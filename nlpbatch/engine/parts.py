@@ -6,6 +6,7 @@ from typing import Any
 
 from nlpbatch.engine.normalise import Normalised, normalise
 from nlpbatch.engine.protocol import Token
+from nlpbatch.engine.spans import Span, place_spans
 from nlpbatch.engine.split import LIMIT, LINE_END, split
 
 
@@ -19,10 +20,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A text that was sent, and the parts that the engine gets of it."""
+    """A text that was sent, the parts that the engine gets of it, and spans of it that are given."""
 
     normalised: Normalised
     parts: Sequence[Part]
+    spans: Sequence[Span] = ()
+
+    def spans_of(self, part: Part) -> list[tuple[Any, ...]] | None:
+        """Return the spans within a part, as Kiwi takes them; None if there are none."""
+        end = part.start + len(part.text)
+        return [span.to_kiwi(part.start) for span in self.spans if part.start <= span.start < end] or None
 
     @property
     def is_plain(self) -> bool:
@@ -30,13 +37,20 @@ class Whole:
         return len(self.parts) == 1 and self.normalised.starts is None
 
 
-def take_apart(text: str) -> Whole:
-    """Return the text as parts of at most `LIMIT` code points each."""
+def take_apart(text: str, spans: Sequence[Any] = ()) -> Whole:
+    """Return the text as parts of at most `LIMIT` code points each.
+
+    Raises:
+        InvalidDocument: A span can't be used.
+
+    """
     normalised = normalise(text)
     composed = normalised.text
+    placed = place_spans(normalised, len(text), spans) if spans else ()
     if len(composed) <= LIMIT:
-        return Whole(normalised, (Part(composed, 0),))
-    return Whole(normalised, [Part(composed[start:end], start) for start, end in split(composed)])
+        return Whole(normalised, (Part(composed, 0),), placed)
+    uncut = [(span.start, span.end) for span in placed]
+    return Whole(normalised, [Part(composed[start:end], start) for start, end in split(composed, uncut)], placed)
 
 
 class MovedToken:

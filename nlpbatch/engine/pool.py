@@ -4,8 +4,10 @@ Rules:
 - A request is cut into pieces; idle workers take the oldest piece, interactive ones before batch ones.
 - When none is idle, an interactive piece interrupts a worker that is on a batch piece, between two documents.
 - A worker that dies costs the document it was on an error. The rest of its piece is analysed by another worker.
-- A piece whose workers die three times without a document to blame gets errors throughout: it can't be allowed to
-  take the pool down for ever.
+- What the engine raises outside of a document fails the request, not the worker.
+- A piece that three workers die of without a document to blame gets errors throughout, without a fourth worker. A
+  question that three workers in a row die of is refused for a while.
+- A piece whose caller is gone is dropped.
 - A worker that is on a document for too long, or grows too much on it, is killed; an idle one that has grown is
   replaced.
 - A slot whose worker died gets a new one from the forkserver at once; only one that dies at birth has to wait.
@@ -25,14 +27,16 @@ import pyarrow as pa
 from nlpbatch.engine.board import Board
 from nlpbatch.engine.channel import WorkerChannel
 from nlpbatch.engine.documents import Piece, cut
+from nlpbatch.engine.encode import settled
 from nlpbatch.engine.guard import LOOK_S, Guard
-from nlpbatch.engine.job import Encoding, Job, JobResult
+from nlpbatch.engine.job import Encoding, Job, JobFailure, JobResult
 from nlpbatch.engine.nursery import Nursery
+from nlpbatch.engine.poison import PoisonedQuestions
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.quarantine import Quarantine
 from nlpbatch.engine.queue import Pending, PieceQueue
 from nlpbatch.engine.spawn import ForkServerProcess
-from nlpbatch.errors import ConfigError, Draining, NoCapacity
+from nlpbatch.errors import ConfigError, Draining, NlpbatchError, NoCapacity
 from nlpbatch.wire.limits import KIB, MIB
 from nlpbatch.wire.options import Options
 
@@ -140,6 +144,11 @@ class WorkerPool:
         return self._guard.quarantine
 
     @property
+    def questions(self) -> PoisonedQuestions:
+        """Return the questions that are refused."""
+        return self._guard.questions
+
+    @property
     def queued_bytes(self) -> int:
         """Return the bytes of text that wait for a worker."""
         return self._queue.size_bytes
@@ -185,6 +194,8 @@ class WorkerPool:
         """Return the outcomes of `documents: binary[n]`, in order. Cancelling gives up what has not begun.
 
         Raises:
+            InvalidOption: The engine doesn't take the options, or they have cost workers again and again.
+            InternalError: The engine failed on the request as a whole.
             NoCapacity: More text is waiting than the pool lets wait.
 
         """
@@ -233,13 +244,21 @@ class WorkerPool:
             pending = self._queue.pop()
             if pending is None:
                 return
-            if pending.result.done():
-                continue  # its caller has hung up
-            self._give(pending, self._idle.popleft())
+            if self._is_wanted(pending):
+                self._give(pending, self._idle.popleft())
         while self._queue.urgent and (channel := self._interruptible()) is not None:
             pending = self._queue.pop()
-            if pending is not None and not pending.result.done():
+            if pending is not None and self._is_wanted(pending):
                 self._give(pending, channel)
+
+    def _is_wanted(self, pending: Pending) -> bool:
+        """Return whether a piece still needs a worker; one whose caller has hung up doesn't, nor does a refused one."""
+        if pending.result.done():
+            return False
+        refusal = self.questions.refusal(pending.job.options, time.monotonic())
+        if refusal is not None:
+            _fail(pending, refusal)
+        return not pending.result.done()
 
     def _give(self, pending: Pending, channel: WorkerChannel) -> None:
         pending.taken_s = pending.taken_s or time.monotonic()
@@ -251,19 +270,26 @@ class WorkerPool:
         slots = (slot for slot, works in self._running.items() if len(works) == 1 and not works[0].urgent)
         return next((self._channels[slot] for slot in slots if slot in self._channels), None)
 
-    def _on_result(self, channel: WorkerChannel, result: JobResult) -> None:
+    def _on_answer(self, channel: WorkerChannel, answer: JobResult | JobFailure) -> None:
         works = self._running.get(channel.slot)
         if works is None:
             self._born(channel)
         else:
-            pending = works.pop()
-            self._measure(pending.size_bytes, result.analysis_s)
-            if not pending.result.done():
-                pending.result.set_result(result)
+            self._settle(works.pop(), answer)
         if not works:
             self._running.pop(channel.slot, None)
             self._idle.append(channel)
         self._dispatch()
+
+    def _settle(self, pending: Pending, answer: JobResult | JobFailure) -> None:
+        if isinstance(answer, JobFailure):
+            _fail(pending, answer.error)
+            return
+        self._measure(pending.size_bytes, answer.analysis_s)
+        if sum(answer.errors.values()) < len(pending.job.documents):
+            self.questions.answered(pending.job.options)
+        if not pending.result.done():
+            pending.result.set_result(answer)
 
     def _measure(self, size_bytes: int, analysis_s: float) -> None:
         if size_bytes and analysis_s > 0:
@@ -287,7 +313,10 @@ class WorkerPool:
             # One that was interrupted is innocent: the worker was on the other.
             if pending is works[-1]:
                 self._guard.blame(pending, channel.slot, channel.pid)
-            self._queue.push(pending, first=True)
+            if pending.job.is_settled:
+                pending.result.set_result(settled(pending.job))
+            else:
+                self._queue.push(pending, first=True)
         _log.warning("worker lost", extra={"slot": channel.slot, "pid": channel.pid, "busy": bool(works)})
         self._nursery.bear(channel.slot)
         self._dispatch()
@@ -304,7 +333,7 @@ class WorkerPool:
                 channel.close()
 
     def _connect(self, slot: int, pid: int) -> WorkerChannel:
-        return WorkerChannel(slot, pid, self._on_result, self._on_gone)
+        return WorkerChannel(slot, pid, self._on_answer, self._on_gone)
 
     def _born(self, channel: WorkerChannel) -> None:
         self._nursery.answered(channel)
@@ -319,8 +348,12 @@ class WorkerPool:
 
 
 def _refuse(pending: Pending) -> None:
+    _fail(pending, Draining("the service is shutting down: send the request again", retry_after_s=1))
+
+
+def _fail(pending: Pending, error: NlpbatchError) -> None:
     if not pending.result.done():
-        pending.result.set_exception(Draining("the service is shutting down: send the request again", retry_after_s=1))
+        pending.result.set_exception(error)
         pending.result.exception()  # its caller may have left, or have been told of another piece already
 
 

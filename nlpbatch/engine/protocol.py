@@ -1,6 +1,6 @@
 """The seam between the pool and what analyses: any engine that meets this can be served."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, Self
 
@@ -62,6 +62,14 @@ class Token(Protocol):
     end: int
 
 
+class Tokenize(Protocol):
+    """What returns the tokens of a text."""
+
+    def __call__(self, text: str, *, pretokenized: Sequence[Any] | None = None) -> Sequence[Token]:
+        """Return the tokens; `pretokenized` has spans as Kiwi takes them, none of which overlap."""
+        ...
+
+
 class Engine(Protocol):
     """Analyses one short, composed text at a time, in one thread, and gives the same answer for the same text.
 
@@ -70,16 +78,26 @@ class Engine(Protocol):
 
     info: EngineInfo
 
-    def tokenizer(self, options: Mapping[str, Any]) -> Callable[[str], Sequence[Token]]:
+    def tokenizer(self, options: Mapping[str, Any]) -> Tokenize:
         """Return what returns the tokens of a text, offsets in its code points."""
         ...
 
-    def candidates(self, text: str, top_n: int, options: Mapping[str, Any]) -> Sequence[tuple[Sequence[Token], float]]:
+    def candidates(
+        self, text: str, top_n: int, options: Mapping[str, Any], pretokenized: Sequence[Any] | None = None
+    ) -> Sequence[tuple[Sequence[Token], float]]:
         """Return up to `top_n` ways to read a text with their scores, best first; at least one."""
         ...
 
     def space(self, text: str, *, reset: bool) -> str:
         """Return the text with its blanks corrected; with `reset`, as if it had none."""
+        ...
+
+    def join(self, morphemes: Sequence[tuple[Any, ...]], *, lm_search: bool) -> tuple[str, Sequence[tuple[int, int]]]:
+        """Return the text that (form, tag) or (form, tag, whether a blank precedes) make, and where each is in it."""
+        ...
+
+    def score(self, text: str) -> float:
+        """Return the logarithm of how likely the best reading of a text is."""
         ...
 
     def is_stopword(self, token: Token) -> bool:

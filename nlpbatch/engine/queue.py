@@ -18,7 +18,7 @@ class Pending:
         result: Set by the pool; cancelled when the caller has hung up.
         queued_s: When it arrived, on the monotonic clock.
         taken_s: When a worker first took it.
-        unexplained_deaths: Workers that died with it, but on none of its documents.
+        deaths: Workers that died with it, but on none of its documents: before, between or after them.
 
     """
 
@@ -28,7 +28,7 @@ class Pending:
     result: asyncio.Future[JobResult]
     queued_s: float
     taken_s: float | None = None
-    unexplained_deaths: int = 0
+    deaths: int = 0
 
 
 @dataclass(slots=True)

@@ -8,7 +8,8 @@ its number when it changes.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 RULE: Final = "line-sentence-blank-3072-1"
@@ -25,11 +26,14 @@ _CLINGS: Final = frozenset({"Mn", "Mc", "Me", "Cf", "Sk"})
 """Categories of what belongs to the character before it: marks, joiners, skin tones."""
 
 
-def split(text: str) -> Iterator[tuple[int, int]]:
-    """Yield [start, end) of the parts, in order, which together are the text."""
+def split(text: str, spans: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[int, int]]:
+    """Yield [start, end) of the parts, in order, which together are the text.
+
+    None of `spans`, sorted and none over half of the limit, is cut: a part ends before it.
+    """
     start = 0
     while len(text) - start > LIMIT:
-        end = _cut(text, start)
+        end = _before_span(_cut(text, start), spans)
         yield start, end
         start = end
     yield start, len(text)
@@ -47,6 +51,13 @@ def _cut(text: str, start: int) -> int:
     while cut > middle and _belongs_together(text[cut - 1], text[cut]):
         cut -= 1
     return cut if cut > middle else end
+
+
+def _before_span(cut: int, spans: Sequence[tuple[int, int]]) -> int:
+    position = bisect_left(spans, (cut,)) - 1
+    if position >= 0 and spans[position][1] > cut:
+        return spans[position][0]
+    return cut
 
 
 def _belongs_together(before: str, after: str) -> bool:

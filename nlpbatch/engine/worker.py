@@ -8,16 +8,19 @@ import select
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from nlpbatch.engine import frames
 from nlpbatch.engine.board import NONE, Board
+from nlpbatch.engine.contents import read_content
 from nlpbatch.engine.encode import ENCODERS
-from nlpbatch.engine.job import Job, JobResult
+from nlpbatch.engine.job import Job, JobFailure, JobResult
 from nlpbatch.engine.operations import Analysed, Perform, performer
+from nlpbatch.engine.packing import InvalidDocument
 from nlpbatch.engine.protocol import Engine
-from nlpbatch.wire.outcome import ANALYSIS_FAILED, INVALID_TEXT, DocumentError
+from nlpbatch.wire.options import Operation
+from nlpbatch.wire.outcome import ANALYSIS_FAILED, INVALID_DOCUMENT, INVALID_TEXT, DocumentError
 
 Note = Callable[[int], None]
 """Called with the position of the document that is begun, or NONE after the last."""
@@ -25,6 +28,8 @@ Pause = Callable[[], float]
 """Called between two documents; does what goes first, and returns the seconds it took."""
 
 
+_REPORT: Final = "report it to the operator of the service"
+_REASON_CODE_POINTS: Final = 200
 _LEFT_OBJECTS: Final = 100_000
 """Objects that outlived their job: only then is it worth looking for cycles among them."""
 
@@ -44,12 +49,15 @@ def serve(engine: Engine, channel: socket.socket, board: Board, slot: int) -> No
         frame = frames.receive(channel)
         if frame is None:
             raise _Closed
-        job = Job.from_frame(*frame)
+        job_id = frame[0]["job_id"]
 
         def note(document: int) -> None:
-            board.write(slot, job.job_id, document, time.monotonic_ns())
+            board.write(slot, job_id, document, time.monotonic_ns())
 
-        channel.sendall(run(engine, job, note, pause).to_frame(job.job_id))
+        note(NONE)
+        job = _read(*frame)
+        result = run(engine, job, note, pause) if isinstance(job, Job) else job
+        channel.sendall(result.to_frame(job_id))
         if gc.get_count()[0] > _LEFT_OBJECTS:
             gc.collect()
 
@@ -71,11 +79,26 @@ def _no_pause() -> float:
     return 0.0
 
 
-def run(engine: Engine, job: Job, note: Note, pause: Pause = _no_pause) -> JobResult:
-    """Return the encoded outcomes of a job; a document's trouble becomes that document's error."""
+def _read(header: Mapping[str, Any], body: bytes) -> Job | JobFailure:
+    try:
+        return Job.from_frame(header, body)
+    except Exception as error:  # noqa: BLE001  (whatever it is, the worker lives on)
+        return _failure("a worker can't read the request", error)
+
+
+def run(engine: Engine, job: Job, note: Note, pause: Pause = _no_pause) -> JobResult | JobFailure:
+    """Return the encoded outcomes of a job; an error in a document is that document's outcome.
+
+    Whatever is raised outside of a document fails the job.
+    """
     started_s = time.perf_counter()
     paused_s = 0.0
-    perform = performer(engine, job.options)
+    try:
+        perform = performer(engine, job.options)
+    except (ValueError, TypeError) as error:  # UnicodeError is a ValueError
+        return JobFailure("options", f"the engine does not take these options: {_reason(error)}: change or omit them")
+    except Exception as error:  # noqa: BLE001
+        return _failure("the engine failed before the first document", error)
     outcomes: list[Analysed] = []
     code_points = 0
     for position, document in enumerate(job.documents.to_pylist()):
@@ -86,11 +109,14 @@ def run(engine: Engine, job: Job, note: Note, pause: Pause = _no_pause) -> JobRe
         else:
             paused_s += pause()
             note(position)
-            outcome, length = _analyse(perform, document)
+            outcome, length = _analyse(perform, job.options.operation, document)
             outcomes.append(outcome)
             code_points += length
     note(NONE)
-    body = ENCODERS[job.encoding](outcomes, job.options)
+    try:
+        body = _encode(outcomes, job)
+    except Exception as error:  # noqa: BLE001
+        return _failure("the answer can't be written", error)
     return JobResult(
         body,
         tokens=sum(outcome.token_count for outcome in outcomes),
@@ -100,21 +126,48 @@ def run(engine: Engine, job: Job, note: Note, pause: Pause = _no_pause) -> JobRe
     )
 
 
-def _analyse(perform: Perform, document: bytes) -> tuple[Analysed, int]:
+def _encode(outcomes: list[Analysed], job: Job) -> bytes:
+    """Return the encoded outcomes; one that can't be written becomes its document's error."""
+    encode = ENCODERS[job.encoding]
     try:
-        text = document.decode()
+        return encode(outcomes, job.options)
+    except Exception:  # noqa: BLE001  (the outcomes are tried one by one)
+        for position, outcome in enumerate(outcomes):
+            try:
+                encode([outcome], job.options)
+            except Exception as error:  # noqa: BLE001
+                message = f"its outcome can't be written ({type(error).__name__}): {_REPORT}"
+                outcomes[position] = Analysed(error=DocumentError(ANALYSIS_FAILED, message))
+        return encode(outcomes, job.options)
+
+
+def _failure(what: str, error: Exception) -> JobFailure:
+    # Only the type: the message may quote a text.
+    return JobFailure("engine", f"{what} ({type(error).__name__}): {_REPORT}")
+
+
+def _reason(error: Exception) -> str:
+    """Return an error in words, fit for any encoding; only options can have caused it."""
+    words = str(error)[:_REASON_CODE_POINTS].encode("utf-8", "backslashreplace").decode()
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def _analyse(perform: Perform, operation: Operation, document: bytes) -> tuple[Analysed, int]:
+    try:
+        content = read_content(operation, document)
     except UnicodeDecodeError as error:
         message = (
-            f"byte {error.start:,} of {len(document):,} is not UTF-8 ({error.reason}): "
+            f"byte {error.start:,} of {len(error.object):,} is not UTF-8 ({error.reason}): "
             "remove the lone surrogate, or decode the source with its right encoding"
         )
         return Analysed(error=DocumentError(INVALID_TEXT, message)), 0
+    except InvalidDocument as error:
+        return Analysed(error=DocumentError(INVALID_DOCUMENT, str(error))), 0
     try:
-        return perform(text), len(text)
+        return perform(content), content.code_points
+    except InvalidDocument as error:
+        return Analysed(error=DocumentError(INVALID_DOCUMENT, str(error))), 0
     except Exception as error:  # noqa: BLE001  (whatever the engine raises is this document's outcome)
         # Only the type: the message may quote the text.
-        message = (
-            f"the engine raised {type(error).__name__} on {len(text):,} code points: "
-            "report it to the operator of the service"
-        )
-        return Analysed(error=DocumentError(ANALYSIS_FAILED, message)), len(text)
+        message = f"the engine raised {type(error).__name__} on {content.code_points:,} code points: {_REPORT}"
+        return Analysed(error=DocumentError(ANALYSIS_FAILED, message)), content.code_points

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
-from nlpbatch.errors import ConfigError, InvalidRequest, UnknownField
+from nlpbatch.errors import ConfigError, RequestError
 from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8
 from nlpbatch.spark.option_types import (
@@ -371,7 +371,7 @@ def _of_analysis(analyze: Analyze) -> list[str]:
         return [*faults, f"[analyze] fields are of tokens, which {analyze.operation!r} doesn't give: leave them out"]
     try:
         analyze.job_options(input="", output="", service="").asked()
-    except (InvalidRequest, UnknownField) as error:
+    except RequestError as error:
         faults.append(f"[analyze] {error.message}")
     named = [name for name in ("analyzer", "fields", "tags") if name in analyze.options]
     return [

@@ -97,11 +97,22 @@ class Analyzers:
             for document in pool.quarantine.to_json(now_s)
         ]
 
+    def questions(self) -> list[dict[str, Any]]:
+        """Return the questions that are refused, of all analyzers."""
+        now_s = time.monotonic()
+        return [
+            {"analyzer": name} | question
+            for name, versions in self._versions.items()
+            for pool in versions.pools
+            for question in pool.questions.to_json(now_s)
+        ]
+
     def release(self) -> None:
         """Refuse none of them any more."""
         for versions in self._versions.values():
             for pool in versions.pools:
                 pool.quarantine.clear()
+                pool.questions.clear()
 
     def catalogue(self) -> Catalogue:
         """Return what `GET /v1/analyzers` says.

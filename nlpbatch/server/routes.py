@@ -20,6 +20,7 @@ from nlpbatch.errors import (
 from nlpbatch.server.analyzers import Analyzers
 from nlpbatch.server.metrics import Metrics
 from nlpbatch.serving.problems import LOG_KEY
+from nlpbatch.serving.query import read_query
 from nlpbatch.serving.reading import wide_reads
 from nlpbatch.wire import media
 from nlpbatch.wire.analyze import parse_request
@@ -27,6 +28,7 @@ from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.arrow import join_answer
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import OPERATIONS, Operation, Options
+from nlpbatch.wire.options.offered import check_offered
 from nlpbatch.wire.outcome import TRANSIENT_CODES
 from nlpbatch.wire.priority import is_batch
 
@@ -60,8 +62,9 @@ class Routes:
         return web.json_response(self._analyzers.catalogue().to_json())
 
     async def quarantine(self, _: web.Request) -> web.Response:
-        """Answer `GET /quarantine`: the texts that are refused, by hash."""
-        return web.json_response({"documents": self._analyzers.quarantine()})
+        """Answer `GET /quarantine`: the texts that are refused, by hash, and the questions."""
+        members = {"documents": self._analyzers.quarantine(), "questions": self._analyzers.questions()}
+        return web.json_response(members)
 
     async def release(self, _: web.Request) -> web.Response:
         """Answer `DELETE /quarantine`: give all of them another chance."""
@@ -77,6 +80,7 @@ class Routes:
         version = self._analyzers.get(question.options.analyzer, pinned)
         info = version.info
         _check_pinned(pinned, info)
+        check_offered(question.options, info)
         answer = await version.pool.analyze(
             question.documents,
             encoding=encoding,
@@ -114,26 +118,16 @@ async def _read(request: web.Request, operation: Operation) -> Question:
         raise UnsupportedMediaType("the body is compressed: send it as it is, its size is what the request costs")
     content_type = request.content_type if "Content-Type" in request.headers else media.JSON
     if content_type == media.ARROW_STREAM:
-        options = Options.from_query(_query(request), operation)
-        return Question(documents.from_stream(await _body(request)), options)
+        options = Options.from_query(read_query(request), operation)
+        return Question(documents.from_stream(await _body(request), operation), options)
     if content_type != media.JSON:
         raise UnsupportedMediaType(
             f"Content-Type {content_type[:80]} is not supported: send {media.JSON} or {media.ARROW_STREAM}"
         )
-    if request.query:
+    if request.query_string:
         raise InvalidRequest("a JSON request carries its options in the body: leave the query out", path="?")
     parsed = parse_request(await _body(request), operation)
-    return Question(documents.from_texts(parsed.texts), parsed.options)
-
-
-def _query(request: web.Request) -> dict[str, str]:
-    """Return the query's parameters, none of which may come twice."""
-    twice = [name for name in request.query if len(request.query.getall(name)) > 1]
-    if twice:
-        raise InvalidRequest(
-            f"the query parameter {twice[0][:80]!r} comes twice: send it once", path=f"?{twice[0][:80]}"
-        )
-    return dict(request.query)
+    return Question(documents.from_json(operation, parsed.documents, parsed.extra), parsed.options)
 
 
 async def _body(request: web.Request) -> bytes:

@@ -3,20 +3,24 @@
 import asyncio
 import logging
 import resource
+from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 
-from nlpbatch.errors import InvalidRequest
+from nlpbatch.errors import InternalError, InvalidRequest, NlpbatchError
 from nlpbatch.serving.problems import REQUEST_ID_KEY, new_request_id, problem_response
 from nlpbatch.serving.reading import Reader
+from nlpbatch.wire.limits import KIB
 from nlpbatch.wire.media import REQUEST_ID
 
 _log = logging.getLogger("nlpbatch.access")
 _SILENCE_S: Final = 75.0
 """For how long a connection may have no request, and how long the head of one may take; nginx has the same."""
 
-
+_LINE_BYTES: Final = 64 * KIB
+"""Longest line of a request's head: a query may carry lists of a thousand words."""
 _LINGER_S: Final = 0.5
 """For how long the rest of what is no request is read and dropped: closed on it, the connection would be reset, and
 the refusal might not arrive."""
@@ -37,7 +41,14 @@ class _Handler(web.RequestHandler):
     __slots__ = ()
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(server, loop=loop, keepalive_timeout=_SILENCE_S, access_log=None)  # type: ignore[arg-type]
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=_SILENCE_S,
+            access_log=None,  # type: ignore[arg-type]
+            max_line_size=_LINE_BYTES,
+            max_field_size=_LINE_BYTES,
+        )
 
     def handle_error(
         self,
@@ -46,20 +57,36 @@ class _Handler(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Refuse what isn't HTTP; unlike aiohttp's own, neither answer nor log repeats it: it may be text."""
-        del status, message
+        """Refuse what isn't HTTP; unlike aiohttp's own, neither answer nor log repeats it: it may be text.
+
+        aiohttp also calls this when a handler or middleware of ours has failed, with a status from 500.
+        """
+        del message
         if request.writer.output_size > 0:
             raise ConnectionAbortedError("the answer has begun")
         reason = type(exc).__name__
         request[REQUEST_ID_KEY] = new_request_id()
-        _log.info("not a request", extra={"reason": reason, "request_id": request[REQUEST_ID_KEY]})
-        detail = f"not a request in HTTP/1.1 ({reason}): check its head, and that its body is as long as it says"
-        refusal = problem_response(InvalidRequest(detail), request)
+        refusal = problem_response(_refusal(status, reason, request[REQUEST_ID_KEY]), request)
         self.close()  # what still comes is dropped
         answer = _LastAnswer(status=refusal.status, headers=refusal.headers, body=refusal.body)
         answer.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
         answer.force_close()
         return answer
+
+
+def _refusal(status: int, reason: str, request_id: str) -> NlpbatchError:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("defect", extra={"reason": reason, "request_id": request_id})
+        return InternalError("the service failed on this request: report the request id to its operator")
+    _log.info("not a request", extra={"reason": reason, "request_id": request_id})
+    if reason == LineTooLong.__name__:
+        return InvalidRequest(
+            f"the first line of the request, or a header, is over {_LINE_BYTES:,} bytes: shorten the lists in the "
+            "query, or send the options in a JSON body"
+        )
+    return InvalidRequest(
+        f"not a request in HTTP/1.1 ({reason}): check its head, and that its body is as long as it says"
+    )
 
 
 def connection(server: web.Server, loop: asyncio.AbstractEventLoop) -> asyncio.BaseProtocol:

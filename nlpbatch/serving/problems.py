@@ -99,8 +99,10 @@ def problem_response(error: NlpbatchError, request: web.BaseRequest) -> web.Resp
     request[LOG_KEY] = request.get(LOG_KEY, {}) | {"code": error.code}
     response = web.Response(
         status=members["status"],
-        text=json.dumps(members, ensure_ascii=False),
+        # A value may quote what was sent, lone surrogates included: their escapes are JSON.
+        body=json.dumps(members, ensure_ascii=False).encode("utf-8", "backslashreplace"),
         content_type=PROBLEM_JSON,
+        charset="utf-8",
     )
     if error.retry_after_s is not None:
         # Whole seconds are all the header can say; the exact value is in the document.

@@ -1,5 +1,5 @@
-"""Spark integration: `analyze`, `sentences` and `space` add what the service answers to a DataFrame."""
+"""Spark integration: `analyze`, `sentences`, `space`, `join` and `glue` add what the service answers to a DataFrame."""
 
-from nlpbatch.spark.transform import analyze, sentences, space
+from nlpbatch.spark.transform import analyze, glue, join, sentences, space
 
-__all__ = ["analyze", "sentences", "space"]
+__all__ = ["analyze", "glue", "join", "sentences", "space"]

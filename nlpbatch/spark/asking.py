@@ -23,6 +23,7 @@ from nlpbatch.errors import (
     RequestTooLarge,
 )
 from nlpbatch.spark.figures import TaskFigures
+from nlpbatch.spark.list_documents import empty_document
 from nlpbatch.spark.schema import OUTCOME_ERROR_TYPE, outcome_schema
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DEADLINE_EXCEEDED, MEMORY_EXCEEDED, TEXT_TOO_LARGE, WORKER_DIED
@@ -114,7 +115,7 @@ class Asker:
     def _check_service(self, error: NlpbatchError) -> None:
         """Raise the error unless the service answers an empty text: then the text that got it is to blame."""
         try:
-            self._ask(pa.array([""], pa.string()), lambda _: None)
+            self._ask(empty_document(self._asked.operation), lambda _: None)
         except NlpbatchError:
             raise error from None
 

@@ -12,9 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nlpbatch.spark.list_documents import LIST_OPERATIONS, document_bytes, sendable, without_nulls
 from nlpbatch.spark.schema import OUTCOME_ERROR_TYPE, outcome_schema
 from nlpbatch.wire.cutting import cut_by_bytes
-from nlpbatch.wire.options import Options
+from nlpbatch.wire.options import Operation, Options
 from nlpbatch.wire.outcome import text_too_large
 
 
@@ -42,7 +43,8 @@ class Block:
 
     Args:
         rows: The rows as Spark gave them.
-        distinct: `string[d]`, every text once, in order of appearance; null where it is too large to send.
+        distinct: `string[d]`, every text once, in order of appearance; null where it is too large to send. Of join and
+            glue every document that isn't null.
         too_large: Bytes of those, by position in `distinct`.
         indices: `int32[texts]` into `distinct`; null for null texts.
         offsets: `int32[rows + 1]` of each row's texts where the column holds arrays, null for a null array; None where
@@ -64,9 +66,16 @@ class Block:
         return self.distinct.slice(start, end - start)
 
 
-def cut_batch(batch: pa.RecordBatch, text: int, cut: Cut) -> Iterator[Block]:
+def cut_batch(batch: pa.RecordBatch, text: int, cut: Cut, operation: Operation = "analyze") -> Iterator[Block]:
     """Yield the batch's rows in blocks, in order; `text` is the position of the column to analyse."""
     column = batch.column(text)
+    if operation in LIST_OPERATIONS:
+        column = sendable(operation, column)
+        lengths = document_bytes(operation, column)
+        for start, end in cut_by_bytes(lengths, most_bytes=cut.block_bytes, most_documents=max(1, len(lengths))):
+            rows = slice(start, end)
+            yield _block_of_lists(batch[rows], column[rows], lengths[rows], cut)
+        return
     if not pa.types.is_list(column.type):
         column = _strings(column)
     lengths = _row_bytes(column)
@@ -118,6 +127,18 @@ def _block(rows: pa.RecordBatch, column: pa.Array, cut: Cut) -> Block:
         lengths = [0 if position in too_large else length for position, length in enumerate(lengths)]
     requests = cut_by_bytes(lengths, most_bytes=cut.request_bytes, most_documents=cut.request_documents)
     return Block(rows, distinct, too_large, encoded.indices, offsets, tuple(requests))
+
+
+def _block_of_lists(rows: pa.RecordBatch, column: pa.Array, lengths: Sequence[int], cut: Cut) -> Block:
+    """Return a block of documents that are lists, which aren't compared: each is sent."""
+    documents, indices = without_nulls(column)
+    lengths = [length for length, is_valid in zip(lengths, column.is_valid().to_pylist(), strict=True) if is_valid]
+    too_large = {position: length for position, length in enumerate(lengths) if length > cut.text_bytes}
+    if too_large:
+        documents = documents.take(pa.array([None if one in too_large else one for one in range(len(lengths))]))
+        lengths = [0 if position in too_large else length for position, length in enumerate(lengths)]
+    requests = cut_by_bytes(lengths, most_bytes=cut.request_bytes, most_documents=cut.request_documents)
+    return Block(rows, documents, too_large, indices, None, tuple(requests))
 
 
 def _texts(column: pa.Array) -> tuple[pa.Array, pa.Array | None]:

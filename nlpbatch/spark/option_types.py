@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from nlpbatch.client.policy import RetryPolicy
-from nlpbatch.errors import ConfigError, InvalidRequest, UnknownField
+from nlpbatch.errors import ConfigError, RequestError, UnknownField
 from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.spark.prepare import check_in_flight, check_request_bytes
 from nlpbatch.spark.runs.budget import parse_until
@@ -61,7 +61,7 @@ def _fields_fault(names: tuple[str, ...]) -> str | None:
 def _asked_fault(**given: Any) -> str | None:
     try:
         Options.checked("analyze", given)
-    except InvalidRequest as error:
+    except RequestError as error:
         return error.message
     return None
 

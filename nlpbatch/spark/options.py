@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
-from nlpbatch.errors import ConfigError, InvalidRequest, UnknownField
+from nlpbatch.errors import ConfigError, RequestError
 from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8
 from nlpbatch.spark.option_types import OPTION_TYPES
@@ -97,6 +97,7 @@ class JobOptions:
 
         Raises:
             InvalidRequest: Options that the operation doesn't have, or that don't go together.
+            InvalidOption: A value that the engine doesn't take.
             UnknownField: A field that isn't offered.
 
         """
@@ -132,7 +133,7 @@ class JobOptions:
         options = cls(**{name: OPTION_TYPES[name].convert(value) for name, value in members.items()})
         try:
             options.asked()
-        except (InvalidRequest, UnknownField) as error:
+        except RequestError as error:
             raise ConfigError(f"{options.operation}: {error.message}") from error
         return options
 

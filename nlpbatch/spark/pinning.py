@@ -8,6 +8,7 @@ from nlpbatch.errors import FingerprintMismatch, UnknownAnalyzer, UnknownField
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import Options
+from nlpbatch.wire.options.offered import check_offered
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def pin(
 
     Raises:
         FingerprintMismatch: No backend has that version any more.
-        UnknownAnalyzer, UnknownField: The service doesn't offer it.
+        UnknownAnalyzer, UnknownField, InvalidOption: The service doesn't offer it.
         Unauthenticated, PatienceExhausted: The key is wrong, or the service is away.
 
     """
@@ -74,4 +75,5 @@ def _choose(catalogue: Catalogue, asked: Options, service: str) -> AnalyzerInfo:
             f"choose from {', '.join(info.fields)}",
             field=missing[0],
         )
+    check_offered(asked, info)
     return info

@@ -14,6 +14,7 @@ from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, InvalidRequest
 from nlpbatch.spark.blocks import Cut, column_names
 from nlpbatch.spark.figures import TaskFigures
+from nlpbatch.spark.list_documents import LIST_OPERATIONS, holds_documents, wanted_type
 from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.runs.formats import CORRUPT
 from nlpbatch.spark.schema import with_outcome
@@ -21,7 +22,7 @@ from nlpbatch.spark.storage import first_line
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
 from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
-from nlpbatch.wire.options import Options
+from nlpbatch.wire.options import Operation, Options
 
 REQUEST_BYTES: Final = 64 * KIB
 IN_FLIGHT: Final = 4
@@ -74,7 +75,7 @@ def prepare(
 
     Args:
         df: The DataFrame.
-        text: Its column of strings, or of arrays of strings.
+        text: Its column of strings, or of arrays of strings; of join and glue one with a list for each document.
         asked: What is asked of each text.
         names: What the added columns are called, by `asked.columns` and "error".
         service: Address of the proxy.
@@ -86,7 +87,7 @@ def prepare(
         pinned: The analyzer's version if it is known already; the service is asked if None.
 
     """
-    _check_columns(df.schema, text, {name: names[name] for name in (*asked.columns, "error")})
+    _check_columns(df.schema, text, asked.operation, {name: names[name] for name in (*asked.columns, "error")})
     faults = [fault for fault in (check_request_bytes(request_bytes), check_in_flight(in_flight)) if fault]
     if faults:
         raise InvalidRequest("; ".join(faults))
@@ -103,11 +104,11 @@ def prepare(
         in_flight=in_flight,
         retry=policy,
     )
-    arrays = isinstance(df.schema[text].dataType, ArrayType)
+    arrays = holds_texts(df.schema[text].dataType, asked.operation)
     return Prepared(df, with_outcome(df.schema, names, asked, arrays=arrays), options, pinned.info)
 
 
-def _check_columns(schema: StructType, text: str, added: Mapping[str, str]) -> None:
+def _check_columns(schema: StructType, text: str, operation: Operation, added: Mapping[str, str]) -> None:
     if text not in schema.names:
         names = [name for name in schema.names if name != CORRUPT]
         near = difflib.get_close_matches(text, names, n=1)
@@ -115,7 +116,14 @@ def _check_columns(schema: StructType, text: str, added: Mapping[str, str]) -> N
         raise InvalidRequest(f"there is no column {text!r}: {hint}", column=text)
     if schema.names.count(text) > 1:
         raise InvalidRequest(f"there are several columns {text!r}: rename them, or drop all but one", column=text)
-    if not _holds_text(schema[text].dataType):
+    if operation in LIST_OPERATIONS:
+        if not holds_documents(operation, schema[text].dataType):
+            kind = schema[text].dataType.simpleString()
+            raise InvalidRequest(
+                f"column {text!r} is {kind}, but {operation} takes {wanted_type(operation)}: choose such a column",
+                column=text,
+            )
+    elif not _holds_text(schema[text].dataType):
         kind = schema[text].dataType.simpleString()
         raise InvalidRequest(
             f"column {text!r} is {kind}, not string: choose a column of strings or of arrays of strings, or cast it: "
@@ -133,6 +141,11 @@ def _check_columns(schema: StructType, text: str, added: Mapping[str, str]) -> N
                 f"there is a column {name!r} already: rename it, or choose another name with {option}='…'",
                 column=name,
             )
+
+
+def holds_texts(kind: DataType, operation: Operation) -> bool:
+    """Return whether each row of a column has several texts, whose answers are lists, too."""
+    return isinstance(kind, ArrayType) and operation not in LIST_OPERATIONS
 
 
 def _holds_text(kind: DataType) -> bool:

@@ -69,9 +69,14 @@ def column_type(name: str, options: Options) -> DataType:
     """Return the type of what is answered for each row under this name; see `Options.columns`."""
     if name == "text":
         return StringType()
+    if name == "positions":
+        return ArrayType(StructType(_SPAN))
+    if name == "space_insertions":
+        return ArrayType(BooleanType())
     if name == "sentences":
         text = [StructField("text", StringType())] if options.operation == "sentences" else []
-        return ArrayType(StructType([*_SPAN, *text]))
+        own = [StructField("tokens", tokens_type(options.fields))] if options.return_tokens else []
+        return ArrayType(StructType([*_SPAN, *text, *own]))
     tokens = tokens_type(options.fields)
     if name == "tokens":
         return tokens

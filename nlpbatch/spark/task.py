@@ -8,13 +8,13 @@ from typing import Final
 import pyarrow as pa
 
 from nlpbatch.client.calls import Trace
+from nlpbatch.client.ordered_calls import Bounds, in_order
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.sync import Client
 from nlpbatch.spark.asking import Answer, Asker
 from nlpbatch.spark.blocks import Block, Cut, cut_batch, join_block
 from nlpbatch.spark.figures import TaskFigures
 from nlpbatch.spark.pacing import Pacing
-from nlpbatch.spark.window import Bounds, in_order
 from nlpbatch.wire.limits import MIB
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.priority import BATCH
@@ -130,7 +130,7 @@ class AnalyzeTask:
 
     def _asks(self, batches: Iterator[pa.RecordBatch]) -> Iterator[_Ask]:
         for batch in batches:
-            for block in cut_batch(batch, self._options.text, self._options.cut):
+            for block in cut_batch(batch, self._options.text, self._options.cut, self._options.asked.operation):
                 for request in block.requests:
                     yield _Ask(block, block.texts(request))
                 yield _Ask(block, None)

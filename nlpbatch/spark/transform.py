@@ -1,4 +1,4 @@
-"""`analyze`, `sentences`, `space`: add what the service answers on a text column to a DataFrame."""
+"""`analyze`, `sentences`, `space`, `join`, `glue`: add what the service answers on a column to a DataFrame."""
 
 from collections.abc import Iterable
 from typing import Any, Unpack
@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.spark.prepare import IN_FLIGHT, REQUEST_BYTES, prepare
-from nlpbatch.wire.extras import AnalyzeOptions
+from nlpbatch.wire.extras import AnalyzeOptions, SentencesOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Options
 
@@ -79,6 +79,7 @@ def sentences(
     into: str = "sentences",
     error: str = "error",
     analyzer: str = DEFAULT_ANALYZER,
+    options: SentencesOptions | None = None,
     **settings: Any,
 ) -> DataFrame:
     """Return the DataFrame with `sentences: array<struct<start, end, text>>` and `error` added.
@@ -90,11 +91,12 @@ def sentences(
         into: Name of the first added column.
         error: Name of the second added column.
         analyzer: One of the analyzers of `GET /v1/analyzers`.
+        options: Further options of `nlpbatch.wire.options`; with {"return_tokens": True} each sentence has its tokens.
         settings: `api_key`, `job`, `request_bytes`, `in_flight` and `retry` as of `analyze`.
 
     Raises what `analyze` does.
     """
-    asked = Options.checked("sentences", {"analyzer": analyzer})
+    asked = Options.checked("sentences", {"analyzer": analyzer, **(options or {})})
     names = {"sentences": into, "error": error}
     return prepare(df, text=text, asked=asked, names=names, service=service, **settings).apply()
 
@@ -117,3 +119,52 @@ def space(
     asked = Options.checked("space", {"analyzer": analyzer, "reset_whitespace": reset_whitespace})
     names = {"text": into, "error": error}
     return prepare(df, text=text, asked=asked, names=names, service=service, **settings).apply()
+
+
+def join(
+    df: DataFrame,
+    *,
+    morphemes: str,
+    service: str,
+    into: str = "joined",
+    error: str = "error",
+    analyzer: str = DEFAULT_ANALYZER,
+    lm_search: bool = True,
+    **settings: Any,
+) -> DataFrame:
+    """Return the DataFrame with the text that each row's morphemes make, and `error`, added.
+
+    Args:
+        df: Any DataFrame.
+        morphemes: Its column of tokens, such as `analyze` adds: an array of structs with strings `form` and `tag`.
+        service: Address of the proxy.
+        into: Name of the first added column.
+        error: Name of the second added column.
+        analyzer: One of the analyzers of `GET /v1/analyzers`.
+        lm_search: Whether to choose among ambiguous forms by the language model.
+        settings: `api_key`, `job`, `request_bytes`, `in_flight` and `retry` as of `analyze`.
+
+    Raises what `analyze` does.
+    """
+    asked = Options.checked("join", {"analyzer": analyzer, "lm_search": lm_search})
+    names = {"text": into, "error": error}
+    return prepare(df, text=morphemes, asked=asked, names=names, service=service, **settings).apply()
+
+
+def glue(
+    df: DataFrame,
+    *,
+    chunks: str,
+    service: str,
+    into: str = "glued",
+    error: str = "error",
+    analyzer: str = DEFAULT_ANALYZER,
+    **settings: Any,
+) -> DataFrame:
+    """Return the DataFrame with the text that each row's chunks make, and `error`, added.
+
+    `chunks` is a column of arrays of strings: a row is one document. Other arguments are those of `join`.
+    """
+    asked = Options.checked("glue", {"analyzer": analyzer})
+    names = {"text": into, "error": error}
+    return prepare(df, text=chunks, asked=asked, names=names, service=service, **settings).apply()

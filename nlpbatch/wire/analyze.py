@@ -3,25 +3,35 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from nlpbatch.errors import InvalidRequest, UnexpectedAnswer
-from nlpbatch.wire.options import DEFAULT_OPTIONS, Operation, Options
+from nlpbatch.wire.documents import Documents, check_documents, kind_of
+from nlpbatch.wire.options import DEFAULT_OPTIONS, DOCUMENT_MEMBERS, Operation, Options
 from nlpbatch.wire.outcome import Analysis, Outcome
-
-_MISSING: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
 class JsonRequest:
-    """A request as JSON carries it; a text may hold lone surrogates, which cost that document an error."""
+    """A request as JSON carries it; a text may hold lone surrogates, which cost that document an error.
 
-    texts: tuple[str | None, ...]
+    Args:
+        documents: As `wire.documents` has them, by operation.
+        options: What is asked of each.
+        extra: What belongs to each of them, such as spans; None if nothing does.
+
+    """
+
+    documents: Documents
     options: Options = DEFAULT_OPTIONS
+    extra: Documents | None = None
 
     def to_json(self) -> bytes:
         """Return the request's body."""
-        members = {"texts": self.texts} | self.options.to_members()
+        name, *further = DOCUMENT_MEMBERS[self.options.operation]
+        members = {name: self.documents} | self.options.to_members()
+        if self.extra is not None:
+            members[further[0]] = self.extra
         try:
             # Bytes are what a request costs: UTF-8 takes half of what escapes do for Hangul.
             return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
@@ -35,15 +45,15 @@ def parse_request(body: bytes, operation: Operation = "analyze") -> JsonRequest:
 
     Raises:
         InvalidRequest: Not JSON, or a member is missing, unknown or of the wrong type; `path` is a JSON pointer to it.
+        InvalidOption: The engine doesn't take the value of an option.
         UnknownField: A field that isn't offered.
 
     """
     members = _object(body)
-    texts = members.pop("texts", _MISSING)
+    carried = {name: members.pop(name) for name in DOCUMENT_MEMBERS[operation] if name in members}
     options = Options.from_members(members, operation)
-    if texts is _MISSING:
-        raise InvalidRequest('no "texts": send {"texts": ["…", …]}', path="/texts")
-    return JsonRequest(_texts(texts), options)
+    documents, extra = check_documents(operation, carried)
+    return JsonRequest(documents, options, extra)
 
 
 def parse_answer(body: bytes, *, documents: int, columns: Sequence[str] = ("tokens",)) -> Analysis:
@@ -86,28 +96,5 @@ def _object(body: bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise InvalidRequest('the body is nested too deeply: send {"texts": [...]}') from error
     if not isinstance(members, dict):
-        raise InvalidRequest(f'the body is a JSON {_kind(members)}: send an object, {{"texts": ["…", …]}}', path="")
+        raise InvalidRequest(f'the body is a JSON {kind_of(members)}: send an object, {{"texts": ["…", …]}}', path="")
     return members
-
-
-def _texts(value: Any) -> tuple[str | None, ...]:
-    if not isinstance(value, list):
-        raise InvalidRequest(f"texts is a {_kind(value)}: send an array of strings and nulls", path="/texts")
-    for position, text in enumerate(value):
-        if text is not None and not isinstance(text, str):
-            raise InvalidRequest(
-                f"text {position} is a {_kind(text)}: send a string or null", path=f"/texts/{position}"
-            )
-    return tuple(value)
-
-
-def _kind(value: Any) -> str:
-    kinds: Sequence[tuple[type, str]] = (
-        (bool, "boolean"),
-        (str, "string"),
-        (list, "array"),
-        (dict, "object"),
-        (int, "number"),
-        (float, "number"),
-    )
-    return next((name for cls, name in kinds if isinstance(value, cls)), "null")

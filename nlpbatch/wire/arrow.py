@@ -1,24 +1,64 @@
 """Arrow schemas of requests and answers, and the IPC streams that carry them.
 
-Request: one column `text: string`, uncompressed, so that the body's bytes are an honest cost.
+Request: a column of documents, uncompressed, so that the body's bytes are an honest cost: `text: string`; of join
+`morphemes: list<struct<form, tag>>`, of glue `chunks: list<string>`. A second one has what belongs to each document.
 Answer: a column for each thing that the operation answers, such as `tokens: list<struct<field…>>`, and `error:
 struct<code, message>`; one row per document in the order of the request, lz4 inside the stream. All are null for a null
 document; for any other either the error is, or the others are. Plain strings throughout: Spark's mapInArrow takes no
 dictionary-encoded columns.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import pyarrow as pa
 
 from nlpbatch.errors import UnexpectedAnswer
 from nlpbatch.wire.fields import TOKEN_FIELDS
-from nlpbatch.wire.options import Options
+from nlpbatch.wire.options import DOCUMENT_MEMBERS, Operation, Options
 
+_DOCUMENT_TYPES = {
+    "text": pa.string(),
+    "pretokenized": pa.list_(
+        pa.struct(
+            [
+                pa.field("start", pa.int32()),
+                pa.field("end", pa.int32()),
+                pa.field("tag", pa.string()),
+                pa.field(
+                    "tokens",
+                    pa.list_(
+                        pa.struct(
+                            [
+                                pa.field("form", pa.string()),
+                                pa.field("tag", pa.string()),
+                                pa.field("start", pa.int32()),
+                                pa.field("end", pa.int32()),
+                            ]
+                        )
+                    ),
+                ),
+            ]
+        )
+    ),
+    "morphemes": pa.list_(
+        pa.struct([pa.field("form", pa.string()), pa.field("tag", pa.string()), pa.field("space", pa.bool_())])
+    ),
+    "chunks": pa.list_(pa.string()),
+    "insert_new_lines": pa.list_(pa.bool_()),
+}
+"""Types of the columns that carry documents. `space` of a morpheme may be left out of the struct."""
+DOCUMENT_COLUMNS: Mapping[Operation, tuple[str, ...]] = MappingProxyType(
+    {
+        operation: ("text" if member == "texts" else member, *more)
+        for operation, (member, *more) in DOCUMENT_MEMBERS.items()
+    }
+)
+"""The columns of a request: its documents, and what belongs to each of them if it is given."""
 REQUEST_SCHEMA = pa.schema([pa.field("text", pa.string())])
+"""Of a request that asks something of texts, without anything that belongs to them."""
 _SPAN = [pa.field("start", pa.int32()), pa.field("end", pa.int32())]
 _SPAN_TYPE = pa.struct(_SPAN)
-SENTENCE_TYPE = pa.struct([*_SPAN, pa.field("text", pa.string())])
 ERROR_TYPE = pa.struct([pa.field("code", pa.string()), pa.field("message", pa.string())])
 
 _ARROW_TYPES = {"string": pa.string(), "int32": pa.int32(), "float32": pa.float32(), "bool": pa.bool_()}
@@ -37,11 +77,23 @@ def column_type(name: str, options: Options) -> pa.DataType:
     if name == "text":
         return pa.string()
     if name == "sentences":
-        return pa.list_(SENTENCE_TYPE if options.operation == "sentences" else _SPAN_TYPE)
+        return pa.list_(sentence_type(options))
+    if name == "positions":
+        return pa.list_(_SPAN_TYPE)
+    if name == "space_insertions":
+        return pa.list_(pa.bool_())
     tokens = pa.list_(token_type(options.fields))
     if name == "tokens":
         return tokens
     return pa.list_(pa.struct([pa.field("tokens", tokens), pa.field("score", pa.float32())]))
+
+
+def sentence_type(options: Options) -> pa.DataType:
+    """Return the struct type of a sentence: where it is; in `sentences` its text, too, and its tokens if asked for."""
+    if options.operation != "sentences":
+        return _SPAN_TYPE
+    tokens = [pa.field("tokens", pa.list_(token_type(options.fields)))] if options.return_tokens else []
+    return pa.struct([*_SPAN, pa.field("text", pa.string()), *tokens])
 
 
 def answer_schema(options: Options) -> pa.Schema:
@@ -50,11 +102,25 @@ def answer_schema(options: Options) -> pa.Schema:
     return pa.schema([*columns, pa.field("error", ERROR_TYPE)])
 
 
-def encode_request(texts: pa.Array) -> bytes:
-    """Return the IPC stream that asks for the analysis of `texts: string[documents]`."""
+def document_type(column: str) -> pa.DataType:
+    """Return the type of a column of `DOCUMENT_COLUMNS`."""
+    return _DOCUMENT_TYPES[column]
+
+
+def encode_request(documents: pa.Array, operation: Operation = "analyze", extra: pa.Array | None = None) -> bytes:
+    """Return the IPC stream that asks for an operation on documents.
+
+    Args:
+        documents: Of the type that the operation's first column has.
+        operation: What is asked.
+        extra: What belongs to each document: `pretokenized` or `insert_new_lines`; None sends none.
+
+    """
+    columns = [documents] if extra is None else [documents, extra]
+    batch = pa.record_batch(columns, names=list(DOCUMENT_COLUMNS[operation][: len(columns)]))
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, REQUEST_SCHEMA) as writer:
-        writer.write_batch(pa.record_batch([texts], schema=REQUEST_SCHEMA))
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
     return bytes(sink.getvalue())
 
 

@@ -1,6 +1,9 @@
 """Cutting a run of documents into parts by bytes: requests on the client's side, pieces on the pool's."""
 
 from collections.abc import Iterator, Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 
 def cut_by_bytes(lengths: Sequence[int], *, most_bytes: int, most_documents: int) -> Iterator[tuple[int, int]]:
@@ -23,3 +26,35 @@ def cut_by_bytes(lengths: Sequence[int], *, most_bytes: int, most_documents: int
         size += length
     if len(lengths) > start:
         yield start, len(lengths)
+
+
+class Filling(Generic[T]):
+    """The part that is being filled, where items come one by one; the rule is that of `cut_by_bytes`.
+
+    Args:
+        most_bytes: Bound of a part's sum.
+        most_documents: Bound of a part's count, at least 1.
+
+    """
+
+    def __init__(self, *, most_bytes: int, most_documents: int) -> None:
+        self._most_bytes = most_bytes
+        self._most_documents = most_documents
+        self._items: list[T] = []
+        self.size_bytes = 0
+
+    def has_room(self, size_bytes: int) -> bool:
+        """Return whether an item of that size belongs to this part rather than to the next."""
+        fits = self.size_bytes + size_bytes <= self._most_bytes and len(self._items) < self._most_documents
+        return fits or not self._items
+
+    def add(self, item: T, size_bytes: int) -> None:
+        """Add an item."""
+        self._items.append(item)
+        self.size_bytes += size_bytes
+
+    def take(self) -> tuple[T, ...]:
+        """Return the part's items and begin the next part."""
+        items = tuple(self._items)
+        self._items, self.size_bytes = [], 0
+        return items

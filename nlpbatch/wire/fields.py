@@ -47,6 +47,9 @@ _ALL = (
     TokenField("sense", "int32", "number of the sense among homographs, 0 if not told apart"),
     TokenField("paired_token", "int32", "index of the matching bracket or quote, -1 for none"),
     TokenField("script", "string", "script of a foreign or symbol token, null for others", nullable=True),
+    TokenField("id", "int32", "number of the morpheme in the engine; it holds for one fingerprint"),
+    TokenField("base_id", "int32", "number of the underlying dictionary entry"),
+    TokenField("dialect", "int32", "dialects that the morpheme belongs to, as Kiwi's bits; 0 for standard Korean"),
 )
 
 TOKEN_FIELDS: Mapping[str, TokenField] = MappingProxyType({field.name: field for field in _ALL})

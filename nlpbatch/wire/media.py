@@ -21,7 +21,15 @@ ADVICE = "Nlpbatch-Advice"
 ANALYZE_PATH = "/v1/analyze"
 SENTENCES_PATH = "/v1/sentences"
 SPACE_PATH = "/v1/space"
-OPERATION_PATHS = {"analyze": ANALYZE_PATH, "sentences": SENTENCES_PATH, "space": SPACE_PATH}
+JOIN_PATH = "/v1/join"
+GLUE_PATH = "/v1/glue"
+OPERATION_PATHS = {
+    "analyze": ANALYZE_PATH,
+    "sentences": SENTENCES_PATH,
+    "space": SPACE_PATH,
+    "join": JOIN_PATH,
+    "glue": GLUE_PATH,
+}
 QUARANTINE_PATH = "/quarantine"
 """The operator's: not under /v1/, which the proxy passes on."""
 ANALYZERS_PATH = "/v1/analyzers"

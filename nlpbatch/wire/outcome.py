@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, overload
 
 INVALID_TEXT: Final = "invalid_text"
 TEXT_TOO_LARGE: Final = "text_too_large"
+INVALID_DOCUMENT: Final = "invalid_document"
 ANALYSIS_FAILED: Final = "analysis_failed"
 WORKER_DIED: Final = "worker_died"
 DEADLINE_EXCEEDED: Final = "deadline_exceeded"
@@ -13,6 +14,7 @@ MEMORY_EXCEEDED: Final = "memory_exceeded"
 QUARANTINED: Final = "quarantined"
 DOCUMENT_CODES: Final = (
     INVALID_TEXT,
+    INVALID_DOCUMENT,
     TEXT_TOO_LARGE,
     ANALYSIS_FAILED,
     WORKER_DIED,
@@ -69,6 +71,9 @@ class Token:
         sense: int
         paired_token: int
         script: str | None
+        id: int
+        base_id: int
+        dialect: int
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         object.__setattr__(self, "_values", dict(values))
@@ -106,11 +111,12 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Where a sentence is in the text that was sent; its own text if that was asked for."""
+    """Where a sentence is in the text that was sent; its own text and tokens if they were asked for."""
 
     start: int
     end: int
     text: str | None = None
+    tokens: tuple[Token, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +135,10 @@ class Outcome:
         tokens: Of `analyze`.
         error: Why there is nothing else.
         sentences: Of `sentences`, and of `analyze` if asked for.
-        candidates: Of `analyze` with `top_n` over 1, instead of tokens.
-        text: Of `space`.
+        candidates: Of `analyze` with `top_n` over 1 or `candidates`, instead of tokens.
+        text: Of `space`, `join` and `glue`.
+        positions: Of `join` if asked for: start and end of each morpheme in the text.
+        space_insertions: Of `glue` if asked for: for each chunk but the last, whether a blank follows it.
 
     """
 
@@ -139,6 +147,8 @@ class Outcome:
     sentences: tuple[Sentence, ...] | None = None
     candidates: tuple[Candidate, ...] | None = None
     text: str | None = None
+    positions: tuple[tuple[int, int], ...] | None = None
+    space_insertions: tuple[bool, ...] | None = None
 
     @classmethod
     def from_json(cls, members: Mapping[str, Any], columns: Sequence[str] = ("tokens",)) -> "Outcome":
@@ -151,11 +161,18 @@ class Outcome:
             given.get("sentences"),
             given.get("candidates"),
             given.get("text"),
+            given.get("positions"),
+            given.get("space_insertions"),
         )
 
 
 def _tokens(rows: Sequence[Mapping[str, Any]]) -> tuple[Token, ...]:
     return tuple(Token(row) for row in rows)
+
+
+def _sentence(row: Mapping[str, Any]) -> Sentence:
+    tokens = row.get("tokens")
+    return Sentence(row["start"], row["end"], row.get("text"), None if tokens is None else _tokens(tokens))
 
 
 def _text(value: Any) -> str:
@@ -166,9 +183,11 @@ def _text(value: Any) -> str:
 
 _READ: Final[dict[str, Callable[[Any], Any]]] = {
     "tokens": _tokens,
-    "sentences": lambda rows: tuple(Sentence(row["start"], row["end"], row.get("text")) for row in rows),
+    "sentences": lambda rows: tuple(map(_sentence, rows)),
     "candidates": lambda rows: tuple(Candidate(_tokens(row["tokens"]), row["score"]) for row in rows),
     "text": _text,
+    "positions": lambda rows: tuple((row["start"], row["end"]) for row in rows),
+    "space_insertions": tuple,
 }
 
 

@@ -17,6 +17,7 @@ STATUS_BY_ERROR: Final[Mapping[type[NlpbatchError], int]] = {
     errors.MethodNotAllowed: 405,
     errors.UnknownAnalyzer: 404,
     errors.UnknownField: 422,
+    errors.InvalidOption: 422,
     errors.BodyTimeout: 408,
     errors.LengthRequired: 411,
     errors.RequestTooLarge: 413,

@@ -100,3 +100,15 @@ TAGS: Final = tuple(TAG_TABLE)
 def matching(tags: tuple[str, ...]) -> frozenset[str]:
     """Return the tags that tokens may have to be among those that were asked for."""
     return frozenset(tag for tag in TAGS if tag in tags or tag.partition("-")[0] in tags)
+
+
+def split_morpheme(entry: str) -> tuple[str, str | None]:
+    """Return form and tag of `form/TAG`; the tag is None where there is only a form."""
+    form, slash, tag = entry.rpartition("/")
+    return (form, tag) if slash and form and tag else (entry, None)
+
+
+def split_stop_word(entry: str) -> tuple[str | None, str | None]:
+    """Return form and tag of `form/TAG`; the form is None in `/TAG`, the tag where there is only a form."""
+    form, slash, tag = entry.rpartition("/")
+    return (form or None, tag) if slash and tag else (entry, None)

@@ -1,5 +1,7 @@
 """A clock that moves only when somebody sleeps, or when a test says so."""
 
+import threading
+
 
 class FakeClock:
     """Virtual time in seconds; `slept` lists every sleep in order."""
@@ -14,6 +16,10 @@ class FakeClock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.advance(seconds)
+
+    def wait(self, event: threading.Event, seconds: float) -> None:
+        if not event.is_set():
+            self.sleep(seconds)
 
     async def sleep_async(self, seconds: float) -> None:
         self.sleep(seconds)

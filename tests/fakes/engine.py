@@ -3,12 +3,12 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nlpbatch.engine.protocol import EngineInfo
+from nlpbatch.engine.protocol import EngineInfo, Tokenize
 
 
 @dataclass
@@ -28,6 +28,9 @@ class WordToken:
     line_number: int = 0
     sense: int = 0
     paired_token: int = -1
+    id: int = 7
+    base_id: int = 7
+    dialect: int = 0
 
     @property
     def end(self) -> int:
@@ -52,19 +55,31 @@ class WordEngine:
     def __init__(self, raises: str = "\0") -> None:
         self._raises = raises
 
-    def tokenizer(self, _: Mapping[str, Any]) -> Callable[[str], list[WordToken]]:
+    def tokenizer(self, _: Mapping[str, Any]) -> Tokenize:
         return self.tokens
 
-    def candidates(self, text: str, top_n: int, _: Mapping[str, Any]) -> list[tuple[list[WordToken], float]]:
+    def candidates(
+        self, text: str, top_n: int, _: Mapping[str, Any], __: object = None
+    ) -> list[tuple[list[WordToken], float]]:
         return [(self.tokens(text), -float(rank)) for rank in range(min(top_n, 2))]
 
     def space(self, text: str, *, reset: bool) -> str:
         return "" if reset else text
 
+    def join(self, morphemes: Sequence[tuple[Any, ...]], *, lm_search: bool) -> tuple[str, list[tuple[int, int]]]:  # noqa: ARG002
+        text, positions = "", []
+        for form, *_ in morphemes:
+            positions.append((len(text), len(text) + len(form)))
+            text += form
+        return text, positions
+
+    def score(self, text: str) -> float:
+        return float(" " in text)
+
     def is_stopword(self, token: WordToken) -> bool:
         return token.form == "는"
 
-    def tokens(self, text: str) -> list[WordToken]:
+    def tokens(self, text: str, *, pretokenized: object = None) -> list[WordToken]:  # noqa: ARG002
         if self._raises in text:
             raise RuntimeError(f"can't take {text}")
         tokens, start = [], 0
@@ -80,13 +95,28 @@ class ObedientEngine(WordEngine):
 
     `!die` kills the process, `!crash` aborts it, `!wait=PATH` waits for a file, `!sign=PATH` adds the text's first
     word to a file, `!grow=N` takes N MiB and keeps them, `!hold=N` takes them and waits to be killed.
+
+    It also does what a blocklist tells it to before the first document: `!die`, `!crash`, `!hang`, `!refuse` (raises
+    ValueError) and `!fail` (raises RuntimeError).
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._taken: list[bytearray] = []
 
-    def tokens(self, text: str) -> list[WordToken]:
+    def tokenizer(self, options: Mapping[str, Any]) -> Tokenize:
+        for command in options.get("blocklist", ()):
+            if command in {"!die", "!crash"}:
+                self.tokens(command)
+            elif command == "!hang":
+                time.sleep(60)
+            elif command == "!refuse":
+                raise ValueError("no such word: \ud83d")
+            elif command == "!fail":
+                raise RuntimeError("비밀")
+        return super().tokenizer(options)
+
+    def tokens(self, text: str, *, pretokenized: object = None) -> list[WordToken]:  # noqa: ARG002
         for word in text.split():
             command, _, argument = word.partition("=")
             if command == "!die":

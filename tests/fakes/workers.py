@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 from nlpbatch.engine import frames
 from nlpbatch.engine.board import Board
-from nlpbatch.engine.job import Job
+from nlpbatch.engine.job import Job, JobFailure
 from nlpbatch.engine.pool import PoolLimits, WorkerPool
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.spawn import Forked
@@ -73,6 +73,14 @@ class FakeWorker:
         self._channel.setblocking(True)
         self._channel.sendall(result.to_frame(job.job_id))
         self._channel.setblocking(False)
+        await settle()
+
+    async def fail(self, failure: JobFailure) -> None:
+        """Answer with the failure of the whole job, and let the pool hear of it."""
+        job = self.look()
+        assert job is not None, "this worker has nothing to do"
+        self.job, self.interrupted = self.interrupted, None
+        self._channel.sendall(failure.to_frame(job.job_id))
         await settle()
 
     async def die(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from nlpbatch import AsyncClient, Client, RetryPolicy, errors
+from nlpbatch.client.bulk import PART_DOCUMENTS
 from nlpbatch.wire.arrow import fingerprint_of
 from nlpbatch.wire.media import JSON
 from tests.fakes.service import (
@@ -174,7 +176,8 @@ def test_a_large_body_may_wait_unread_for_longer_than_connecting_may_take(caller
     """A proxy that keeps a request in its queue doesn't read the body."""
     policy = RetryPolicy(connect_timeout_s=0.2, attempt_timeout_s=30, patience_s=5)
     with ScriptedService(late_reader(0.6)) as service:
-        assert len(caller(service.url, analyze(LARGE, fields="len"), retry=policy)) == len(LARGE)
+        call = ("analyze_arrow", (pa.array(LARGE),), {"fields": "len"})
+        assert len(caller(service.url, call, retry=policy)) == len(LARGE)
     assert caller.stats.retries == 0
 
 
@@ -222,6 +225,58 @@ async def test_a_cancelled_call_leaves_a_client_that_works():
                 async with asyncio.timeout(0.1):
                     await client.analyze("가")
             assert len(await client.analyze("나")) == 1
+
+
+TEXTS = [f"{number} 글" for number in range(6 * PART_DOCUMENTS)]
+STUCK = str(2 * PART_DOCUMENTS + 5)
+"""A word of the third part."""
+
+
+def stuck_on(word, otherwise):
+    """Return a step that analyses, but for requests that have a word."""
+
+    def step(exchange):
+        exchange.read_body()
+        exchange.read_body = lambda: exchange.body
+        (otherwise if f'"{word} '.encode() in exchange.body else analysis())(exchange)
+
+    return step
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [hang(), problem(errors.QueueFull("…", retry_after_s=100.0)), drip(0.01)],
+    ids=["no answer", "a wait", "half an answer"],
+)
+def test_an_iterator_that_is_dropped_leaves_no_thread_behind(trouble):
+    before = set(threading.enumerate())
+    with ScriptedService(stuck_on(STUCK, trouble)) as service, Client(service.url, retry=PATIENT) as client:
+        outcomes = client.analyze(iter(TEXTS))
+        forms = [next(outcomes).tokens[0].form for _ in range(2 * PART_DOCUMENTS)]
+        assert forms == [text.split()[0] for text in TEXTS[: 2 * PART_DOCUMENTS]]
+        ours = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("nlpbatch")]
+        assert ours
+        del outcomes
+        for thread in ours:
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+async def test_an_async_iterator_that_is_closed_leaves_no_task_behind():
+    with ScriptedService(stuck_on(STUCK, hang())) as service:
+        async with AsyncClient(service.url, retry=PATIENT) as client:
+            before = asyncio.all_tasks()
+            async with client.analyze(iter(TEXTS)) as outcomes:
+                forms = [(await anext(outcomes)).tokens[0].form for _ in range(2 * PART_DOCUMENTS)]
+                assert len(asyncio.all_tasks()) > len(before)
+            assert asyncio.all_tasks() == before
+    assert forms == [text.split()[0] for text in TEXTS[: 2 * PART_DOCUMENTS]]
+
+
+def test_more_texts_than_a_request_may_have_are_answered_in_order(caller):
+    with ScriptedService(analysis()) as service:
+        result = caller(service.url, analyze(TEXTS))
+    assert [outcome.tokens[0].form for outcome in result] == [text.split()[0] for text in TEXTS]
 
 
 def test_a_closed_client_says_so():

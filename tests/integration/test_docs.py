@@ -212,3 +212,20 @@ def test_only_the_page_s_own_files_are_served(api):
     assert api.get("/docs/../main.py").status == 404
     assert api.get("/docs/%2e%2e/main.py").status == 404
     assert api.get("/docs/unknown.js").status == 404
+
+
+def test_morphemes_are_joined_and_chunks_are_glued(visit):
+    visit.analyse("덥/VA 어/EC", "join")
+    expect(visit.page.locator(".spaced")).to_have_text("더워")
+    visit.analyse("그 봉\n지 안에 있던 것은", "glue")
+    expect(visit.page.locator(".spaced")).to_have_text("그 봉지 안에 있던 것은")
+    assert visit.complaints == []
+
+
+def test_own_stop_words_and_typos_are_sent(visit):
+    visit.page.click("#options-box > summary")
+    visit.page.fill("#option-stopwords", "방/NNG, 에/JKB")
+    visit.page.select_option("#option-typos", "basic")
+    visit.page.fill("#option-typo_cost_threshold", "1.5")
+    visit.analyse("아버지가 방에")
+    expect(visit.page.locator(".token")).to_have_count(2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nlpbatch.engine.kiwi import KiwiEngine
 from nlpbatch.engine.normalise import normalise
-from nlpbatch.engine.operations import performer
+from nlpbatch.engine.operations import text_performer
 from nlpbatch.engine.split import LIMIT
 from nlpbatch.server.config import AnalyzerSettings
 from nlpbatch.wire.options import Options
@@ -36,7 +36,7 @@ def engine():
 
 @pytest.fixture(scope="module")
 def analyse(engine):
-    return performer(engine, Options(sentences=True))
+    return text_performer(engine, Options(sentences=True))
 
 
 @settings(max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.too_slow])

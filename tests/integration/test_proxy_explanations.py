@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from nlpbatch import AsyncClient
 from tests.fakes.backend import FakeBackend, echo, held
-from tests.fakes.running_proxy import AUTHORIZED, ENTRY, GUEST_ENTRY, running_proxy
+from tests.fakes.running_proxy import AUTHORIZED, ENTRY, GUEST_ENTRY, KEY, running_proxy
 
 KIB = 1024
 
@@ -70,6 +71,20 @@ async def test_limits_tell_what_may_be_sent_what_is_used_and_how_long_the_queue_
         assert told["classes"]["interactive"]["may_claim"]
         release.set()
         await asyncio.gather(*asking)
+
+
+async def test_a_client_reads_its_limits():
+    quota = tenants(bytes_per_s=10 * KIB, burst_bytes=20 * KIB, concurrency=3)
+    async with (
+        FakeBackend() as backend,
+        running_proxy(backend, tenants=quota) as proxy,
+        AsyncClient(f"http://127.0.0.1:{proxy.port}", api_key=KEY) as client,
+    ):
+        found = await client.limits()
+    assert (found.tenant, found.in_flight, found.paused) == ("home", 0, False)
+    own = found.quotas["tenant"]
+    assert (own.bytes_per_s, own.burst_bytes, own.concurrency, own.requests) == (10 * KIB, 20 * KIB, 3, 0)
+    assert found.classes["interactive"].may_claim
 
 
 async def test_limits_are_for_those_with_a_key():

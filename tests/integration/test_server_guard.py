@@ -1,6 +1,8 @@
 """Documents that take too long or too much cost themselves alone; done again, they are refused."""
 
+import json
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -97,3 +99,60 @@ def test_the_time_of_one_that_waits_for_its_turn_does_not_count(api, tmp_path):
         time.sleep(0.1)
         gate.touch()
     assert [codes(future.result()) for future in asked] == [[None]] * 8
+
+
+def blocked(api, command, *texts):
+    return api.ask({"texts": texts or ["가"], "blocklist": [command]})
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "code"), [("!refuse", 422, "invalid_option"), ("!fail", 500, "internal")]
+)
+def test_what_the_engine_raises_before_a_document_is_answered_at_once_and_costs_no_worker(api, command, status, code):
+    lost, workers = api.metric("nlpbatch_workers_lost_total"), set(api.workers())
+    answer = blocked(api, command, "하나", "둘", None)
+    assert (answer.status, answer.json()["code"]) == (status, code)
+    assert set(api.workers()) == workers
+    assert api.metric("nlpbatch_workers_lost_total") == lost
+
+
+def test_a_question_that_workers_crash_on_costs_three_of_them_and_is_then_refused(api):
+    lost = api.metric("nlpbatch_workers_lost_total")
+    answer = blocked(api, "!crash", "하나", None, "둘")
+    if answer.status == 200:  # else how the third worker ended was known in time
+        assert codes(answer) == ["worker_died", None, "worker_died"]
+    eventually(lambda: api.get("/quarantine").json()["questions"] != [])
+    api.wait_for_workers(2)
+    refused = blocked(api, "!crash", "셋")
+    assert (refused.status, refused.json()["code"]) == (422, "invalid_option")
+    assert api.metric("nlpbatch_workers_lost_total") == lost + 3
+    assert codes(api.ask({"texts": ["셋"]})) == [None]
+    (told,) = api.get("/quarantine").json()["questions"]
+    assert (told["operation"], told["options"]["blocklist"], told["deaths"]) == ("analyze", ["!crash"], 3)
+
+
+def test_a_question_whose_workers_were_killed_by_others_is_innocent(api):
+    lost = api.metric("nlpbatch_workers_lost_total")
+    assert [codes(blocked(api, "!die")) for _ in range(2)] == [["worker_died"]] * 2
+    assert api.metric("nlpbatch_workers_lost_total") == lost + 6
+
+
+def test_a_worker_that_hangs_before_a_document_is_killed_after_the_time_of_one(api):
+    started_s = time.monotonic()
+    answer = blocked(api, "!hang")
+    assert answer.status == 422 or codes(answer) == ["worker_died"]
+    assert 1.5 <= time.monotonic() - started_s < 20
+    api.wait_for_workers(2)
+
+
+def test_a_caller_who_hangs_up_takes_its_question_along(api):
+    lost = api.metric("nlpbatch_workers_lost_total")
+    with socket.create_connection(("127.0.0.1", int(api.url.rpartition(":")[2]))) as connection:
+        body = json.dumps({"texts": ["가"], "blocklist": ["!hang"]}).encode()
+        head = f"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        eventually(lambda: api.metric("nlpbatch_workers_busy") == 1)
+    eventually(lambda: api.metric("nlpbatch_workers_lost_total") == lost + 1)
+    api.wait_for_workers(2)
+    assert codes(api.ask({"texts": ["나"]})) == [None]
+    assert api.metric("nlpbatch_workers_lost_total") == lost + 1

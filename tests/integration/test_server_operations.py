@@ -1,13 +1,17 @@
 """Every operation with its options, in both encodings, compared with Kiwi's own."""
 
+import functools
+import operator
 import unicodedata
 
+import kiwipiepy
 import pyarrow as pa
 import pytest
 
 from nlpbatch.engine.split import LIMIT
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.options import MATCH_OPTIONS
 
 LINES = 600
 LONG = "오늘은 날씨가 참 좋았다. 그래서 친구와 산에 갔다.\n" * LINES
@@ -102,6 +106,24 @@ def test_the_best_candidates_are_kiwi_s(client, kiwi, sample):
         assert [one["score"] for one in row["candidates"]] == pytest.approx([score for _, score in expected], rel=1e-5)
 
 
+def test_one_candidate_comes_with_its_score_on_request(client, kiwi, sample):
+    outcomes = client.analyze(sample[:20], candidates=True)
+    table = client.analyze_arrow(pa.array(sample[:20]), candidates=True).to_pylist()
+    for text, outcome, row in zip(sample[:20], outcomes, table, strict=True):
+        ((tokens, score),) = kiwi.analyze(text)
+        (candidate,) = outcome.candidates
+        assert (read(candidate.tokens), candidate.score) == (read(tokens), score)
+        assert row["candidates"] == [{"tokens": read(tokens), "score": pytest.approx(score, rel=1e-6)}]
+
+
+@pytest.mark.parametrize("names", [[], ["url"], [*MATCH_OPTIONS]], ids=len)
+def test_match_options_are_kiwi_s(ask, kiwi, names):
+    texts = ["풋사과들이 사랑스럽고요 #영화 @me a@b.kr http://a.kr/b 02-123-4567 🙂"]
+    flags = functools.reduce(operator.or_, (kiwipiepy.Match[name.upper()] for name in names), 0)
+    (outcome,) = ask("analyze", texts, match_options=names)
+    assert outcome["tokens"] == read(kiwi.tokenize(texts[0], match_options=flags))
+
+
 def test_sentences_are_kiwi_s(ask, kiwi, sample):
     texts = [*sample[:60], "안녕. 잘 가? 응", "", "   "]
     expected = [
@@ -167,6 +189,8 @@ def test_every_field_of_a_long_text_is_there(ask):
         ("analyze", {"top_n": 1000}, "top_n is 1000"),
         ("analyze", {"top_n": True}, "top_n is not a whole number"),
         ("analyze", {"top_n": 2, "sentences": True}, "ask for one"),
+        ("analyze", {"candidates": True, "sentences": True}, "candidates and sentences: candidates may differ"),
+        ("analyze", {"match_options": ["all"]}, "match_options has 'all': choose from url, email"),
         ("analyze", {"tags": ["NOUN"]}, "tags has 'NOUN': choose from NNG"),
         ("analyze", {"tags": []}, "tags is empty"),
         ("analyze", {"tags": [1]}, "tags is not an array of strings"),

@@ -3,10 +3,14 @@
 import pytest
 from pyspark.sql import Row
 
-from nlpbatch.errors import InvalidRequest
-from nlpbatch.spark import analyze, sentences, space
+from nlpbatch.errors import RequestError
+from nlpbatch.spark import analyze, glue, join, sentences, space
 
 TEXT = "아버지가 방에 들어가신다. 어머니는 집에 계신다."
+
+
+def prepared_join(df, asked):
+    return join(df, morphemes=asked["text"], service=asked["service"], api_key=asked["api_key"])
 
 
 @pytest.fixture
@@ -51,9 +55,27 @@ def test_blanks_are_corrected(spark, asked):
     assert [row.better for row in rows] == ["아버지가 방에 들어가신다.", None]
 
 
+def test_the_tokens_of_a_job_are_joined_and_chunks_are_glued(spark, df, asked):
+    service = {name: value for name, value in asked.items() if name != "text"}
+    tokens = analyze(df, **asked).drop("error")
+    rows = join(tokens, morphemes="tokens", **service).orderBy("id").collect()
+    assert [(row.joined, row.error) for row in rows] == [(TEXT, None), (None, None), (TEXT, None)]
+    chunks = spark.createDataFrame([(["그 봉", "지 안에"],), (None,), ([],)], "chunks array<string>").coalesce(1)
+    assert [row.glued for row in glue(chunks, chunks="chunks", **service).collect()] == ["그 봉지 안에", None, ""]
+
+
+def test_sentences_come_with_their_tokens(df, asked):
+    result = sentences(df, **asked, options={"return_tokens": True, "fields": ["form"], "tags": ["NNG"]})
+    first = result.orderBy("id").first()
+    assert [[token.form for token in one.tokens] for one in first.sentences] == [["아버지", "방"], ["어머니", "집"]]
+
+
 @pytest.mark.parametrize(
     ("call", "wanted"),
     [
+        (lambda df, asked: analyze(df, **asked, blocklist=["1/2"]), "there is no tag '2'"),
+        (lambda df, asked: analyze(df, **asked, allowed_dialects=["jeju"]), "was loaded with standard"),
+        (prepared_join, "is string, but join takes array<struct<form: string, tag: string>>"),
         (lambda df, asked: analyze(df, **asked, tags=["NOUN"]), "choose from NNG"),
         (lambda df, asked: analyze(df, **asked, tag=["NNG"]), "unknown member 'tag'"),
         (lambda df, asked: analyze(df, **asked, sentences=True, tokens="sentences"), "different names"),
@@ -61,5 +83,5 @@ def test_blanks_are_corrected(spark, asked):
     ],
 )
 def test_what_can_t_be_asked_is_told_before_the_first_row(df, asked, call, wanted):
-    with pytest.raises(InvalidRequest, match=wanted):
+    with pytest.raises(RequestError, match=wanted):
         call(df, asked)

@@ -1,21 +1,24 @@
 """Read by mypy, never run: what the public API promises to a type checker."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, assert_type
 
 import nlpbatch
 from nlpbatch import (
     Analysis,
     AsyncClient,
+    AsyncOutcomeStream,
     Client,
     DocumentError,
     NlpbatchError,
     Outcome,
+    OutcomeStream,
     RetryPolicy,
     Token,
 )
 from nlpbatch.client.stats import ClientStats
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
+from nlpbatch.wire.caller_limits import CallerLimits
 from nlpbatch.wire.limits import SizeLimits
 
 
@@ -25,11 +28,23 @@ def blocking() -> None:
         assert_type(client, Client)
         assert_type(client.analyze("가"), Analysis)
         assert_type(client.analyze(["가", None]), Analysis)
-        assert_type(client.analyze(text for text in ("가",)), Analysis)
+        assert_type(client.analyze(("가", None)), Analysis)
+        assert_type(client.analyze({"가"}), Analysis)
+        assert_type(client.analyze(text for text in ("가",)), OutcomeStream)
+        assert_type(client.analyze(iter(["가", None]), progress=True), OutcomeStream)
+        assert_type(next(client.sentences(iter(["가"]))), Outcome)
+        assert_type(client.space(["가"], reset_whitespace=True), Analysis)
+        assert_type(client.join([[("가", "NNG")]], return_positions=True), Analysis)
+        assert_type(client.glue(iter([["가", "나"]])), OutcomeStream)
+        assert_type(client.limits(), CallerLimits)
         assert_type(client.analyze("가", analyzer="default", fields=("form",), if_match="f"), Analysis)
         assert_type(client.analyzers(), Catalogue)
         assert_type(client.stats.snapshot(), ClientStats)
         assert_type(client.stats.snapshot().throttled_s, float)
+
+
+async def texts() -> AsyncIterator[str | None]:
+    yield "가"
 
 
 async def asynchronous() -> None:
@@ -37,6 +52,12 @@ async def asynchronous() -> None:
         assert_type(client, AsyncClient)
         assert_type(await client.analyze(["가", None], fields=["form"]), Analysis)
         assert_type(await client.analyzers(), Catalogue)
+        assert_type(client.analyze(iter(["가", None])), AsyncOutcomeStream)
+        assert_type(client.analyze(texts()), AsyncOutcomeStream)
+        assert_type([outcome async for outcome in client.space(texts())], list[Outcome])
+        assert_type(await client.join([[("가", "NNG")]]), Analysis)
+        assert_type(client.glue(iter([["가", "나"]])), AsyncOutcomeStream)
+        assert_type(await client.limits(), CallerLimits)
         assert_type(client.stats.snapshot().requests, int)
 
 
@@ -69,8 +90,8 @@ def failures(error: NlpbatchError) -> None:
 def mistakes(client: Client, outcome: Outcome) -> None:
     client.analyze(b"bytes")  # type: ignore[arg-type]
     client.analyze([1, 2])  # type: ignore[list-item]
-    client.analyze("가", "default")  # type: ignore[call-arg]
-    client.analyze("가", analyser="default")  # type: ignore[call-arg]
+    client.analyze("가", "default")  # type: ignore[call-overload]
+    client.analyze("가", analyser="default")  # type: ignore[call-overload]
     Client()  # type: ignore[call-arg]
     Client("http://proxy", "key")  # type: ignore[call-arg]
     Client("http://proxy", priority=6)  # type: ignore[arg-type]

@@ -24,6 +24,7 @@ ASKING: Final[Errors] = (
     errors.RequestTooLarge,
     errors.UnsupportedMediaType,
     errors.UnknownField,
+    errors.InvalidOption,
 )
 """What is wrong with a question."""
 PROXY: Final[Errors] = (

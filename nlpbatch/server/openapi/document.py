@@ -7,6 +7,7 @@ from nlpbatch.server.openapi.answers import ANYWHERE, ASKING, PROXY, WORKING, pr
 from nlpbatch.server.openapi.headers import query_parameters, request_headers
 from nlpbatch.server.openapi.schemas import answer_name, reference, request_name, schemas
 from nlpbatch.wire import media
+from nlpbatch.wire.arrow import DOCUMENT_COLUMNS, document_type
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import OPERATIONS, Operation
 
@@ -14,14 +15,16 @@ _SUMMARIES: Final[dict[Operation, str]] = {
     "analyze": "Analyse texts: their morphemes with part of speech and place",
     "sentences": "Split texts into sentences",
     "space": "Correct the spacing of texts",
+    "join": "Make texts of morphemes",
+    "glue": "Put chunks of texts together, with blanks where they belong",
 }
 _ABOUT: Final = (
     "Korean morphological analysis with Kiwi. Everything under /v1/ is passed on by the proxy, which asks for a key; "
     "the other paths belong to the API's own address. Offsets count Unicode code points of the text as it was sent."
 )
 _BODY: Final = (
-    "JSON with the options in the body, or an Arrow IPC stream with one column `text: string`, uncompressed, and the "
-    "options in the query. The answer comes in the encoding that Accept names, else in that of the request."
+    "JSON with the options in the body, or an Arrow IPC stream with {columns}, uncompressed, and the options in the "
+    "query. The answer comes in the encoding that Accept names, else in that of the request."
 )
 _STREAM: Final = {"type": "string", "contentMediaType": media.ARROW_STREAM}
 
@@ -57,11 +60,16 @@ def _ask(operation: Operation) -> dict[str, Any]:
     return {
         "operationId": operation,
         "summary": _SUMMARIES[operation],
-        "description": _BODY,
+        "description": _BODY.format(columns=_columns(operation)),
         "parameters": [*query_parameters(operation), *request_headers(asks=True)],
         "requestBody": {"required": True, "content": content(request_name(operation))},
         "responses": {"200": answered} | problems(ANYWHERE, ASKING, WORKING, PROXY),
     }
+
+
+def _columns(operation: Operation) -> str:
+    first, *further = [f"`{name}: {document_type(name)}`" for name in DOCUMENT_COLUMNS[operation]]
+    return f"one column {first}" + "".join(f" and, if wanted, {name}" for name in further)
 
 
 def _analyzers() -> dict[str, Any]:
@@ -75,12 +83,17 @@ def _analyzers() -> dict[str, Any]:
 
 
 def _quarantine() -> dict[str, Any]:
-    documents = {"type": "array", "items": reference("QuarantinedDocument")}
-    schema = {"type": "object", "properties": {"documents": documents}, "required": ["documents"]}
+    refused_things = {
+        "documents": {"type": "array", "items": reference("QuarantinedDocument")},
+        "questions": {"type": "array", "items": reference("QuarantinedQuestion")},
+    }
+    schema = {"type": "object", "properties": refused_things, "required": list(refused_things)}
     refused = success({media.JSON: {"schema": schema}}, "the latest first")
     return {
         "get": _own(
-            "quarantine", "The documents that are refused because they cost workers, by hash", {"200": refused}
+            "quarantine",
+            "What is refused because it cost workers: documents by hash, and questions",
+            {"200": refused},
         ),
         "delete": _own("release", "Give all of them another chance", {"204": success({}, "none is refused any more")}),
     }

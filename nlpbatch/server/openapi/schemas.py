@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from nlpbatch.server.openapi.dataclass_schema import dataclass_schemas
+from nlpbatch.server.openapi.documents import document_schemas
 from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.fields import TOKEN_FIELDS, FieldType
 from nlpbatch.wire.limits import SizeLimits
@@ -22,6 +23,7 @@ _JSON_TYPES: Final[dict[FieldType, Schema]] = {
     "bool": {"type": "boolean"},
 }
 _POSITION: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": _MOST_INT32}
+_SENTENCE: Final[Schema] = {"start": _POSITION, "end": _POSITION, "text": {"type": "string"}}
 
 
 def reference(name: str) -> Schema:
@@ -51,7 +53,9 @@ def schemas(limits: SizeLimits) -> dict[str, Schema]:
             "DocumentError": _document_error(),
             "Problem": _problem(),
             "QuarantinedDocument": _quarantined(),
-            "Sentence": _closed({"start": _POSITION, "end": _POSITION, "text": {"type": "string"}}),
+            "QuarantinedQuestion": _quarantined_question(),
+            "Sentence": _closed(_SENTENCE),
+            "SentenceWithTokens": _closed(_SENTENCE | {"tokens": _array(reference("Token"))}),
             "Span": _closed({"start": _POSITION, "end": _POSITION}),
             "Tag": _tag(),
             "Token": _token(),
@@ -72,8 +76,8 @@ def option_schema(option: Option, operation: Operation) -> Schema:
 def _value_schema(option: Option) -> Schema:
     if option.kind == "strings":
         return _strings_schema(option)
-    if option.kind == "integer":
-        return {"type": "integer", "minimum": option.least, "maximum": option.most}
+    if option.kind in {"integer", "number"}:
+        return {"type": option.kind, "minimum": option.least, "maximum": option.most}
     schema: Schema = {"type": option.kind}
     return schema | ({"enum": list(option.choices)} if option.choices else {})
 
@@ -82,31 +86,34 @@ def _strings_schema(option: Option) -> Schema:
     if option.name == "fields":
         items: Schema = {"type": "string", "enum": list(option.choices)}
         return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
-    if option.choices:
+    if option.name == "tags":
         return {"type": "array", "items": reference("Tag"), "minItems": 1, "maxItems": option.most}
-    word = {"type": "string", "minLength": 1, "maxLength": MOST_WORD_CODE_POINTS}
-    return {"type": "array", "items": word, "maxItems": option.most}
+    word: Schema = {"type": "string", "minLength": 1, "maxLength": MOST_WORD_CODE_POINTS}
+    if option.choices:
+        word = {"type": "string", "enum": list(option.choices)}
+    return {"type": ["array", "boolean"] if option.switch else "array", "items": word, "maxItems": option.most}
 
 
 def _request(operation: Operation, limits: SizeLimits) -> Schema:
-    texts: Schema = {
-        "type": "array",
-        "items": {"type": ["string", "null"]},
-        "maxItems": limits.documents,
-        "description": "the documents; one that is null gets nothing, one over limits.text_bytes an error of its own",
-        "examples": [["아버지가 방에 들어가신다"]],
-    }
+    documents, *further = document_schemas(operation, limits).items()
+    extra = {name: _or_null(schema) for name, schema in further}
     options = {option.name: _or_null(option_schema(option, operation)) for option in options_of(operation)}
-    schema = _closed({"texts": texts} | options) | {"required": ["texts"]}
+    schema = _closed(dict([documents]) | extra | options) | {"required": [documents[0]]}
     if operation == "analyze":  # as `Options` has it: candidates may differ in their sentences
-        several = {"top_n": {"type": "integer", "minimum": 2}, "sentences": {"const": True}}
-        schema["not"] = {"properties": several, "required": list(several)}
+        several = {"top_n": {"type": "integer", "minimum": 2}}, {"candidates": {"const": True}}
+        sentences = {"sentences": {"const": True}}
+        schema["not"] = {
+            "properties": sentences,
+            "required": list(sentences),
+            "anyOf": [{"properties": asked, "required": list(asked)} for asked in several],
+        }
     return schema
 
 
 def _or_null(schema: Schema) -> Schema:
     """Return the schema of a member that may be null, which is to leave it out."""
-    nullable = schema | {"type": [schema["type"], "null"]}
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    nullable = schema | {"type": [*types, "null"]}
     if "enum" in schema:
         nullable["enum"] = [*schema["enum"], None]
     return nullable
@@ -114,8 +121,10 @@ def _or_null(schema: Schema) -> Schema:
 
 _ASKED: Final[dict[Operation, Sequence[Options]]] = {
     "analyze": (Options(), Options(sentences=True), Options(top_n=2)),
-    "sentences": (Options("sentences"),),
+    "sentences": (Options("sentences"), Options("sentences", return_tokens=True)),
     "space": (Options("space"),),
+    "join": (Options("join"), Options("join", return_positions=True)),
+    "glue": (Options("glue"), Options("glue", return_space_insertions=True)),
 }
 """Options whose answers differ in their members."""
 
@@ -140,7 +149,12 @@ def _column(name: str, options: Options) -> Schema:
     if name == "text":
         return {"type": "string"}
     if name == "sentences":
-        return _array(reference("Sentence" if options.operation == "sentences" else "Span"))
+        whole = "SentenceWithTokens" if options.return_tokens else "Sentence"
+        return _array(reference(whole if options.operation == "sentences" else "Span"))
+    if name == "positions":
+        return _array(reference("Span"))
+    if name == "space_insertions":
+        return _array({"type": "boolean"})
     return _array(reference("Token" if name == "tokens" else "Candidate"))
 
 
@@ -199,6 +213,19 @@ def _quarantined() -> Schema:
             "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
             "size_bytes": {"type": "integer", "minimum": 0},
             "codes": counts | {"description": "how often it cost a worker, by the error it got"},
+            "refused_for_s": {"type": "number"},
+        }
+    )
+
+
+def _quarantined_question() -> Schema:
+    """Return the schema of what `engine.poison` says of a question, and whose it is."""
+    return _closed(
+        {
+            "analyzer": {"type": "string"},
+            "operation": {"type": "string", "enum": list(OPERATIONS)},
+            "options": {"type": "object", "description": "as members of a JSON request"},
+            "deaths": {"type": "integer", "minimum": 1},
             "refused_for_s": {"type": "number"},
         }
     )

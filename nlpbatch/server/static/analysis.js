@@ -6,12 +6,13 @@ import { element } from "./elements.js";
 const MOST_TOKENS = 3000; // more would only make the page slow
 const PLACED = ["form", "tag", "start", "end"];
 
-// Returns the element that shows an outcome; `meanings` says what tags stand for.
+// Returns the element that shows an outcome; `text` is null if no text was sent, `meanings` says what tags stand for.
 export function outcomeView(outcome, text, meanings) {
   if (outcome.error) return documentError(outcome.error);
   if (outcome.candidates) return candidatesView(outcome.candidates, text, meanings);
   if (outcome.tokens) return analysisView(outcome.tokens, outcome.sentences, text, meanings);
-  if (outcome.sentences) return sentencesView(outcome.sentences);
+  if (outcome.sentences) return sentencesView(outcome.sentences, text, meanings);
+  if (text === null) return element("p", { class: "spaced", lang: "ko" }, outcome.text ?? "");
   return spacingView(text, outcome.text ?? "");
 }
 
@@ -101,9 +102,12 @@ function written(value) {
   return typeof value === "number" && !Number.isInteger(value) ? value.toFixed(3) : String(value);
 }
 
-function sentencesView(sentences) {
+function sentencesView(sentences, text, meanings) {
   if (!sentences.length) return element("p", { class: "hint" }, "No sentences.");
-  const items = sentences.map((one) => element("li", {}, element("span", { lang: "ko" }, one.text), " ", place(one)));
+  const items = sentences.map((one) => {
+    const tokens = one.tokens ? tokensView(one.tokens, text, meanings, one) : null;
+    return element("li", {}, element("span", { lang: "ko" }, one.text), " ", place(one), tokens);
+  });
   return element("ol", { class: "sentences" }, items);
 }
 

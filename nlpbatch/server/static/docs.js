@@ -89,13 +89,15 @@ async function answered(path, request = {}) {
 }
 
 async function analyse() {
-  const { path } = chosen();
-  const question = { texts: [byId("text").value], ...optionMembers(byId("options")) };
+  const { path, schema } = chosen();
+  const [member] = Object.keys(resolve(schema).properties);
+  const text = byId("text").value;
+  const question = { [member]: [DOCUMENT[member](text)], ...optionMembers(byId("options")) };
   const headers = { "Content-Type": "application/json", ...keyHeader() };
   waiting(true);
   try {
     const answer = await answered(path.slice(1), { method: "POST", headers, body: JSON.stringify(question) });
-    show(question, path, await answer.json(), answer.headers.get("Server-Timing"));
+    show(question, path, await answer.json(), answer.headers.get("Server-Timing"), member === "texts" ? text : null);
   } catch (error) {
     fail(error);
   } finally {
@@ -103,16 +105,28 @@ async function analyse() {
   }
 }
 
+// A document of each kind as it is typed.
+const DOCUMENT = {
+  texts: (text) => text,
+  chunks: (text) => text.split("\n"),
+  morphemes: (text) => text.split(/\s+/).filter(Boolean).map(morpheme),
+};
+
+function morpheme(word) {
+  const slash = word.lastIndexOf("/");
+  return slash < 0 ? [word, ""] : [word.slice(0, slash), word.slice(slash + 1)];
+}
+
 function waiting(is) {
   byId("send").disabled = is;
   byId("result").setAttribute("aria-busy", String(is));
 }
 
-function show(question, path, answer, timing) {
+function show(question, path, answer, timing, text) {
   byId("failure").replaceChildren();
   const facts = [`analyzer ${answer.analyzer}`, `fingerprint ${answer.fingerprint}`, timing].filter(Boolean);
   byId("result").replaceChildren(
-    outcomeView(answer.outcomes[0], question.texts[0], state.meanings),
+    outcomeView(answer.outcomes[0], text, state.meanings),
     element("p", { class: "hint facts" }, facts.join(" · ")),
     raw("Question", () => `POST ${path}\n${JSON.stringify(question, null, 2)}`),
     raw("Answer", () => JSON.stringify(answer, null, 2)),

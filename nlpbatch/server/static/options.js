@@ -2,11 +2,12 @@
 
 import { element } from "./elements.js";
 
+const CARRIED = ["texts", "pretokenized", "morphemes", "chunks", "insert_new_lines"]; // documents, not options
 const ALWAYS = ["form", "tag", "start", "end"]; // without them a token has no place on this page
 
 // Returns the fields of a form for the members of a request's schema; `resolve` follows references.
 export function optionFields(schema, analyzers, resolve) {
-  const names = Object.keys(schema.properties).filter((name) => name !== "texts");
+  const names = Object.keys(schema.properties).filter((name) => !CARRIED.includes(name));
   return names.map((name) => optionField(name, schema.properties[name], analyzers, resolve));
 }
 
@@ -21,13 +22,15 @@ function optionField(name, schema, analyzers, resolve) {
 }
 
 function controlFor(name, schema, analyzers, resolve) {
-  const type = [schema.type].flat().find((one) => one !== "null");
+  const types = [schema.type].flat().filter((one) => one !== "null");
+  const [type] = types;
   if (name === "analyzer") return select(analyzers);
   if (type === "boolean") return select(["", "true", "false"], "boolean", leftAlone(schema));
-  if (type === "integer") return number(schema);
+  if (type === "integer" || type === "number") return number(schema, type);
   if (type === "string") return select(["", ...(schema.enum ?? []).filter((one) => one !== null)]);
   const choices = resolve(schema.items).enum;
-  if (!choices) return element("input", { type: "text", "data-kind": "words", placeholder: "방/NNG, …" });
+  const words = types.includes("boolean") ? "words-or-true" : "words";
+  if (!choices) return element("input", { type: "text", "data-kind": words, placeholder: "방/NNG, …" });
   return several(choices.filter((one) => name !== "fields" || !ALWAYS.includes(one)));
 }
 
@@ -40,9 +43,9 @@ function select(choices, kind = "string", blank = "as the analyzer has it") {
   return element("select", { "data-kind": kind }, options);
 }
 
-function number(schema) {
+function number(schema, type) {
   const bounds = { min: schema.minimum, max: schema.maximum, value: schema.default };
-  return element("input", { type: "number", step: 1, "data-kind": "integer", ...bounds });
+  return element("input", { type: "number", step: type === "integer" ? 1 : "any", "data-kind": "number", ...bounds });
 }
 
 function several(choices) {
@@ -64,10 +67,15 @@ export function optionMembers(container) {
 const READ = {
   string: (control) => control.value || null,
   boolean: (control) => (control.value ? control.value === "true" : null),
-  integer: (control) => (control.value ? Number(control.value) : null),
+  number: (control) => (control.value ? Number(control.value) : null),
   several: (control) => listed([...control.selectedOptions].map((one) => one.value)),
-  words: (control) => listed(control.value.split(",").map((one) => one.trim()).filter(Boolean)),
+  words: (control) => words(control.value),
+  "words-or-true": (control) => control.value.trim() === "true" || words(control.value),
 };
+
+function words(value) {
+  return listed(value.split(",").map((one) => one.trim()).filter(Boolean));
+}
 
 function listed(values) {
   return values.length ? values : null;

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
-from pyspark.sql.types import ArrayType, StructType
+from pyspark.sql.types import StringType, StructType
 
 from nlpbatch import errors
 from nlpbatch.spark.pinning import Pinned
-from nlpbatch.spark.prepare import Prepared, prepare
+from nlpbatch.spark.prepare import Prepared, holds_texts, prepare
 from nlpbatch.spark.runs.batches import FAILED, OK, OUTCOME
 from nlpbatch.spark.runs.formats import CORRUPT
 from nlpbatch.spark.schema import ERROR_TYPE, named
@@ -20,8 +20,8 @@ from nlpbatch.wire.outcome import DOCUMENT_CODES
 
 MALFORMED: Final = "malformed_record"
 OTHER: Final = "other"
-_NAMES: Final = {"text": "spaced"}
-"""What an answer's column is called, where its own name would be taken for the input's."""
+_NAMES: Final[Mapping[str, str]] = {"space": "spaced", "join": "joined", "glue": "glued"}
+"""What an answer's `text` is called, by operation: its own name would be taken for the input's."""
 _MALFORMED_MESSAGE: Final = f"the line can't be parsed: it stands in {CORRUPT}; mend it, and send it in another file"
 
 
@@ -67,11 +67,12 @@ def text_columns(schema: StructType, names: tuple[str, ...], asked: Options) -> 
     """
     added = (*asked.columns, "error")
     types = {field.name: field.dataType for field in schema}
+    called_by = {one: _NAMES.get(asked.operation, one) if one == "text" else one for one in added}
     return tuple(
         TextColumn(
             name,
-            {one: _NAMES.get(one, one) if len(names) == 1 else f"{name}_{_NAMES.get(one, one)}" for one in added},
-            isinstance(types.get(name), ArrayType),
+            {one: called if len(names) == 1 else f"{name}_{called}" for one, called in called_by.items()},
+            holds_texts(types.get(name, StringType()), asked.operation),
         )
         for name in names
     )

@@ -11,6 +11,9 @@ from nlpbatch.errors import ConfigError
         ("http://proxy:8700/", Address("http://proxy:8700", False, "proxy", 8700, "")),
         ("https://gate.example/nlp/", Address("https://gate.example/nlp", True, "gate.example", None, "/nlp")),
         ("http://[::1]:80", Address("http://[::1]:80", False, "::1", 80, "")),
+        ("http://proxy:8700/v1", Address("http://proxy:8700", False, "proxy", 8700, "")),
+        ("https://gate.example/nlp/v1/", Address("https://gate.example/nlp", True, "gate.example", None, "/nlp")),
+        ("https://gate.example/nlpv1", Address("https://gate.example/nlpv1", True, "gate.example", None, "/nlpv1")),
         ("HTTP://Proxy", Address("http://Proxy", False, "proxy", None, "")),
     ],
 )

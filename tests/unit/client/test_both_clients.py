@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import json
 import re
 
@@ -15,84 +16,16 @@ from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.sync import Client
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.arrow import answer_schema, encode_batch_message, join_answer
-from nlpbatch.wire.media import ARROW_STREAM, JSON, PROBLEM_JSON
+from nlpbatch.wire.caller_limits import ClassState, QueueState, QuotaState
+from nlpbatch.wire.media import ARROW_STREAM, JSON
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import Outcome, Token
-from nlpbatch.wire.problem import to_problem
-from tests.fakes.clock import FakeClock
-
-URL = "http://proxy.example:8700"
-
-
-class ScriptedTransport:
-    """Answers each attempt with the next step, then for ever with the last; keeps what was sent."""
-
-    def __init__(self, clock, steps):
-        self._clock = clock
-        self._steps = list(steps)
-        self.requests = []
-        self.timeouts_s = []
-        self.closed = False
-
-    def send(self, request, timeout_s):
-        self.requests.append(request)
-        self.timeouts_s.append(timeout_s)
-        step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
-        if isinstance(step, Exception):
-            raise type(step)(*step.args)
-        return step(request) if callable(step) else step
-
-    def close(self):
-        self.closed = True
-
-
-class AsyncScriptedTransport(ScriptedTransport):
-    async def send(self, request, timeout_s):
-        return super().send(request, timeout_s)
-
-    async def close(self):
-        super().close()
-
-
-class Driver:
-    """Calls either client as if it were the blocking one."""
-
-    def __init__(self, kind, *steps, service=URL, **arguments):
-        self.clock = FakeClock()
-        arguments = {"clock": self.clock, "chance": lambda: 0.5} | arguments
-        if kind == "sync":
-            self.client = Client(service, **arguments)
-            self.transport = ScriptedTransport(self.clock, steps)
-        else:
-            self.client = AsyncClient(service, sleep=self.clock.sleep_async, **arguments)
-            self.transport = AsyncScriptedTransport(self.clock, steps)
-        self.client._transport = self.transport
-
-    def __getattr__(self, method):
-        def call(*args, **kwargs):
-            result = getattr(self.client, method)(*args, **kwargs)
-            return asyncio.run(result) if asyncio.iscoroutine(result) else result
-
-        return call
-
-    @property
-    def stats(self):
-        return self.client.stats.snapshot()
+from tests.fakes.transports import URL, Driver, answer, problem
 
 
 @pytest.fixture(params=["sync", "async"])
 def driver(request):
     return lambda *steps, **arguments: Driver(request.param, *steps, **arguments)
-
-
-def answer(*outcomes, fingerprint="f1"):
-    members = {"analyzer": "default", "fingerprint": fingerprint, "outcomes": list(outcomes)}
-    return HttpAnswer(200, {"Content-Type": f"{JSON}; charset=utf-8"}, json.dumps(members).encode())
-
-
-def problem(error):
-    members = to_problem(error)
-    return HttpAnswer(members["status"], {"Content-Type": PROBLEM_JSON}, json.dumps(members).encode())
 
 
 NOTHING = {"tokens": None, "error": None}
@@ -118,7 +51,7 @@ def test_a_string_is_one_document(driver):
 
 def test_any_iterable_of_texts_will_do(driver):
     calls = driver(answer(EMPTY, NOTHING))
-    assert len(calls.analyze(text for text in ("가", None))) == 2
+    assert len(list(calls.analyze(text for text in ("가", None)))) == 2
 
 
 def test_an_empty_list_is_sent_for_it_still_says_who_would_have_answered(driver):
@@ -221,6 +154,82 @@ def test_a_catalogue_that_is_none_is_unexpected(driver, body):
         driver(HttpAnswer(200, {"Content-Type": JSON}, body)).analyzers()
 
 
+LIMITS = {
+    "tenant": "search",
+    "key": "k1",
+    "body_bytes": 1000,
+    "quotas": {
+        "key": {
+            "bytes_per_s": 10.0,
+            "burst_bytes": 20,
+            "left_bytes": -5,
+            "full_in_s": 2.5,
+            "concurrency": None,
+            "requests": 1,
+            "newer": 1,
+        }
+    },
+    "queue": {"requests": 1, "requests_most": 2, "size_bytes": 3, "size_bytes_most": 4},
+    "in_flight": 5,
+    "paused": False,
+    "classes": {"batch": {"may_claim": True, "share": 0.5, "wait_s": None, "max_wait_s": 9.0}},
+}
+
+
+def test_limits_say_what_a_key_may_and_has(driver):
+    calls = driver(HttpAnswer(200, {"Content-Type": JSON}, json.dumps(LIMITS).encode()))
+    limits = calls.limits()
+    assert (limits.tenant, limits.key, limits.in_flight, limits.paused) == ("search", "k1", 5, False)
+    assert limits.quotas["key"] == QuotaState(10.0, 20, -5, 2.5, None, 1)
+    assert limits.queue == QueueState(1, 2, 3, 4)
+    assert limits.classes["batch"] == ClassState(True, 0.5, None, 9.0)
+    assert calls.transport.requests[0].target == "/v1/limits"
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", json.dumps(LIMITS | {"quotas": 5}).encode()])
+def test_limits_that_are_none_are_unexpected(driver, body):
+    with pytest.raises(errors.UnexpectedAnswer, match="don't tell a caller's limits"):
+        driver(HttpAnswer(200, {"Content-Type": JSON}, body)).limits()
+
+
+def test_a_service_without_a_proxy_has_no_limits_for_callers(driver):
+    with pytest.raises(errors.NotFound):
+        driver(problem(errors.NotFound("no such path"))).limits()
+
+
+def public(kind):
+    return {name for name in dir(kind) if not name.startswith("_")}
+
+
+def parameters(function):
+    found = inspect.signature(function).parameters.values()
+    return [(parameter.name, parameter.kind, parameter.default) for parameter in found]
+
+
+def test_both_clients_have_the_same_methods():
+    assert public(Client) == public(AsyncClient)
+
+
+@pytest.mark.parametrize("name", sorted(public(Client) - {"service"}))
+def test_both_clients_methods_take_the_same(name):
+    assert parameters(getattr(Client, name)) == parameters(getattr(AsyncClient, name))
+
+
+def test_both_clients_are_made_alike():
+    assert parameters(AsyncClient.__init__) == parameters(Client.__init__)
+
+
+def test_retries_and_answers_are_told_to_those_who_want_to_know(driver):
+    retried, traced = [], []
+    message = encode_batch_message(pa.RecordBatch.from_pylist([NOTHING], schema=answer_schema(Options())))
+    body = join_answer([message], options=Options(), analyzer="default", fingerprint="f1")
+    good = HttpAnswer(200, {"Content-Type": ARROW_STREAM}, body)
+    calls = driver(problem(FULL), good, on_retry=retried.append)
+    calls.ask_arrow("analyze", pa.array([None], pa.string()), on_answer=traced.append)
+    assert [error.code for error in retried] == ["queue_full"]
+    assert [trace.attempts for trace in traced] == [2]
+
+
 def test_an_overloaded_service_is_asked_again_when_it_said(driver):
     calls = driver(problem(FULL), problem(FULL), answer(EMPTY))
     calls.analyze("가")
@@ -277,7 +286,6 @@ def test_the_last_attempt_ends_with_the_patience(driver):
     [
         errors.Unauthenticated("no key"),
         errors.UnknownAnalyzer("no such analyzer", analyzers=["default"]),
-        errors.RequestTooLarge("too large", limit=1000),
         errors.FingerprintMismatch("another", fingerprint="f2"),
     ],
 )
@@ -336,7 +344,7 @@ def test_an_answer_of_another_version_than_pinned_is_refused_whoever_lost_the_he
         (None, "texts is a NoneType"),
         (["가", 5], "text 1 is a int"),
         (["가", b"x"], "text 1 is a bytes"),
-        ([float("nan")], "text 0 is a float"),
+        ([1.5], "text 0 is a float"),
         ([["가"]], "text 0 is a list"),
     ],
 )

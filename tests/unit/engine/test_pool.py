@@ -7,8 +7,9 @@ import pytest
 
 from nlpbatch.engine.board import NONE
 from nlpbatch.engine.documents import from_texts
+from nlpbatch.engine.job import JobFailure
 from nlpbatch.engine.pool import Answer
-from nlpbatch.errors import ConfigError, Draining, NoCapacity
+from nlpbatch.errors import ConfigError, Draining, InternalError, InvalidOption, NoCapacity
 from nlpbatch.wire.options import Options
 from tests.fakes.virtual_time import settle, virtual_time
 from tests.fakes.workers import CountingObserver, FakeForkServer, new_pool, running_pool, start_pool
@@ -164,8 +165,8 @@ async def test_a_piece_that_nobody_survives_to_say_why_is_given_up_after_three_d
             forkserver.newest.begin(NONE)
             await forkserver.newest.die()
             await forkserver.newest.answer()
-        await forkserver.newest.answer()
         assert codes(await asked) == ["worker_died", "worker_died"]
+        assert forkserver.newest.look() is None  # no fourth worker is asked
 
 
 @virtual_time
@@ -411,6 +412,33 @@ async def test_a_worker_that_dies_interrupted_costs_the_document_it_was_on_and_n
         await forkserver.newest.die()
         await forkserver.newest.answer()  # the new worker's sign of life
         await forkserver.newest.answer()
-        await forkserver.newest.answer()
         assert codes(await person) == ["worker_died"]
         assert codes(await batch) == [None, None]
+
+
+@virtual_time
+@pytest.mark.parametrize(("cause", "raised"), [("options", InvalidOption), ("engine", InternalError)])
+async def test_a_failure_outside_of_a_document_is_the_request_s_and_costs_no_worker(forkserver, cause, raised):
+    observer = CountingObserver()
+    async with running_pool(forkserver, observer) as pool:
+        asked, other = ask(pool, "하나"), ask(pool, "셋")
+        await settle()
+        await forkserver.newest.fail(JobFailure(cause, "because"))
+        with pytest.raises(raised, match="because"):
+            await asked
+        assert forkserver.newest.texts() == ["셋"]
+        await forkserver.newest.answer()
+        assert forms(await other) == [["셋"]]
+        assert (observer.lost, pool.busy, pool.queued_bytes) == (0, 0, 0)
+
+
+@virtual_time
+async def test_null_stays_null_in_a_piece_that_is_given_up(forkserver):
+    async with running_pool(forkserver, piece_documents=2) as pool:
+        asked = ask(pool, None, "치명적")
+        await settle()
+        for _ in range(3):
+            forkserver.newest.begin(NONE)
+            await forkserver.newest.die()
+            await forkserver.newest.answer()
+        assert codes(await asked) == [None, "worker_died"]

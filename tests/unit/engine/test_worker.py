@@ -1,5 +1,6 @@
 import json
 import socket
+import threading
 
 import pytest
 from hypothesis import given
@@ -8,13 +9,13 @@ from hypothesis import strategies as st
 from nlpbatch.engine import frames
 from nlpbatch.engine.board import NONE, Board
 from nlpbatch.engine.documents import from_texts
-from nlpbatch.engine.job import Encoding, Job, JobResult
+from nlpbatch.engine.job import Encoding, Job, JobFailure, JobResult, read_answer
 from nlpbatch.engine.worker import run, serve
 from nlpbatch.wire.arrow import decode_answer, join_answer
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DocumentError
-from tests.fakes.engine import WordEngine
+from tests.fakes.engine import ObedientEngine, WordEngine, WordToken
 
 FIELDS = tuple(TOKEN_FIELDS)
 
@@ -105,3 +106,55 @@ def test_a_worker_serves_jobs_until_the_pool_closes_the_channel_and_a_second_one
 def test_the_time_of_what_goes_first_is_not_counted_twice() -> None:
     job = Job(1, "json", Options(fields=("form",)), from_texts(["가", "나"]), {})
     assert run(WordEngine(), job, lambda _: None, lambda: 1000.0).analysis_s < -1999
+
+
+def blocked(command: str) -> JobFailure:
+    options = Options.checked("analyze", {"blocklist": [command]})
+    result = run(ObedientEngine(), Job(1, "json", options, from_texts(["가"]), {}), lambda _: None)
+    assert isinstance(result, JobFailure)
+    return result
+
+
+def test_options_that_the_engine_refuses_fail_the_request_and_are_named() -> None:
+    failure = blocked("!refuse")
+    assert failure.error.code == "invalid_option"
+    assert "ValueError: no such word: \\ud83d" in failure.message
+    assert read_answer({"failure": [failure.cause, failure.message]}, b"") == failure
+
+
+def test_whatever_else_is_raised_before_the_first_document_fails_the_request_and_is_not_quoted() -> None:
+    failure = blocked("!fail")
+    assert failure.error.code == "internal"
+    assert "RuntimeError" in failure.message
+    assert "비밀" not in failure.message
+
+
+class UnprintableEngine(WordEngine):
+    def tokens(self, text: str, *, pretokenized: object = None) -> list[WordToken]:  # noqa: ARG002
+        return [WordToken("\ud83d" if word == "bad" else word, 0) for word in text.split()]
+
+
+@pytest.mark.parametrize("encoding", ["json", "arrow"])
+def test_an_outcome_that_cannot_be_written_costs_that_document_alone(encoding: Encoding) -> None:
+    options = Options(fields=("form",))
+    result = run(UnprintableEngine(), Job(1, encoding, options, from_texts(["a", "bad", "c"]), {}), lambda _: None)
+    assert isinstance(result, JobResult)
+    assert result.errors == {"analysis_failed": 1}
+
+
+def test_a_frame_that_cannot_be_read_fails_its_request_and_the_worker_lives_on() -> None:
+    ours, theirs = socket.socketpair()
+    good = Job(8, "json", Options(fields=("form",)), from_texts(["가"]), {}).to_frame()
+    worker = threading.Thread(target=serve, args=(WordEngine(), theirs, Board.create(1), 0))
+    worker.start()
+    with theirs, ours:
+        ours.sendall(frames.pack({"job_id": 7, "encoding": "json"}, b""))
+        first = frames.receive(ours)
+        ours.sendall(good)
+        second = frames.receive(ours)
+        ours.shutdown(socket.SHUT_WR)
+        worker.join()
+    assert first is not None
+    assert second is not None
+    assert (first[0]["job_id"], read_answer(*first).error.code) == (7, "internal")  # type: ignore[union-attr]
+    assert second[0]["job_id"] == 8

@@ -16,7 +16,7 @@ from nlpbatch.server.openapi.document import openapi_document
 from nlpbatch.wire.analyze import parse_request
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
 from nlpbatch.wire.limits import SizeLimits
-from nlpbatch.wire.options import OPERATIONS, OPTIONS, options_of
+from nlpbatch.wire.options import DOCUMENT_MEMBERS, OPERATIONS, OPTIONS, options_of
 from nlpbatch.wire.outcome import DOCUMENT_CODES
 from nlpbatch.wire.problem import STATUS_BY_ERROR, to_problem
 from nlpbatch.wire.tags import TAGS
@@ -29,6 +29,7 @@ def validator(name):
     return Draft202012Validator(whole)
 
 
+DOCUMENTS = {"join": [[["가", "NNG"]], None], "glue": [["가", "나"], None]}
 REQUESTS = [
     ("analyze", {}),
     ("analyze", {"top_n": 10, "sentences": False}),
@@ -54,7 +55,32 @@ REQUESTS = [
     ("sentences", {"blocklist": ["가" * 101]}),
     ("sentences", {"blocklist": [""]}),
     ("sentences", {"blocklist": ["x"] * 1001}),
-    ("sentences", {"fields": ["form"]}),
+    ("sentences", {"fields": ["form"], "return_tokens": True}),
+    ("sentences", {"stopwords": ["가", "나/NNG"], "return_tokens": True}),
+    ("analyze", {"stopwords": True}),
+    ("analyze", {"stopwords": ["가"]}),
+    ("analyze", {"stopwords": "가"}),
+    ("analyze", {"typos": "basic", "typo_cost_threshold": 2}),
+    ("analyze", {"typos": "odd"}),
+    ("analyze", {"typo_cost_threshold": 101}),
+    ("analyze", {"typo_cost_threshold": "2"}),
+    ("analyze", {"allowed_dialects": ["jeju", "standard"], "dialect_cost": 0.5}),
+    ("analyze", {"allowed_dialects": ["busan"]}),
+    ("analyze", {"allowed_dialects": "jeju"}),
+    ("analyze", {"pretokenized": [[[0, 1], [0, 1, "NNG"], [0, 1, [["가", "NNG", 0, 1]]]], None]}),
+    ("analyze", {"pretokenized": [[[0]], None]}),
+    ("analyze", {"pretokenized": [[[0, 1.5]], None]}),
+    ("analyze", {"pretokenized": None}),
+    ("space", {"pretokenized": [None, None]}),
+    ("join", {"lm_search": False, "return_positions": True}),
+    ("join", {"return_positions": 1}),
+    ("join", {"morphemes": [[["가", "NNG", True], ["가", "NNG", None]], [], None]}),
+    ("join", {"morphemes": [[["가"]]]}),
+    ("join", {"morphemes": [["가", "NNG"]]}),
+    ("glue", {"return_space_insertions": True, "insert_new_lines": [[True, False], None]}),
+    ("glue", {"insert_new_lines": [True, False]}),
+    ("glue", {"chunks": ["가", "나"]}),
+    ("glue", {"chunks": [["가", None]]}),
     ("space", {"reset_whitespace": True}),
     ("space", {"reset_whitespace": "true"}),
     ("space", {"unknown": 1}),
@@ -63,7 +89,7 @@ REQUESTS = [
 
 @pytest.mark.parametrize(("operation", "options"), REQUESTS)
 def test_a_request_fits_the_description_just_when_the_service_takes_it(operation, options):
-    members = {"texts": ["가", None]} | options
+    members = {DOCUMENT_MEMBERS[operation][0]: DOCUMENTS.get(operation, ["가", None])} | options
     try:
         parse_request(json.dumps(members).encode(), operation)
         taken = True
@@ -86,7 +112,7 @@ def test_every_option_is_in_the_body_and_in_the_query_of_its_operations():
         names = {option.name for option in options_of(operation)}
         ask = DOCUMENT["paths"][f"/v1/{operation}"]["post"]
         body = DOCUMENT["components"]["schemas"][f"{operation.capitalize()}Request"]
-        assert set(body["properties"]) == names | {"texts"}
+        assert set(body["properties"]) == names | set(DOCUMENT_MEMBERS[operation])
         assert {one["name"] for one in ask["parameters"] if one["in"] == "query"} == names
         described |= names
     assert described == set(OPTIONS)

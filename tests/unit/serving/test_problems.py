@@ -124,3 +124,9 @@ async def test_requests_are_logged_with_their_status_and_probes_only_when_debugg
         (record.levelname, record.path, record.status, getattr(record, "code", None)) for record in caplog.records
     ]
     assert logged == [("INFO", "/v1/analyze", 422, "unknown_field"), ("DEBUG", "/healthz", 200, None)]
+
+
+async def test_a_problem_that_quotes_a_lone_surrogate_can_be_sent(app):
+    response = await answer(app, errors.UnknownField("…", field="\ud83d"))
+    assert members(response)["field"] == "\ud83d"
+    assert response.body.isascii() is False  # the ellipsis is UTF-8, the surrogate an escape

@@ -27,7 +27,7 @@ def test_hangul_travels_as_utf_8_which_is_half_of_what_escapes_take():
 def test_a_lone_surrogate_travels_as_an_escape():
     body = JsonRequest(("가\ud800",)).to_json()
     assert body.isascii()
-    assert parse_request(body).texts == ("가\ud800",)
+    assert parse_request(body).documents == ("가\ud800",)
 
 
 def test_options_left_out_have_their_defaults():

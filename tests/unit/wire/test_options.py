@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlpbatch.errors import InvalidRequest
-from nlpbatch.wire.extras import AnalyzeOptions, MorphemeOptions
+from nlpbatch.errors import InvalidOption, InvalidRequest
+from nlpbatch.wire.extras import AnalyzeOptions, GlueOptions, JoinOptions, SentencesOptions
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from nlpbatch.wire.options import OPERATIONS, OPTIONS, Options, options_of
 from nlpbatch.wire.tags import TAGS, matching
@@ -22,7 +22,7 @@ GIVEN = st.fixed_dictionaries(
         "z_coda": st.none() | st.booleans(),
         "saisiot": st.booleans(),
         "oov_handling": st.sampled_from(["rule", "chr"]),
-        "blocklist": st.lists(st.sampled_from(["방", "방/NNG"]), max_size=3),
+        "blocklist": st.lists(st.sampled_from(["방", "방/NNG", ",/SP", "a,b", "[", "[]", "//SP"]), max_size=3),
     },
 )
 
@@ -31,8 +31,7 @@ GIVEN = st.fixed_dictionaries(
 def test_they_come_out_of_json_and_of_a_query_as_they_went_in(given_options):
     options = Options.checked("analyze", given_options)
     assert Options.from_members(options.to_members()) == options
-    if options.kiwi.get("blocklist") != ():  # a query has no word for an empty list
-        assert Options.from_query(options.to_query()) == options
+    assert Options.from_query(options.to_query()) == options
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -52,10 +51,10 @@ def test_what_answers_have_follows_from_them():
 
 
 def test_type_checkers_know_all_of_them():
-    known = {"analyze": AnalyzeOptions, "sentences": MorphemeOptions}
+    known = {"analyze": AnalyzeOptions, "sentences": SentencesOptions, "join": JoinOptions, "glue": GlueOptions}
     for operation, typed in known.items():
         names = {option.name for option in options_of(operation)} - {"analyzer", "fields"}
-        assert set(typing.get_type_hints(typed)) == names
+        assert set(typing.get_type_hints(typed)) - {"fields"} == names
 
 
 @pytest.mark.parametrize(
@@ -81,3 +80,32 @@ def test_a_whole_number_may_be_written_with_a_point():
     for value in (2.5, float("inf"), float("nan")):
         with pytest.raises(InvalidRequest, match="not a whole number"):
             Options.from_members({"top_n": value})
+
+
+@pytest.mark.parametrize(
+    ("entry", "wanted"),
+    [
+        ("1/2", "blocklist[1] is '1/2': there is no tag '2'"),
+        ("가/VV-X", "there is no tag 'VV-X'"),
+        ("가/nng", "there is no tag 'nng'"),
+        ("\ud83d", r"blocklist[1] is '\ud83d', which is not Unicode: code point 0 is a lone surrogate"),
+        ("가/NNG\ud800", "which is not Unicode: code point 5"),
+    ],
+)
+def test_an_entry_that_the_engine_does_not_take_is_named(entry, wanted):
+    with pytest.raises(InvalidOption) as caught:
+        Options.checked("analyze", {"blocklist": ["가", entry]})
+    assert wanted in caught.value.message
+    assert caught.value.details["path"] == "/blocklist/1"
+    assert caught.value.message.isprintable()
+
+
+def test_an_analyzer_s_name_that_is_not_unicode_is_refused_as_such():
+    with pytest.raises(InvalidOption, match=r"analyzer is .* which is not Unicode"):
+        Options.from_members({"analyzer": "a\udfff"})
+
+
+@pytest.mark.parametrize("value", [5, 2.5, True, object()])
+def test_something_else_than_a_list_is_refused_with_an_example(value):
+    with pytest.raises(InvalidRequest, match="blocklist is not an array of strings"):
+        Options.checked("analyze", {"blocklist": value})

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlpbatch.spark.window import Bounds, in_order
+from nlpbatch.client.ordered_calls import Bounds, in_order
 
 PATIENCE_S = 20
 """How long a test waits for what happens at once, before it fails instead of hanging."""

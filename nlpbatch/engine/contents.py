@@ -1,0 +1,87 @@
+"""What a document of each operation holds, read from the bytes in which the pool carries it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nlpbatch.engine.packing import BLANK, InvalidDocument, unpack_extra, unpack_parts
+from nlpbatch.engine.spans import check_tag
+from nlpbatch.wire.options import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text, and spans of it that are one token; see `wire.documents`."""
+
+    text: str
+    spans: Sequence[Any] = ()
+
+    @property
+    def code_points(self) -> int:
+        """Return its length."""
+        return len(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Morphemes:
+    """Morphemes as Kiwi takes them: (form, tag), or (form, tag, whether a blank precedes)."""
+
+    entries: Sequence[tuple[Any, ...]]
+
+    @property
+    def code_points(self) -> int:
+        """Return the length of all forms."""
+        return sum(len(form) for form, *_ in self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """Chunks of a text, and for each whether a line end may follow it instead of a blank."""
+
+    chunks: Sequence[str]
+    new_lines: Sequence[bool]
+
+    @property
+    def code_points(self) -> int:
+        """Return the length of all chunks."""
+        return sum(map(len, self.chunks))
+
+
+Content = Text | Morphemes | Chunks
+
+
+def read_content(operation: Operation, document: bytes) -> Content:
+    """Return what a document holds.
+
+    Raises:
+        UnicodeDecodeError: A text is not UTF-8.
+        InvalidDocument: The engine can't be asked about it.
+
+    """
+    return _READERS.get(operation, _text)(document)
+
+
+def _text(document: bytes) -> Text:
+    content, spans = unpack_extra(document)
+    return Text(content.decode(), spans or ())
+
+
+def _morphemes(document: bytes) -> Morphemes:
+    entries: list[tuple[Any, ...]] = []
+    for number, (form, tag, *before) in enumerate(unpack_parts(document)):
+        check_tag(tag, f"morpheme {number}")
+        entries.append((form, tag, before[0] == BLANK.decode()) if before and before[0] else (form, tag))
+    return Morphemes(entries)
+
+
+def _chunks(document: bytes) -> Chunks:
+    content, new_lines = unpack_extra(document)
+    chunks = [chunk for (chunk,) in unpack_parts(content)]
+    if new_lines is not None and len(new_lines) != len(chunks):
+        raise InvalidDocument(
+            f"insert_new_lines has {len(new_lines):,} entries for {len(chunks):,} chunks: send one for each chunk"
+        )
+    return Chunks(chunks, new_lines or [False] * len(chunks))
+
+
+_READERS: Final[Mapping[Operation, Callable[[bytes], Content]]] = {"join": _morphemes, "glue": _chunks}

@@ -1,0 +1,330 @@
+"""Kiwi over the service, with kiwipiepy's signatures."""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final, Self, TypeVar
+
+from nlpbatch.kiwi.arguments import DEFAULTS, to_dialect, to_options
+from nlpbatch.kiwi.flags import Dialect, Match
+from nlpbatch.kiwi.morphemes import MorphemeSet
+from nlpbatch.kiwi.pretokenized import spans_of
+from nlpbatch.kiwi.refusals import NotRemote, Refused
+from nlpbatch.kiwi.refused_methods import RefusedMethods
+from nlpbatch.kiwi.remote import Ranked, Remote, check_texts, connect, ranked_of, tokens_of
+from nlpbatch.kiwi.sentences import Sentence, SplitForm, by_sentence, to_forms, to_sentences
+from nlpbatch.kiwi.settings import REMEDY, KiwiConfig, ServedConfig
+from nlpbatch.kiwi.stopwords import Stopwords
+from nlpbatch.kiwi.template import Template
+from nlpbatch.kiwi.tokens import Token
+from nlpbatch.kiwi.writing import to_chunks, to_flags, to_morphemes
+from nlpbatch.wire.options import DEFAULT_ANALYZER
+from nlpbatch.wire.outcome import Outcome
+
+T = TypeVar("T")
+_LOADED: Final = ("integrate_allomorph", "load_default_dict", "load_typo_dict", "load_multi_dict")
+
+
+class Kiwi(RefusedMethods):
+    """What `kiwipiepy.Kiwi` is, without Kiwi: texts go to a service, and tokens come back.
+
+    The arguments up to `enabled_dialects` are kiwipiepy's. Those that decide what is loaded are held against what the
+    service's analyzer has, if they are given. `num_workers` says nothing here: the service has workers.
+
+    Args:
+        service: Address of the proxy; else from NLPBATCH_SERVICE.
+        api_key: The key; else from NLPBATCH_API_KEY.
+        analyzer: One of the service's analyzers.
+        client: Further arguments of `nlpbatch.Client`, such as retry, job, priority.
+
+    Raises:
+        ConfigError: No service is named, or an argument can't be used.
+        NotRemote: The analyzer has other settings than are asked for.
+
+    """
+
+    def __init__(
+        self,
+        num_workers: int | None = None,
+        model_path: str | None = None,
+        integrate_allomorph: bool | None = None,
+        load_default_dict: bool | None = None,
+        load_typo_dict: bool | None = None,
+        load_multi_dict: bool | None = None,
+        model_type: str | None = None,
+        typos: Any = None,
+        typo_cost_threshold: float = 2.5,
+        enabled_dialects: Dialect | str | None = Dialect.STANDARD,
+        *,
+        service: str | None = None,
+        api_key: str | None = None,
+        analyzer: str = DEFAULT_ANALYZER,
+        **client: Any,
+    ) -> None:
+        if model_path is not None:
+            raise NotRemote(f"model_path is given: {REMEDY}")
+        if typos is not None or typo_cost_threshold != DEFAULTS["typo_cost_threshold"]:
+            warnings.warn(
+                "typos and typo_cost_threshold are ignored here, as in kiwipiepy: give them to tokenize and analyze",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+        to_dialect(enabled_dialects)
+        self._made_with = {"service": service, "api_key": api_key, "analyzer": analyzer, **client}
+        self._num_workers = num_workers
+        self._analyzer = analyzer
+        self._remote = Remote(connect(service, api_key, client), analyzer)
+        self._config = ServedConfig()
+        self._templates: dict[str, Template] = {}
+        given = (integrate_allomorph, load_default_dict, load_typo_dict, load_multi_dict)
+        wanted = {name: value for name, value in zip(_LOADED, given, strict=True) if value is not None}
+        if wanted or model_type not in {None, "none"}:
+            self._check_loaded(wanted, model_type)
+
+    def tokenize(
+        self,
+        text: str | Iterable[str],
+        match_options: int = Match.ALL,
+        normalize_coda: bool = False,
+        z_coda: bool = True,
+        split_complex: bool = False,
+        compatible_jamo: bool = False,
+        saisiot: bool | None = None,
+        split_sents: bool = False,
+        stopwords: Stopwords | None = None,
+        echo: bool = False,
+        blocklist: MorphemeSet | Iterable[Any] | None = None,
+        open_ending: bool = False,
+        allowed_dialects: Dialect | str = Dialect.STANDARD,
+        dialect_cost: float = 3.0,
+        pretokenized: Any = None,
+        oov_handling: str | None = None,
+        typos: Any = None,
+        typo_cost_threshold: float = 2.5,
+        override_config: KiwiConfig | None = None,
+    ) -> Any:
+        """Return the tokens of a text; of an iterable, an iterator of each text's tokens.
+
+        With `split_sents` a list for each sentence; with `echo`, each text's tokens together with the text.
+        """
+        given = _common(locals())
+        keep = _keeps(stopwords)
+
+        def refine(tokens: list[Token]) -> Any:
+            return [keep(sentence) for sentence in by_sentence(tokens)] if split_sents else keep(tokens)
+
+        def answer(text: str, outcome: Outcome) -> Any:
+            return (refine(tokens_of(outcome)), text) if several and echo else refine(tokens_of(outcome))
+
+        several = not isinstance(text, str)
+        return self._analyse(text, to_options(given), pretokenized, answer)
+
+    def analyze(
+        self,
+        text: str | Iterable[str],
+        top_n: int = 1,
+        match_options: int = Match.ALL,
+        normalize_coda: bool = False,
+        z_coda: bool = True,
+        split_complex: bool = False,
+        compatible_jamo: bool = False,
+        saisiot: bool | None = None,
+        blocklist: MorphemeSet | Iterable[Any] | None = None,
+        open_ending: bool = False,
+        allowed_dialects: Dialect | str = Dialect.STANDARD,
+        dialect_cost: float = 3.0,
+        pretokenized: Any = None,
+        oov_handling: str | None = None,
+        typos: Any = None,
+        typo_cost_threshold: float = 2.5,
+        override_config: KiwiConfig | None = None,
+    ) -> Any:
+        """Return up to `top_n` ways to read a text, at most 10, each with its score; of an iterable, an iterator."""
+        options = to_options(_common(locals())) | {"top_n": top_n, "candidates": True}
+
+        def answer(_: str, outcome: Outcome) -> Ranked:
+            return ranked_of(outcome)
+
+        return self._analyse(text, options, pretokenized, answer)
+
+    def split_into_sents(
+        self,
+        text: str | Iterable[str],
+        match_options: int = Match.ALL,
+        normalize_coda: bool = False,
+        z_coda: bool = True,
+        split_complex: bool = False,
+        compatible_jamo: bool = False,
+        saisiot: bool | None = None,
+        stopwords: Stopwords | None = None,
+        blocklist: MorphemeSet | Iterable[Any] | None = None,
+        allowed_dialects: Dialect | str = Dialect.STANDARD,
+        dialect_cost: float = 3.0,
+        oov_handling: str | None = None,
+        typos: Any = None,
+        typo_cost_threshold: float = 2.5,
+        override_config: KiwiConfig | None = None,
+        return_tokens: bool = False,
+        return_sub_sents: bool = True,
+    ) -> Any:
+        """Return the sentences of a text; of an iterable, an iterator of each text's sentences."""
+        given = _common(locals())
+        keep = _keeps(stopwords) if return_tokens else None
+
+        def answer(text: str, outcome: Outcome) -> list[Sentence]:
+            return to_sentences(text, tokens_of(outcome), keep, with_subs=return_sub_sents)
+
+        return self._analyse(text, to_options(given), None, answer)
+
+    def split_into_forms(
+        self,
+        text: str | Iterable[str],
+        match_options: int = Match.ALL,
+        normalize_coda: bool = False,
+        z_coda: bool = True,
+        split_complex: bool = False,
+        compatible_jamo: bool = False,
+        saisiot: bool | None = None,
+        echo: bool = False,
+        blocklist: MorphemeSet | Iterable[Any] | None = None,
+        open_ending: bool = False,
+        allowed_dialects: Dialect | str = Dialect.STANDARD,
+        dialect_cost: float = 3.0,
+        pretokenized: Any = None,
+        oov_handling: str | None = None,
+        typos: Any = None,
+        typo_cost_threshold: float = 2.5,
+        override_config: KiwiConfig | None = None,
+    ) -> Any:
+        """Return a text in the runs that its tokens cover, as it was written; of an iterable, an iterator."""
+        given = _common(locals())
+
+        def answer(text: str, outcome: Outcome) -> list[SplitForm] | tuple[list[SplitForm], str]:
+            forms = to_forms(text, tokens_of(outcome))
+            return (forms, text) if several and echo else forms
+
+        several = not isinstance(text, str)
+        return self._analyse(text, to_options(given), pretokenized, answer)
+
+    def space(self, text: str | Iterable[str], reset_whitespace: bool = False) -> Any:
+        """Return a text with its blanks corrected, with `reset_whitespace` as if it had none; or an iterator."""
+        check_texts(text)
+        options = {"reset_whitespace": bool(reset_whitespace)}
+        if isinstance(text, str):
+            return self._remote.one("space", text, options).text
+        return (outcome.text for _, outcome in self._remote.each("space", text, options))
+
+    def join(
+        self,
+        morphs: Iterable[Any],
+        lm_search: bool = True,
+        return_positions: bool = False,
+    ) -> Any:
+        """Return the text that morphemes make, with `return_positions` also where each of them is in it.
+
+        Each is a token, (form, tag), or (form, tag, whether a blank precedes it).
+        """
+        options = {"lm_search": bool(lm_search), "return_positions": bool(return_positions)}
+        outcome = self._remote.one("join", to_morphemes(morphs), options)
+        return (outcome.text, list(outcome.positions or ())) if return_positions else outcome.text
+
+    def glue(
+        self,
+        text_chunks: Iterable[str],
+        insert_new_lines: Iterable[bool] | None = None,
+        return_space_insertions: bool = False,
+    ) -> Any:
+        """Return the text that chunks make, with blanks or line ends between them where they belong."""
+        options: dict[str, Any] = {"return_space_insertions": bool(return_space_insertions)}
+        chunks = to_chunks(text_chunks)
+        if insert_new_lines is not None:
+            options["insert_new_lines"] = [to_flags(insert_new_lines, len(chunks))]
+        outcome = self._remote.one("glue", chunks, options)
+        return (outcome.text, list(outcome.space_insertions or ())) if return_space_insertions else outcome.text
+
+    def template(self, format_str: str, cache: bool = True) -> Template:
+        """Return a template whose fields are filled with morphemes, which take the form that fits there."""
+        if not cache:
+            return Template(self, format_str)
+        if format_str not in self._templates:
+            self._templates[format_str] = Template(self, format_str)
+        return self._templates[format_str]
+
+    @property
+    def global_config(self) -> KiwiConfig:
+        """Return Kiwi's settings; they can't be changed over the service."""
+        return self._config
+
+    @property
+    def num_workers(self) -> int:
+        """Return what was given; the service has workers of its own."""
+        return -1 if self._num_workers is None else self._num_workers
+
+    @property
+    def model_type(self) -> str:
+        """Return the type of the service's model."""
+        return str(self._info().model.split()[0])
+
+    def close(self) -> None:
+        """Close all connections to the service."""
+        self._remote.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self._num_workers, self._made_with)
+
+    def __repr__(self) -> str:
+        return f"Kiwi(service={self._remote.client.service!r}, analyzer={self._analyzer!r})"
+
+    def _analyse(
+        self,
+        text: str | Iterable[str],
+        options: dict[str, Any],
+        pretokenized: Any,
+        answer: Callable[[str, Outcome], T],
+    ) -> T | Iterator[T]:
+        check_texts(text)
+        if isinstance(text, str):
+            spans = spans_of(pretokenized, text)
+            beside = {} if spans is None else {"pretokenized": [spans]}
+            return answer(text, self._remote.one("analyze", text, options | beside))
+        if pretokenized and not callable(pretokenized):
+            raise Refused("pretokenized is the same for all texts: give a callable if text is an iterable of str")
+        of_each = partial(spans_of, pretokenized) if pretokenized else None
+        return (answer(one, outcome) for one, outcome in self._remote.each("analyze", text, options, of_each))
+
+    def _info(self) -> Any:
+        info = self._remote.client.analyzers().get(self._analyzer)
+        if info is None:
+            raise Refused(f"the service has no analyzer {self._analyzer!r}: choose one of its analyzers")
+        return info
+
+    def _check_loaded(self, wanted: Mapping[str, bool], model_type: str | None) -> None:
+        info = self._info()
+        for name, value in wanted.items():
+            if info.options.get(name, value) != value:
+                raise NotRemote(f"{name} is {value}, the analyzer {self._analyzer!r} has another: {REMEDY}")
+        if model_type not in {None, "none", info.model.split()[0]}:
+            raise NotRemote(f"model_type is {model_type!r}, the analyzer {self._analyzer!r} has {info.model}: {REMEDY}")
+
+
+def _common(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a method's arguments that all analyses have in common."""
+    return {name: given[name] for name in DEFAULTS if name in given}
+
+
+def _keeps(stopwords: Any) -> Callable[[list[Token]], list[Token]]:
+    if stopwords is None:
+        return lambda tokens: tokens
+    if not callable(getattr(stopwords, "filter", None)):
+        raise Refused(f"stopwords is a {type(stopwords).__name__}: give Stopwords")
+    return lambda tokens: list(stopwords.filter(tokens))
+
+
+def _rebuild(num_workers: int | None, made_with: Mapping[str, Any]) -> Kiwi:
+    return Kiwi(num_workers, **made_with)

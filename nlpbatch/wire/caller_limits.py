@@ -1,0 +1,96 @@
+"""What `GET /v1/limits` says: what a key may send at the proxy, has used and has waiting."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaState:
+    """One quota that a caller is under. None where there is no such limit.
+
+    Args:
+        bytes_per_s: Bytes of request bodies that it may send each second, on the average.
+        burst_bytes: Bytes that it may send at once after a pause.
+        left_bytes: Of these, what is left now; negative while the last request is paid off.
+        full_in_s: Seconds until all of them are there again.
+        concurrency: Most requests at a time.
+        requests: Requests at present.
+
+    """
+
+    bytes_per_s: float | None
+    burst_bytes: int | None
+    left_bytes: int | None
+    full_in_s: float | None
+    concurrency: int | None
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """What a caller has waiting at the proxy, and how much may."""
+
+    requests: int
+    requests_most: int
+    size_bytes: int
+    size_bytes_most: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassState:
+    """What a caller may expect of a class.
+
+    Args:
+        may_claim: Whether its requests may ask for the class by their priority.
+        share: Of the backends' capacity, 0 to 1, if everybody wanted theirs.
+        wait_s: How long a request would wait for its turn now; None if that isn't known.
+        max_wait_s: A request that would wait longer is refused.
+
+    """
+
+    may_claim: bool
+    share: float
+    wait_s: float | None
+    max_wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLimits:
+    """What one key may, and has, at the proxy process that answered.
+
+    Args:
+        tenant: The key's tenant.
+        key: The key's id, not the key.
+        body_bytes: Largest request body that the proxy passes on.
+        quotas: By scope: `key`, `tenant`, `global`.
+        queue: What the tenant has waiting.
+        in_flight: The tenant's requests at backends.
+        paused: Whether the operator has paused the tenant.
+        classes: By name: `interactive`, `batch`.
+
+    """
+
+    tenant: str
+    key: str
+    body_bytes: int
+    quotas: Mapping[str, QuotaState]
+    queue: QueueState
+    in_flight: int
+    paused: bool
+    classes: Mapping[str, ClassState]
+
+    @classmethod
+    def from_json(cls, members: Mapping[str, Any]) -> Self:
+        """Return what an answer says; members that a newer proxy has beside these are passed over."""
+        own = {name: members[name] for name in ("tenant", "key", "body_bytes", "in_flight", "paused")}
+        return cls(
+            **own,
+            quotas={scope: QuotaState(**_known(QuotaState, quota)) for scope, quota in members["quotas"].items()},
+            queue=QueueState(**_known(QueueState, members["queue"])),
+            classes={name: ClassState(**_known(ClassState, state)) for name, state in members["classes"].items()},
+        )
+
+
+def _known(kind: Any, members: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: members[field.name] for field in fields(kind)}
