@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling import SampleOptions, estimate, places, read_sample, sample, write_sample
+from nlpbatch.sampling import SampleOptions, estimate, parquet, places, read_sample, sample, write_sample
 from nlpbatch.sampling.design import UNIT, WEIGHT
 
 
@@ -86,6 +86,15 @@ def test_one_row_group_tells_how_far_it_may_be_off_if_its_rows_are_drawn_one_by_
     assert found.margin == pytest.approx(2.58 * np.sqrt(labels.var() / 500 * 0.9), rel=0.01)
     assert found.low < 0.1 < found.high
     assert drawn.design.notes == ()
+
+
+def test_rows_of_some_of_very_many_files_are_drawn_with_their_files(data, monkeypatch):
+    monkeypatch.setattr(parquet, "_MOST_FOOTERS", 3)
+    drawn = sample(str(data), SampleOptions(rows=600))
+    files = {int(row["id"][1:]) // 5_000: row[UNIT] for row in drawn.table.to_pylist()}
+    assert len(files) == len(set(files.values())) == len(set(drawn.table[UNIT].to_pylist())) == 3
+    assert drawn.design.drawn_share == 0
+    assert any("3 files of 4 were chosen" in note for note in drawn.design.notes)
 
 
 def test_rows_of_few_parts_are_said_to_tell_little(data):
