@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from nlpbatch.errors import ConfigError, NlpbatchError
+from nlpbatch.errors import ConfigError
 from nlpbatch.spark.job import run
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.report import Report
 from nlpbatch.spark.runs.formats import FORMATS
-from nlpbatch.spark.session import session
+from nlpbatch.spark.script import run_script, running_session
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from nlpbatch.wire.options import OPERATIONS
 
@@ -115,23 +115,17 @@ def _ended(report: Report) -> str:
 
 
 def main() -> int:
-    """Run the job; return 0 when done or stopped as asked, 1 when it failed, 2 for wrong options.
+    """Run the job; return 0 when done or stopped as asked, 1 when it failed, 2 for wrong options, 130 after Ctrl-C.
 
     3 means that files were set aside which are still in the input, and all else is done.
     """
-    try:
-        options = parse()
-        spark = session("nlpbatch analyze")
-        try:
-            report = run(spark, options)
-        finally:
-            spark.stop()
-    except ConfigError as error:
-        print(f"analyze: {error.message}", file=sys.stderr)
-        return 2
-    except NlpbatchError as error:
-        print(f"analyze: failed: {error.code}: {error.message}", file=sys.stderr)
-        return 1
+    return run_script("analyze", _run)
+
+
+def _run() -> int:
+    options = parse()
+    with running_session("nlpbatch analyze") as spark:
+        report = run(spark, options)
     print(f"analyze: {_ended(report)}\n{report.to_text()}", file=sys.stderr)
     if report.unread:
         print(

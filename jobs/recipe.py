@@ -4,12 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from nlpbatch.errors import ConfigError, NlpbatchError
 from nlpbatch.recipe.hive import settings_of
 from nlpbatch.recipe.run import RecipeRun, options_from_environment
 from nlpbatch.recipe.settings import Recipe
 from nlpbatch.recipe.stages import STAGES
-from nlpbatch.spark.session import session
+from nlpbatch.spark.script import run_script, running_session
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,25 +40,19 @@ def add_arguments(found: argparse.ArgumentParser) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run it; return 0 when done, 1 when it failed, 2 for a recipe that can't be used."""
+    """Run it; return 0 when done, 1 when it failed, 2 for a recipe that can't be used, 130 after Ctrl-C."""
+    return run_script("recipe", lambda: _run(argv))
+
+
+def _run(argv: list[str] | None) -> int:
     given = parser().parse_args(argv)
-    try:
-        recipe = Recipe.load(given.recipe)
-        options = options_from_environment(
-            on_sample=given.on == "sample", stage=given.stage, overwrite=given.overwrite, dry_run=given.dry_run
-        )
-        hive = recipe.source.query is not None
-        spark = session("nlpbatch recipe", hive=hive, settings=settings_of(recipe.source))
-        try:
-            RecipeRun(spark, recipe, options, _say).run()
-        finally:
-            spark.stop()
-    except ConfigError as error:
-        print(f"recipe: {error.message}", file=sys.stderr)
-        return 2
-    except NlpbatchError as error:
-        print(f"recipe: failed: {error.code}: {error.message}", file=sys.stderr)
-        return 1
+    recipe = Recipe.load(given.recipe)
+    options = options_from_environment(
+        on_sample=given.on == "sample", stage=given.stage, overwrite=given.overwrite, dry_run=given.dry_run
+    )
+    hive = recipe.source.query is not None
+    with running_session("nlpbatch recipe", hive=hive, settings=settings_of(recipe.source)) as spark:
+        RecipeRun(spark, recipe, options, _say).run()
     return 0
 
 

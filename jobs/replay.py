@@ -4,9 +4,9 @@ import argparse
 import os
 import sys
 
-from nlpbatch.errors import ConfigError, NlpbatchError
+from nlpbatch.errors import ConfigError
 from nlpbatch.spark.replay import ReplayOptions, replay
-from nlpbatch.spark.session import session
+from nlpbatch.spark.script import run_script, running_session
 
 
 def parse(argv: list[str] | None = None) -> ReplayOptions:
@@ -37,19 +37,13 @@ def parse(argv: list[str] | None = None) -> ReplayOptions:
 
 def main() -> int:
     """Run the replay; return 0 when no dead letter is left, 3 when some are, 1 when it failed, 2 for wrong options."""
-    try:
-        options = parse()
-        spark = session("nlpbatch replay")
-        try:
-            done = replay(spark, options)
-        finally:
-            spark.stop()
-    except ConfigError as error:
-        print(f"replay: {error.message}", file=sys.stderr)
-        return 2
-    except NlpbatchError as error:
-        print(f"replay: failed: {error.code}: {error.message}", file=sys.stderr)
-        return 1
+    return run_script("replay", _run)
+
+
+def _run() -> int:
+    options = parse()
+    with running_session("nlpbatch replay") as spark:
+        done = replay(spark, options)
     left = done.sent - done.mended
     print(
         f"replay: {done.sent:,} sent, {done.mended:,} mended, {left:,} left\n{done.report.to_text()}", file=sys.stderr

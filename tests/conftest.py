@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
@@ -23,22 +24,33 @@ settings.load_profile("patient")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-TOGETHER = ("chaos", "cluster")
-"""Folders whose tests share what is dearest to start: HDFS and YARN."""
+SHARING = {"chaos": "hadoop", "cluster": "hadoop", "spark": "spark"}
+"""What the tests of a folder share that is slow to start; one process runs all of them, and it begins with them."""
 NSMC_20K = Path(__file__).parents[2] / "shared" / "data" / "nsmc-20k.parquet"
+SOME = 4_000
+"""Reviews where their number isn't the point."""
 
 
-class Together(LoadScopeScheduling):
-    """Shares tests out to processes by file; those that need the same dear thing go to one."""
+def shared_by(nodeid: str) -> str | None:
+    """Return what a test's folder shares."""
+    return SHARING.get(nodeid.partition("::")[0].split("/")[1])
+
+
+class BySharedFixture(LoadScopeScheduling):
+    """Shares tests out to processes by file; those that need the same slow thing go to one process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        folder = file.split("/")[1]
-        return "cluster" if folder in TOGETHER else file
+        return shared_by(nodeid) or nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    return Together(config, log)
+    return BySharedFixture(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first, so that no process is left alone with it in the end."""
+    order = list(dict.fromkeys(SHARING.values()))
+    items.sort(key=lambda item: order.index(shared) if (shared := shared_by(item.nodeid)) else len(order))
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +60,14 @@ def reviews() -> Path:
         message = f"needs the reviews at {NSMC_20K.name} in the folder shared/data beside this repository"
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
     return NSMC_20K
+
+
+@pytest.fixture(scope="session")
+def some_reviews(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 4,000 reviews."""
+    file = tmp_path_factory.mktemp("reviews") / "some.parquet"
+    pq.write_table(pq.read_table(reviews).slice(0, SOME), file)
+    return file
 
 
 @pytest.fixture(scope="session")

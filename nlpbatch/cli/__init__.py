@@ -1,15 +1,11 @@
 """The `nlpbatch` command: one file per subcommand, each with `add_parser`."""
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 
 import nlpbatch
 from nlpbatch.cli import analyze, analyzers, bundle, demo, plan, profile_corpus, proxy, run, sample, serve, up
-from nlpbatch.errors import ConfigError, NlpbatchError, RequestError
-
-_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+from nlpbatch.program import run_program
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -25,19 +21,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0 done, 1 failed, 2 wrong usage, configuration or request."""
-    arguments = build_parser().parse_args(argv)
-    try:
+    """Run the command and return its exit code; `nlpbatch.program` has them all."""
+
+    def run_command() -> int:
+        arguments = build_parser().parse_args(argv)
         return int(arguments.run(arguments))
-    except ConfigError as error:
-        print(f"nlpbatch: {error.message}", file=sys.stderr)
-        return 2
-    except NlpbatchError as error:
-        print(f"nlpbatch: {error.code}: {error.message}", file=sys.stderr)
-        return 2 if isinstance(error, RequestError) else 1
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has left; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+
+    return run_program("nlpbatch", run_command)

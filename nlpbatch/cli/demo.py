@@ -1,15 +1,14 @@
 """`nlpbatch demo`: the whole path on this machine, from a file through Spark, proxy and API into Parquet."""
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from nlpbatch.cli.local_spark import environment, spark_submit
+from nlpbatch.cli.local_spark import environment, spark_submit, submit
 from nlpbatch.cli.stack import Stack, StackOptions, stop_on_signals
-from nlpbatch.errors import ConfigError, InternalError
+from nlpbatch.errors import ConfigError
 
 _SAMPLE_ROWS = 8
 _TEXT_WIDTH = 40
@@ -51,7 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
         _say(f"1/3  {rows:,} documents from {source.name}; starting API and proxy (loading Kiwi takes a few seconds) …")
         with Stack(StackOptions(workers=arguments.workers)) as stack:
             _say(f"2/3  proxy at {stack.service}; submitting jobs/analyze.py to Spark …")
-            _submit(parquet, arguments.text, output, stack)
+            code = _submit(parquet, arguments.text, output, stack)
+    if code:
+        return code  # the job's own message stands above
     _say("3/3  a few rows of the output:")
     _show(output, arguments.text)
     return 0
@@ -67,20 +68,13 @@ def _check_output(output: Path) -> None:
         raise ConfigError(f"{output} exists and is not the output of a job: choose another path with --output")
 
 
-def _submit(parquet: Path, text: str, output: Path, stack: Stack) -> None:
-    """Run the job as a data engineer would.
-
-    Raises:
-        InternalError: It failed; its own message stands above.
-
-    """
+def _submit(parquet: Path, text: str, output: Path, stack: Stack) -> int:
+    """Run the job as a data engineer would, and return its exit code."""
     import jobs.analyze  # noqa: PLC0415
 
     options = ("--input", str(parquet), "--text", text, "--output", str(output), "--overwrite")
     command = spark_submit("*", Path(str(jobs.analyze.__file__)), *options, "--service", stack.service)
-    done = subprocess.run(command, env=environment(stack.api_key), check=False)
-    if done.returncode:
-        raise InternalError(f"the job ended with {done.returncode}: its own message stands above")
+    return submit(command, environment(stack.api_key))
 
 
 def _show(output: Path, text: str) -> None:

@@ -1,11 +1,13 @@
 """spark-submit on this machine alone, as the demo and the benchmarks call it."""
 
 import os
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+_KILLED: Final = 128
 _JVM: Final = (
     # Driver and executor are one JVM that shares the cores with Kiwi: what the optimising compiler (C2) and a parallel
     # collector cost isn't earned back by code that mostly waits (docs/benchmarks.md).
@@ -14,20 +16,34 @@ _JVM: Final = (
 )
 
 
-def spark_submit(cores: str, script: Path, *arguments: str) -> list[str]:
+def spark_submit(cores: str, script: Path, *arguments: str, conf: Sequence[str] = ()) -> list[str]:
     """Return the command that runs a script on a local Spark, its own log kept to warnings.
 
     Args:
         cores: Cores to use, "*" for all.
         script: The Python file to submit.
         arguments: The script's own.
+        conf: Further settings of Spark, each as KEY=VALUE.
 
     """
     import pyspark  # noqa: PLC0415  (needs the spark extra)
 
     command = Path(str(pyspark.__file__)).parent / "bin" / "spark-submit"
     options = ["--master", f"local[{cores}]", "--driver-java-options", " ".join((*_JVM, *_logging()))]
+    options += [part for setting in conf for part in ("--conf", setting)]
     return [str(command), *options, str(script), *arguments]
+
+
+def submit(command: Sequence[str], place: Mapping[str, str]) -> int:
+    """Run spark-submit in an environment and return its exit code, as a shell would."""
+    with subprocess.Popen(command, env=place) as process:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            process.terminate()  # Ctrl-C has reached it, too; another signal hasn't
+            process.wait()
+            raise
+    return code if code >= 0 else _KILLED - code
 
 
 def environment(api_key: str | None) -> Mapping[str, str]:
@@ -36,7 +52,14 @@ def environment(api_key: str | None) -> Mapping[str, str]:
         "PYSPARK_PYTHON": sys.executable,
         "NLPBATCH_API_KEY": api_key or "",
         "SPARK_LOCAL_IP": "127.0.0.1",
+        **_utf_8(os.environ),
     }
+
+
+def _utf_8(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return what makes the locale one of UTF-8: in any other the JVM loses Hangul in arguments and file names."""
+    name = next((found for key in ("LC_ALL", "LC_CTYPE", "LANG") if (found := variables.get(key))), "C")
+    return {} if "utf8" in name.lower().replace("-", "") else {"LC_ALL": "C.UTF-8"}
 
 
 def _logging() -> list[str]:

@@ -56,9 +56,13 @@ class Plan:
         for name, value in given.items():
             if not (math.isfinite(value) and value > 0):
                 raise ConfigError(f"--{name} {value:g} can't be planned with: give a number over 0")
-        characters = math.ceil(documents * mean_chars)
-        worker_hours = characters / chars_per_s / 3600
-        workers = max(1, math.ceil(worker_hours / (hours * _HEADROOM)))
+        try:
+            characters = math.ceil(documents * mean_chars)
+            worker_hours = characters / chars_per_s / 3600
+            workers = max(1, math.ceil(worker_hours / (hours * _HEADROOM)))
+        except (OverflowError, ZeroDivisionError) as error:
+            shown = ", ".join(f"--{name} {value:g}" for name, value in given.items())
+            raise ConfigError(f"{shown} need more workers than can be counted: check these numbers") from error
         return cls(characters, worker_hours, workers, math.ceil(workers * _KEPT_BUSY / in_flight))
 
 

@@ -2,11 +2,10 @@
 
 import argparse
 import os
-import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
-from nlpbatch.cli.local_spark import environment, spark_submit
+from nlpbatch.cli.local_spark import environment, spark_submit, submit
 from nlpbatch.cli.stack import Stack, StackOptions, stop_on_signals
 
 
@@ -23,6 +22,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--stage", choices=("dump", "sample", "profile", "analyze", "features"), help="this one only")
     parser.add_argument("--overwrite", action="store_true", help="make anew what is done already")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and how much it is")
+    parser.add_argument(
+        "--conf", metavar="KEY=VALUE", action="append", type=_setting, default=[], help="setting of Spark; repeatable"
+    )
     parser.set_defaults(run=run)
 
 
@@ -42,6 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
             stop_on_signals()
             stack = running.enter_context(Stack(StackOptions()))
             given = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key or ""}
-        command = spark_submit("*", Path(str(jobs.recipe.__file__)), *options)
-        place = {**environment(os.environ.get("NLPBATCH_API_KEY")), **given}
-        return subprocess.run(command, env=place, check=False).returncode
+        command = spark_submit("*", Path(str(jobs.recipe.__file__)), *options, conf=arguments.conf)
+        return submit(command, {**environment(os.environ.get("NLPBATCH_API_KEY")), **given})
+
+
+def _setting(text: str) -> str:
+    name, separator, _ = text.partition("=")
+    if not (name and separator):
+        raise argparse.ArgumentTypeError(f"{text!r} is no setting: write it as KEY=VALUE")
+    return text

@@ -17,7 +17,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "sample",
         help="draw random rows of a data set, without reading it all",
         description="Draw random rows of Parquet, JSON Lines, CSV or text, on this machine, HDFS or an object store. "
-        "Only some row groups, or blocks of lines, are read, and of them only the columns that are wanted.",
+        "Of large data, only some row groups, slices of them, or blocks of lines are read, and of Parquet only the "
+        "columns that are wanted; Parquet of up to 64 MiB and lines of up to 16 MiB are read whole.",
     )
     parser.add_argument("source", metavar="PATH", help="file, directory or glob; hdfs:// and s3:// too")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.parquet", help="file to write")
@@ -25,7 +26,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--columns", metavar="A,B,…", help="columns wanted (default: all)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of chance (default: %(default)s)")
     parser.add_argument(
-        "--read-share", type=float, default=0.04, metavar="R", help="part of the bytes to read (default: %(default)s)"
+        "--read-share",
+        type=float,
+        default=0.04,
+        metavar="R",
+        help="part of the bytes to read of large data (default: %(default)s)",
     )
     parser.add_argument(
         "--read-bytes", type=int, metavar="N", help="bytes to read at most, however many there are (default: 1 GiB)"

@@ -125,6 +125,8 @@ def _answers(
 def _requests(client: "Client", texts: Sequence[str]) -> Iterator[Sequence[Document]]:
     """Yield what one request is to carry."""
     limits = SizeLimits() if texts else client.analyzers().limits
+    if not texts and sys.stdin is None:
+        raise ConfigError("standard input is closed: give texts as arguments, or open it")
     if not texts and sys.stdin.isatty():
         print("type one text per line; Ctrl-D ends", file=sys.stderr)
     stream = cast("io.BufferedIOBase", sys.stdin.buffer)

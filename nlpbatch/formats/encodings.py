@@ -38,8 +38,8 @@ _JAVA: Final[Mapping[str, str]] = {
     "gb18030": "GB18030",
     "big5": "Big5",
 }
-_CANDIDATES: Final = ("cp949", "cp932", "gb18030", "johab")
-"""Of East Asian texts, the likeliest first: almost all bytes are valid in the later ones."""
+_KOREAN: Final = "cp949"
+"""The one encoding that is guessed: in most others almost all bytes are valid, so that fitting says nothing."""
 _HANGUL: Final = re.compile("[가-힣]")
 """Three bytes of UTF-8 that make a syllable are hardly ever text in another encoding."""
 _ZEROS: Final = 0.05
@@ -95,23 +95,32 @@ def encoding_that_fits(beginning: bytes, *, is_all: bool = False) -> str | None:
         return bom
     if beginning and beginning.count(0) / len(beginning) > _ZEROS:
         return "utf-16le" if beginning[1::2].count(0) > beginning[::2].count(0) else "utf-16be"
-    return next((name for name in (UTF_8, *_CANDIDATES) if is_valid(beginning, name, is_all=is_all)), None)
+    return next((name for name in (UTF_8, _KOREAN) if is_valid(beginning, name, is_all=is_all)), None)
 
 
-def encoding_fault(beginning: bytes, encoding: str, *, is_all: bool = False) -> str | None:
+def encoding_fault(beginning: bytes, encoding: str, *, is_all: bool = False, line: int | None = None) -> str | None:
     """Return why bytes cannot be read in an encoding, with the one that fits; None if they can.
 
     The words follow a file's name: "is not UTF-8: …".
+
+    Args:
+        beginning: First bytes of a file, or one of its lines.
+        encoding: As `known_encoding` returns it.
+        is_all: Whether they are the whole file or line.
+        line: The number of the line, if they are one: the rest of the file may be of another encoding.
+
     """
     fits = encoding_that_fits(beginning, is_all=is_all)
     if is_valid(beginning, encoding, is_all=is_all) and not (encoding != fits and _is_certain(beginning, fits)):
         return None
+    name = f"is not {encoding.upper()}" + ("" if line is None else f" on line {line:,}")
     if fits is None or fits == encoding:
-        return f"is not {encoding.upper()}, nor of any encoding known here: it may be damaged, or of another format"
-    remedy = (
-        "give --encoding utf-8, or no encoding" if fits == UTF_8 else f"give --encoding {fits}, or save it as UTF-8"
-    )
-    return f"is not {encoding.upper()}: its bytes fit {fits.upper()}; {remedy}"
+        return f"{name}, nor of any encoding known here: it may be damaged, or of another format"
+    if line is not None:
+        return f"{name}: the bytes there fit {fits.upper()}; give --encoding {fits} if all do, or save it as UTF-8"
+    if fits == UTF_8:
+        return f"{name}: its bytes fit UTF-8; give --encoding utf-8, or no encoding"
+    return f"{name}: its bytes fit {fits.upper()}; give --encoding {fits}, or save it as UTF-8"
 
 
 def _is_certain(beginning: bytes, encoding: str | None) -> bool:

@@ -44,18 +44,14 @@ def shares(rows: Sequence[Mapping[str, Any]], name: str) -> Chart:
 def estimates(
     rows: Sequence[Mapping[str, Any]], name: str, what: str, *, title: str, percent: bool = False, line: bool = False
 ) -> Chart:
-    """Return an estimate for each row, with its margin: bars, or a line over time."""
+    """Return an estimate for each row, with the interval it may lie in: bars, or a line over time."""
     values = [
-        {"name": row[name], "mean": row[what]["mean"]}
-        | {
-            "low": row[what]["mean"] - (row[what]["margin"] or 0),
-            "high": row[what]["mean"] + (row[what]["margin"] or 0),
-        }
+        {"name": row[name], "mean": row[what]["mean"], "low": row[what]["low"], "high": row[what]["high"]}
         for row in rows
         if row[what]["mean"] is not None
     ]
     data, form = _data(values), ".1%" if percent else ",.2f"
-    axis = alt.Axis(format=".0%" if percent else "~s")
+    axis = alt.Axis(format=".0%" if percent else "~s", labelOverlap="greedy", labelSeparation=6)
     tips = ["name:N", *(alt.Tooltip(f"{one}:Q", format=form) for one in ("mean", "low", "high"))]
     if line:
         x = alt.X("name:O", title=None, axis=alt.Axis(labelOverlap=True))

@@ -25,8 +25,9 @@ from nlpbatch.profile.view import (
     shown,
 )
 from nlpbatch.profile.words import words_of
-from nlpbatch.sampling.estimates import CONFIDENCE, mean
+from nlpbatch.sampling.estimates import mean
 from nlpbatch.sampling.sample import Sample
+from nlpbatch.sampling.variance import CONFIDENCE
 
 SCRIPTS: Final = {
     "한글": r"\p{Hangul}",
@@ -83,8 +84,8 @@ def _texts(view: View) -> dict[str, Any]:
     repeated = int((counts[counts > 1] - 1).sum())
     return {
         "rows": len(view.texts),
-        "missing": view.mean(missing.astype(float)),
-        "blank": view.mean(blank.astype(float)),
+        "missing": view.share(missing),
+        "blank": view.share(blank),
         "duplicates_in_sample": repeated,
         "duplicate_share_in_sample": repeated / len(codes) if len(codes) else 0.0,
     }
@@ -126,8 +127,9 @@ def _token_lengths(view: View, tokens: Tokens) -> dict[str, Any] | None:
     found = _lengths(counts, weights)
     if found is None:
         return None
-    whole = view.is_all and len(rows) == len(view.texts)
-    return found | {"rows": len(rows)} | plain_estimate(mean(counts, view.units[rows], weights=weights, is_all=whole))
+    is_all = view.is_all and len(rows) == len(view.texts)
+    estimate = mean(counts, view.units[rows], weights=weights, is_all=is_all)
+    return found | {"rows": len(rows)} | plain_estimate(estimate)
 
 
 def _scripts(view: View) -> list[dict[str, Any]]:
@@ -155,7 +157,7 @@ def _labels(view: View, notes: list[str]) -> list[dict[str, Any]] | None:
         here = rows_with(view.label, value)
         found.append(
             {"value": shown(value), "count": count}
-            | {"share": view.mean(here.astype(float)), "characters": view.mean(view.lengths, here)}
+            | {"share": view.share(here), "characters": view.mean(view.lengths, here)}
         )
     return found
 

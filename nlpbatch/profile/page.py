@@ -55,8 +55,8 @@ def _subtitle(found: Mapping[str, Any]) -> str:
     return (
         f"<p>{sample['rows']:,}{total} rows of <code>{html.escape(sample['source'])}</code>, drawn with seed "
         f"{sample['seed']} from {sample['units']:,} of {sample['units_total']:,} parts, reading "
-        f"{sample['read_share']:.1%} of the bytes. ± is what it may be off with {sample['confidence']:.0%} "
-        "confidence.</p>"
+        f"{sample['read_share']:.1%} of the bytes. Small numbers and thin lines tell how far a number may be off, with "
+        f"{sample['confidence']:.0%} confidence.</p>"
     )
 
 
@@ -153,15 +153,25 @@ def _oddity(kind: Mapping[str, Any]) -> str:
 
 
 def _number(estimate: Mapping[str, Any]) -> str:
-    return _NONE if estimate["mean"] is None else f"{estimate['mean']:,.1f}{_margin(estimate, ',.1f')}"
+    return _NONE if estimate["mean"] is None else f"{estimate['mean']:,.1f}{_interval(estimate, ',.1f')}"
 
 
 def _percent(estimate: Mapping[str, Any]) -> str:
-    return _NONE if estimate["mean"] is None else f"{estimate['mean']:.2%}{_margin(estimate, '.2%')}"
+    return _NONE if estimate["mean"] is None else f"{estimate['mean']:.2%}{_interval(estimate, '.2%')}"
 
 
-def _margin(estimate: Mapping[str, Any], form: str) -> str:
-    return f" <small>± {estimate['margin']:{form}}</small>" if estimate["margin"] else ""
+def _interval(estimate: Mapping[str, Any], form: str) -> str:
+    """Return how far an estimate may be off: nothing if it can't be, or if the sample can't tell."""
+    mean, margin, low, high = (estimate[name] for name in ("mean", "margin", "low", "high"))
+    if low is None or low == high:
+        return ""
+    if margin is None:  # all values are the same
+        told = f"at most {high:{form}}" if mean == 0 else f"at least {low:{form}}"
+    elif low == mean - margin and high == mean + margin:
+        told = f"± {margin:{form}}"
+    else:
+        told = f"{low:{form}} to {high:{form}}"
+    return f" <small>{told}</small>"
 
 
 def _section(title: str, body: str) -> str:

@@ -50,6 +50,7 @@ class View:
     lengths: Floats
     units: npt.NDArray[np.int64]
     weights: Floats | None
+    drawn_share: float
     is_all: bool
     label: pa.Array | None
     group: pa.Array | None
@@ -83,13 +84,29 @@ class View:
         for name, values in zip((columns.label, columns.group, columns.date), given, strict=True):
             if name is not None and values is not None:
                 check_countable(name, values)
-        return cls(texts, lengths, units, weights, sample.design.is_all, *given)
+        return cls(texts, lengths, units, weights, sample.design.drawn_share, sample.design.is_all, *given)
 
     def mean(self, values: Floats, rows: npt.NDArray[np.bool_] | None = None) -> dict[str, float | None]:
         """Return the estimate of a mean, over all rows or some."""
-        chosen = np.ones(len(values), bool) if rows is None else rows
-        weights = None if self.weights is None else self.weights[chosen]
-        return plain_estimate(mean(values[chosen], self.units[chosen], weights=weights, is_all=self.is_all))
+        return self._estimate(values, rows, is_share=False)
+
+    def share(self, values: npt.NDArray[np.bool_]) -> dict[str, float | None]:
+        """Return the estimate of the share of rows for which something is true."""
+        return self._estimate(values.astype(float), None, is_share=True)
+
+    def _estimate(
+        self, values: Floats, rows: npt.NDArray[np.bool_] | None, *, is_share: bool
+    ) -> dict[str, float | None]:
+        found = mean(
+            values,
+            self.units,
+            weights=self.weights,
+            chosen=rows,
+            drawn_share=self.drawn_share,
+            is_all=self.is_all,
+            is_share=is_share,
+        )
+        return plain_estimate(found)
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -100,7 +117,7 @@ def is_text(kind: pa.DataType) -> bool:
 def plain_estimate(estimate: Estimate) -> dict[str, float | None]:
     """Return an estimate for JSON, which has no NaN."""
     found = None if math.isnan(estimate.mean) else estimate.mean
-    return {"mean": found, "margin": estimate.margin}
+    return {"mean": found, "margin": estimate.margin, "low": estimate.low, "high": estimate.high}
 
 
 def mask(values: pa.Array) -> npt.NDArray[np.bool_]:

@@ -3,19 +3,29 @@
 import difflib
 import importlib
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
-from pyspark.sql.types import ArrayType, DataType, StringType, StructType
+from pyspark.sql.types import ArrayType, AtomicType, DataType, StringType, StructType
 
-from nlpbatch.errors import ConfigError
+from nlpbatch.errors import ConfigError, InvalidRequest
+from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.formats.names import format_of
 from nlpbatch.recipe.dump import frame
-from nlpbatch.recipe.settings import Recipe
+from nlpbatch.recipe.settings import Recipe, Source
 from nlpbatch.recipe.stages import DUMP, Stages
+from nlpbatch.spark.pinning import Pinned
+from nlpbatch.spark.runs.columns import Analysis, text_columns
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.listing import list_files
+from nlpbatch.spark.storage import first_line
+from nlpbatch.wire.analyzer import AnalyzerInfo
+from nlpbatch.wire.limits import SizeLimits
 
+_UNPINNED: Final = Pinned(AnalyzerInfo("", "", "", "", {}, ()), SizeLimits())
+_NOWHERE: Final[Mapping[str, Any]] = {"service": "http://localhost", "job": "check"}
 _PACKAGES: Final = {
     "sample": ("nlpbatch.recipe.sampled", "explore"),
     "profile": ("nlpbatch.recipe.report", "explore"),
@@ -51,6 +61,7 @@ def check_early(spark: SparkSession, recipe: Recipe, stages: Stages, only: str |
         faults = list(_faults(recipe, {field.name: field.dataType for field in schema}))
         if faults:
             raise ConfigError("\n".join(faults))
+        _try_stages(spark, recipe, schema)
 
 
 def _check_packages(stage: str) -> None:
@@ -72,11 +83,45 @@ def _schema(spark: SparkSession, recipe: Recipe, stages: Stages) -> StructType |
         df = spark.read.parquet(stages.base.within(DUMP)) if _is_dumped(stages) else frame(spark, str(source.query))
         Input("", "parquet", {}, df.schema, {}, is_file=False, where=where).check_where(spark)
         return df.schema
-    kind = source.format or format_of(list_files(spark, source.files))
+    try:
+        return _of_files(spark, source, where)
+    except ConfigError as error:
+        raise ConfigError(f"[source] {error.message} (in a recipe, --NAME is NAME in [source])") from error
+
+
+def _of_files(spark: SparkSession, source: Source, where: str | None) -> StructType | None:
+    path = str(source.files)
+    kind = source.format or format_of(list_files(spark, path))
     if kind == "json":
         return None
-    look = Input.look(spark, source.files, format_name=kind, reader=source.reader, ddl=None, where=where)
+    encoding = known_encoding(source.encoding)
+    look = Input.look(spark, path, format_name=kind, reader=source.reader, ddl=None, where=where, encoding=encoding)
     return look.schema
+
+
+def _try_stages(spark: SparkSession, recipe: Recipe, schema: StructType) -> None:
+    """Do with the source's columns what analyze and features do, without a row.
+
+    Raises:
+        ConfigError: They would fail, with the reason.
+
+    """
+    analyze, section = recipe.analyze, "[analyze]"
+    if analyze is None:
+        return
+    asked = analyze.job_options(input="", output="", service="").asked()
+    texts = text_columns(schema, analyze.columns, asked)
+    try:
+        analysed = Analysis(texts, asked, _UNPINNED, _NOWHERE).apply(spark.createDataFrame([], schema), None)
+        if recipe.features is not None:
+            from nlpbatch.recipe.features import check_features  # noqa: PLC0415  (pyspark.ml needs numpy)
+
+            section = "[features]"
+            check_features(analysed, texts, recipe.features, recipe.sink)
+    except InvalidRequest as error:
+        raise ConfigError(f"{section} {error.message}") from error
+    except (PySparkException, Py4JError) as error:
+        raise ConfigError(f"{section} can't be done with these columns: {first_line(error)}") from error
 
 
 def _is_dumped(stages: Stages) -> bool:
@@ -92,6 +137,8 @@ def _faults(recipe: Recipe, types: Mapping[str, DataType]) -> Iterator[str]:
             yield f"{key}: the source has no column {name!r}: {remedy}"
         elif key == "[analyze] columns" and not _is_text(types[name]):
             yield f"{key}: column {name!r} is {types[name].simpleString()}, not text: choose another"
+        elif key == "[sink] partition_by" and not isinstance(types[name], AtomicType):
+            yield f"{key}: column {name!r} is {types[name].simpleString()}, which names no directory: choose another"
 
 
 def _named(recipe: Recipe) -> Iterator[tuple[str, str]]:

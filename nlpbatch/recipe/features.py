@@ -25,6 +25,7 @@ from nlpbatch.recipe.sequences import FIRST_TERM, SequenceEncoder
 from nlpbatch.recipe.settings import DESCRIPTION, UNITS, Features, Sink
 from nlpbatch.spark.failure import failure
 from nlpbatch.spark.runs.columns import TextColumn
+from nlpbatch.spark.schema import named
 from nlpbatch.spark.storage import Storage
 
 NOUNS: Final = ("NNG", "NNP")
@@ -64,11 +65,8 @@ def features(
     try:
         df = spark.read.parquet(analysed)
         _check_columns(df, settings, sink)
-        # The data's other columns could have the names of those that are added.
-        kept = [settings.id, *([settings.label] if settings.label else []), *sink.partition_by]
-        own = [sf.col(f"`{name}`") for name in dict.fromkeys(kept)]
-        df = df.select(*own, split_of(settings).alias("split"), _units(texts, settings.unit).alias(_UNITS))
-        df = _with_ngrams(df, settings.ngrams)
+        kept = _kept(settings, sink)
+        df = _with_ngrams(_selected(df, texts, settings, kept), settings.ngrams)
         train = df.where(sf.col("split") == "train") if settings.split.get("train") else df
         counter = _vocabulary(train, settings)
         df = counter.transform(df)
@@ -79,8 +77,7 @@ def features(
             df = idf.transform(df).drop("terms").withColumnRenamed("weighted", "terms")
         if settings.sequences:
             df = _with_sequence(df, counter.vocabulary)
-        added = ["terms", *(["sequence"] if settings.sequences else []), "split"]
-        chosen = df.select(*(f"`{name}`" for name in dict.fromkeys((*kept, *added))))
+        chosen = _renamed(df, kept, ["terms", *(["sequence"] if settings.sequences else []), "split"])
         counts = Observation("features")
         parts = [name for name, part in settings.split.items() if part]
         chosen = chosen.observe(counts, *(sf.count_if(sf.col("split") == name).alias(name) for name in parts))
@@ -93,10 +90,50 @@ def features(
     return found
 
 
+def check_features(df: DataFrame, texts: tuple[TextColumn, ...], settings: Features, sink: Sink) -> None:
+    """Try what is made of columns that an analysis gives, without reading a row.
+
+    Args:
+        df: What an analysis gives.
+        texts: Its text columns.
+        settings: What to make.
+        sink: Format and partitions.
+
+    Raises:
+        ConfigError: A column isn't there.
+        PySparkException: A column can't be used.
+
+    """
+    _check_columns(df, settings, sink)
+    kept = _kept(settings, sink)
+    df = _with_ngrams(_selected(df, texts, settings, kept), settings.ngrams)
+    df = _with_sequence(df, []) if settings.sequences else df
+    _renamed(df, kept, ["split"])
+
+
+def _kept(settings: Features, sink: Sink) -> dict[str, str]:
+    """Return the data's columns that go along, and what they are called meanwhile.
+
+    Their own names could be those of columns that are added, or have dots and backticks, which Spark ML doesn't quote.
+    """
+    names = dict.fromkeys([settings.id, *([settings.label] if settings.label else []), *sink.partition_by])
+    return {name: f"_kept_{position}" for position, name in enumerate(names)}
+
+
+def _selected(df: DataFrame, texts: tuple[TextColumn, ...], settings: Features, kept: Mapping[str, str]) -> DataFrame:
+    own = [named(name).alias(meanwhile) for name, meanwhile in kept.items()]
+    return df.select(*own, split_of(settings).alias("split"), _units(texts, settings.unit).alias(_UNITS))
+
+
+def _renamed(df: DataFrame, kept: Mapping[str, str], added: list[str]) -> DataFrame:
+    own = [sf.col(meanwhile).alias(name) for name, meanwhile in kept.items()]
+    return df.select(*own, *(name for name in added if name not in kept))
+
+
 def split_of(settings: Features) -> Column:
     """Return the part that a row belongs to: by the hash of its id, so that it stays there when rows are added."""
     # Spark's own 64-bit xxHash with its default seed, so that anybody can say again where a document belongs.
-    position = sf.pmod(sf.xxhash64(sf.col(f"`{settings.id}`").cast("string")), sf.lit(_BUCKETS)) / _BUCKETS
+    position = sf.pmod(sf.xxhash64(named(settings.id).cast("string")), sf.lit(_BUCKETS)) / _BUCKETS
     until, found = 0.0, None
     for name, part in settings.split.items():
         until += part
@@ -118,7 +155,7 @@ def _units(texts: tuple[TextColumn, ...], unit: str) -> Column:
     taken = UNITS[unit]
 
     def of(text: TextColumn) -> Column:
-        tokens = sf.col(f"`{text.names['tokens']}`")
+        tokens = named(text.names["tokens"])
         if text.is_array:
             tokens = sf.flatten(sf.filter(tokens, lambda one: one.isNotNull()))
         if unit == "nouns":

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, Self
 from nlpbatch.spark.storage import Storage
 
 RECORDS: Final = "_recipe"
+LEASE: Final = f"{RECORDS}/lease"
 State = Literal["done", "stale", "to do"]
 _BEFORE: Final = ("dump", "sample", "analyze")
 """Members of a stage's settings that tell of the stages before it."""

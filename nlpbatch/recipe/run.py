@@ -10,10 +10,11 @@ from pyspark.sql import SparkSession
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.checks import check_early
 from nlpbatch.recipe.estimate import estimate
-from nlpbatch.recipe.records import StageRecord, changes, key_of
+from nlpbatch.recipe.records import LEASE, StageRecord, changes, key_of
 from nlpbatch.recipe.settings import Recipe
 from nlpbatch.recipe.stages import RunOptions, Stage, Stages
 from nlpbatch.spark.runs.attempts import now_text
+from nlpbatch.spark.runs.lease import Lease
 
 
 class RecipeRun:
@@ -59,9 +60,12 @@ class RecipeRun:
             if stage.name in self._needed(str(only)):
                 self._need(stage)
         check_early(self._spark, self._recipe, self._stages, only)
-        for stage in stages:
-            if only in (None, stage.name):
-                self._do(stage)
+        application = self._spark.sparkContext.applicationId
+        with Lease(self._stages.base, LEASE, application, say=self._say) as lease:
+            for stage in stages:
+                if only in (None, stage.name):
+                    lease.check()
+                    self._do(stage)
 
     def _do(self, stage: Stage) -> None:
         record, state = stage.record(), stage.state()

@@ -69,5 +69,5 @@ def options_of(settings: SampleSettings, source: Source) -> SampleOptions:
         **how,
         separator=given["sep"].replace(r"\t", "\t") if "sep" in given else None,
         header=given.get("header", "true").lower() == "true",
-        encoding=given.get("encoding", "utf-8"),
+        encoding=given.get("encoding", source.encoding),
     )

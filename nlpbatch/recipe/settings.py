@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from nlpbatch.errors import ConfigError, InvalidRequest, UnknownField
+from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
+from nlpbatch.formats.encodings import UTF_8
 from nlpbatch.spark.option_types import (
     FLAG,
     OPTION_TYPES,
@@ -47,6 +49,8 @@ class Source:
         files: File, directory or glob; taken as it is, without a dump.
         format: Of the files; None to tell it from their names.
         reader: Options of Spark's reader for that format, such as sep and header of CSV.
+        encoding: Of the characters of CSV, JSON and text, such as "cp949".
+        max_record_lines: Lines that a record of CSV may have.
         metastore: Address of Hive's metastore, such as "thrift://metastore:9083", or a directory of this machine
             for one of our own; None for what Spark is configured for.
         warehouse: Where that one keeps its tables.
@@ -58,6 +62,8 @@ class Source:
     files: str | None = None
     format: str | None = None
     reader: Mapping[str, str] = field(default_factory=dict)
+    encoding: str = UTF_8
+    max_record_lines: int = MAX_RECORD_LINES
     metastore: str | None = None
     warehouse: str | None = None
 
@@ -65,6 +71,10 @@ class Source:
     def query(self) -> str | None:
         """Return the query to dump; None if files are taken as they are."""
         return f"SELECT * FROM {self.table}" if self.table is not None else self.sql  # noqa: S608  (the user's table)
+
+    def reading(self) -> dict[str, Any]:
+        """Return how the files are to be read, as `JobOptions` takes it."""
+        return {name: getattr(self, name) for name in ("format", "reader", "encoding", "max_record_lines")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +276,7 @@ _SECTIONS: Final[dict[str, tuple[type[Any], dict[str, OptionType]]]] = {
         {
             **dict.fromkeys(("sql", "table", "files", "metastore", "warehouse"), STRING),
             "format": OPTION_TYPES["format"],
-            "reader": OPTION_TYPES["reader"],
+            **{name: OPTION_TYPES[name] for name in ("reader", "encoding", "max_record_lines")},
         },
     ),
     "sample": (
@@ -339,8 +349,10 @@ def _between(sections: Mapping[str, Any]) -> list[str]:
         faults.append("[sink] path is missing: name the directory that everything goes to")
     if (source.metastore or "").startswith("thrift://") and source.warehouse:
         faults.append("[source] warehouse is where a metastore of our own keeps its tables: a remote one has its own")
-    if source.files is None and (source.format or source.reader):
-        faults.append("[source] format and reader are of files: leave them out")
+    if source.files is None and source.reading() != Source().reading():
+        faults.append(
+            "[source] format and reader are of files, and so are encoding and max_record_lines: leave them out"
+        )
     analyze, features = sections.get("analyze"), sections.get("features")
     if analyze is not None:
         faults += _of_analysis(analyze)

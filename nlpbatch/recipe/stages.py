@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.dump import MANIFEST, dump
 from nlpbatch.recipe.records import StageRecord, State, key_of, state_of, withdraw
-from nlpbatch.recipe.settings import DESCRIPTION, Analyze, Recipe
+from nlpbatch.recipe.settings import DESCRIPTION, Analyze, Recipe, Source
 from nlpbatch.spark.job import run as run_analysis
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.attempts import now_text
@@ -177,9 +177,9 @@ class Stages:
         return {"query": source.query, "metastore": source.metastore, "warehouse": source.warehouse}
 
     def _files(self) -> Mapping[str, Any]:
-        source = self._recipe.source
-        given = {"files": source.files, "format": source.format, "reader": dict(source.reader)}
-        return {name: value for name, value in given.items() if value or name == "files"}
+        source, plain = self._recipe.source, Source().reading()
+        given = {name: value for name, value in source.reading().items() if value != plain[name]}
+        return {"files": source.files, **given}
 
     def _sample_settings(self) -> Mapping[str, Any]:
         return {**asdict(self._recipe.sample), **self._before(self.base, "dump"), **self._files()}  # type: ignore[arg-type]
@@ -234,8 +234,7 @@ class Stages:
         if self._options.on_sample:
             given |= {"input": self.base.within("sample"), "format": "parquet"}
         else:
-            source = self._recipe.source
-            given |= {"input": self._source(), "format": source.format, "reader": source.reader}
+            given |= {"input": self._source(), **self._recipe.source.reading()}
         try:
             report = run_analysis(self._spark, self._analysis.job_options(**given))
         except ConfigError as error:

@@ -1,17 +1,19 @@
 """Random rows of data sets that are too large to be read: only the parts are read that they are taken from."""
 
-from nlpbatch.sampling.design import Design, Unit, choose
+from nlpbatch.sampling.design import Choice, Design, Unit, choose
 from nlpbatch.sampling.estimates import Estimate, mean
 from nlpbatch.sampling.options import SampleOptions
-from nlpbatch.sampling.sample import Sample, read_sample, sample, write_sample
+from nlpbatch.sampling.sample import Sample, estimate, read_sample, sample, write_sample
 
 __all__ = [
+    "Choice",
     "Design",
     "Estimate",
     "Sample",
     "SampleOptions",
     "Unit",
     "choose",
+    "estimate",
     "mean",
     "read_sample",
     "sample",

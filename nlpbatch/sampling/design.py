@@ -1,14 +1,15 @@
 """Which parts of a data set are read, and which rows of each are taken. Pure; chance is an argument.
 
-A sample has two stages. Parts (row groups) are drawn with a chance in proportion to their rows, by systematic sampling
-over a random order (Madow 1949); then equally many rows of each. So every row is as likely as any other, whatever the
-sizes of the parts: a file's last row group is often small, and holds the newest rows. How the parts differ tells how
-far the sample may be off.
+Where the budget covers all parts, rows are drawn one by one: a simple random sample. Otherwise a sample has two stages.
+Parts (row groups) are drawn with a chance in proportion to their rows, by systematic sampling over a random order
+(Madow 1949); then equally many rows of each. So every row is as likely as any other, whatever the sizes of the parts: a
+file's last row group is often small, and holds the newest rows. How the parts differ tells how far the sample may be
+off.
 """
 
 import random
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -52,6 +53,7 @@ class Design:
         total_bytes: What all files hold.
         files: Files there are.
         files_looked_at: Files whose footers were read; fewer than all if there are very many.
+        drawn_share: Share of all that could be drawn (rows, or parts) that was drawn: the finite population correction.
         stratified_by: Column of which each value got the same number of rows, as far as there were so many; rows have
             weights then.
         notes: What else has to be known, in words.
@@ -68,6 +70,7 @@ class Design:
     total_bytes: int
     files: int
     files_looked_at: int
+    drawn_share: float = 0.0
     stratified_by: str | None = None
     notes: tuple[str, ...] = ()
 
@@ -83,24 +86,63 @@ class Design:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """What has to be read of a column's chunk for rows of some of its pages.
+
+    Args:
+        first_row: Number of the first row that is in there.
+        chunk_start: Where the chunk begins in the file.
+        parts: Bytes to read, each from a place to before another: the dictionary, if it is needed, and pages.
+
+    """
+
+    first_row: int
+    chunk_start: int
+    parts: Sequence[tuple[int, int]]
+
+    @property
+    def size_bytes(self) -> int:
+        """Return what that is altogether."""
+        return sum(end - start for start, end in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
 class Pick:
     """Rows to take of a part.
 
     Args:
         unit: The part.
         rows: Their numbers in it, ascending.
-        cluster: Number of what was drawn: a part, or several small ones together.
+        cluster: Number of what was drawn: a part, or several small ones together; None if rows were drawn one by one.
         share: Part of the rows of what was drawn that are taken; in proportion to the rows that one of them stands for.
+        spans: What has to be read for them, by column; None for the part as a whole.
 
     """
 
     unit: Unit
     rows: Sequence[int]
-    cluster: int
+    cluster: int | None
     share: float
+    spans: Mapping[str, Span] | None = None
 
 
-def choose(units: Sequence[Unit], rows: int, budget_bytes: int, chance: random.Random) -> list[Pick]:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to take.
+
+    Args:
+        picks: Rows, by part.
+        drawn_share: Share of all that could be drawn, rows or parts, that was drawn.
+        units_total: Parts there are; an estimate if they are slices of row groups, of which nobody knows the number.
+
+    """
+
+    picks: Sequence[Pick]
+    drawn_share: float
+    units_total: int
+
+
+def choose(units: Sequence[Unit], rows: int, budget_bytes: int, chance: random.Random) -> Choice:
     """Return the rows to take: from as many parts as the budget allows, and if need be from more, to have the rows.
 
     The more parts, the less it matters that rows of one part are alike.
@@ -113,12 +155,29 @@ def choose(units: Sequence[Unit], rows: int, budget_bytes: int, chance: random.R
 
     """
     total = sum(unit.rows for unit in units)
-    if 2 * rows > total:  # most parts have to be read anyhow
-        return _picks([list(units)], [min(rows, total)], chance)
-    mean_bytes = sum(unit.rows * unit.size_bytes for unit in units) / total  # of a part that is drawn
-    draws = max(1, min(rows, int(budget_bytes / mean_bytes))) if mean_bytes else rows
+    if 2 * rows > total or sum(unit.size_bytes for unit in units) <= budget_bytes:  # (almost) all is read anyhow
+        count = min(rows, total)
+        return Choice(_picks([list(units)], [count], chance), count / total, len(units))
+    draws = max(1, min(rows, int(budget_bytes / mean_bytes(units)))) if budget_bytes else 1
     packs = _packs(chance.sample(units, len(units)), -(-rows // draws))
-    return _picks(packs, _draw([sum(unit.rows for unit in pack) for pack in packs], rows, draws, chance), chance)
+    if len(packs) == 1:
+        return Choice(_picks(packs, [rows], chance), rows / total, len(units))
+    sizes = [sum(unit.rows for unit in pack) for pack in packs]
+    drawn = [pack for pack, _ in draw_positions(sizes, draws, chance)]
+    return Choice(_picks(packs, share_out(sizes, drawn, rows), chance), _drawn_share(sizes, draws), len(units))
+
+
+def mean_bytes(units: Sequence[Unit]) -> float:
+    """Return what reading a part costs that was drawn in proportion to its rows, on the average; 0 if there is none."""
+    rows = sum(unit.rows for unit in units)
+    return sum(unit.rows * unit.size_bytes for unit in units) / rows if rows else 0.0
+
+
+def _drawn_share(sizes: Sequence[int], draws: int) -> float:
+    """Return the chance of a row's pack to be drawn, on the average of the packs that are not certain to be."""
+    total = sum(sizes)
+    chances = [(size, draws * size / total) for size in sizes if draws * size < total]
+    return sum(size * one for size, one in chances) / sum(size for size, _ in chances) if chances else 1.0
 
 
 def _packs(units: Sequence[Unit], least: int) -> list[list[Unit]]:
@@ -136,13 +195,27 @@ def _packs(units: Sequence[Unit], least: int) -> list[list[Unit]]:
     return packs
 
 
-def _draw(sizes: Sequence[int], rows: int, draws: int, chance: random.Random) -> list[int]:
-    """Return how many rows to take of each pack; a pack that is drawn twice gives twice as many."""
+def draw_positions(sizes: Sequence[int], draws: int, chance: random.Random) -> list[tuple[int, int]]:
+    """Return the number of a size for each draw, in proportion to the sizes, and a position below it (Madow 1949)."""
     ends, step = list(accumulate(sizes)), sum(sizes) / draws
-    first, taken = chance.random() * step, [0] * len(sizes)
-    for number in range(draws):
-        pack = min(bisect_right(ends, first + number * step), len(sizes) - 1)
-        taken[pack] += (number + 1) * rows // draws - number * rows // draws
+    first = chance.random() * step
+    rows = (min(int(first + number * step), ends[-1] - 1) for number in range(draws))
+    found = ((bisect_right(ends, row), row) for row in rows)
+    return [(number, row - ends[number] + sizes[number]) for number, row in found]
+
+
+def share_out(sizes: Sequence[int], drawn: Sequence[int], rows: int) -> list[int]:
+    """Return how many rows to take of each pack; a pack that is drawn twice gives twice as many.
+
+    Args:
+        sizes: Rows of each pack.
+        drawn: Number of the pack of each draw.
+        rows: Rows to take altogether.
+
+    """
+    taken = [0] * len(sizes)
+    for number, pack in enumerate(drawn):
+        taken[pack] += (number + 1) * rows // len(drawn) - number * rows // len(drawn)
     # what a pack doesn't have, the others give
     missing = sum(max(0, count - size) for count, size in zip(taken, sizes, strict=True))
     taken = [min(count, size) for count, size in zip(taken, sizes, strict=True)]
@@ -162,8 +235,7 @@ def _picks(packs: Sequence[Sequence[Unit]], counts: Sequence[int], chance: rando
         for unit in pack:
             here = numbers[bisect_left(numbers, start) : bisect_left(numbers, start + unit.rows)]
             if here:
-                # of everything together each part was drawn by itself
-                own = cluster if len(packs) > 1 else len(picks)
+                own = cluster if len(packs) > 1 else None
                 picks.append(Pick(unit, [number - start for number in here], own, count / size))
             start += unit.rows
     return sorted(picks, key=lambda pick: (pick.unit.file, pick.unit.number))

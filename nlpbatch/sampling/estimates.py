@@ -1,9 +1,4 @@
-"""What a sample says of the whole, and how far it may be off. Pure.
-
-Rows of one part (a row group, a day's file) are often alike, so that the parts, not the rows, are what was drawn
-independently: the error is computed from how the parts' totals differ (the ultimate-cluster estimator of a ratio;
-Särndal, Swensson and Wretman 1992, 5.6 and 4.6).
-"""
+"""What a sample says of the whole: a mean or share, and the interval that it may lie in. Pure."""
 
 import math
 from dataclasses import dataclass
@@ -13,66 +8,107 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-CONFIDENCE: Final = 0.99
-Values = npt.NDArray[np.float64]
+from nlpbatch.sampling.variance import QUANTILE, Parts, Units, Values, margin
+
+_FEW: Final = 5
+"""Degrees of freedom below which some rows can't tell how much parts differ, and all rows do."""
+_MANY: Final = 10
+"""Parts that have a value as their least or greatest, for that to be an end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean, and its margin: with 99 % confidence the whole's is not further away.
+    """A mean or share, and how far it may be off: with 99 % confidence that of the whole lies from `low` to `high`.
 
-    The margin is None if the sample can't tell: it is of one part, or all its values are the same, from which nothing
-    follows for the rest.
+    `margin` is half the width of the symmetric interval. `low` and `high` end where values do, and within 0 and 1 for a
+    share. All three are None if the sample can't tell: it is of one part, or all its
+    values are the same, from which nothing follows for the rest. Of a share that is 0 or 1, only `margin` is None.
     """
 
     mean: float
     margin: float | None
+    low: float | None
+    high: float | None
 
 
 def mean(
-    values: Values, units: npt.NDArray[np.int64], *, weights: Values | None = None, is_all: bool = False
+    values: Values,
+    units: Units,
+    *,
+    weights: Values | None = None,
+    chosen: npt.NDArray[np.bool_] | None = None,
+    drawn_share: float = 0.0,
+    is_all: bool = False,
+    is_share: bool = False,
 ) -> Estimate:
     """Return the estimate of a mean.
 
     Args:
         values: float[n], a number for each row; NaN for none, which counts for nothing.
-        units: int[n], the part that each row was taken from.
+        units: int[n], the part that each row was drawn with; each its own if rows were drawn one by one.
         weights: float[n], how many rows each stands for; all alike if None.
+        chosen: bool[n], the rows that the mean is of; all if None. Few of them may not tell how much parts differ:
+            that is taken from all rows then.
+        drawn_share: Share of all parts that were drawn, 0 to 1.
         is_all: Whether the rows are all there are.
+        is_share: Whether the values are 0 and 1, and the mean a share.
 
     """
-    known = ~np.isnan(values)
-    values, units = values[known], units[known]
-    weights = np.ones(len(values)) if weights is None else weights[known]
-    total = float(weights.sum())
-    if not total:
-        return Estimate(math.nan, None)
-    found = float((weights * values).sum()) / total
+    weights = np.ones(len(values)) if weights is None else weights
+    known = ~np.isnan(values) & (weights > 0)
+    here = known if chosen is None else known & chosen
+    if not here.any():
+        return Estimate(math.nan, None, None, None)
+    parts = Parts.of(values[here], units[here], weights[here])
     if is_all:
-        return Estimate(found, 0.0)
-    _, positions = np.unique(units, return_inverse=True)
-    if values.min() == values.max():
-        return Estimate(found, None)
-    residuals = np.bincount(positions, weights=weights * (values - found))
-    count = len(residuals)
-    if count < 2:  # noqa: PLR2004  (one part tells nothing of how parts differ)
-        return Estimate(found, None)
-    variance = count / (count - 1) * float((residuals**2).sum()) / total**2
-    return Estimate(found, t_quantile((1 + CONFIDENCE) / 2, count - 1) * math.sqrt(variance))
+        return Estimate(parts.mean, 0.0, parts.mean, parts.mean)
+    off = None
+    if values[here].min() < values[here].max():
+        needs_all = chosen is not None and parts.freedom < _FEW
+        pooled = Parts.of(values[known], units[known], weights[known]) if needs_all else None
+        off = margin(parts, 1 - drawn_share, pooled)
+    if is_share:
+        return _share(parts, off, 1 - drawn_share)
+    if off is None:
+        return Estimate(parts.mean, None, None, None)
+    return Estimate(parts.mean, off, *_ended(parts.mean - off, parts.mean + off, values[known], units[known]))
 
 
-def t_quantile(probability: float, freedom: int) -> float:
-    """Return a quantile of Student's t (Cornish and Fisher's expansion; 1 % off at 3 degrees of freedom)."""
-    z = NormalDist().inv_cdf(probability)
-    if freedom == 1:
-        return math.tan(math.pi * (probability - 0.5))
-    if freedom == 2:  # noqa: PLR2004  (which has a closed form, too)
-        return (2 * probability - 1) / math.sqrt(2 * probability * (1 - probability))
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return float(sum(term / freedom**power for power, term in enumerate(terms)))
+def _ended(low: float, high: float, values: Values, units: Units) -> tuple[float, float]:
+    """Return an interval that ends where the values of the sample do.
+
+    That is at 0 if none is negative, and at the least and the greatest of them that several parts have: grades end at
+    10, but the longest text of a sample is hardly the longest there is.
+    """
+    least, most = float(values.min()), float(values.max())
+    low = max(0.0, low) if least >= 0 else low
+    if low < least and _is_end(least, values, units):
+        low = least
+    if high > most and _is_end(most, values, units):
+        high = most
+    return low, high
+
+
+def _is_end(value: float, values: Values, units: Units) -> bool:
+    count = len(np.unique(units))
+    return count >= _FEW and len(np.unique(units[values == value])) >= min(_MANY, count)
+
+
+def _share(parts: Parts, off: float | None, left_out: float) -> Estimate:
+    """Return the estimate of a share, with Wilson's interval (1927) by the effective sample size.
+
+    That is the size of a simple random sample with the same margin; if all values are the same, the number of parts.
+    """
+    found = min(1.0, parts.mean)
+    spread = found * (1 - found)
+    if off is not None and spread:
+        ratio = off**2 / spread
+    elif off is not None or parts.count == 1:
+        return Estimate(found, None, None, None)
+    else:
+        found, spread = float(round(found)), 0.0
+        ratio = left_out * NormalDist().inv_cdf(QUANTILE) ** 2 / parts.effective_count
+    centre = (found + ratio / 2) / (1 + ratio)
+    half = math.sqrt(spread * ratio + ratio**2 / 4) / (1 + ratio)
+    low, high = min(found, centre - half), max(found, centre + half)  # which may differ by rounding
+    return Estimate(found, off, max(0.0, low), min(1.0, high))

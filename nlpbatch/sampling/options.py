@@ -6,9 +6,15 @@ from typing import Final, Literal
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.encodings import known_encoding
-from nlpbatch.wire.limits import GIB
+from nlpbatch.wire.limits import GIB, MIB
 
 SAMPLE_FORMATS: Final = ("parquet", "json", "csv", "text")
+LEAST_BYTES: Final = 64 * MIB
+"""A data set of no more than that is read whole; and of larger ones at least that much, or `LEAST_PARTS`."""
+LEAST_PARTS: Final = 30
+"""Parts that are enough to know how much parts differ."""
+LEAST_LINE_BYTES: Final = 16 * MIB
+"""The same of lines, each of which is parsed: some seconds' work, and some hundreds of blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +25,11 @@ class SampleOptions:
         rows: Rows wanted, from 1; None for all, whatever has to be read for that.
         columns: Columns wanted; all if None.
         seed: Of chance.
-        read_share: Part of the data set's bytes that may be read, 0 to 1; more only if the rows can't be had otherwise.
+        read_share: Part of the data set's bytes that may be read, 0 to 1. It is for large data: wanted columns of up to
+            64 MiB are read whole, of larger ones at least 30 parts or 64 MiB, whichever is less; of lines at least
+            16 MiB. More only if the rows can't be had otherwise.
         stratify: Column of which each value is to get as many rows as any other; None for rows as they come.
-        read_bytes: Bytes that may be read, however large the data set is; more only as with `read_share`.
+        read_bytes: Bytes that may be read, however large or small the data set is; more only as with `read_share`.
         format: One of `SAMPLE_FORMATS`; None to tell it from the files' names.
         separator: Between values of CSV; None to recognise it.
         encoding: Of CSV, JSON and text.
@@ -72,6 +80,23 @@ class SampleOptions:
         """Return the most rows to take."""
         return sys.maxsize if self.rows is None else self.rows
 
-    def budget_bytes(self, total_bytes: int) -> int:
-        """Return what may be read of a data set."""
-        return min(int(self.read_share * total_bytes), self.read_bytes)
+    def budget_bytes(self, total_bytes: int, least_bytes: int) -> int:
+        """Return what may be read of a data set.
+
+        Args:
+            total_bytes: What all files hold.
+            least_bytes: What is to be read even if the share is less.
+
+        """
+        return min(max(int(self.read_share * total_bytes), least_bytes), self.read_bytes)
+
+
+def least_bytes(wanted_bytes: int, part_bytes: float) -> int:
+    """Return what is to be read at least of Parquet.
+
+    Args:
+        wanted_bytes: What the wanted columns hold.
+        part_bytes: What they hold in a part, on the average.
+
+    """
+    return wanted_bytes if wanted_bytes <= LEAST_BYTES else min(LEAST_BYTES, int(LEAST_PARTS * part_bytes))

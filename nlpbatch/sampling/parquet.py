@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling.design import UNIT, WEIGHT, Unit
-from nlpbatch.sampling.places import File, Place
+from nlpbatch.sampling.design import UNIT, WEIGHT, Span, Unit
+from nlpbatch.sampling.pages import read_span
+from nlpbatch.sampling.places import CountedFile, File, Place
 from nlpbatch.wire.limits import MIB
 
 _MOST_FOOTERS: Final = 2_000
@@ -53,6 +54,17 @@ class Footers:
     columns: Sequence[str] | None
     partitions: Mapping[str, pa.DataType]
     replaced: Sequence[str] = ()
+
+    def chunks(self, unit: Unit) -> list[tuple[int, pq.ColumnChunkMetaData]]:
+        """Return the position and the metadata of each column chunk that is wanted of a row group."""
+        group = self.metadata[unit.file].row_group(unit.number)
+        found = ((position, group.column(position)) for position in range(group.num_columns))
+        return [(position, chunk) for position, chunk in found if self._is_wanted(chunk.path_in_schema)]
+
+    def _is_wanted(self, path: str) -> bool:
+        if self.columns is None:
+            return path not in self.partitions
+        return _is_of(path, self.columns)
 
 
 def read_footers(
@@ -106,17 +118,45 @@ def read_column(place: Place, footers: Footers, unit: Unit, name: str) -> pa.Arr
     return pa.concat_tables(_batches(place, footers, unit, [name])).column(0).combine_chunks()
 
 
-def read_rows(place: Place, footers: Footers, unit: Unit, rows: Sequence[int]) -> pa.Table:
-    """Return rows of a row group, given by their ascending numbers, with the wanted columns only."""
+def read_rows(
+    place: Place, footers: Footers, unit: Unit, rows: Sequence[int], spans: Mapping[str, Span] | None = None
+) -> pa.Table:
+    """Return rows of a row group, given by their ascending numbers, with the wanted columns only.
+
+    Args:
+        place: Where the files are.
+        footers: What their footers say.
+        unit: The row group.
+        rows: Numbers of the rows.
+        spans: What has to be read for them, by column; None for all of the row group.
+
+    """
+    table = _spanned(place, footers, unit, rows, spans) if spans else _picked(place, footers, unit, rows)
+    for name in footers.partitions:
+        table = table.append_column(name, _repeated(footers, unit, name, len(rows)))
+    return table.drop([_NOTHING]) if _NOTHING in table.schema.names else table
+
+
+def _spanned(place: Place, footers: Footers, unit: Unit, rows: Sequence[int], spans: Mapping[str, Span]) -> pa.Table:
+    file, metadata = footers.files[unit.file], footers.metadata[unit.file]
+    with place.open(file) as opened:
+        try:
+            found = {
+                name: read_span(opened, metadata, span, rows, group=unit.number, column=name)
+                for name, span in spans.items()
+            }
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(file, error) from error
+    return _plain(pa.table(found))
+
+
+def _picked(place: Place, footers: Footers, unit: Unit, rows: Sequence[int]) -> pa.Table:
     numbers, start, parts = np.asarray(rows, np.int64), 0, []
     for batch in _batches(place, footers, unit, footers.columns):
         here = numbers[np.searchsorted(numbers, start) : np.searchsorted(numbers, start + batch.num_rows)]
         parts.append(batch.take(pa.array(here - start)))
         start += batch.num_rows
-    table = pa.concat_tables(parts)
-    for name in footers.partitions:
-        table = table.append_column(name, _repeated(footers, unit, name, len(rows)))
-    return table.drop([_NOTHING]) if _NOTHING in table.schema.names else table
+    return pa.concat_tables(parts)
 
 
 def together(tables: Sequence[pa.Table], place: Place) -> pa.Table:
@@ -144,7 +184,11 @@ def _batches(place: Place, footers: Footers, unit: Unit, columns: Sequence[str] 
     with place.open(file) as opened:
         try:
             reader = pq.ParquetFile(
-                opened, metadata=metadata, buffer_size=_BUFFER_BYTES, coerce_int96_timestamp_unit="us"
+                opened,
+                metadata=metadata,
+                buffer_size=_BUFFER_BYTES,
+                pre_buffer=False,  # which would hold whole column chunks
+                coerce_int96_timestamp_unit="us",
             )
             # as Spark has it, what a directory says goes before what its files say
             names = [name for name in reader.schema_arrow.names if name not in footers.partitions]
@@ -198,17 +242,22 @@ def _footer(place: Place, file: File) -> pq.FileMetaData:
     if file.size_bytes < len(_MAGIC) + _TAIL_BYTES:
         raise _damaged(file, ValueError("it is too short"))
     with place.open(file) as opened:
-        opened.seek(file.size_bytes - _TAIL_BYTES)
-        tail = opened.read(_TAIL_BYTES)
-        size_bytes = int.from_bytes(tail[:4], "little")
-        if not tail.endswith(_MAGIC) or size_bytes > file.size_bytes - _TAIL_BYTES:
-            raise _damaged(file, ValueError("it has no footer"))
-        opened.seek(file.size_bytes - _TAIL_BYTES - size_bytes)
-        footer = opened.read(size_bytes)
+        footer, tail = read_footer(opened, file)
     try:
         return pq.read_metadata(pa.BufferReader(_MAGIC + footer + tail))
     except (pa.ArrowException, OSError) as error:
         raise _damaged(file, error) from error
+
+
+def read_footer(opened: CountedFile, file: File) -> tuple[bytes, bytes]:
+    """Return an open file's footer, and what follows it: its length and the magic number."""
+    opened.seek(file.size_bytes - _TAIL_BYTES)
+    tail = opened.read(_TAIL_BYTES)
+    size_bytes = int.from_bytes(tail[:4], "little")
+    if not tail.endswith(_MAGIC) or size_bytes > file.size_bytes - _TAIL_BYTES:
+        raise _damaged(file, ValueError("it has no footer"))
+    opened.seek(file.size_bytes - _TAIL_BYTES - size_bytes)
+    return opened.read(size_bytes), tail
 
 
 def _damaged(file: File, error: Exception) -> ConfigError:
@@ -217,9 +266,11 @@ def _damaged(file: File, error: Exception) -> ConfigError:
 
 def _size_bytes(group: pq.RowGroupMetaData, columns: Sequence[str] | None) -> int:
     chunks = [group.column(position) for position in range(group.num_columns)]
-    wanted = None if columns is None else set(columns)
     return sum(
-        chunk.total_compressed_size
-        for chunk in chunks
-        if wanted is None or chunk.path_in_schema.split(".")[0] in wanted
+        chunk.total_compressed_size for chunk in chunks if columns is None or _is_of(chunk.path_in_schema, columns)
     )
+
+
+def _is_of(path: str, columns: Sequence[str]) -> bool:
+    """Return whether a chunk is of one of the columns; names may have dots, too."""
+    return any(path == name or path.startswith(f"{name}.") for name in columns)

@@ -2,13 +2,14 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -16,26 +17,35 @@ import pyarrow.parquet as pq
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.sampling.blocks import read_blocks
-from nlpbatch.sampling.design import UNIT, WEIGHT, Design, Pick, Unit, choose
+from nlpbatch.sampling.design import UNIT, WEIGHT, Design, Pick, Span, Unit, choose, mean_bytes
+from nlpbatch.sampling.estimates import Estimate, mean
 from nlpbatch.sampling.layouts import Lines
 from nlpbatch.sampling.lines import format_of, to_table
-from nlpbatch.sampling.options import SampleOptions
+from nlpbatch.sampling.options import LEAST_LINE_BYTES, SampleOptions, least_bytes
 from nlpbatch.sampling.parquet import Footers, read_column, read_footers, read_rows, together
 from nlpbatch.sampling.places import Place, note_of_replaced
+from nlpbatch.sampling.slices import choose_slices
 from nlpbatch.sampling.strata import stratify
+from nlpbatch.sampling.variance import Values
 
 _METADATA: Final = b"nlpbatch.sample"
 _THREADS: Final = 4
+_FEW_PARTS: Final = 6
+"""With fewer, margins are wide, or may hold a little less often than they claim."""
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Rows to read of a part, what they were drawn with, and what each stands for; all alike if None."""
+    """Rows to read of a part, the cluster they were drawn with, and what each stands for; all alike if None.
+
+    The cluster is None if rows were drawn one by one.
+    """
 
     unit: Unit
     rows: Sequence[int]
-    cluster: int
+    cluster: int | None
     weights: Sequence[float] | None = None
+    spans: Mapping[str, Span] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +118,24 @@ def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> 
     rows_total = sum(unit.rows for unit in footers.units)
     if not rows_total:
         raise ConfigError(f"{place.url!r} has no rows: nothing can be drawn")
-    picks = choose(footers.units, options.most, options.budget_bytes(place.total_bytes), chance)
+    wanted_bytes = sum(unit.size_bytes for unit in footers.units)
+    least = least_bytes(wanted_bytes, mean_bytes(footers.units))
+    budget_bytes = options.budget_bytes(place.total_bytes, least)
+    choice = None
+    if options.stratify is None and budget_bytes < wanted_bytes and 2 * options.most <= rows_total:
+        choice = choose_slices(place, footers, options.most, budget_bytes, chance)
+    choice = choice or choose(footers.units, options.most, budget_bytes, chance)
+    whole = len(footers.files) == len(place.files)
+    picks = choice.picks
+    if not whole and picks[0].cluster is None:  # rows of some files: it was the files that were drawn
+        picks = [replace(pick, cluster=pick.unit.file) for pick in picks]
     notes: tuple[str, ...] = ()
     if options.stratify is None:
-        takes = [Take(pick.unit, pick.rows, pick.cluster) for pick in picks]
+        takes = [Take(pick.unit, pick.rows, pick.cluster, spans=pick.spans) for pick in picks]
     else:
         takes, notes = _strata(place, footers, picks, options, chance)
     table = _read(place, footers, takes)
-    whole = len(footers.files) == len(place.files)
-    notes += _notes(options, table.num_rows, rows_total, len(footers.units))
+    notes += _notes(options, rows_total, table)
     notes += tuple(map(note_of_replaced, footers.replaced))
     if not whole:
         notes += (f"{len(footers.files):,} files of {len(place.files):,} were chosen at random",)
@@ -126,8 +145,9 @@ def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> 
         table,
         rows_total=rows_total if whole else None,
         units=len(picks),
-        units_total=len(footers.units),
+        units_total=choice.units_total,
         files_looked_at=len(footers.files),
+        drawn_share=choice.drawn_share if whole and options.stratify is None else 0.0,
         notes=notes,
     )
     return Sample(table, design)
@@ -137,6 +157,8 @@ def _strata(
     place: Place, footers: Footers, picks: Sequence[Pick], options: SampleOptions, chance: random.Random
 ) -> tuple[list[Take], tuple[str, ...]]:
     """Return rows of the chosen parts, as many of each label as of any other; only labels are read for that."""
+    if picks[0].cluster is None:  # a part without a row among them is no less likely than others
+        picks = [Pick(unit, (), None, 1.0) for unit in footers.units]
     name = str(options.stratify)
     read = [pa.table({name: read_column(place, footers, pick.unit, name)}) for pick in picks]
     labels = together(read, place).column(name)
@@ -161,12 +183,19 @@ def _strata(
 
 def _read(place: Place, footers: Footers, takes: Sequence[Take]) -> pa.Table:
     def take(one: Take) -> pa.Table:
-        table = read_rows(place, footers, one.unit, one.rows)
+        table = read_rows(place, footers, one.unit, one.rows, one.spans)
         table = table.append_column(UNIT, pa.array([one.cluster] * len(one.rows), pa.int32()))
         return table if one.weights is None else table.append_column(WEIGHT, pa.array(one.weights, pa.float64()))
 
     with ThreadPoolExecutor(_THREADS) as threads:
-        return together(list(threads.map(take, (one for one in takes if one.rows))), place)
+        table = together(list(threads.map(take, (one for one in takes if one.rows))), place)
+    position = table.schema.get_field_index(UNIT)
+    return _one_by_one(table) if table.column(position).null_count else table
+
+
+def _one_by_one(table: pa.Table) -> pa.Table:
+    """Return the table with each row as its own unit."""
+    return table.set_column(table.schema.get_field_index(UNIT), UNIT, pa.array(range(table.num_rows), pa.int32()))
 
 
 def _of_lines(place: Place, options: SampleOptions, chance: random.Random) -> Sample:
@@ -174,9 +203,8 @@ def _of_lines(place: Place, options: SampleOptions, chance: random.Random) -> Sa
     lines = Lines(kind, options.separator, options.header, known_encoding(options.encoding))
     if options.stratify is not None:
         raise ConfigError(f"{place.url!r}: only Parquet can be stratified: sample its dump, or leave stratify out")
-    read = read_blocks(
-        place, lines, rows=options.most, budget_bytes=options.budget_bytes(place.total_bytes), chance=chance
-    )
+    budget_bytes = options.budget_bytes(place.total_bytes, min(place.total_bytes, LEAST_LINE_BYTES))
+    read = read_blocks(place, lines, rows=options.most, budget_bytes=budget_bytes, chance=chance)
     picked = read.rows.items()
     if not picked or not read.names:
         odd = f": none of {read.left_out.total():,} lines could be parsed as {kind}" if read.left_out else ""
@@ -185,9 +213,9 @@ def _of_lines(place: Place, options: SampleOptions, chance: random.Random) -> Sa
         )
     table = to_table([row for _, row in picked], options.wanted, read.names)
     table = table.append_column(UNIT, pa.array([number for number, _ in picked], pa.int32()))
+    table = _one_by_one(table) if read.is_all else table
     rows_total = read.rows.offered if read.is_all else None
-    notes = _notes(options, len(picked), rows_total, read.blocks_total) if read.is_all else ()
-    notes += read.notes()
+    notes = _notes(options, rows_total, table) + read.notes()
     design = _design(
         place,
         options,
@@ -196,17 +224,21 @@ def _of_lines(place: Place, options: SampleOptions, chance: random.Random) -> Sa
         units=read.blocks,
         units_total=read.blocks_total,
         files_looked_at=len(read.files),
+        drawn_share=len(picked) / read.rows.offered if read.is_all else read.blocks / read.blocks_total,
         notes=notes,
     )
     return Sample(table, design)
 
 
-def _notes(options: SampleOptions, rows: int, rows_total: int | None, units: int) -> tuple[str, ...]:
+def _notes(options: SampleOptions, rows_total: int | None, table: pa.Table) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
     if rows_total is not None and options.rows is not None and options.rows > rows_total:
         notes += (f"{options.rows:,} rows were wanted, there are {rows_total:,}: all were taken",)
-    if units == 1 and rows_total != rows:
-        notes += ("there is one part only, which had to be read whole; how far means may be off can't be told",)
+    clusters = len(pc.unique(table.column(UNIT)))
+    if clusters < min(_FEW_PARTS, table.num_rows) and table.num_rows != rows_total:
+        notes += (
+            f"rows are of {clusters} parts only, which tell little of the others: raise read_share or read_bytes",
+        )
     return notes
 
 
@@ -220,6 +252,30 @@ def _design(place: Place, options: SampleOptions, table: pa.Table, **found: Any)
         files=len(place.files),
         stratified_by=options.stratify,
         **found,
+    )
+
+
+def estimate(
+    values: Values, drawn: Sample, chosen: npt.NDArray[np.bool_] | None = None, *, is_share: bool = False
+) -> Estimate:
+    """Return the estimate of a mean by how the sample was drawn.
+
+    Args:
+        values: float[rows], a number for each row of the sample; NaN for none.
+        drawn: The sample.
+        chosen: bool[rows], the rows that the mean is of; all if None.
+        is_share: Whether the values are 0 and 1, and the mean a share.
+
+    """
+    weights = drawn.table.column(WEIGHT).to_numpy() if WEIGHT in drawn.table.schema.names else None
+    return mean(
+        values,
+        units_of(drawn.table),
+        weights=weights,
+        chosen=chosen,
+        drawn_share=drawn.design.drawn_share,
+        is_all=drawn.design.is_all,
+        is_share=is_share,
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
 
 from nlpbatch import errors
@@ -17,11 +17,13 @@ _QUOTED: Final = re.compile(r"'.*'", re.DOTALL)
 _CAUSE: Final = re.compile(r"^Caused by: ([\w.$]+): (.+)$", re.MULTILINE)
 
 
-def failure(error: PySparkException | Py4JJavaError) -> NlpbatchError:
+def failure(error: PySparkException | Py4JError | ConnectionError) -> NlpbatchError:
     """Return the error of ours that a task failed with, found in the traceback that Spark brings from the executor.
 
     If it is none of ours, it is an InternalError that names the deepest cause: "Job aborted" alone helps nobody.
     """
+    if isinstance(error, Py4JNetworkError | ConnectionError):
+        return InternalError("Spark failed: its JVM has ended: see what it wrote last")
     said = str(error)
     found = _OWN.findall(said)
     if found:

@@ -1,11 +1,13 @@
 """The analysis job: files in, Parquet with tokens out, resumable, and a report of what was done."""
 
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Any, Final
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -21,8 +23,10 @@ from nlpbatch.spark.runs.attempts import Attempts, now_text
 from nlpbatch.spark.runs.batches import Batches
 from nlpbatch.spark.runs.budget import Budget, parse_until
 from nlpbatch.spark.runs.columns import Analysis, text_columns
+from nlpbatch.spark.runs.finished import FinishedRun
 from nlpbatch.spark.runs.identity import Identity, RunFile, identified, new_name
 from nlpbatch.spark.runs.inputs import Input
+from nlpbatch.spark.runs.lease import Lease
 from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.microbatches import Course, MicroBatches, Sizes
 from nlpbatch.spark.runs.versions import newest, next_version
@@ -58,21 +62,35 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
     session = spark.newSession()
     for name, value in _CONFIGURED.items():
         session.conf.set(name, value)
-    plan = _plan(session, options)
-    if options.overwrite:
-        plan.output.delete()
-    run_file = plan.begin()
-    Merges(plan.output).redo()
+    application = session.sparkContext.applicationId
+    plan = FinishedRun.find(session, options) or _plan(session, options)
+    with Lease(plan.output, layout.LEASE, application) as lease:
+        if options.overwrite:
+            lease.delete_output()
+        run_file = plan.begin()
+        Merges(plan.output).redo()
+
+        def work() -> Course:
+            return _go(session, options, plan, lease) if isinstance(plan, _Plan) else Course(0, None)
+
+        return _attempt(options, plan, run_file, application, work)
+
+
+def _attempt(
+    options: JobOptions, plan: "_Plan | FinishedRun", run_file: RunFile, application: str, work: Callable[[], Course]
+) -> Report:
+    """Do what is left, and write down how this start ended."""
     attempts = Attempts(plan.output)
-    attempt = attempts.begin(session.sparkContext.applicationId)
+    attempt = attempts.begin(application)
     try:
-        course = _go(session, options, plan)
+        course = work()
         report = _report(options, plan, run_file, course, attempts)
         _finish(plan.output, report)
         _check_read(report)
     except BaseException as error:
         known = error if isinstance(error, NlpbatchError) else None
-        attempts.end(attempt, "failed", known.message if known else type(error).__name__)
+        with suppress(ConfigError):  # what failed may be the file system, or the JVM itself
+            attempts.end(attempt, "failed", known.message if known else type(error).__name__)
         raise
     attempts.end(attempt, "complete" if report.complete else "stopped", course.stopped)
     return report
@@ -87,16 +105,28 @@ class _Plan:
     analysis: Analysis
     identity: Identity
     existing: RunFile | None
+    given: Mapping[str, Any]
 
     @property
     def name(self) -> str:
         return str(self.analysis.settings["job"])
 
+    @property
+    def files(self) -> Mapping[str, int]:
+        return self.source.files
+
     def begin(self) -> RunFile:
-        """Return what the output's file says, written if there is none."""
+        """Return what the output's file says, written if there is none.
+
+        Raises:
+            ConfigError: There was none when the plan was made, and there is one now.
+
+        """
         if self.existing is not None:
             return self.existing
-        run_file = RunFile(self.name, self.identity, nlpbatch_version(), now_text())
+        if self.output.exists(layout.RUN):
+            raise ConfigError(f"output {self.output.url} was made by another driver meanwhile: start again to go on")
+        run_file = RunFile(self.name, self.identity, nlpbatch_version(), now_text(), self.given)
         run_file.write(self.output)
         return run_file
 
@@ -126,7 +156,7 @@ def _plan(session: SparkSession, options: JobOptions) -> _Plan:
     _check_added(analysis, source)
     # An empty frame finds everything that is wrong with the columns, without reading a row.
     analysis.apply(session.createDataFrame([], source.schema), None)
-    return _Plan(output, source, analysis, identity, existing)
+    return _Plan(output, source, analysis, identity, existing, options.deciding())
 
 
 def _check_place(output: Storage, source: Storage, options: JobOptions) -> None:
@@ -190,7 +220,7 @@ def _check_added(analysis: Analysis, source: Input) -> None:
         raise ConfigError(f"the input has a column {twice!r}, which the output adds: rename it in the input")
 
 
-def _go(session: SparkSession, options: JobOptions, plan: _Plan) -> Course:
+def _go(session: SparkSession, options: JobOptions, plan: _Plan, lease: Lease) -> Course:
     now = datetime.now().astimezone()
     budget = Budget(options.max_bytes, parse_until(options.until, now) if options.until else None)
     batches = MicroBatches(
@@ -198,6 +228,7 @@ def _go(session: SparkSession, options: JobOptions, plan: _Plan) -> Course:
         plan.source,
         plan.analysis,
         plan.output,
+        lease=lease,
         sizes=Sizes.choose(plan.source, session.sparkContext.defaultParallelism, options.batch_bytes),
         budget=budget,
         max_error_ratio=options.max_error_ratio,
@@ -206,24 +237,26 @@ def _go(session: SparkSession, options: JobOptions, plan: _Plan) -> Course:
     )
     try:
         return batches.run()
-    except (PySparkException, Py4JJavaError) as error:
+    except (PySparkException, Py4JError) as error:
         raise failure(error) from error
 
 
-def _report(options: JobOptions, plan: _Plan, run_file: RunFile, course: Course, attempts: Attempts) -> Report:
+def _report(
+    options: JobOptions, plan: _Plan | FinishedRun, run_file: RunFile, course: Course, attempts: Attempts
+) -> Report:
     return Report.of(
         Batches(plan.output).records(),
         input=options.input,
         output=plan.output.url,
         service=options.service,
-        analyzer=plan.analysis.pinned.info.name,
+        analyzer=run_file.identity.asked["analyzer"],
         fingerprint=run_file.identity.fingerprint,
-        run=plan.name,
+        run=run_file.run,
         complete=course.stopped is None,
         stopped=course.stopped,
         attempts=attempts.count(),
         new_rows=course.rows,
-        present=plan.source.files,
+        present=plan.files,
     )
 
 

@@ -20,6 +20,10 @@ from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation, Options
 
 DEFAULT_PATIENCE_S: Final = 300.0
+_DECIDING: Final = (
+    *("input", "text", "analyzer", "fields", "tags", "top_n", "sentences", "operation", "options"),
+    *("format", "reader", "encoding", "max_record_lines", "schema", "where"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,10 @@ class JobOptions:
         of_analyze = {name: getattr(self, name) for name in ("fields", "tags", "top_n", "sentences")}
         given = {name: value for name, value in of_analyze.items() if value != plain[name]}
         return Options.checked(self.operation, {"analyzer": self.analyzer, **given, **self.options})
+
+    def deciding(self) -> dict[str, Any]:
+        """Return the options that decide what an output is; the others decide where it is, and how it is made."""
+        return {name: getattr(self, name) for name in _DECIDING}
 
     @classmethod
     def merge(cls, file: Path | None, given: Mapping[str, Any]) -> Self:

@@ -21,6 +21,7 @@ from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.batches import FAILED, OUTCOME, Batches, BatchRecord
 from nlpbatch.spark.runs.columns import Analysis, text_columns
 from nlpbatch.spark.runs.identity import RunFile
+from nlpbatch.spark.runs.lease import Lease
 from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.usage import UsageCounter
 from nlpbatch.spark.storage import Storage
@@ -79,6 +80,11 @@ def replay(spark: SparkSession, options: ReplayOptions) -> Replayed:
     output = Storage(spark, options.output)
     if not output.exists(layout.RUN):
         raise ConfigError(f"{output.url} is no output of the analysis job: check the path given with --output")
+    with Lease(output, layout.LEASE, spark.sparkContext.applicationId) as lease:
+        return _replay_all(spark, options, output, lease)
+
+
+def _replay_all(spark: SparkSession, options: ReplayOptions, output: Storage, lease: Lease) -> Replayed:
     merges = Merges(output)
     merges.redo()
     output.delete(layout.STAGING)
@@ -88,7 +94,7 @@ def replay(spark: SparkSession, options: ReplayOptions) -> Replayed:
     if sent:
         try:
             dead = spark.read.option("mergeSchema", "true").parquet(output.within(layout.DEAD))
-            _replay(spark, dead, _analysis(options, run_file, dead), output, records)
+            _replay(spark, dead, _analysis(options, run_file, dead), output, records, lease=lease)
         except (PySparkException, Py4JJavaError) as error:
             raise failure(error) from error
     report = _report(options, run_file, output)
@@ -125,7 +131,13 @@ def _analysis(options: ReplayOptions, run_file: RunFile, dead: DataFrame) -> Ana
 
 
 def _replay(
-    spark: SparkSession, dead: DataFrame, analysis: Analysis, output: Storage, records: Mapping[int, BatchRecord]
+    spark: SparkSession,
+    dead: DataFrame,
+    analysis: Analysis,
+    output: Storage,
+    records: Mapping[int, BatchRecord],
+    *,
+    lease: Lease,
 ) -> None:
     """Analyse all dead rows in one go; then each micro-batch gets its own back."""
     dead = dead.drop(*(name for column in analysis.columns for name in column.names.values()))
@@ -134,6 +146,7 @@ def _replay(
     staged = merges.stage()
     analysis.apply(dead, ledger).write.partitionBy(layout.PARTITION, OUTCOME).parquet(output.within(staged))
     written = spark.read.parquet(output.within(staged))
+    lease.check()
     client: dict[str, float] = ledger.since(TaskFigures())
     proxy = UsageCounter(analysis).now()
     for row in _counted(written, analysis):

@@ -3,13 +3,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.spark.jvm_locale import check_file_names
+
+_REMEDY: Final = "check it and Spark's configuration"
+_REMEDIES: Final = {
+    'for scheme "s3"': "write it as s3a://…",
+    "S3AFileSystem not found": "give spark-submit --packages org.apache.hadoop:hadoop-aws:VERSION, of Spark's Hadoop",
+    "FileSystem not found": "give spark-submit the package of that file system with --packages",
+}
 
 
 class Storage:
@@ -24,6 +32,7 @@ class Storage:
         context = spark.sparkContext
         # PySpark offers no other way to Hadoop's file systems.
         self._hadoop: Any = context._jvm.org.apache.hadoop.fs  # type: ignore[union-attr]  # noqa: SLF001
+        self._java: Any = context._jvm.java.io  # type: ignore[union-attr]  # noqa: SLF001
         self._text: Any = context._jvm.org.apache.commons.io.IOUtils  # type: ignore[union-attr]  # noqa: SLF001
         self._new_array: Any = context._gateway.new_array  # type: ignore[union-attr]  # noqa: SLF001
         self._settings: Any = context._jsc.hadoopConfiguration()  # noqa: SLF001
@@ -31,11 +40,15 @@ class Storage:
         with self._reached():
             self._root: Any = self._hadoop.Path(directory)
             self._files = self._root.getFileSystem(self._settings)
+            self._url = str(self._files.makeQualified(self._root).toString())
+            scheme = str(self._files.getScheme())
+        self._is_local = scheme == "file"
+        check_file_names(context._jvm, self._url, scheme)  # noqa: SLF001
 
     @property
     def url(self) -> str:
         """Return the whole path with its file system, as Hadoop names it."""
-        return str(self._files.makeQualified(self._root).toString())
+        return self._url
 
     def within(self, name: str) -> str:
         """Return the whole path of a name."""
@@ -95,14 +108,34 @@ class Storage:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a small file, replacing an older one; there is never half of it."""
-        part = self._path(f"{name}.part")
+        part = f"{name}.part"
+        self.rewrite_text(part, text)
         with self._reached():
-            stream = self._files.create(part, True)
+            self._rename(self._path(part), self._path(name), self._hadoop.Options.Rename.OVERWRITE)
+
+    def rewrite_text(self, name: str, text: str) -> None:
+        """Write a small file in place: it never goes away, but a reader may find it empty or half written."""
+        with self._reached():
+            stream = self._files.create(self._path(name), True)
             try:
                 stream.write(bytearray(text.encode()))
             finally:
                 stream.close()
-            self._rename(part, self._path(name), self._hadoop.Options.Rename.OVERWRITE)
+
+    def create(self, name: str) -> bool:
+        """Create an empty file; return False if it is there already. Of several that try, one succeeds."""
+        path = self._path(name)
+        self.make_directory(name.rpartition("/")[0])
+        with self._reached():
+            if self._is_local:  # where Hadoop would look first and create then
+                return bool(self._java.File(path.toUri().getPath()).createNewFile())
+            try:
+                self._files.create(path, False).close()
+            except Py4JJavaError as error:
+                if "AlreadyExists" in str(error.java_exception.getClass().getName()):
+                    return False
+                raise
+        return True
 
     def size_bytes(self, name: str = "") -> int:
         """Return the bytes of a file, or of all files in a directory."""
@@ -131,16 +164,16 @@ class Storage:
     def _reached(self) -> Iterator[None]:
         try:
             yield
-        except (Py4JJavaError, PySparkException) as error:
-            raise ConfigError(
-                f"path {self._directory!r} can't be used: {first_line(error)}: check it and Spark's configuration"
-            ) from error
+        except (Py4JError, PySparkException, ConnectionError) as error:
+            reason = first_line(error)
+            remedy = next((remedy for said, remedy in _REMEDIES.items() if said in reason), _REMEDY)
+            raise ConfigError(f"path {self._directory!r} can't be used: {reason}: {remedy}") from error
 
     def _path(self, name: str) -> Any:
         return self._hadoop.Path(self._root, name) if name else self._root
 
 
-def first_line(error: PySparkException | Py4JJavaError) -> str:
+def first_line(error: PySparkException | Py4JError | ConnectionError) -> str:
     """Return what went wrong in the JVM, without its stack trace."""
     text = str(error.java_exception.getMessage()) if isinstance(error, Py4JJavaError) else str(error)
     return text.strip().splitlines()[0].rstrip(".") if text.strip() else type(error).__name__

@@ -11,13 +11,15 @@ import pytest
 
 PATIENCE_S = 240
 PARTS = 6
+BATCH_BYTES = 50_000
+"""Less than two of the files: a run has several micro-batches."""
 
 
 @pytest.fixture(scope="module")
-def source(hadoop, reviews, tmp_path_factory):
+def source(hadoop, some_reviews, tmp_path_factory):
     """Return the reviews in six files on HDFS."""
     folder = tmp_path_factory.mktemp("parts")
-    table = pq.read_table(reviews)
+    table = pq.read_table(some_reviews)
     part = -(-table.num_rows // PARTS)
     for number in range(PARTS):
         pq.write_table(table.slice(number * part, part), folder / f"part-{number}.parquet")
@@ -38,9 +40,9 @@ def fetch(hadoop, tmp_path):
     return call
 
 
-def check_whole(rows, summary, reviews):
-    assert rows.num_rows == summary["rows"] == 20_072
-    assert sorted(rows["review_id"].to_pylist()) == sorted(pq.read_table(reviews)["review_id"].to_pylist())
+def check_whole(rows, summary, some_reviews):
+    assert rows.num_rows == summary["rows"] == pq.read_metadata(some_reviews).num_rows
+    assert sorted(rows["review_id"].to_pylist()) == sorted(pq.read_table(some_reviews)["review_id"].to_pylist())
     assert rows["tokens"].null_count == 0
     assert summary["complete"]
 
@@ -69,20 +71,20 @@ def kill_applications(hadoop):
             urllib.request.urlopen(asked, timeout=10).close()
 
 
-def test_client_mode(yarn, hadoop, stack, source, reviews, fetch):
+def test_client_mode(yarn, hadoop, stack, source, some_reviews, fetch):
     output = f"{hadoop.url}/out/client"
     options = ("--input", source, "--text", "review", "--output", output, "--service", stack.service)
     said = finish(yarn.submit("analyze.py", *options, NLPBATCH_API_KEY=stack.api_key))
     assert "analyze: done" in said
     rows, summary = fetch(output)
-    check_whole(rows, summary, reviews)
+    check_whole(rows, summary, some_reviews)
     assert summary["work"]["analysed_bytes"] == summary["work"]["answered_bytes"]
     again = finish(yarn.submit("analyze.py", *options, NLPBATCH_API_KEY=stack.api_key))
     assert "nothing new, all was done before" in again
 
 
 def test_cluster_mode_takes_its_key_from_a_file_that_travels_along(
-    yarn, hadoop, stack, source, reviews, fetch, tmp_path
+    yarn, hadoop, stack, source, some_reviews, fetch, tmp_path
 ):
     output = f"{hadoop.url}/out/cluster"
     config = tmp_path / "job.toml"
@@ -93,12 +95,12 @@ def test_cluster_mode_takes_its_key_from_a_file_that_travels_along(
     said = finish(yarn.submit("analyze.py", "--config", "job.toml", mode="cluster", files=(config,)))
     assert stack.api_key not in said
     rows, summary = fetch(output)
-    check_whole(rows, summary, reviews)
+    check_whole(rows, summary, some_reviews)
 
 
-def test_a_run_whose_application_is_killed_is_gone_on_with(yarn, hadoop, stack, source, reviews, fetch):
+def test_a_run_whose_application_is_killed_is_gone_on_with(yarn, hadoop, stack, source, some_reviews, fetch):
     output = f"{hadoop.url}/out/killed"
-    options = ("--input", source, "--text", "review", "--output", output, "--batch-bytes", 250_000)
+    options = ("--input", source, "--text", "review", "--output", output, "--batch-bytes", BATCH_BYTES)
     given = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key}
     with yarn.submit("analyze.py", *options, **given) as first:
         wait_until(lambda: "run_batch=000001" in listing(hadoop, output), first)
@@ -109,21 +111,21 @@ def test_a_run_whose_application_is_killed_is_gone_on_with(yarn, hadoop, stack, 
     assert "_SUCCESS" not in done
     finish(yarn.submit("analyze.py", *options, **given))
     rows, summary = fetch(output)
-    check_whole(rows, summary, reviews)
+    check_whole(rows, summary, some_reviews)
     assert summary["attempts"] == 2
     assert set(done) <= {f"run_batch={number:06d}" for number in range(summary["batches"])} | {"_nlpbatch"}
 
 
-def test_a_datanode_that_is_lost_in_the_middle_stops_nothing(yarn, hadoop, stack, source, reviews, fetch):
+def test_a_datanode_that_is_lost_in_the_middle_stops_nothing(yarn, hadoop, stack, source, some_reviews, fetch):
     output = f"{hadoop.url}/out/datanode"
-    options = ("--input", source, "--text", "review", "--output", output, "--batch-bytes", 250_000)
+    options = ("--input", source, "--text", "review", "--output", output, "--batch-bytes", BATCH_BYTES)
     try:
         with yarn.submit("analyze.py", *options, "--service", stack.service, NLPBATCH_API_KEY=stack.api_key) as process:
             wait_until(lambda: "run_batch=000000" in listing(hadoop, output), process)
             hadoop.kill("datanode-2")
             finish(process)
         rows, summary = fetch(output)
-        check_whole(rows, summary, reviews)
+        check_whole(rows, summary, some_reviews)
         assert summary["set_aside"] == {}
     finally:
         if "datanode-2" not in hadoop.pids:
@@ -137,11 +139,11 @@ def listing(hadoop, url):
     return []
 
 
-def test_a_full_disk_is_told_and_once_there_is_room_the_run_goes_on(yarn, hadoop, stack, source, reviews, fetch):
+def test_a_full_disk_is_told_and_once_there_is_room_the_run_goes_on(yarn, hadoop, stack, source, some_reviews, fetch):
     hadoop.shell("-mkdir", "-p", "/small")
-    hadoop.admin("-setSpaceQuota", "6m", "/small")
+    hadoop.admin("-setSpaceQuota", "5m", "/small")
     output = f"{hadoop.url}/small/out"
-    options = ("--input", source, "--text", "review", "--output", output, "--batch-bytes", 250_000)
+    options = ("--input", source, "--text", "review", "--output", output, "--batch-bytes", BATCH_BYTES)
     given = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key}
     with yarn.submit("analyze.py", *options, **given) as first:
         said, _ = first.communicate(timeout=PATIENCE_S)
@@ -150,4 +152,4 @@ def test_a_full_disk_is_told_and_once_there_is_room_the_run_goes_on(yarn, hadoop
     hadoop.admin("-clrSpaceQuota", "/small")
     finish(yarn.submit("analyze.py", *options, **given))
     rows, summary = fetch(output)
-    check_whole(rows, summary, reviews)
+    check_whole(rows, summary, some_reviews)

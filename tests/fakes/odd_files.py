@@ -216,6 +216,47 @@ def _(folder):
     return read_csv(folder / "a.csv")
 
 
+@case("CSV as Spark writes it", options={"reader": {"escape": "\\"}})
+def _(folder):
+    # what `df.write.csv(path, header=True)` gives for these rows
+    (folder / "part-00000.csv").write_text(f'id,text\n1,"say \\"네\\", {KOREAN}"\n2,{OTHER}\n', encoding="utf-8")
+    return read_csv(folder / "part-00000.csv", escapechar="\\")
+
+
+@case("CSV without a header", text="_c1", options={"reader": {"header": "false"}})
+def _(folder):
+    duckdb.sql(f"COPY (SELECT 1, '{KOREAN}') TO '{folder}/a.csv' (HEADER false)")
+    (folder / "b.csv").write_text(f"2;{OTHER};x\n", encoding="utf-8")
+    rows = read_csv(folder / "a.csv", header=None) + read_csv(folder / "b.csv", header=None, sep=";")
+    return [{"_c2": None} | {f"_c{position}": value for position, value in row.items()} for row in rows]
+
+
+@case("an empty file and one with a header only among others")
+def _(folder):
+    (folder / "a.csv").write_bytes(b"")
+    pd.DataFrame({"id": [], "text": []}).to_csv(folder / "b.csv", index=False)
+    pd.DataFrame({"id": [1], "text": [KOREAN]}).to_csv(folder / "c.csv", index=False)
+    return read_csv(folder / "c.csv")
+
+
+@case("CSV in partitions, with different headers")
+def _(folder):
+    for day, names in (("2024-05-01", ["id", "text"]), ("2024-05-02", ["text", "id", "more"])):
+        (folder / f"day={day}").mkdir()
+        row = dict(zip(names, (KOREAN, OTHER, "x"), strict=False))
+        pd.DataFrame([row]).to_csv(folder / f"day={day}" / "a[1].csv", index=False)
+    found = duckdb.read_csv(f"{folder}/*/*.csv", hive_partitioning=True, union_by_name=True, all_varchar=True)
+    return [{**row, "day": date.fromisoformat(str(row["day"]))} for row in found.to_arrow_table().to_pylist()]
+
+
+@case("a glob over directories with partitions", path="202[45]")
+def _(folder):
+    several(folder, ("2024/month=1/a.parquet", "2025/month=2/a.parquet"))
+    found = duckdb.read_parquet(f"{folder}/*/*/*", hive_partitioning=True).to_arrow_table().to_pylist()
+    several(folder, ("2026/month=3/a.parquet",))
+    return found
+
+
 # Characters
 
 
@@ -273,6 +314,32 @@ def _(folder):
     df = pd.DataFrame({"id": [1, 2], "text": [KOREAN, OTHER]})
     df.to_json(folder / "a[1].json", orient="records", force_ascii=False, indent=2)
     return pd.read_json(folder / "a[1].json").to_dict("records")
+
+
+@case("a JSON array in CP949", encoding="cp949")
+def _(folder):
+    rows = [{"id": 1, "text": KOREAN}, {"id": 2, "text": OTHER}]
+    (folder / "a.json").write_bytes(json.dumps(rows, ensure_ascii=False, indent=1).encode("cp949"))
+    return rows
+
+
+@case("JSON arrays beside lines", refused=r"a\.json is one array, others")
+def _(folder):
+    (folder / "a.json").write_text(json.dumps([{"text": KOREAN}]), encoding="utf-8")
+    (folder / "b.json").write_text(json.dumps({"text": KOREAN}), encoding="utf-8")
+    return []
+
+
+@case("names of JSON that differ in case only", refused="rename|another name")
+def _(folder):
+    (folder / "a.json").write_text(json.dumps({"text": KOREAN, "Text": OTHER}), encoding="utf-8")
+    return []
+
+
+@case("lines that are not JSON", refused="no line is a JSON object")
+def _(folder):
+    (folder / "a.json").write_text(f"{KOREAN}\n{OTHER}\n", encoding="utf-8")
+    return []
 
 
 @case("JSON objects over several lines", refused=r"a\.json.*several lines.*jq -c")

@@ -83,13 +83,13 @@ def test_a_reader_that_leaves_ends_it_quietly(service):
         assert process.stderr.read() == b""
 
 
-def test_ctrl_c_ends_it_quietly():
+def test_ctrl_c_ends_it_with_one_line():
     with ScriptedService(hang()) as silent, start("--service", silent.url, "가") as process:
         while not silent.exchanges:
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 130
-        assert process.stderr.read() == b""
+        assert process.stderr.read() == b"nlpbatch: interrupted\n"
 
 
 def test_a_refusal_is_one_line_with_its_code():

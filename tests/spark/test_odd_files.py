@@ -25,7 +25,14 @@ def session(spark):
 
 def look(session, case, folder):
     path = f"{folder}/{case.path}" if case.path else str(folder)
-    return Input.look(session, path, format_name=None, reader={}, ddl=None, encoding=case.encoding or UTF_8)
+    return Input.look(
+        session,
+        path,
+        format_name=None,
+        reader=case.options.get("reader", {}),
+        ddl=None,
+        encoding=case.encoding or UTF_8,
+    )
 
 
 def taken(session, source):

@@ -9,6 +9,7 @@ import pytest
 from nlpbatch.errors import ConfigError, InternalError, UnreadableInput
 from nlpbatch.spark.job import run
 from nlpbatch.spark.runs.batch_files import BatchFiles
+from nlpbatch.spark.runs.batches import Batches
 from tests.fakes.odd_files import CASES, KOREAN, several
 
 
@@ -73,6 +74,22 @@ def test_a_run_that_can_read_nothing_has_failed_whenever_it_is_started(spark, so
     assert json.loads((tmp_path / "out/_nlpbatch/summary.json").read_text())["files"] == 1
     several(source.folder, ("b.parquet",))
     assert run(spark, options()).rows == 2
+
+
+def test_a_file_that_is_gone_when_its_micro_batch_is_done_again_is_set_aside(spark, source, options, monkeypatch):
+    several(source.folder, ("a.parquet", "b.parquet"))
+
+    def killed(*_):
+        raise ConnectionAbortedError("killed here")
+
+    monkeypatch.setattr(Batches, "commit", killed)
+    with pytest.raises(ConnectionAbortedError):
+        run(spark, options())
+    monkeypatch.undo()
+    (source.folder / "a.parquet").unlink()
+    report = run(spark, options())
+    assert report.set_aside == {f"file:{source.folder}/a.parquet": "it is gone"}
+    assert (report.rows, report.unread) == (2, {})
 
 
 def test_columns_with_dots_blanks_and_backticks_are_analysed_and_chosen_by(spark, source, options, rows):

@@ -139,15 +139,15 @@ def test_wrong_options_are_named_all_at_once_and_end_in_2_before_spark_starts(tm
         assert fault in said
 
 
-def test_a_wrong_key_ends_in_1_with_one_line_and_no_output(stack, reviews, tmp_path):
+def test_a_wrong_key_ends_in_2_with_one_line_and_no_output(stack, reviews, tmp_path):
     key = "nlpb_0123456789ab_" + "x" * 43
     done = submit(
         *("--input", reviews, "--text", "review", "--output", tmp_path / "out", "--service", stack.service),
         NLPBATCH_API_KEY=key,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     (line,) = own_lines(done)
-    assert line.startswith("analyze: failed: unauthenticated: ")
+    assert line.startswith("analyze: unauthenticated: ")
     assert key not in done.stderr + done.stdout
     assert not (tmp_path / "out").exists()
 
@@ -175,6 +175,40 @@ def until_closed(terminal):
         while piece := os.read(terminal, 1024):
             yield piece
     os.close(terminal)
+
+
+def test_arguments_that_the_locale_damages_are_refused_before_anything_is_done(tmp_path):
+    plain = {"LC_ALL": "C", "LANG": "C"}
+    options = ("--input", tmp_path, "--text", "글", "--output", tmp_path / "결과", "--service", "http://127.0.0.1:9")
+    done = submit(*options, **plain)
+    assert done.returncode == 2
+    (line,) = own_lines(done)
+    assert "argument 4 (after --text) arrived as '???'" in line
+    assert "set LC_ALL=C.UTF-8, or write the option into a file in UTF-8 and give --config FILE" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_ends_in_130_with_one_line_(stack, reviews, tmp_path):
+    output = tmp_path / "out"
+    command = [str(SPARK_SUBMIT), "--master", "local[2]", str(ROOT / "jobs" / "analyze.py")]
+    options = ["--input", reviews, "--text", "review", "--output", output, "--service", stack.service]
+    with subprocess.Popen(
+        [*command, *map(str, options)],
+        env=environment(NLPBATCH_API_KEY=stack.api_key),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    ) as process:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not list(output.rglob("*.parquet")) and time.monotonic() < deadline_s:
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert [line for line in said.splitlines() if " rows/s" not in line] == ["analyze: interrupted"]
 
 
 def test_a_driver_that_is_killed_leaves_nothing_that_looks_complete(stack, reviews, tmp_path, spark):

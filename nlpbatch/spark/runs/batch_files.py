@@ -31,6 +31,7 @@ class BatchFiles:
     source: Input
     files: Mapping[str, int]
     set_aside: dict[str, str] = field(default_factory=dict)
+    _rows: DataFrame | None = None
 
     @classmethod
     def of(cls, spark: SparkSession, source: Input, paths: Iterable[str], max_record_lines: int) -> "BatchFiles":
@@ -60,7 +61,9 @@ class BatchFiles:
 
     def rows(self) -> DataFrame:
         """Return the rows of the files that can be read."""
-        return self.source.read(self.spark, self.left)
+        if self._rows is None:  # Spark looks for each file when it is told to read them
+            self._rows = self.source.read(self.spark, self.left)
+        return self._rows
 
     def count(self) -> int | None:
         """Return the number of those rows, if the files know it; damage is found here, before anything is sent."""
@@ -88,4 +91,5 @@ class BatchFiles:
         if found is None or found[0] not in self.files or found[0] in self.set_aside:
             return False
         self.set_aside[found[0]] = found[1]
+        self._rows = None
         return True

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.names import compression_of
-from nlpbatch.spark.runs.unreadable import DAMAGED, is_passing
+from nlpbatch.spark.runs.unreadable import DAMAGED, GONE, is_passing
 from nlpbatch.spark.storage import first_line
 from nlpbatch.wire.limits import KIB
 
@@ -70,9 +70,7 @@ class BeginningReader:
         except Py4JJavaError as error:
             if is_passing(str(error)):
                 raise ConfigError(f"{file} can't be read: {first_line(error)}: check the storage") from error
-            return Beginning(
-                fault=f"it can't be decompressed ({first_line(error)})" if _is_compressed(file) else DAMAGED
-            )
+            return Beginning(fault=_fault(file, error))
         return Beginning(data[:size_bytes], len(data) <= size_bytes)
 
     def _codec_fault(self, file: str) -> str | None:
@@ -98,5 +96,7 @@ class BeginningReader:
             stream.close()
 
 
-def _is_compressed(file: str) -> bool:
-    return compression_of(file) is not None
+def _fault(file: str, error: Py4JJavaError) -> str:
+    if "FileNotFoundException" in str(error):
+        return GONE
+    return DAMAGED if compression_of(file) is None else f"it can't be decompressed ({first_line(error)})"

@@ -4,7 +4,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from nlpbatch.errors import ConfigError
@@ -73,6 +73,7 @@ class RunFile:
         identity: What the output is.
         nlpbatch: The version that began it.
         created_at: When, ISO 8601.
+        given: The options that decide what the output is, as the caller gave them.
 
     """
 
@@ -80,6 +81,7 @@ class RunFile:
     identity: Identity
     nlpbatch: str
     created_at: str
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, output: Storage) -> Self:
@@ -93,7 +95,7 @@ class RunFile:
             members = json.loads(output.read_text(RUN))
             given = members["identity"]
             identity = Identity(**given | {"text": tuple(given["text"])})
-            return cls(members["run"], identity, members["nlpbatch"], members["created_at"])
+            return cls(members["run"], identity, members["nlpbatch"], members["created_at"], members.get("given", {}))
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{output.within(RUN)} can't be read ({error!r}): choose another output") from error
 

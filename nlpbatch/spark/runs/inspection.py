@@ -21,10 +21,12 @@ from nlpbatch.formats.encodings import encoding_fault, is_of_lines
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.listing import EXACTLY
 from nlpbatch.spark.runs.source_log import plain_path
+from nlpbatch.wire.limits import MIB
 
 _LINE_FORMATS: Final = frozenset({"csv", "json", "text"})
 _MAX_BYTES: Final = "spark.sql.files.maxPartitionBytes"
 _MIN_PARTITIONS: Final = "spark.sql.files.minPartitionNum"
+_TASK_BYTES: Final = 8 * MIB
 _BYTES: Final = "latin-1"
 """Any encoding in which a byte is a character: quotes and separators are ASCII's in all that are inspected."""
 
@@ -40,7 +42,8 @@ def inspect(spark: SparkSession, source: Input, files: list[str], max_record_lin
         return {}
     separators = {file: source.headers[file].separator for file in files} if source.headers is not None else {}
     task = Inspection(source.encoding, separators, max_record_lines)
-    with _whole_files(spark, max(source.files.get(file, 0) for file in files) if separators else None):
+    largest_bytes = max(source.files.get(file, 0) for file in files) if separators else None
+    with _whole_files(spark, largest_bytes):
         lines = spark.read.format("text").options(**EXACTLY).load(files)
         columns = (sf.col("_metadata.file_path").alias("path"), sf.col("value").cast("binary"))
         found = lines.select(*columns).mapInArrow(task, "path string, reason string").collect()
@@ -102,9 +105,9 @@ class Inspection:
             data.decode(self.encoding)
         except UnicodeDecodeError as error:
             line = data[: error.start].count(b"\n")
-            where = "" if before is None else f" on line {before + line + 1:,}"
-            fits = encoding_fault(lines[line], self.encoding, is_all=True) or f"is not {self.encoding.upper()}"
-            raise _WrongBytes(f"it {fits.replace(':', f'{where}:', 1) if ':' in fits else fits + where}") from None
+            number = None if before is None else before + line + 1
+            fault = encoding_fault(lines[line], self.encoding, is_all=True, line=number)
+            raise _WrongBytes(f"it {fault or f'is not {self.encoding.upper()}'}") from None
         return data.decode(_BYTES)
 
 
@@ -126,7 +129,8 @@ def _runs(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, list[bytes]]
 @contextmanager
 def _whole_files(spark: SparkSession, size_bytes: int | None) -> Iterator[None]:
     """Let Spark read each file in one task, if the size of the largest is given."""
-    wanted = {} if size_bytes is None else {_MAX_BYTES: str(max(size_bytes, 1)), _MIN_PARTITIONS: "1"}
+    task_bytes = max(size_bytes or 0, _TASK_BYTES)
+    wanted = {} if size_bytes is None else {_MAX_BYTES: str(task_bytes), _MIN_PARTITIONS: "1"}
     before = {name: spark.conf.get(name, None) for name in wanted}
     for name, value in wanted.items():
         spark.conf.set(name, value)

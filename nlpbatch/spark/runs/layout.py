@@ -6,6 +6,7 @@
     OUT/_nlpbatch/run.json                 what this output is: input, columns, options, the analyzer's version
                  /summary.json             what has been done, all attempts together
                  /attempts/000001.json     each start of a driver, and how it ended
+                 /lease/000001.json        the driver that writes now
                  /dead/run_batch=000007/   rows that failed, with all their columns, as Parquet
                  /checkpoint/              Spark's: which files have been taken
                  /staging/                 a micro-batch that is being written
@@ -19,6 +20,7 @@ _META: Final = "_nlpbatch"
 RUN: Final = f"{_META}/run.json"
 SUMMARY: Final = f"{_META}/summary.json"
 ATTEMPTS: Final = f"{_META}/attempts"
+LEASE: Final = f"{_META}/lease"
 DEAD: Final = f"{_META}/dead"
 CHECKPOINT: Final = f"{_META}/checkpoint"
 STAGING: Final = f"{_META}/staging"

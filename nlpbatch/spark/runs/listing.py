@@ -15,6 +15,8 @@ from nlpbatch.spark.storage import Storage, first_line
 
 _SPECIAL: Final = "*?[]{}\\"
 """Characters that Hadoop's globs use."""
+_FEW: Final = 1_000
+"""Files that are asked for one by one sooner than a job of Spark's is run for them."""
 EXACTLY: Final[Mapping[str, str]] = {"__globPaths__": "false", "recursiveFileLookup": "true"}
 """Options with which Spark takes the paths that a reader gets for names, never for patterns.
 
@@ -98,12 +100,24 @@ def _list(spark: SparkSession, path: str, pattern: str) -> dict[str, int]:
     try:
         # A reader of whole files, of which only names and sizes are asked: Spark lists large directories in parallel.
         found = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(pattern)
+        if (few := _few(found)) is not None:
+            return few
         table = found.select("path", "length").toArrow()
     except (PySparkException, Py4JJavaError) as error:
         raise ConfigError(
             f"input {path!r} can't be listed: {first_line(error)}: check the path given with --input"
         ) from error
     return dict(sorted(zip(table["path"].to_pylist(), table["length"].to_pylist(), strict=True)))
+
+
+def _few(df: Any) -> dict[str, int] | None:
+    """Return the bytes of the files that a DataFrame reads, without a job, whose first takes seconds; None of many."""
+    leaf = df._jdf.queryExecution().analyzed().collectLeaves().apply(0)  # noqa: SLF001
+    files = leaf.relation().location().allFiles()
+    if files.size() > _FEW:
+        return None
+    found = (files.apply(position) for position in range(files.size()))
+    return dict(sorted((str(file.getPath().toString()), int(file.getLen())) for file in found))
 
 
 def _nothing(place: Storage, path: str, *, is_there: bool) -> str:

@@ -7,11 +7,12 @@ that is killed in between leaves N to the next one, with the same files.
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JJavaError, Py4JNetworkError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
 
@@ -25,6 +26,7 @@ from nlpbatch.spark.runs.budget import Budget, too_many_errors
 from nlpbatch.spark.runs.columns import Analysis, errors_by_code
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.layout import CHECKPOINT, SUCCESS
+from nlpbatch.spark.runs.lease import Lease
 from nlpbatch.spark.runs.pushing import pusher
 from nlpbatch.spark.runs.source_log import files_of
 from nlpbatch.spark.runs.stages import StageWatch
@@ -35,6 +37,10 @@ from nlpbatch.wire.limits import KIB, MIB
 
 _BATCH_BYTES_PER_CORE: Final = 8 * MIB
 _TASKS_PER_CORE: Final = 16
+_WIDE_COLUMNS: Final = 1_000
+"""From here on, Spark takes longer to compile the code that copies a row than it takes to copy rows without it."""
+_TASK_BYTES_PER_COLUMN: Final = 4 * KIB
+"""Every task opens every column, which takes about a millisecond: less data than this of each isn't worth a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,8 @@ class Sizes:
         total_bytes = sum(source.files.values())
         batch_bytes = batch_bytes or max(2, cores) * _BATCH_BYTES_PER_CORE
         task_bytes = min(total_bytes, batch_bytes) // (cores * _TASKS_PER_CORE)
-        return cls(batch_bytes, min(max(task_bytes, 128 * KIB), 4 * MIB), cores)
+        least_bytes = max(128 * KIB, len(source.schema) * _TASK_BYTES_PER_COLUMN)
+        return cls(batch_bytes, max(min(task_bytes, 4 * MIB), least_bytes), cores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,7 @@ class MicroBatches:
         source: What is read.
         analysis: What is asked.
         output: What is written.
+        lease: That it may be written; looked at before a micro-batch becomes part of it.
         sizes: How the input is cut.
         budget: When to end before the input does.
         max_error_ratio: Share of failed rows at which to stop.
@@ -100,6 +108,7 @@ class MicroBatches:
         analysis: Analysis,
         output: Storage,
         *,
+        lease: Lease,
         sizes: Sizes,
         budget: Budget,
         max_error_ratio: float | None,
@@ -110,6 +119,7 @@ class MicroBatches:
         self._source = source
         self._analysis = analysis
         self._output = output
+        self._lease = lease
         self._sizes = sizes
         self._budget = budget
         self._max_error_ratio = max_error_ratio
@@ -138,6 +148,8 @@ class MicroBatches:
             done_bytes += sum(record.files.values())
         self._check_errors(self._dead, self._rows)
         self._spark.conf.set("spark.sql.files.maxPartitionBytes", str(self._sizes.task_bytes))
+        if len(self._source.schema) > _WIDE_COLUMNS:
+            self._spark.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
         left_bytes = max(0, sum(self._source.files.values()) - done_bytes)
         lanes = self._sizes.cores * int(self._analysis.settings["in_flight"])
         self._tracker = Tracker(left_bytes, self._ledger.total, lanes)
@@ -167,7 +179,8 @@ class MicroBatches:
                 raise self._failure from None
             raise
         finally:
-            self._query.stop()
+            with suppress(Py4JNetworkError, ConnectionError):  # the JVM may be gone
+                self._query.stop()
         return None
 
     def _each(self, _: DataFrame, number: int) -> None:
@@ -196,6 +209,7 @@ class MicroBatches:
             except (PySparkException, Py4JJavaError) as error:
                 if not files.sets_aside(error):
                     raise
+        self._lease.check()
         self._batches.commit(record, staged)
         self._tracker.end(record.rows)
         self._rows += record.rows

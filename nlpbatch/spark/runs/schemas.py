@@ -15,17 +15,16 @@ from nlpbatch.formats.encodings import UTF_8, encoding_fault, is_of_lines, java_
 from nlpbatch.formats.json_shape import json_shape
 from nlpbatch.spark.runs.beginnings import Beginning, BeginningReader
 from nlpbatch.spark.runs.csv_headers import CsvHeader, CsvOptions, columns_of, read_headers
+from nlpbatch.spark.runs.disagreements import disagreement
 from nlpbatch.spark.runs.formats import CORRUPT, FORMATS
 from nlpbatch.spark.runs.listing import EXACTLY, Listing
 from nlpbatch.spark.runs.parquet_types import NANOS_AS_LONG, nanosecond_columns, unread_column, with_timestamps
 from nlpbatch.spark.runs.unreadable import unreadable_file
 from nlpbatch.spark.storage import first_line
 
-_COMPARED_FILES: Final = 1_000
 _UNTYPED: Final = frozenset(
     {"PARQUET_TYPE_ILLEGAL", "UNSUPPORTED_TIME_TYPE", "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION"}
 )
-_NO_FILE: Final = "UNABLE_TO_INFER_SCHEMA"
 _DDL_REMEDY: Final = "write it as 'id bigint, review string'"
 _JSON_REMEDY: Final = "write one object on each line (jq -c . FILE), or one array of all objects"
 
@@ -147,28 +146,21 @@ class SchemaFinder:
         """Parquet or ORC, whose files have schemas of their own."""
         self._spark.conf.set(NANOS_AS_LONG, "false")
         try:
-            found = self._infer(self._load)
+            return self._infer(self._load)
         except PySparkException as error:
-            if error.getCondition() not in _UNTYPED or self._name != "parquet":
-                raise self._disagreeing(error) from error
-            found = self._with_nanos(error)
-        except Py4JJavaError as error:
-            raise self._disagreeing(error) from error
-        return found
+            return self._with_nanos(error)
 
     def _with_nanos(self, error: PySparkException) -> Found:
+        """Return the columns of files with types that Spark doesn't read."""
         files = self._whole()
-        wrong = unread_column(self._spark, files)
+        wrong = unread_column(self._spark, files) if self._name == "parquet" else first_line(error)
         if wrong is not None:
             raise self._refused(
                 f"{wrong}, which Spark doesn't read: cast it to another type, or leave it out"
             ) from error
         nanos = nanosecond_columns(self._spark, files)
         self._spark.conf.set(NANOS_AS_LONG, "true")
-        try:
-            found = self._infer(self._load)
-        except (PySparkException, Py4JJavaError) as other:
-            raise self._disagreeing(other) from other
+        found = self._infer(self._load)
         found.nanos = {name: kind for name, kind in nanos.items() if self._ddl is None or name not in self._ddl.names}
         found.schema = with_timestamps(found.schema, found.nanos)
         return found
@@ -186,9 +178,9 @@ class SchemaFinder:
             except (PySparkException, Py4JJavaError) as error:
                 bad = unreadable_file(error)
                 if bad is None or bad[0] not in self._listing.files or bad[0] in self._faults:
-                    if self._name in {"parquet", "orc"}:
+                    if _is_untyped(error):
                         raise
-                    raise self._refused(first_line(error)) from error
+                    raise self._refused(disagreement(self._spark, error, self._reader(), files)) from error
                 self._faults[bad[0]] = bad[1]
         raise self._refused(self._first_fault())
 
@@ -199,9 +191,14 @@ class SchemaFinder:
         elif FORMATS[self._name].merged:
             # A file that is damaged is told when its rows are read; here it would stop all others.
             reader = reader.options(mergeSchema="true", ignoreCorruptFiles="true")
-        if self._faults or not self._listing.partitions:
-            return self._exactly(reader, files).load(files).schema
-        return reader.load(self._listing.pattern).schema
+        if self._ddl is not None and self._listing.partitions:
+            schema = self._ddl
+        elif self._faults:
+            schema = reader.options(**EXACTLY).load(files).schema
+        else:  # Spark lists them itself, which is faster than to look for each of many names
+            schema = reader.option("recursiveFileLookup", "true").load(self._listing.pattern).schema
+        own = [one for one in schema if one.name not in self._listing.partitions]
+        return StructType([*own, *self._partition_fields()])
 
     def _load_array(self, files: list[str]) -> StructType:
         """Return the schema of JSON over several lines; Spark's own inference takes paths for patterns."""
@@ -211,24 +208,28 @@ class SchemaFinder:
         if self._encoding != UTF_8:
             value = sf.decode(sf.col("value").cast("binary"), java_name(self._encoding))
             texts = texts.select(value.alias("value"))
-        schema = self._spark.read.options(**self._options).json(texts).schema
+        options = {name: value for name, value in self._options.items() if name != "encoding"}
+        schema = self._spark.read.options(**options).json(texts).schema
         return StructType([*schema.fields, *self._partition_fields()])
 
     def _reader(self) -> DataFrameReader:
         return self._spark.read.format(self._name).options(**self._options)
 
-    def _exactly(self, reader: DataFrameReader, files: list[str]) -> DataFrameReader:
-        if not self._listing.partitions:
-            return reader.options(**EXACTLY)
-        return reader.option("__globPaths__", "false").option("basePath", self._listing.base(files[0]))
-
     def _partition_fields(self) -> list[StructField]:
-        if not self._listing.partitions:
-            return []
-        files = self._whole()
-        df = self._exactly(self._spark.read, files).schema("value string").format("text").load(files)
+        """Return the columns that directories stand for, of the types that Spark sees in their values."""
+        bases: dict[str, list[str]] = {}
+        for file in self._whole() if self._listing.partitions else ():
+            bases.setdefault(self._listing.base(file), []).append(file)
+        types: dict[str, set[DataType]] = {}
+        for base, files in bases.items():
+            reader = self._spark.read.options(__globPaths__="false", basePath=base).schema("value string")
+            for one in reader.format("text").load(files).schema:
+                types.setdefault(one.name, set()).add(one.dataType)
         given = {one.name: one for one in self._ddl or ()}
-        return [given.get(one.name, one) for one in df.schema if one.name in self._listing.partitions]
+        return [
+            given.get(name, StructField(name, types[name].pop() if len(types[name]) == 1 else StringType()))
+            for name in self._listing.partitions
+        ]
 
     def _whole(self) -> list[str]:
         return [file for file in self._listing.files if file not in self._faults]
@@ -266,52 +267,16 @@ class SchemaFinder:
         if not is_of_lines(self._encoding):
             raise self._refused(f"lines of {self._encoding.upper()} can't be read: save the files as UTF-8")
 
-    def _disagreeing(self, error: PySparkException | Py4JJavaError) -> ConfigError:
-        if isinstance(error, PySparkException) and error.getCondition() == "COLUMN_ALREADY_EXISTS":
-            return self._refused(self._twice() or first_line(error))
-        odd = self._odd_files()
-        if odd:
-            return self._refused(odd)
-        if isinstance(error, PySparkException) and error.getCondition() == _NO_FILE:
-            return self._refused("no file is whole and of this format")
-        return self._refused(first_line(error))
-
-    def _twice(self) -> str:
-        """Return which names differ in case only, in words."""
-        self._spark.conf.set("spark.sql.caseSensitive", "true")
-        try:
-            names = self._load(self._whole()).names
-        except (PySparkException, Py4JJavaError):
-            return ""
-        finally:
-            self._spark.conf.unset("spark.sql.caseSensitive")
-        known: dict[str, str] = {}
-        for name in names:
-            if known.setdefault(name.lower(), name) != name:
-                return f"columns {known[name.lower()]!r} and {name!r} differ in case only: rename one"
-        return ""
-
-    def _odd_files(self) -> str:
-        """Return which files have a column in another type than the first file has it, in words."""
-        known: dict[str, tuple[str, str]] = {}
-        for path in self._whole()[:_COMPARED_FILES]:
-            try:
-                schema = self._reader().options(**EXACTLY).load(path).schema
-            except (PySparkException, Py4JJavaError):
-                continue  # a damaged file has no types to compare
-            for one in schema:
-                kind = one.dataType.simpleString()
-                first_path, first_kind = known.setdefault(one.name, (path, kind))
-                if kind != first_kind:
-                    return f"column {one.name!r} is {first_kind} in {first_path} and {kind} in {path}"
-        return ""
-
     def _first_fault(self) -> str:
         path, why = next(iter(sorted(self._faults.items())))
         return f"no file of it can be read: {path}: {why}"
 
     def _refused(self, reason: str) -> ConfigError:
         return ConfigError(f"input {self._path!r} can't be read as {self._name}: {reason}: check --input and --format")
+
+
+def _is_untyped(error: PySparkException | Py4JJavaError) -> bool:
+    return isinstance(error, PySparkException) and error.getCondition() in _UNTYPED
 
 
 def _parsed(ddl: str) -> StructType:

@@ -10,8 +10,10 @@ from nlpbatch.spark.runs.source_log import plain_path
 
 DAMAGED: Final = "it is damaged, or not of this format"
 _SAID: Final = re.compile(r"\[(FAILED_READ_FILE[.\w]*)\] Encountered error while reading file (\S+?)\. ")
+_MISSING: Final = re.compile(r"\[PATH_NOT_FOUND\] Path does not exist: (.+?)\. SQLSTATE", re.DOTALL)
+GONE: Final = "it is gone"
 _REASONS: Final = {
-    "FAILED_READ_FILE.FILE_NOT_EXIST": "it is gone",
+    "FAILED_READ_FILE.FILE_NOT_EXIST": GONE,
     "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH": "a column has another type than in the other files",
     "FAILED_READ_FILE.UNSUPPORTED_FILE_SYSTEM": "its file system isn't supported",
 }
@@ -23,6 +25,9 @@ _CODEC: Final = re.compile(r"Class \S*?(\w+)Codec was not found")
 def unreadable_file(error: PySparkException | Py4JJavaError) -> tuple[str, str] | None:
     """Return the path of the file that made Spark fail, with the reason in words; None if it was something else."""
     said = str(error)
+    missing = _MISSING.search(said)
+    if missing is not None:
+        return missing[1], GONE
     found = _SAID.search(said)
     if found is None or is_passing(said):
         return None

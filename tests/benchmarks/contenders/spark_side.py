@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from pyspark.sql import SparkSession
 
 TOKENS_TYPE = pa.list_(
@@ -22,6 +24,15 @@ def with_tokens(batch: pa.RecordBatch, rows: list) -> pa.RecordBatch:
     )
 
 
+def written(target: str) -> dict[str, int]:
+    """Return what stands in an output: documents, and tokens of all of them."""
+    documents = tokens = 0
+    for batch in ds.dataset(target, format="parquet", partitioning="hive").to_batches(columns=["tokens"]):
+        documents += batch.num_rows
+        tokens += pc.sum(pc.list_value_length(batch.column("tokens"))).as_py() or 0
+    return {"documents": documents, "tokens": tokens}
+
+
 def run(source: str, target: str, analyse: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]) -> None:
     """Write what `analyse` makes of the source, and print the figures as JSON."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
@@ -33,6 +44,5 @@ def run(source: str, target: str, analyse: Callable[[Iterator[pa.RecordBatch]], 
     started_s = time.monotonic()
     df.mapInArrow(analyse, f"{columns}, {_TOKENS_DDL}").write.mode("overwrite").parquet(target)
     seconds = time.monotonic() - started_s
-    documents = spark.read.parquet(target).count()
     spark.stop()
-    print(json.dumps({"documents": documents, "seconds": seconds}))
+    print(json.dumps(written(target) | {"seconds": seconds}))

@@ -25,6 +25,13 @@ def test_a_value_that_nothing_can_be_planned_with_is_named(name, value):
         Plan.of(**given | {name: value})
 
 
+@pytest.mark.parametrize(("name", "value"), [("hours", 1e-320), ("chars_per_s", 1e-320), ("mean_chars", 1e308)])
+def test_numbers_beyond_all_counting_are_refused(name, value):
+    given = {"documents": 10**9, "mean_chars": 1.0, "hours": 1.0, "chars_per_s": 1.0, "in_flight": 4}
+    with pytest.raises(ConfigError, match="need more workers than can be counted"):
+        Plan.of(**given | {name: value})
+
+
 def test_the_command_says_what_it_planned_with(capsys):
     options = "--documents 712404 --mean-chars 35 --hours 0.5 --chars-per-s 60000"
     assert main(["plan", *options.split()]) == 0

@@ -1,9 +1,12 @@
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
+from py4j.protocol import Py4JNetworkError
 
 from jobs import analyze
-from nlpbatch.errors import ConfigError, InternalError, NlpbatchError, PatienceExhausted
+from nlpbatch.errors import ConfigError, InternalError, InvalidRequest, PatienceExhausted, Unauthenticated
+from nlpbatch.spark import script
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.report import Report
 
@@ -51,12 +54,12 @@ def job(monkeypatch):
 
         def run(_, options):
             assert isinstance(options, JobOptions)
-            if isinstance(outcome, NlpbatchError):
+            if isinstance(outcome, BaseException):
                 raise outcome
             return outcome
 
         monkeypatch.setattr("sys.argv", ["analyze.py", *argv])
-        monkeypatch.setattr(analyze, "session", lambda _: session)
+        monkeypatch.setattr(script, "session", lambda *_, **__: session)
         monkeypatch.setattr(analyze, "run", run)
         code = analyze.main()
         assert session.stopped
@@ -131,9 +134,41 @@ def test_a_finished_job_ends_in_0_with_its_summary(job, capsys):
     assert capsys.readouterr().err == f"analyze: done\n{REPORT.to_text()}\n"
 
 
+def test_a_job_that_set_files_aside_ends_in_3_and_says_so(job, capsys):
+    report = replace(REPORT, set_aside={"file:/a": "x", "file:/b": "y"}, unread={"file:/a": "x"}, files=7)
+    assert job(report) == 3
+    assert "analyze: 1 of 7 files were set aside, see above: mend them" in capsys.readouterr().err
+
+
+def test_files_that_were_set_aside_once_and_are_gone_are_no_reason_for_3(job):
+    assert job(replace(REPORT, set_aside={"file:/a": "x"})) == 0
+
+
 def test_options_that_cannot_be_used_end_in_2(job, capsys):
     assert job(ConfigError("output exists: choose another path")) == 2
     assert capsys.readouterr().err == "analyze: output exists: choose another path\n"
+
+
+@pytest.mark.parametrize("error", [InvalidRequest("column 'a' is double"), Unauthenticated("no such key")])
+def test_what_was_asked_for_and_cannot_be_had_ends_in_2_with_the_code(job, capsys, error):
+    assert job(error) == 2
+    assert capsys.readouterr().err == f"analyze: {error.code}: {error.message}\n"
+
+
+def test_ctrl_c_ends_in_130_with_one_line_even_if_cleaning_up_fails(job, capsys):
+    assert job(KeyboardInterrupt()) == 130
+    assert capsys.readouterr().err == "analyze: interrupted\n"
+    failing = Py4JNetworkError("the JVM is gone")
+    failing.__context__ = KeyboardInterrupt()
+    assert job(failing) == 130
+    assert capsys.readouterr().err == "analyze: interrupted\n"
+
+
+def test_a_jvm_that_has_ended_is_one_line(job, capsys):
+    assert job(Py4JNetworkError("Answer from Java side is empty")) == 1
+    assert capsys.readouterr().err == (
+        "analyze: failed: internal: Spark failed: its JVM has ended: see what it wrote last\n"
+    )
 
 
 @pytest.mark.parametrize("error", [PatienceExhausted("gave up on http://proxy"), InternalError("Spark failed: x")])
@@ -144,7 +179,7 @@ def test_a_job_that_failed_ends_in_1_with_the_code(job, capsys, error):
 
 def test_missing_options_end_in_2_before_spark_starts(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["analyze.py", "--input", "in"])
-    monkeypatch.setattr(analyze, "session", lambda: pytest.fail("Spark takes seconds to start"))
+    monkeypatch.setattr(script, "session", lambda *_, **__: pytest.fail("Spark takes seconds to start"))
     assert analyze.main() == 2
     said = capsys.readouterr().err
     assert all(f"{name} is missing" in said for name in ("text", "output", "service"))

@@ -44,6 +44,49 @@ def test_labels_have_their_shares_with_a_margin():
     assert shares["good"]["margin"] is not None
 
 
+def intervals(found):
+    """Yield all estimates of a report."""
+    if isinstance(found, dict):
+        if "margin" in found:
+            yield found
+        for value in found.values():
+            yield from intervals(value)
+    elif isinstance(found, list):
+        for value in found:
+            yield from intervals(value)
+
+
+def test_no_interval_of_lengths_grades_and_shares_goes_beyond_what_they_can_be():
+    grades = [10, 10, 9, 10, 1, 10] * (COUNT // 6)
+    texts = ["가" * (1 + 200 * (number % 97 == 0)) for number in range(COUNT)]
+    sample = drawn(label=grades, group=[f"g{number % 40}" for number in range(COUNT)], date=["2018-01-01"] * COUNT)
+    sample = Sample(sample.table.set_column(0, "review", [texts]), sample.design)
+    found = reported(sample, label="label", group="group", date="date")
+    drawn_intervals = [one for one in intervals(found) if one["low"] is not None]
+    assert len(drawn_intervals) > 10
+    assert all(0 <= one["low"] <= one["mean"] <= one["high"] for one in drawn_intervals)
+    assert any(one["low"] > one["mean"] - one["margin"] for one in drawn_intervals if one["margin"] is not None)
+    assert all(one["share"]["high"] <= 1 for one in found["labels"])
+    assert all(one["label"]["high"] <= 10 for one in found["groups"] if one["label"]["high"] is not None)
+    assert '"low": -' not in page(found)
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (["가" * 10, "가" * 12, "가" * 14] * (COUNT // 3), "12.0 <small>± "),
+        (["가" * 200, *[""] * (COUNT // 10 - 1)] + [""] * (COUNT - COUNT // 10), "0.7 <small>0.0 to "),
+        (["가"] * COUNT, "0.00% <small>at most "),
+        ([None] * (COUNT - 1) + ["가"], "99.67% <small>"),
+    ],
+    ids=["symmetric", "ended", "none of them", "most of them"],
+)
+def test_the_page_tells_how_far_numbers_may_be_off_and_never_more_than_they_can(texts, told):
+    sample = drawn()
+    sample = Sample(sample.table.set_column(0, "review", [texts]), sample.design)
+    assert told in page(reported(sample))
+
+
 def test_nothing_is_off_if_the_sample_is_all_there_is():
     found = reported(drawn(is_all=True))
     assert found["lengths"]["characters"]["margin"] == 0

@@ -13,27 +13,27 @@ def taken(picks):
 
 
 def test_no_more_parts_are_read_than_the_budget_allows():
-    picks = choose(UNITS, 200, 8_000, random.Random(1))
+    picks = choose(UNITS, 200, 8_000, random.Random(1)).picks
     assert len(picks) == 8
     assert taken(picks) == 200
     assert {len(pick.rows) for pick in picks} == {25}
 
 
 def test_more_is_read_than_the_budget_if_there_are_too_few_rows_otherwise():
-    picks = choose(UNITS, 1_000, 1_000, random.Random(1))
+    picks = choose(UNITS, 1_000, 1_000, random.Random(1)).picks
     assert len(picks) == 10
     assert taken(picks) == 1_000
     assert len({pick.cluster for pick in picks}) == 1
 
 
 def test_no_more_parts_are_read_than_rows_are_wanted():
-    assert len(choose(UNITS, 3, 10**9, random.Random(1))) == 3
+    assert len(choose(UNITS, 3, 10**9, random.Random(1)).picks) == 3
 
 
 @pytest.mark.parametrize(("rows", "budget"), [(1, 0), (10, 10**9), (999, 10**9), (5_001, 0), (10_000, 0), (20_000, 0)])
 def test_as_many_rows_are_taken_as_are_wanted_and_none_twice(rows, budget):
     for seed in range(20):
-        picks = choose(UNITS, rows, budget, random.Random(seed))
+        picks = choose(UNITS, rows, budget, random.Random(seed)).picks
         assert taken(picks) == min(rows, 10_000)
         assert len({(pick.unit, row) for pick in picks for row in pick.rows}) == taken(picks)
         assert all(list(pick.rows) == sorted(pick.rows) for pick in picks)
@@ -57,7 +57,7 @@ def test_every_row_is_as_likely_as_any_other_whatever_the_sizes_of_parts(units, 
     small_rows = sum(unit.rows for unit in small)
     sample_of = {id(unit) for unit in small}
     for seed in range(seeds):
-        for pick in choose(units, rows, budget, random.Random(seed)):
+        for pick in choose(units, rows, budget, random.Random(seed)).picks:
             chosen += len(pick.rows) * (id(pick.unit) in sample_of)
             in_first_half += sum(row < pick.unit.rows / 2 for row in pick.rows)
     wanted = min(rows, total)
@@ -69,6 +69,8 @@ def test_every_row_is_as_likely_as_any_other_whatever_the_sizes_of_parts(units, 
 
 
 def test_all_parts_of_one_size_are_drawn_alike():
-    seen = Counter(pick.unit for seed in range(2_000) for pick in choose(UNITS, 1_000, 10_000, random.Random(seed)))
+    seen = Counter(
+        pick.unit for seed in range(2_000) for pick in choose(UNITS, 1_000, 10_000, random.Random(seed)).picks
+    )
     assert len(seen) == len(UNITS)
     assert all(130 <= count <= 270 for count in seen.values())

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from nlpbatch.sampling.design import Unit, choose
-from nlpbatch.sampling.estimates import mean, t_quantile
+from nlpbatch.sampling.estimates import mean
+from nlpbatch.sampling.variance import t_quantile
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_the_whole_is_within_the_margin_99_times_in_100_though_rows_of_a_part_ar
     units = [Unit(0, number, size, size) for number, size in enumerate(sizes)]
     within = 0
     for seed in range(400):
-        picks = choose(units, 400, 2_000, random.Random(seed))
+        picks = choose(units, 400, 2_000, random.Random(seed)).picks
         taken = [parts[pick.unit.number][list(pick.rows)] for pick in picks]
         numbers = np.repeat([pick.cluster for pick in picks], [len(pick.rows) for pick in picks])
         found = mean(np.concatenate(taken), numbers)

@@ -5,12 +5,14 @@ import gzip
 import json
 from collections import Counter
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling import SampleOptions, read_sample, sample, write_sample
+from nlpbatch.sampling import SampleOptions, estimate, places, read_sample, sample, write_sample
 from nlpbatch.sampling.design import UNIT, WEIGHT
 
 
@@ -38,7 +40,7 @@ def data(tmp_path):
 
 
 def test_a_part_is_read_and_rows_are_spread_over_what_was(data):
-    drawn = sample(str(data), SampleOptions(rows=400, columns=("review",), seed=3, read_share=0.2))
+    drawn = sample(str(data), SampleOptions(rows=400, columns=("review",), seed=3, read_bytes=40_000))
     assert drawn.table.num_rows == drawn.design.rows == 400
     assert drawn.table.schema.names == ["review", UNIT]
     assert 0 < drawn.design.read_share < 0.3
@@ -71,11 +73,25 @@ def test_more_rows_than_there_are_give_all_and_say_so(data):
     assert "30,000 rows were wanted, there are 20,000: all were taken" in drawn.design.notes
 
 
-def test_one_giant_row_group_is_read_whole_and_said_to_be(tmp_path):
+def test_small_data_is_read_whole_and_its_rows_are_drawn_one_by_one_whatever_the_share(data):
+    drawn = sample(str(data), SampleOptions(rows=400, read_share=0.001))
+    assert drawn.design.drawn_share == 400 / 20_000
+    assert len(set(drawn.table[UNIT].to_pylist())) == 400
+
+
+def test_one_row_group_tells_how_far_it_may_be_off_if_its_rows_are_drawn_one_by_one(tmp_path):
     pq.write_table(rows(5_000), tmp_path / "one.parquet", row_group_size=5_000)
-    drawn = sample(str(tmp_path / "one.parquet"), SampleOptions(rows=50))
-    assert drawn.table.num_rows == 50
-    assert any("one part only" in note for note in drawn.design.notes)
+    drawn = sample(str(tmp_path / "one.parquet"), SampleOptions(rows=500))
+    labels = np.array(drawn.table["label"].to_pylist(), float)
+    found = estimate(labels, drawn, is_share=True)
+    assert found.margin == pytest.approx(2.58 * np.sqrt(labels.var() / 500 * 0.9), rel=0.01)
+    assert found.low < 0.1 < found.high
+    assert drawn.design.notes == ()
+
+
+def test_rows_of_few_parts_are_said_to_tell_little(data):
+    drawn = sample(str(data), SampleOptions(rows=100, read_bytes=20_000))
+    assert any("parts only, which tell little of the others: raise read_share" in note for note in drawn.design.notes)
 
 
 def test_a_stratified_sample_has_as_many_of_each_label_and_says_what_each_row_stands_for(data):
@@ -96,12 +112,34 @@ def test_lines_are_taken_from_anywhere(tmp_path, kind):
         "txt": table["review"].to_pylist(),
     }[kind]
     (tmp_path / f"data.{kind}").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    drawn = sample(str(tmp_path / f"data.{kind}"), SampleOptions(rows=200, seed=2, read_share=0.2))
+    drawn = sample(str(tmp_path / f"data.{kind}"), SampleOptions(rows=200, seed=2, read_bytes=200_000))
     column = "value" if kind == "txt" else "review"
     found = drawn.table[column].to_pylist()
     assert len(set(found)) == 200
     assert set(found) <= set(table["review"].to_pylist())
     assert drawn.design.read_share < 0.9
+
+
+@pytest.mark.parametrize(("read_bytes", "width_max"), [(2**30, 1.3), (2**20, 1.6)], ids=["row by row", "blocks"])
+def test_samples_of_lines_tell_how_far_they_may_be_off(tmp_path, read_bytes, width_max):
+    chance = np.random.default_rng(3)
+    lengths = chance.integers(1, 150, 30_000) + np.repeat(chance.integers(0, 100, 100), 300)  # neighbours are alike
+    (tmp_path / "data.txt").write_text("".join("x" * length + "\n" for length in lengths), encoding="utf-8")
+    found = []
+    for seed in range(30):
+        drawn = sample(str(tmp_path / "data.txt"), SampleOptions(rows=500, seed=seed, read_bytes=read_bytes))
+        found.append(estimate(pc.utf8_length(drawn.table["value"]).to_numpy().astype(float), drawn))
+    assert sum(one.low <= lengths.mean() <= one.high for one in found) >= 28
+    assert np.median([one.margin for one in found]) <= width_max * 2.58 * np.std([one.mean for one in found])
+
+
+def test_a_large_row_group_is_read_a_buffer_at_a_time(tmp_path, monkeypatch):
+    table = pa.table({"review": [f"{number} " * 500 for number in range(8_000)]})
+    pq.write_table(table, tmp_path / "one.parquet", compression="none", use_dictionary=False)
+    sizes, read = [], places.CountedFile.read
+    monkeypatch.setattr(places.CountedFile, "read", lambda file, size=-1: sizes.append(size) or read(file, size))
+    assert sample(str(tmp_path / "one.parquet"), SampleOptions(rows=10)).table.num_rows == 10
+    assert max(sizes) <= 4 * 2**20 < sum(sizes) / 3
 
 
 def test_lines_that_cannot_be_parsed_are_counted_and_left_out(tmp_path):
@@ -200,7 +238,7 @@ def test_small_files_of_lines_are_as_likely_as_large_ones(tmp_path):
         (tmp_path / f"{number}.txt").write_text("".join(f"{number} {line:020d}\n" for line in lines), encoding="utf-8")
     small = taken = 0
     for seed in range(150):
-        options = SampleOptions(rows=60, seed=seed, read_share=0.3)
+        options = SampleOptions(rows=60, seed=seed, read_bytes=90_000)
         found = [int(line.split()[0]) for line in sample(str(tmp_path), options).table["value"].to_pylist()]
         small += sum(number >= 4 for number in found)
         taken += len(found)

@@ -117,3 +117,9 @@ def test_a_file_that_is_not_toml_is_named_with_the_place(toml):
 def test_a_file_in_another_encoding_is_named(toml):
     (fault,) = faults_of(toml('input = "입력"', encoding="cp949"), LEAST)
     assert "not TOML" in fault
+
+
+def test_encoding_and_lines_of_a_record_are_checked(toml):
+    faults = faults_of(toml('encoding = "klingon"\nmax_record_lines = 0'), LEAST)
+    assert any("encoding 'klingon' is not known: choose from utf-8, cp949" in fault for fault in faults)
+    assert any("max_record_lines is 0: give a whole number from 1" in fault for fault in faults)

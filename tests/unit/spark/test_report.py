@@ -110,3 +110,17 @@ def test_without_a_proxy_that_counts_nothing_is_said_about_repetition():
     found = report(record(proxy=[]))
     assert found.work.repeated_bytes is None
     assert "unknown: the service doesn't count" in found.to_text()
+
+
+def test_files_that_were_set_aside_are_unread_while_they_are_in_the_input():
+    records = [record(0, set_aside={"file:/in/0.parquet": "it is damaged"}), record(1)]
+    assert report(*records).unread == {}
+    found = report(*records, present={"file:/in/0.parquet", "file:/in/1.parquet"})
+    assert found.unread == {"file:/in/0.parquet": "it is damaged"}
+    assert not found.is_unread
+
+
+@pytest.mark.parametrize(("complete", "unread"), [(True, True), (False, False)])
+def test_a_run_is_unread_when_all_is_done_and_every_file_was_set_aside(complete, unread):
+    bad = record(0, set_aside={"file:/in/0.parquet": "it is damaged"}, rows=0)
+    assert report(bad, present={"file:/in/0.parquet"}, complete=complete).is_unread is unread

@@ -32,5 +32,18 @@ def test_troubles_of_the_storage_are_not_the_files(name):
     assert unreadable_file(error(rest=f"Caused by: {name}: …")) is None
 
 
+def test_a_codec_that_spark_lacks_is_no_damage():
+    cause = "Caused by: BadConfigurationException: Class org.apache.hadoop.io.compress.BrotliCodec was not found"
+    assert unreadable_file(error(rest=cause)) == (
+        "file:/in/a b.parquet",
+        "it is compressed with brotli, for which Spark has no codec here: write it with zstd or snappy",
+    )
+
+
+def test_a_file_that_is_gone_before_it_is_listed_is_named_as_it_is():
+    said = "[PATH_NOT_FOUND] Path does not exist: file:/in/a b%41.parquet. SQLSTATE: 42K03"
+    assert unreadable_file(PySparkException(said)) == ("file:/in/a b%41.parquet", "it is gone")
+
+
 def test_other_errors_are_about_no_file():
     assert unreadable_file(PySparkException("Job aborted due to stage failure")) is None

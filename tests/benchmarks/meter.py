@@ -1,4 +1,4 @@
-"""CPU seconds of processes by role, read from /proc while they run (Linux only)."""
+"""CPU seconds and memory of processes by role, read from /proc while they run (Linux only)."""
 
 import os
 import threading
@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Self
 
 PERIOD_S = 0.1
+MEMORY_EVERY = 20
+"""Memory is read every so many periods: the kernel walks all pages of a process for it."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -30,8 +32,17 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
-class CpuMeter:
-    """Sums CPU seconds by role from entering to leaving the context.
+def memory_mb(pid: int) -> float:
+    """Return a process's memory, each shared page divided by its sharers (PSS), in MB; 0 for one that is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0) / 1000
+
+
+class Meter:
+    """Sums CPU seconds, and finds the peak of memory, by role from entering to leaving the context.
 
     Args:
         roots: Process ids whose trees are watched; may grow while measuring (`watch`).
@@ -45,6 +56,7 @@ class CpuMeter:
         self._first: dict[int, float] = {}
         self._last: dict[int, float] = {}
         self._roles: dict[int, str] = {}
+        self._peaks_mb: dict[str, float] = defaultdict(float)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -65,16 +77,24 @@ class CpuMeter:
         """Measure one more tree, from its beginning."""
         self._roots.append(pid)
 
-    def by_role(self) -> dict[str, float]:
+    def cpu_by_role(self) -> dict[str, float]:
         """Return CPU seconds by role."""
         sums: dict[str, float] = defaultdict(float)
         for pid, last in self._last.items():
             sums[self._roles[pid]] += last - self._first.get(pid, 0.0)
         return {role: round(seconds, 2) for role, seconds in sorted(sums.items())}
 
+    def peak_mb_by_role(self) -> dict[str, int]:
+        """Return the peaks of memory in MB by role, and of all of them together as "all"."""
+        return {role: round(peak) for role, peak in sorted(self._peaks_mb.items())}
+
     def _run(self) -> None:
+        number = 0
         while not self._stop.wait(PERIOD_S):
-            self._look()
+            seen = self._look()
+            if number % MEMORY_EVERY == 0:
+                self._weigh(seen)
+            number += 1
 
     def _look(self) -> list[int]:
         seen = []
@@ -85,6 +105,15 @@ class CpuMeter:
                 self._roles[pid] = self._role(pid, command) if command else self._roles.get(pid, "other")
                 seen.append(pid)
         return seen
+
+    def _weigh(self, pids: list[int]) -> None:
+        now_mb: dict[str, float] = defaultdict(float)
+        for pid in pids:
+            size_mb = memory_mb(pid)
+            now_mb[self._roles[pid]] += size_mb
+            now_mb["all"] += size_mb
+        for role, size_mb in now_mb.items():
+            self._peaks_mb[role] = max(self._peaks_mb[role], size_mb)
 
 
 def _parent(entry: Path) -> int:

@@ -1,0 +1,193 @@
+"""Slices of row groups: the pages of some rows, instead of whole column chunks.
+
+pyarrow decodes column chunks from their beginning. So it is given a view of the file in which the chunk's dictionary is
+followed by the pages that are wanted, and asked for no more rows than these hold. Where the pages are, the file's
+offset index says, if it has one; if not, the pages' headers, each of which tells where the next is.
+"""
+
+import io
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nlpbatch.sampling.design import Span
+from nlpbatch.sampling.thrift import Reader, Struct
+
+_HEADER_BYTES: Final = 256
+_HEADER_BYTES_MAX: Final = 1 << 20
+_BUFFER_BYTES: Final = 1 << 20
+_DATA: Final = 5
+_DATA_V2: Final = 8
+"""Fields of PageHeader."""
+_ENCODING: Final = {_DATA: 2, _DATA_V2: 4}
+_PLAIN: Final = 0
+
+
+class Source(Protocol):
+    """An open file."""
+
+    def seek(self, offset: int, /) -> int:
+        """Go to an offset."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the bytes that follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: the first of its rows, and its bytes with the header, from `start` to `end`."""
+
+    first_row: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A column of a row group: the place of its dictionary, if it has one, from `start` to `end`, and its pages."""
+
+    start: int
+    end: int
+    pages: Sequence[Page]
+
+    def of_rows(self, first: int, last: int) -> Sequence[Page]:
+        """Return the pages that hold rows from `first` to `last`."""
+        starts = [page.first_row for page in self.pages]
+        return self.pages[bisect_right(starts, first) - 1 : bisect_right(starts, last)]
+
+
+def chunk_of(source: Source, metadata: pq.ColumnChunkMetaData, index: bytes | None, rows: int) -> Chunk:
+    """Return where a chunk's pages are.
+
+    Args:
+        source: The file.
+        metadata: What its footer says of the chunk, which is of a flat column.
+        index: The chunk's offset index; None if there is none.
+        rows: Rows of the row group.
+
+    Raises:
+        IndexError, KeyError, TypeError, ValueError: That isn't what was found.
+
+    """
+    first = metadata.data_page_offset
+    start = min(first, metadata.dictionary_page_offset or first)
+    if index is None:
+        return _walked(source, start, rows)
+    pages = [Page(one[3], one[1], one[1] + one[2]) for one in Reader(index).struct()[1]]
+    return Chunk(start, pages[0].start, pages)
+
+
+def _walked(source: Source, start: int, rows: int) -> Chunk:
+    """Return where pages are by their headers, each of which tells where the next is."""
+    position, row, dictionary_end = start, 0, start
+    pages: list[Page] = []
+    while row < rows:
+        header, size = read_header(source, position)
+        end = position + size + header[3]
+        data = header.get(_DATA) or header.get(_DATA_V2)
+        if data is not None:
+            pages.append(Page(row, position, end))
+            row += data[1]
+        elif not pages:
+            dictionary_end = end
+        position = end
+    if row != rows:
+        raise ValueError(row)
+    return Chunk(start, dictionary_end, pages)
+
+
+def index_ranges(footer: bytes, group: int) -> dict[int, tuple[int, int]]:
+    """Return where the offset indexes of a row group's columns are, and their sizes, by the columns' positions."""
+    chunks = Reader(footer).struct()[4][group][1]
+    return {position: (chunk[4], chunk[5]) for position, chunk in enumerate(chunks) if chunk.get(5)}
+
+
+def read_header(source: Source, position: int) -> tuple[Struct, int]:
+    """Return a page's header and its bytes."""
+    size = _HEADER_BYTES
+    while True:
+        source.seek(position)
+        reader = Reader(source.read(size))
+        try:
+            return reader.struct(), reader.position
+        except IndexError:
+            if size >= _HEADER_BYTES_MAX:
+                raise
+            size *= 16
+
+
+def span_of(source: Source, chunk: Chunk, first: int, last: int) -> Span:
+    """Return what has to be read for rows from `first` to `last`: the dictionary only if their first page needs it.
+
+    Writers give a dictionary up when it has grown too large, and never return to it.
+    """
+    pages = chunk.of_rows(first, last)
+    parts = [(pages[0].start, pages[-1].end)]
+    if chunk.end > chunk.start:
+        header, _ = read_header(source, pages[0].start)
+        kind = _DATA if _DATA in header else _DATA_V2
+        if header[kind][_ENCODING[kind]] != _PLAIN:
+            parts.insert(0, (chunk.start, chunk.end))
+    return Span(pages[0].first_row, chunk.start, parts)
+
+
+def read_span(
+    source: io.RawIOBase, metadata: pq.FileMetaData, span: Span, rows: Sequence[int], *, group: int, column: str
+) -> pa.Array:
+    """Return rows of a column, given by their ascending numbers in the row group."""
+    reader = pq.ParquetFile(
+        _View(source, span),
+        metadata=metadata,
+        buffer_size=_BUFFER_BYTES,
+        pre_buffer=False,
+        coerce_int96_timestamp_unit="us",
+    )
+    batch = next(reader.iter_batches(rows[-1] - span.first_row + 1, row_groups=[group], columns=[column]))
+    return batch.column(0).take(pa.array(np.asarray(rows) - span.first_row))
+
+
+class _View(io.RawIOBase):
+    """A file in which the parts of a span follow each other from the beginning of their chunk; then there are zeros.
+
+    pyarrow wants as many bytes as the chunk has, and decodes those alone that it needs.
+    """
+
+    def __init__(self, source: io.RawIOBase, span: Span) -> None:
+        super().__init__()
+        self._source = source
+        self._span = span
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_END:
+            self._position = self._source.seek(offset, whence)
+        else:
+            self._position = offset + (self._position if whence == io.SEEK_CUR else 0)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        data = b""
+        place = self._position - self._span.chunk_start
+        for start, end in self._span.parts:
+            if 0 <= place < end - start and len(data) < size:
+                self._source.seek(start + place)
+                data += self._source.read(min(size - len(data), end - start - place))
+                place = end - start
+            place -= end - start
+        data += bytes(size - len(data))
+        self._position += len(data)
+        return data

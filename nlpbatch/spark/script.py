@@ -1,0 +1,55 @@
+"""What every script for spark-submit does around its work: arguments, session, errors and exit code."""
+
+import logging
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from nlpbatch.program import run_program
+from nlpbatch.spark.failure import failure
+from nlpbatch.spark.jvm_locale import check_arguments
+from nlpbatch.spark.session import session
+
+
+def run_script(name: str, work: Callable[[], int]) -> int:
+    """Return the exit code of a script's work; see `nlpbatch.program`.
+
+    Args:
+        name: Of the script, which begins each line.
+        work: Does it; returns an exit code.
+
+    """
+
+    def translated() -> int:
+        try:
+            check_arguments()
+            return work()
+        except (PySparkException, Py4JError, ConnectionError) as error:
+            raise failure(error) from error
+
+    return run_program(name, translated, failed="failed: ")
+
+
+@contextmanager
+def running_session(
+    name: str, *, hive: bool = False, settings: Mapping[str, str] | None = None
+) -> Iterator[SparkSession]:
+    """Give a session for the time of the context; see `nlpbatch.spark.session.session`."""
+    spark = session(name, hive=hive, settings=settings)
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield spark
+    finally:
+        with suppress(Py4JError, PySparkException, OSError):  # the JVM may be gone
+            spark.stop()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """End the script. PySpark's own handler asks the JVM first, and fails where Ctrl-C has ended that as well."""
+    logging.disable()  # py4j logs the stack trace of whatever call is interrupted
+    raise KeyboardInterrupt
