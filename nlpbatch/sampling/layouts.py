@@ -25,7 +25,7 @@ _SIMPLE: Final = (UTF_8, "cp949", "latin-1", "cp1252")
 _PARTS: Final = ";|"
 """Separators that are parts of characters in other encodings: of Shift JIS and GB 18030 `|`, of Johab `;` too."""
 _ONE_PER_LINE: Final = "write one object a line, such as with `jq -c . FILE`, and sample that"
-_SHAPES: Final = {"array": "is one JSON array, others are not", "pretty": "has JSON objects over several lines"}
+_SHAPES: Final = {"array": "is one JSON array, unlike the first file", "pretty": "has JSON objects over several lines"}
 _LINE: Final = re.compile(rb"([^\r\n]*+)(\r\n|\r|\n|\Z)")
 
 

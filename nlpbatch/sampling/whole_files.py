@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.encodings import encoding_fault
+from nlpbatch.formats.json_shape import json_shape
 from nlpbatch.formats.names import compression_of
 from nlpbatch.sampling.layouts import Lines
 from nlpbatch.sampling.places import CountedFile, File
@@ -52,7 +53,8 @@ def read_whole(opened: CountedFile, file: File, lines: Lines, held: bytes) -> by
     if fault is not None:
         raise ConfigError(f"{file.path} {fault}")
     text = data.decode(lines.encoding).removeprefix("\ufeff")
-    return _array_lines(text, file) if lines.is_array else text.encode()
+    is_array = lines.is_array or (lines.kind == "json" and json_shape(text) == "array")
+    return _array_lines(text, file) if is_array else text.encode()
 
 
 def _check_size(file: File, size_bytes: int, lines: Lines) -> None:

@@ -1,6 +1,7 @@
 """Samples of real files: what is read, what is taken, and what is refused."""
 
 import datetime as dt
+import gzip
 import json
 from collections import Counter
 
@@ -324,6 +325,9 @@ def test_a_json_array_is_read_whole(tmp_path):
     drawn = sample(str(tmp_path / "data.json"), SampleOptions(rows=None))
     assert drawn.table.drop([UNIT]).to_pylist() == found
     assert drawn.design.read_bytes == drawn.design.total_bytes
+    (tmp_path / "more.json.gz").write_bytes(gzip.compress(json.dumps(found).encode()))
+    drawn = sample(str(tmp_path / "more.json.gz"), SampleOptions(rows=None))
+    assert drawn.table.drop([UNIT]).to_pylist() == found
     (tmp_path / "data.json").write_text('[{"n": 1},\n{"n": ]', encoding="utf-8")
     with pytest.raises(ConfigError, match="begins as a JSON array, but can't be parsed at line 2"):
         sample(str(tmp_path / "data.json"), SampleOptions())

@@ -111,7 +111,7 @@ def test_a_file_is_read_once():
     ("data", "message"),
     [
         ('{\n "a": 1\n}\n', r"has JSON objects over several lines: .*jq -c"),
-        ('[{"a": 1},\n{"a": 2}]\n', r"is one JSON array, others are not: .*jq -c"),
+        ('[{"a": 1},\n{"a": 2}]\n', r"is one JSON array, unlike the first file: .*jq -c"),
     ],
 )
 def test_json_that_is_not_in_lines_is_refused_with_the_remedy(data, message):
