@@ -51,7 +51,7 @@ def test_a_recipe_analyses_and_makes_features_of_what_the_tool_reads_that_wrote_
     out = go(**sections(case, tmp_path / "in"))
     analysed = ds.dataset(out / "analyzed", format="parquet").to_table().to_pylist()
     drawn = pq.read_table(out / "sample" / "sample.parquet").to_pylist()
-    added = {"tokens", "error", "_corrupt_record", "_weight"}
+    added = {"tokens", "error", "_corrupt_record", "_sample_unit"}
     for found in (analysed, drawn):
         rows = [{key: value for key, value in row.items() if key not in added} for row in found]
         assert sorted(rows, key=repr) == sorted((dict.fromkeys(rows[0]) | row for row in expected), key=repr)
