@@ -50,7 +50,7 @@ _BITS: Final = {
 }
 _NAMED: Final = {name: Match[name.upper()] for name in MATCH_OPTIONS}
 _SAISIOT: Final = Match.SPLIT_SAISIOT | Match.MERGE_SAISIOT
-_KNOWN: Final = reduce(or_, [*_BITS.values(), *_NAMED.values(), _SAISIOT])
+_KNOWN: Final = int(reduce(or_, [*_BITS.values(), *_NAMED.values(), _SAISIOT]))
 _OOV: Final = {
     None: "chr",
     Match.OOV_RULE_ONLY: "rule",
@@ -82,8 +82,8 @@ def _match_options(asked: Mapping[str, Any]) -> dict[str, Any]:
     bits = asked["match_options"]
     if not isinstance(bits, int):
         raise Refused(f"match_options is a {type(bits).__name__}: give members of Match")
-    if bits & ~_KNOWN:
-        raise Refused(f"match_options has unknown bits {bits & ~_KNOWN:#x}: give members of Match, and oov_handling")
+    if unknown := int(bits) & ~_KNOWN:
+        raise Refused(f"match_options has unknown bits {unknown:#x}: give members of Match, and oov_handling")
     options: dict[str, Any] = {name: bool(asked[name] or bits & bit) for name, bit in _BITS.items()}
     options["match_options"] = [name for name, bit in _NAMED.items() if bits & bit]
     saisiot = asked["saisiot"]

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final, Self, TypeVar
 
 from nlpbatch.kiwi.arguments import DEFAULTS, to_dialect, to_options
+from nlpbatch.kiwi.composing import Composing
 from nlpbatch.kiwi.flags import Dialect, Match
 from nlpbatch.kiwi.morphemes import MorphemeSet
 from nlpbatch.kiwi.pretokenized import spans_of
@@ -15,9 +16,7 @@ from nlpbatch.kiwi.remote import Ranked, Remote, check_texts, connect, ranked_of
 from nlpbatch.kiwi.sentences import Sentence, SplitForm, by_sentence, to_forms, to_sentences
 from nlpbatch.kiwi.settings import REMEDY, KiwiConfig, ServedConfig
 from nlpbatch.kiwi.stopwords import Stopwords
-from nlpbatch.kiwi.template import Template
 from nlpbatch.kiwi.tokens import Token
-from nlpbatch.kiwi.writing import to_chunks, to_flags, to_morphemes
 from nlpbatch.wire.options import DEFAULT_ANALYZER
 from nlpbatch.wire.outcome import Outcome
 
@@ -25,7 +24,7 @@ T = TypeVar("T")
 _LOADED: Final = ("integrate_allomorph", "load_default_dict", "load_typo_dict", "load_multi_dict")
 
 
-class Kiwi(RefusedMethods):
+class Kiwi(Composing, RefusedMethods):
     """What `kiwipiepy.Kiwi` is, without Kiwi: texts go to a service, and tokens come back.
 
     The arguments up to `enabled_dialects` are kiwipiepy's. Those that decide what is loaded are held against what the
@@ -73,9 +72,8 @@ class Kiwi(RefusedMethods):
         self._made_with = {"service": service, "api_key": api_key, "analyzer": analyzer, **client}
         self._num_workers = num_workers
         self._analyzer = analyzer
-        self._remote = Remote(connect(service, api_key, client), analyzer)
+        super().__init__(Remote(connect(service, api_key, client), analyzer))
         self._config = ServedConfig()
-        self._templates: dict[str, Template] = {}
         given = (integrate_allomorph, load_default_dict, load_typo_dict, load_multi_dict)
         wanted = {name: value for name, value in zip(_LOADED, given, strict=True) if value is not None}
         if wanted or model_type not in {None, "none"}:
@@ -205,50 +203,6 @@ class Kiwi(RefusedMethods):
 
         several = not isinstance(text, str)
         return self._analyse(text, to_options(given), pretokenized, answer)
-
-    def space(self, text: str | Iterable[str], reset_whitespace: bool = False) -> Any:
-        """Return a text with its blanks corrected, with `reset_whitespace` as if it had none; or an iterator."""
-        check_texts(text)
-        options = {"reset_whitespace": bool(reset_whitespace)}
-        if isinstance(text, str):
-            return self._remote.one("space", text, options).text
-        return (outcome.text for _, outcome in self._remote.each("space", text, options))
-
-    def join(
-        self,
-        morphs: Iterable[Any],
-        lm_search: bool = True,
-        return_positions: bool = False,
-    ) -> Any:
-        """Return the text that morphemes make, with `return_positions` also where each of them is in it.
-
-        Each is a token, (form, tag), or (form, tag, whether a blank precedes it).
-        """
-        options = {"lm_search": bool(lm_search), "return_positions": bool(return_positions)}
-        outcome = self._remote.one("join", to_morphemes(morphs), options)
-        return (outcome.text, list(outcome.positions or ())) if return_positions else outcome.text
-
-    def glue(
-        self,
-        text_chunks: Iterable[str],
-        insert_new_lines: Iterable[bool] | None = None,
-        return_space_insertions: bool = False,
-    ) -> Any:
-        """Return the text that chunks make, with blanks or line ends between them where they belong."""
-        options: dict[str, Any] = {"return_space_insertions": bool(return_space_insertions)}
-        chunks = to_chunks(text_chunks)
-        if insert_new_lines is not None:
-            options["insert_new_lines"] = [to_flags(insert_new_lines, len(chunks))]
-        outcome = self._remote.one("glue", chunks, options)
-        return (outcome.text, list(outcome.space_insertions or ())) if return_space_insertions else outcome.text
-
-    def template(self, format_str: str, cache: bool = True) -> Template:
-        """Return a template whose fields are filled with morphemes, which take the form that fits there."""
-        if not cache:
-            return Template(self, format_str)
-        if format_str not in self._templates:
-            self._templates[format_str] = Template(self, format_str)
-        return self._templates[format_str]
 
     @property
     def global_config(self) -> KiwiConfig:

@@ -135,7 +135,8 @@ def _block_of_lists(rows: pa.RecordBatch, column: pa.Array, lengths: Sequence[in
     lengths = [length for length, is_valid in zip(lengths, column.is_valid().to_pylist(), strict=True) if is_valid]
     too_large = {position: length for position, length in enumerate(lengths) if length > cut.text_bytes}
     if too_large:
-        documents = documents.take(pa.array([None if one in too_large else one for one in range(len(lengths))]))
+        kept = [None if position in too_large else position for position in range(len(lengths))]
+        documents = documents.take(pa.array(kept, pa.int32()))
         lengths = [0 if position in too_large else length for position, length in enumerate(lengths)]
     requests = cut_by_bytes(lengths, most_bytes=cut.request_bytes, most_documents=cut.request_documents)
     return Block(rows, documents, too_large, indices, None, tuple(requests))

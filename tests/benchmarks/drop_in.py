@@ -2,7 +2,7 @@
 
     python tests/benchmarks/drop_in.py --input reviews.parquet [--text review] [--workers 2]
 
-Starts an API and a proxy of its own. Compares every attribute of every token, every sentence and every text with
+Starts an API and a proxy of its own. Compares every attribute of every token, every score, sentence and text with
 corrected blanks. Texts that the service normalises or takes apart (not NFC, invisible characters, over 3,072 code
 points) are counted and left out. Fails on the first difference.
 """
@@ -46,8 +46,14 @@ def read_sentences(sentences: Any) -> list[tuple[Any, ...]]:
     ]
 
 
+def read_ranked(ranked: Any) -> list[tuple[Any, ...]]:
+    """Return all that candidates say."""
+    return [(read_tokens(tokens), score) for tokens, score in ranked]
+
+
 CALLS: dict[str, Callable[[Any, Iterator[str]], Iterator[Any]]] = {
     "tokenize": lambda kiwi, texts: map(read_tokens, kiwi.tokenize(texts)),
+    "analyze": lambda kiwi, texts: map(read_ranked, kiwi.analyze(texts)),
     "split_into_sents": lambda kiwi, texts: map(read_sentences, kiwi.split_into_sents(texts, return_tokens=True)),
     "space": lambda kiwi, texts: kiwi.space(texts),
 }

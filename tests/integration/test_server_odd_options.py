@@ -17,11 +17,13 @@ import pytest
 
 from nlpbatch.wire.arrow import encode_request
 from nlpbatch.wire.media import ARROW_STREAM, JSON
-from nlpbatch.wire.options import OPERATIONS, options_of
+from nlpbatch.wire.options import DOCUMENT_MEMBERS, OPERATIONS, options_of
 
 COMBINATIONS = int(os.environ.get("NLPBATCH_OPTION_FUZZ", "400"))
 SLOWEST_S = 1.0
 TEXTS = ["아버지가 방에", None, ""]
+DOCUMENTS = {"join": [[["방", "NNG"], ["에", "JKB"]], None, []], "glue": [["그 봉", "지 안에"], None, []]}
+MORPHEMES = pa.list_(pa.struct([("form", pa.string()), ("tag", pa.string())]))
 STRINGS = [
     "", " ", "default", "NNG", "방/NNG", "1/2", "가/VV-X", "/", "//SP", "/SP", "가/", "\ud83d", "가/NNG\ud800", "a\0b",
     "\ufeff", "x" * 101, "가,나", "[", '["가"]', "true", "null", "1", "1e400", "none", "all", "rule", "basic", "jeju",
@@ -50,6 +52,7 @@ def _likely(option, chance):
     return {
         "boolean": chance.choice([True, False]),
         "integer": chance.choice([option.least, min(option.most, 10)]),
+        "number": chance.choice([option.least, 2.5, option.most]),
         "string": "default",
         "strings": [chance.choice(["가", "방/NNG", "//SP"])],
     }[option.kind]
@@ -65,7 +68,8 @@ def _given(operation, chance):
 
 
 def _json(api, operation, given, chance):
-    content = json.dumps({"texts": TEXTS} | given, ensure_ascii=chance.random() < 0.5)
+    documents = {DOCUMENT_MEMBERS[operation][0]: DOCUMENTS.get(operation, TEXTS)}
+    content = json.dumps(documents | given, ensure_ascii=chance.random() < 0.5)
     body = content.encode("utf-8", "surrogatepass")
     return api.http.request("POST", f"{api.url}/v1/{operation}", body=body, headers={"Content-Type": JSON})
 
@@ -76,12 +80,19 @@ def _arrow(api, operation, given, chance):
         text = json.dumps(value) if isinstance(value, dict) or chance.random() < 0.3 else _query_text(value)
         escaped = urllib.parse.quote(text.encode("utf-8", "surrogatepass"))
         pairs.append(f"{name}={escaped}{chance.choice(['', '', '', '', '%', '%zz', '%FF'])}")
-    return _raw(api, f"/v1/{operation}?{'&'.join(pairs)}", TEXTS)
+    return _raw(api, f"/v1/{operation}?{'&'.join(pairs)}", _column(operation), operation)
 
 
-def _raw(api, target, texts):
+def _column(operation):
+    if operation == "join":
+        rows = [row and [dict(zip(("form", "tag"), pair, strict=True)) for pair in row] for row in DOCUMENTS["join"]]
+        return pa.array(rows, MORPHEMES)
+    return pa.array(DOCUMENTS["glue"] if operation == "glue" else TEXTS)
+
+
+def _raw(api, target, documents, operation="analyze"):
     """POST an Arrow request to a target as it is; urllib3 would mend its escapes."""
-    body = encode_request(pa.array(texts, pa.string()))
+    body = encode_request(documents, operation)
     connection = http.client.HTTPConnection(api.url.removeprefix("http://"), timeout=60)
     with contextlib.closing(connection):
         connection.request("POST", target, body, {"Content-Type": ARROW_STREAM})
@@ -131,7 +142,7 @@ def test_a_blocked_morpheme_that_kiwi_does_not_know_is_named_at_once(api, operat
     workers = set(api.workers())
     target = f"/v1/{operation}?blocklist={urllib.parse.quote('가,1/2')}"
     given = {"blocklist": ["가", "1/2"]}
-    for send in (lambda: _json(api, operation, given, random.Random(3)), lambda: _raw(api, target, TEXTS)):
+    for send in (lambda: _json(api, operation, given, random.Random(3)), lambda: _raw(api, target, pa.array(TEXTS))):
         started_s = time.monotonic()
         answer = send()
         assert time.monotonic() - started_s < SLOWEST_S
@@ -170,18 +181,18 @@ def test_a_lone_surrogate_is_refused_where_it_is(api, body, status, wanted):
     ],
 )
 def test_a_query_that_is_not_utf_8_is_refused_where_it_is(api, query, wanted):
-    answer = _raw(api, f"/v1/analyze?{query}", ["가"])
+    answer = _raw(api, f"/v1/analyze?{query}", pa.array(["가"]))
     assert answer.status == 400
     assert wanted in answer.json()["detail"]
 
 
 def test_lists_as_long_as_they_may_be_fit_into_a_query(api):
     words = ",".join(f"낱말{number}/NNG" for number in range(1000))
-    answer = _raw(api, f"/v1/analyze?blocklist={urllib.parse.quote(words)}", ["가"])
+    answer = _raw(api, f"/v1/analyze?blocklist={urllib.parse.quote(words)}", pa.array(["가"]))
     assert answer.status == 200
 
 
 def test_a_longer_query_is_refused_with_the_remedy(api):
-    answer = _raw(api, f"/v1/analyze?blocklist={'x' * 70_000}", ["가"])
+    answer = _raw(api, f"/v1/analyze?blocklist={'x' * 70_000}", pa.array(["가"]))
     assert answer.status == 400
     assert answer.json()["detail"].startswith("the first line of the request, or a header, is over 65,536 bytes")

@@ -14,6 +14,9 @@ from nlpbatch.wire.outcome import Analysis, DocumentError, Outcome
 class FakeClient:
     """Puts forms or chunks together as they are."""
 
+    def __init__(self):
+        self.asked = []
+
     def __enter__(self):
         return self
 
@@ -24,11 +27,11 @@ class FakeClient:
         return Catalogue((), SizeLimits())
 
     def join(self, documents, *, analyzer, **_):
-        self.asked = documents
+        self.asked += documents
         return Analysis(analyzer, "f1", tuple(Outcome(None, text="".join(one[0] for one in row)) for row in documents))
 
     def glue(self, documents, *, analyzer, **_):
-        self.asked = documents
+        self.asked += documents
         return Analysis(analyzer, "f1", tuple(Outcome(None, text="".join(row)) for row in documents))
 
 
