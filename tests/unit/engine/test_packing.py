@@ -1,3 +1,5 @@
+import random
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from nlpbatch.engine.contents import Chunks, Morphemes, Text, read_content
 from nlpbatch.engine.documents import from_json, from_stream
 from nlpbatch.engine.packing import InvalidDocument
 from nlpbatch.errors import InvalidRequest
-from nlpbatch.wire.arrow import encode_request
+from nlpbatch.wire.arrow import document_type, encode_request
 from nlpbatch.wire.tags import TAGS
 
 MORPHEME = pa.struct([("form", pa.string()), ("tag", pa.string()), ("space", pa.bool_())])
@@ -73,3 +75,40 @@ def test_a_column_of_another_type_is_refused_with_the_right_one(kind):
 def test_large_lists_and_strings_are_taken():
     column = pa.array([["가", "나"], None], pa.large_list(pa.large_string()))
     assert from_stream(encode_request(column, "glue"), "glue").equals(from_json("glue", [["가", "나"], None]))
+
+
+def _body(chance):
+    """Return an operation and a request of it."""
+    flags, kind = pa.array([[True, False], None, []], pa.list_(pa.bool_())), pa.list_(pa.string())
+    morphemes = [[{"form": "가" * chance.randint(0, 5), "tag": "NNG", "space": True}], None, []]
+    chunks = pa.array([["가나", "x" * chance.randint(0, 30)], None, []], kind)
+    token = {"form": "가", "tag": "NNG", "start": 0, "end": 1}
+    spans = pa.array(
+        [[{"start": 0, "end": 1, "tag": "NNG", "tokens": [token]}], None, []], document_type("pretokenized")
+    )
+    return chance.choice(
+        [
+            ("join", encode_request(pa.array(morphemes, pa.list_(MORPHEME)), "join")),
+            ("glue", encode_request(chunks, "glue", chance.choice([None, flags]))),
+            ("analyze", encode_request(pa.array(["가나", None, "다"]), "analyze", spans)),
+        ]
+    )
+
+
+def test_damaged_streams_are_refused_or_read_and_nothing_else():
+    chance = random.Random(7)
+    refused = 0
+    for _ in range(1500):
+        operation, body = _body(chance)
+        content = bytearray(body)
+        for _ in range(chance.choice([1, 1, 2, 8])):
+            at = chance.randrange(len(content) - 4)
+            if chance.random() < 0.5:
+                content[at] ^= 1 << chance.randrange(8)
+            else:
+                content[at : at + 4] = chance.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f"])
+        try:
+            from_stream(bytes(content), operation)
+        except InvalidRequest:
+            refused += 1
+    assert refused > 500
