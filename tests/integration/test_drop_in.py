@@ -94,7 +94,7 @@ OPTIONS = [
 TYPOS = ("basic", "continual", "basic_with_continual", "lengthening", "basic_with_continual_and_lengthening", "all")
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=",".join)
 def test_tokens_are_kiwi_s_with_every_option(served, kiwi, sample, options):
     texts = [*TEXTS, *sample[:60]]
     assert read(list(served.tokenize(texts, **options))) == read(list(kiwi.tokenize(texts, **options)))
