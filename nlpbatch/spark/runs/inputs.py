@@ -12,7 +12,7 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import DataType, StructType
 
 from nlpbatch.errors import ConfigError, InternalError
-from nlpbatch.formats.encodings import UTF_8, java_name
+from nlpbatch.formats.encodings import UTF_8, java_name, known_encoding
 from nlpbatch.formats.names import format_of
 from nlpbatch.spark.runs.batches import OUTCOME
 from nlpbatch.spark.runs.beginnings import BeginningReader
@@ -89,6 +89,7 @@ class Input:
             ConfigError: There is nothing, or it can't be read, or the files don't agree, or the condition is none.
 
         """
+        encoding, reader = _encoding(encoding, reader)
         spark.conf.set(_JAVA_CHARSETS, "true")  # else Spark knows no encoding but those of Unicode
         listing = Listing.find(spark, path)
         name = format_name or format_of(listing.files)
@@ -238,6 +239,13 @@ class Input:
             return df.where(self.where)
         # of a line that can't be parsed nobody knows whether it would meet the condition: it isn't lost
         return df.where(sf.coalesce(sf.expr(self.where), sf.lit(False)) | sf.col(CORRUPT).isNotNull())
+
+
+def _encoding(given: str, reader: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return the encoding, which Spark's readers know as an option of their own, too, and the other options."""
+    rest = {name: value for name, value in reader.items() if name.lower() not in {"encoding", "charset"}}
+    named_there = [value for name, value in reader.items() if name not in rest]
+    return (known_encoding(named_there[0]) if named_there and given == UTF_8 else given), rest
 
 
 def _check_names(schema: StructType, format_name: str) -> None:
