@@ -199,7 +199,7 @@ def test_every_field_of_a_long_text_is_there(ask):
         ("analyze", {"z_coda": "yes"}, "z_coda is not true or false"),
         ("analyze", {"oov_handling": "guess"}, "choose from rule"),
         ("analyze", {"reset_whitespace": True}, "unknown member 'reset_whitespace'"),
-        ("sentences", {"fields": ["form"]}, "unknown member 'fields'"),
+        ("sentences", {"fields": ["form"]}, "fields without return_tokens"),
         ("sentences", {"top_n": 2}, "unknown member 'top_n'"),
         ("space", {"normalise": True}, "unknown member 'normalise'"),
     ],
