@@ -51,8 +51,14 @@ def from_stream(body: bytes, operation: Operation = "analyze") -> pa.Array:
 
     """
     name, *further = DOCUMENT_COLUMNS[operation]
-    table = _read_table(body, name, further)
-    room_bytes = len(body)
+    try:
+        return _from_table(operation, _read_table(body, name, further), len(body))
+    except UnicodeDecodeError as error:  # the name of a column or of a field within it
+        raise _damaged(name) from error
+
+
+def _from_table(operation: Operation, table: pa.Table, room_bytes: int) -> pa.Array:
+    name, *further = DOCUMENT_COLUMNS[operation]
     chunks = []
     for chunk in table.column(0).chunks:
         chunks.append(_to_binary(chunk, room_bytes) if name == "text" else _packed(name, chunk, room_bytes))
