@@ -1,7 +1,6 @@
 """spark-submit jobs/analyze.py --input IN --text COLUMN --output OUT --service URL: tokens for columns of text."""
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -14,7 +13,8 @@ from nlpbatch.spark.report import Report
 from nlpbatch.spark.runs.formats import FORMATS
 from nlpbatch.spark.script import run_script, running_session
 from nlpbatch.wire.fields import TOKEN_FIELDS
-from nlpbatch.wire.options import OPERATIONS
+from nlpbatch.wire.options import OPERATIONS, OPTIONS
+from nlpbatch.wire.options.values import parse_text
 
 SET_ASIDE: Final = 3
 """Exit code of a run that is done but for files that cannot be read."""
@@ -83,7 +83,7 @@ def parse(argv: list[str] | None = None) -> JobOptions:
     file = given.pop("config")
     given["reader"] = _pairs(given["reader"])
     given["options"] = (
-        {name: _json(value) for name, value in pairs.items()} if (pairs := _pairs(given.pop("option"))) else None
+        {name: _value(name, text) for name, text in pairs.items()} if (pairs := _pairs(given.pop("option"))) else None
     )
     given["service"] = given["service"] or os.environ.get("NLPBATCH_SERVICE")
     given["api_key"] = os.environ.get("NLPBATCH_API_KEY") or None
@@ -100,12 +100,9 @@ def _pairs(given: list[str] | None) -> dict[str, str] | None:
     return {name: value for name, _, value in pairs}
 
 
-def _json(text: str) -> Any:
-    """Return a value as JSON has it: true, 3, ["a"]; anything else is a string."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+def _value(name: str, text: str) -> Any:
+    """Return the value of an option as a query has it: true, 3, lists as A,B or in JSON."""
+    return parse_text(OPTIONS[name], text) if name in OPTIONS else text
 
 
 def _ended(report: Report) -> str:

@@ -17,19 +17,19 @@ import asyncio
 import itertools
 import logging
 import time
-from collections import Counter, deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import deque
 from typing import Final, Protocol
 
 import pyarrow as pa
 
+from nlpbatch.engine.answer import Answer, answer_of
 from nlpbatch.engine.board import Board
 from nlpbatch.engine.channel import WorkerChannel
 from nlpbatch.engine.documents import Piece, cut
 from nlpbatch.engine.encode import settled
 from nlpbatch.engine.guard import LOOK_S, Guard
 from nlpbatch.engine.job import Encoding, Job, JobFailure, JobResult
+from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.nursery import Nursery
 from nlpbatch.engine.poison import PoisonedQuestions
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
@@ -37,60 +37,12 @@ from nlpbatch.engine.quarantine import Quarantine
 from nlpbatch.engine.queue import Pending, PieceQueue
 from nlpbatch.engine.spawn import ForkServerProcess
 from nlpbatch.errors import ConfigError, Draining, NlpbatchError, NoCapacity
-from nlpbatch.wire.limits import KIB, MIB
 from nlpbatch.wire.options import Options
 
 _log = logging.getLogger("nlpbatch.engine")
 _START_TIMEOUT_S: Final = 60.0
 _RATE_WEIGHT: Final = 0.1
 _FIRST_RATE_BYTES_PER_S: Final = 200_000.0  # of one worker, until one has been measured: reviews on one core
-
-
-@dataclass(frozen=True, slots=True)
-class PoolLimits:
-    """How the pool cuts and how much it lets wait.
-
-    Args:
-        workers: Worker processes.
-        piece_bytes: Text handed to a worker at a time. Small pieces spread a request over idle workers and repeat
-            little when one dies; below 8 KiB the framing shows.
-        piece_documents: Documents handed to a worker at a time.
-        text_bytes: Longest document.
-        queue_bytes: Text waiting for a worker, over all requests; beyond it requests are refused.
-        document_s: How long one document may take.
-        memory_bytes: How much a worker may grow on one document.
-
-    """
-
-    workers: int
-    piece_bytes: int = 16 * KIB
-    piece_documents: int = 512
-    text_bytes: int = MIB
-    queue_bytes: int = 64 * MIB
-    document_s: float = 30.0
-    memory_bytes: int = 512 * MIB
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The outcomes of a request in its documents' order, encoded, and what they took.
-
-    Args:
-        bodies: Arrow batch messages, or JSON outcomes joined by commas.
-        tokens: Tokens written.
-        code_points: Code points analysed.
-        errors: Documents by error code.
-        queue_s: Seconds until a worker took the first piece.
-        analysis_s: Seconds of worker time.
-
-    """
-
-    bodies: Sequence[bytes]
-    tokens: int
-    code_points: int
-    errors: Counter[str]
-    queue_s: float
-    analysis_s: float
 
 
 class PoolObserver(Protocol):
@@ -216,7 +168,7 @@ class WorkerPool:
             for pending in waiting:
                 pending.result.cancel()  # no effect on those that are done
                 self._queue.discard(pending)
-        return _answer(waiting, results)
+        return answer_of(waiting, results)
 
     def _check_room(self) -> None:
         queued = self._queue.size_bytes
@@ -355,18 +307,3 @@ def _fail(pending: Pending, error: NlpbatchError) -> None:
     if not pending.result.done():
         pending.result.set_exception(error)
         pending.result.exception()  # its caller may have left, or have been told of another piece already
-
-
-def _answer(waiting: Sequence[Pending], results: Sequence[JobResult]) -> Answer:
-    taken = [pending.taken_s - pending.queued_s for pending in waiting if pending.taken_s is not None]
-    errors: Counter[str] = Counter()
-    for result in results:
-        errors.update(result.errors)
-    return Answer(
-        [result.body for result in results],
-        tokens=sum(result.tokens for result in results),
-        code_points=sum(result.code_points for result in results),
-        errors=errors,
-        queue_s=min(taken, default=0.0),
-        analysis_s=sum(result.analysis_s for result in results),
-    )

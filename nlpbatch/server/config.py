@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from nlpbatch.engine.dictionary import Entry
-from nlpbatch.engine.pool import PoolLimits
+from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.serving.listen import ListenSettings
 from nlpbatch.serving.settings import Settings

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
-from nlpbatch.engine.pool import Answer
+from nlpbatch.engine.answer import Answer
 from nlpbatch.wire.analyzer import AnalyzerInfo
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -8,8 +8,8 @@ import pyarrow as pa
 from aiohttp import web
 
 from nlpbatch.engine import documents
+from nlpbatch.engine.answer import Answer
 from nlpbatch.engine.job import Encoding
-from nlpbatch.engine.pool import Answer
 from nlpbatch.errors import (
     FingerprintMismatch,
     InvalidRequest,

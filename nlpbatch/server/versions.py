@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from nlpbatch.engine.pool import PoolLimits, PoolObserver, WorkerPool
+from nlpbatch.engine.limits import PoolLimits
+from nlpbatch.engine.pool import PoolObserver, WorkerPool
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.errors import NoCapacity
 from nlpbatch.server import smoke

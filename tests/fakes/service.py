@@ -253,7 +253,7 @@ def _analyse(exchange: Exchange) -> tuple[bytes, str]:
     if media_type(exchange.headers.get("Content-Type")) == ARROW_STREAM:
         return _analyse_arrow(exchange), ARROW_STREAM
     request = parse_request(exchange.body)
-    outcomes = [{"tokens": _tokens(text, request.options.fields), "error": None} for text in request.texts]
+    outcomes = [{"tokens": _tokens(text, request.options.fields), "error": None} for text in request.documents]
     members = {"analyzer": request.options.analyzer, "fingerprint": FINGERPRINT, "outcomes": outcomes}
     return json.dumps(members).encode(), JSON
 

@@ -14,7 +14,8 @@ from contextlib import asynccontextmanager
 from nlpbatch.engine import frames
 from nlpbatch.engine.board import Board
 from nlpbatch.engine.job import Job, JobFailure
-from nlpbatch.engine.pool import PoolLimits, WorkerPool
+from nlpbatch.engine.limits import PoolLimits
+from nlpbatch.engine.pool import WorkerPool
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.spawn import Forked
 from nlpbatch.engine.worker import run

@@ -13,7 +13,8 @@ import pytest
 
 from nlpbatch.engine import spawn
 from nlpbatch.engine.documents import from_texts
-from nlpbatch.engine.pool import PoolLimits, WorkerPool
+from nlpbatch.engine.limits import PoolLimits
+from nlpbatch.engine.pool import WorkerPool
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.errors import ConfigError, InternalError
 from nlpbatch.wire.options import Options

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
+from nlpbatch.engine.answer import Answer
 from nlpbatch.engine.board import NONE
 from nlpbatch.engine.documents import from_texts
 from nlpbatch.engine.job import JobFailure
-from nlpbatch.engine.pool import Answer
 from nlpbatch.errors import ConfigError, Draining, InternalError, InvalidOption, NoCapacity
 from nlpbatch.wire.options import Options
 from tests.fakes.virtual_time import settle, virtual_time

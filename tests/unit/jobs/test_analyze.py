@@ -183,3 +183,18 @@ def test_missing_options_end_in_2_before_spark_starts(monkeypatch, capsys):
     assert analyze.main() == 2
     said = capsys.readouterr().err
     assert all(f"{name} is missing" in said for name in ("text", "output", "service"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("blocklist=가,나/NNG", ["가", "나/NNG"]),
+        ('blocklist=["가,나"]', ["가,나"]),
+        ("stopwords=true", True),
+        ("typo_cost_threshold=2.5", 2.5),
+    ],
+)
+def test_an_option_s_value_is_read_as_in_a_query(monkeypatch, text, value):
+    monkeypatch.setenv("NLPBATCH_SERVICE", "http://proxy")
+    name, _, _ = text.partition("=")
+    assert analyze.parse([*LEAST, "--option", text]).options == {name: value}

@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 
-from nlpbatch.engine.pool import Answer
+from nlpbatch.engine.answer import Answer
 from nlpbatch.errors import ConfigError, NoCapacity, UnknownAnalyzer
 from nlpbatch.server.analyzers import Analyzers
 from nlpbatch.server.config import AnalyzerSettings, PoolSettings, ServerSettings

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 from prometheus_client import generate_latest
 
-from nlpbatch.engine.pool import Answer
+from nlpbatch.engine.answer import Answer
 from nlpbatch.server.metrics import Metrics
 from nlpbatch.wire.analyzer import AnalyzerInfo
 from tests.fakes.engine import WordEngine

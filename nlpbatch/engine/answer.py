@@ -1,0 +1,46 @@
+"""What the pool answers a request with."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nlpbatch.engine.job import JobResult
+from nlpbatch.engine.queue import Pending
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcomes of a request in its documents' order, encoded, and what they took.
+
+    Args:
+        bodies: Arrow batch messages, or JSON outcomes joined by commas.
+        tokens: Tokens written.
+        code_points: Code points analysed.
+        errors: Documents by error code.
+        queue_s: Seconds until a worker took the first piece.
+        analysis_s: Seconds of worker time.
+
+    """
+
+    bodies: Sequence[bytes]
+    tokens: int
+    code_points: int
+    errors: Counter[str]
+    queue_s: float
+    analysis_s: float
+
+
+def answer_of(waiting: Sequence[Pending], results: Sequence[JobResult]) -> Answer:
+    """Return the answer that the results of a request's pieces make, in the order of its documents."""
+    taken = [pending.taken_s - pending.queued_s for pending in waiting if pending.taken_s is not None]
+    errors: Counter[str] = Counter()
+    for result in results:
+        errors.update(result.errors)
+    return Answer(
+        [result.body for result in results],
+        tokens=sum(result.tokens for result in results),
+        code_points=sum(result.code_points for result in results),
+        errors=errors,
+        queue_s=min(taken, default=0.0),
+        analysis_s=sum(result.analysis_s for result in results),
+    )

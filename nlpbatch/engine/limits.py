@@ -1,0 +1,30 @@
+"""How a worker pool cuts its work, and how much it lets wait."""
+
+from dataclasses import dataclass
+
+from nlpbatch.wire.limits import KIB, MIB
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """How the pool cuts and how much it lets wait.
+
+    Args:
+        workers: Worker processes.
+        piece_bytes: Text handed to a worker at a time. Small pieces spread a request over idle workers and repeat
+            little when one dies; below 8 KiB the framing shows.
+        piece_documents: Documents handed to a worker at a time.
+        text_bytes: Longest document.
+        queue_bytes: Text waiting for a worker, over all requests; beyond it requests are refused.
+        document_s: How long one document may take.
+        memory_bytes: How much a worker may grow on one document.
+
+    """
+
+    workers: int
+    piece_bytes: int = 16 * KIB
+    piece_documents: int = 512
+    text_bytes: int = MIB
+    queue_bytes: int = 64 * MIB
+    document_s: float = 30.0
+    memory_bytes: int = 512 * MIB
