@@ -267,11 +267,6 @@ def _(folder):
     return read_csv(folder / "a.csv", encoding="cp949")
 
 
-@case("CP949 with its encoding among the reader's options", options={"reader": {"charset": "EUC-KR"}})
-def _(folder):
-    return CASES["CP949 with its encoding"].write(folder)
-
-
 @case("CP949 without its encoding", refused=r"a\.csv:?( it)? is not UTF-8: its bytes fit CP949; give --encoding cp949")
 def _(folder):
     return CASES["CP949 with its encoding"].write(folder)
