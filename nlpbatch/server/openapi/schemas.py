@@ -102,7 +102,22 @@ def _request(operation: Operation, limits: SizeLimits) -> Schema:
     if operation == "analyze":  # as `Options` has it: candidates may differ in their sentences
         several = {"top_n": {"type": "integer", "minimum": 2}, "sentences": {"const": True}}
         schema["not"] = {"properties": several, "required": list(several)}
+    if operation == "sentences":
+        schema |= {"if": _WITH_TOKENS, "else": {"properties": _without_tokens()}}
     return schema
+
+
+_WITH_TOKENS: Final[Schema] = {"properties": {"return_tokens": {"const": True}}, "required": ["return_tokens"]}
+
+
+def _without_tokens() -> dict[str, Schema]:
+    """Return what is left of the options that are of tokens where none are asked for: their defaults."""
+    plain = Options("sentences")
+    return {
+        "fields": {"enum": [list(plain.fields), None]},
+        "tags": {"enum": [None]},
+        "stopwords": {"enum": [False, None]},
+    }
 
 
 def _or_null(schema: Schema) -> Schema:
