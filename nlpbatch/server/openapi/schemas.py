@@ -107,7 +107,22 @@ def _request(operation: Operation, limits: SizeLimits) -> Schema:
             "required": list(sentences),
             "anyOf": [{"properties": asked, "required": list(asked)} for asked in several],
         }
+    if operation == "sentences":
+        schema |= {"if": _WITH_TOKENS, "else": {"properties": _without_tokens()}}
     return schema
+
+
+_WITH_TOKENS: Final[Schema] = {"properties": {"return_tokens": {"const": True}}, "required": ["return_tokens"]}
+
+
+def _without_tokens() -> dict[str, Schema]:
+    """Return what is left of the options that are of tokens where none are asked for: their defaults."""
+    plain = Options("sentences")
+    return {
+        "fields": {"enum": [list(plain.fields), None]},
+        "tags": {"enum": [None]},
+        "stopwords": {"enum": [False, None]},
+    }
 
 
 def _or_null(schema: Schema) -> Schema:
