@@ -15,7 +15,7 @@ from nlpbatch.recipe.settings import Source
 from nlpbatch.recipe.stages import ANALYZED, Stages
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.formats import FORMATS
-from nlpbatch.spark.runs.listing import list_files
+from nlpbatch.spark.runs.listing import EXACTLY, list_files
 
 _UNKNOWN_BYTES: Final = 2**62
 """Spark's guess for a table that it knows nothing of is larger still."""
@@ -76,12 +76,12 @@ def estimate(spark: SparkSession, source: Source, stages: Stages) -> Estimate:
 
 
 def _of_files(spark: SparkSession, source: Source) -> tuple[int | None, int]:
-    path = str(source.files)
-    files = list_files(spark, path)
+    files = list_files(spark, str(source.files))
     kind = source.format or format_of(files)
     try:
         # their footers say it
-        rows = spark.read.format(kind).load(path).count() if FORMATS[kind].counted else None
+        reader = spark.read.format(kind).options(**EXACTLY)
+        rows = reader.load(list(files)).count() if FORMATS[kind].counted else None
     except (PySparkException, Py4JJavaError):
         rows = None  # damaged files are the analysis's to tell
     return rows, sum(files.values())

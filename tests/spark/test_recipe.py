@@ -311,6 +311,12 @@ def test_how_much_there_is_to_do_is_told_before_anything_is_done(go, recipe, spa
     pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
     size = (tmp_path / "some.parquet").stat().st_size
     told = go(recipe(source={"files": str(tmp_path / "some.parquet")}), dry_run=True)[-1]
+    odd = tmp_path / "odd" / "deep"
+    odd.mkdir(parents=True)
+    shutil.copy(tmp_path / "some.parquet", odd / "a[1]*.parquet")
+    shutil.copy(tmp_path / "some.parquet", odd.parent / "b.parquet")
+    twice = go(recipe(source={"files": str(odd.parent)}), dry_run=True)[-1]
+    assert twice.startswith(f"everything: 100 documents, {2 * size:,} bytes")
     assert told == f"everything: 50 documents, {size:,} bytes, hours unknown: run it with --on sample first"
     spark.range(7).selectExpr("id AS review_id", "'가' AS review", "1 AS rating", "'x' AS date").write.mode(
         "overwrite"
