@@ -12,19 +12,8 @@ from nlpbatch.serving.listen import ListenSettings
 from nlpbatch.serving.settings import Settings
 from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 from nlpbatch.wire.options.offered import ENABLED_DIALECTS
+from nlpbatch.wire.options.table import Dialect
 
-Dialect = Literal[
-    "gyeonggi",
-    "chungcheong",
-    "gangwon",
-    "gyeongsang",
-    "jeolla",
-    "jeju",
-    "hwanghae",
-    "hamgyeong",
-    "pyeongan",
-    "archaic",
-]
 AnalyzerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 

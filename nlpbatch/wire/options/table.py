@@ -53,7 +53,7 @@ TYPOS: Final = (
 """Kiwi's own sets of typos; `all` is the last but one."""
 NO_TYPOS: Final = "none"
 STANDARD_DIALECT: Final = "standard"
-DIALECTS: Final = (
+Dialect = Literal[
     "gyeonggi",
     "chungcheong",
     "gangwon",
@@ -64,7 +64,8 @@ DIALECTS: Final = (
     "hamgyeong",
     "pyeongan",
     "archaic",
-)
+]
+DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
 
 _ANALYZE: Final[tuple[Operation, ...]] = ("analyze",)
 _SENTENCES: Final[tuple[Operation, ...]] = ("sentences",)
