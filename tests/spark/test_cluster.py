@@ -168,14 +168,14 @@ def submit(cluster, bare_python):
 
 
 @pytest.fixture(scope="module")
-def finished(submit, stack, some_reviews, tmp_path_factory):
-    """One run of the job over some reviews in several files, with every field; the output and Spark's event log."""
+def finished(submit, stack, reviews, tmp_path_factory):
+    """One run of the job over all reviews in several files, with every field; the output and Spark's event log."""
     folder = tmp_path_factory.mktemp("job")
     bundle, source, output, events = (folder / name for name in ("bundle.zip", "in", "out", "events"))
     write_bundle(bundle)
     source.mkdir()
     events.mkdir()
-    table = pq.read_table(some_reviews)
+    table = pq.read_table(reviews)
     for part in range(PARTS):
         pq.write_table(table.take(list(range(part, table.num_rows, PARTS))), source / f"part-{part}.parquet")
     done = submit(
@@ -202,19 +202,19 @@ def test_the_executors_have_nothing_but_pyspark_and_pyarrow(submit, bare_python,
     assert answers == [[str(bare_python.parents[1]), expected]] * 8
 
 
-def test_every_row_comes_out_once_with_all_its_columns(finished, some_reviews):
+def test_every_row_comes_out_once_with_all_its_columns(finished, reviews):
     _, output, _ = finished
-    given, rows = pq.read_table(some_reviews), ds.dataset(output, format="parquet").to_table()
+    given, rows = pq.read_table(reviews), ds.dataset(output, format="parquet").to_table()
     assert rows.schema.names == [*given.schema.names, "tokens", "error"]
     kept = rows.select(given.schema.names).sort_by("review_id")
     assert kept.cast(given.schema).equals(given.sort_by("review_id"))
-    assert rows["error"].null_count == given.num_rows
+    assert rows["error"].null_count == 20_072
 
 
 def test_every_field_of_a_sample_is_what_kiwi_gives(finished, kiwi_tokens):
     _, output, _ = finished
     rows = ds.dataset(output, format="parquet").to_table(columns=["review", "tokens"])
-    sample = rows.take(list(range(3, rows.num_rows, 7))).to_pylist()
+    sample = rows.take(list(range(3, rows.num_rows, 40))).to_pylist()
     assert len(sample) > 500
     different = [row["review"] for row in sample if row["tokens"] != kiwi_tokens(row["review"])]
     assert different == []
@@ -234,10 +234,10 @@ def test_both_executors_analysed_rows(finished):
     assert sum(wrote.values()) >= PARTS
 
 
-def test_the_summary_adds_up_over_executors(finished, some_reviews):
+def test_the_summary_adds_up_over_executors(finished):
     done, output, _ = finished
     summary = json.loads((output / "_nlpbatch" / "summary.json").read_text())
-    assert summary["rows"] == pq.read_metadata(some_reviews).num_rows
+    assert summary["rows"] == 20_072
     assert summary["client"]["requests"] >= PARTS
     assert summary["client"]["sent_bytes"] > summary["text_bytes"]
     assert summary["work"]["analysed"] == summary["work"]["answered"] == summary["client"]["requests"]

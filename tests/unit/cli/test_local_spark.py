@@ -56,7 +56,8 @@ def test_spark_submit_is_ended_with_the_command_and_waited_for(tmp_path):
     def interrupt():
         while not (tmp_path / "up").exists():
             time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
+        # as Ctrl-C: to the main thread, whatever others earlier tests have left
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
