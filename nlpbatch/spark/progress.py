@@ -67,16 +67,23 @@ class RowCounter:
     def __init__(self, spark: SparkSession) -> None:
         # The status store behind Spark's SQL page; it has no Python face.
         self._store: Any = spark._jsparkSession.sharedState().statusStore()  # noqa: SLF001
-        self._before = self._store.executionsCount()
+        try:
+            self._before = self._newest()
+        except Py4JError:
+            self._before = sys.maxsize
 
     def rows(self) -> int:
         """Return the rows answered by the newest query that began after this counter was made."""
         try:
-            if self._store.executionsCount() <= self._before:
-                return 0
-            return self._rows(self._store.executionsList().last().executionId())
+            newest = self._newest()
+            return self._rows(newest) if newest > self._before else 0
         except (Py4JError, ValueError):
-            return 0  # the plan isn't published yet, or an evicted query: progress is never worth a failure
+            return 0  # the plan isn't published yet, or a forgotten query: progress is never worth a failure
+
+    def _newest(self) -> int:
+        """Return the id of the newest query; -1 if there is none. Their number doesn't tell: old ones are forgotten."""
+        count = self._store.executionsCount()
+        return int(self._store.executionsList(count - 1, 1).head().executionId()) if count else -1
 
     def _rows(self, execution: int) -> int:
         nodes = self._store.planGraph(execution).allNodes()

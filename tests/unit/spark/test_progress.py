@@ -183,12 +183,23 @@ def test_a_terminal_of_our_own_needs_no_jvm(monkeypatch):
     assert on_terminal(Mock(_jvm=None))
 
 
-def counter_of(queries, error=None):
-    """A counter whose status store gives these numbers of queries, and then fails to describe one."""
+def counter_of(newest, error=None):
+    """A counter whose status store has these ids as the newest, and then fails to describe a query.
+
+    As Spark does in long sessions, it keeps so many queries that their number stays the same.
+    """
     spark = Mock()
     store = spark._jsparkSession.sharedState.return_value.statusStore.return_value
-    store.executionsCount.side_effect = queries
-    store.executionsList.side_effect = error
+    store.executionsCount.return_value = 1_000
+    store.executionsList.return_value.head.return_value.executionId.side_effect = newest
+    store.planGraph.side_effect = error
+    store.planGraph.return_value.allNodes.return_value.size.return_value = 1
+    node = store.planGraph.return_value.allNodes.return_value.apply.return_value
+    node.name.return_value = "MapInArrow"
+    node.metrics.return_value.size.return_value = 1
+    node.metrics.return_value.apply.return_value.name.return_value = "number of output rows"
+    store.executionMetrics.return_value.contains.return_value = True
+    store.executionMetrics.return_value.apply.return_value = "1,234"
     return RowCounter(spark)
 
 
@@ -196,6 +207,11 @@ def test_before_the_query_begins_no_rows_are_done():
     assert counter_of([3, 3]).rows() == 0
 
 
+def test_rows_of_a_query_are_seen_although_the_store_has_forgotten_as_many_as_were_added():
+    assert counter_of([3, 4]).rows() == 1_234
+
+
 @pytest.mark.parametrize("error", [Py4JError("the plan is not there yet"), ValueError("1,2,3 (min, med, max)")])
 def test_a_counter_that_cannot_be_read_says_none_done(error):
     assert counter_of([3, 4], error).rows() == 0
+    assert counter_of([Py4JError("forgotten meanwhile"), 4]).rows() == 0
