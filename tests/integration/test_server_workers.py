@@ -30,7 +30,8 @@ def kill(api: Api, *victims: int) -> float:
         os.kill(victim, signal.SIGKILL)
 
     def back() -> bool:
-        return api.metric("nlpbatch_workers_lost_total") == lost + len(victims) and api.metric("nlpbatch_workers") == 2
+        # one that has grown in an earlier test may be replaced meanwhile, and count, too
+        return api.metric("nlpbatch_workers_lost_total") >= lost + len(victims) and api.metric("nlpbatch_workers") == 2
 
     return eventually(back)
 
