@@ -33,7 +33,8 @@ SOME = 4_000
 
 def shared_by(nodeid: str) -> str | None:
     """Return what a test's folder shares."""
-    return SHARING.get(nodeid.partition("::")[0].split("/")[1])
+    root, _, rest = nodeid.partition("/")
+    return SHARING.get(rest.partition("/")[0]) if root == "tests" else None
 
 
 class BySharedFixture(LoadScopeScheduling):

@@ -50,14 +50,24 @@ def test_what_spark_submit_ends_with_is_told_as_a_shell_does(does, code):
     assert submit([sys.executable, "-c", f"import os, sys; {does}"], os.environ) == code
 
 
+@pytest.fixture
+def signals_of_a_new_process():
+    """What earlier tests in this process have made of signals is none of a command's business."""
+    wanted = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals_of_a_new_process")
 def test_spark_submit_is_ended_with_the_command_and_waited_for(tmp_path):
     waits = f"import pathlib, time; pathlib.Path({str(tmp_path / 'up')!r}).touch(); time.sleep(60)"
 
     def interrupt():
         while not (tmp_path / "up").exists():
             time.sleep(0.01)
-        # as Ctrl-C: to the main thread, whatever others earlier tests have left
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
