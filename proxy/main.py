@@ -10,8 +10,8 @@ from nlpbatch.serving import logs
 from nlpbatch.serving.drain import DRAIN
 from nlpbatch.serving.lifecycle import new_application, running, serve
 from proxy.admin import admin_application
+from proxy.app import Proxy
 from proxy.config import GIB, ProxySettings
-from proxy.proxy import Proxy
 from proxy.reload import reload_forever
 from proxy.routes import add_routes
 

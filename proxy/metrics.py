@@ -7,9 +7,9 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from proxy.balancer import Backend
-from proxy.tickets import CLASS_NAMES, ClassName, Usage
-from proxy.traffic import Traffic
+from proxy.traffic.balancer import Backend
+from proxy.traffic.controller import Traffic
+from proxy.traffic.ticket import CLASS_NAMES, ClassName, Usage
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 UNKNOWN_TENANT = "-"

@@ -4,8 +4,8 @@ from aiohttp import web
 
 from nlpbatch.serving.health import add_health_routes
 from nlpbatch.wire.media import LIMITS_PATH, USAGE_PATH
-from proxy.gateway import expect
-from proxy.proxy import Proxy
+from proxy.app import Proxy
+from proxy.forwarding.gateway import expect
 
 
 def add_routes(app: web.Application, proxy: Proxy) -> None:

@@ -40,7 +40,7 @@ def add_parsers(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Print what the file means, and what is odd about it."""
-    from proxy.review import summary, warnings  # noqa: PLC0415  (starts fast without the proxy extra)
+    from proxy.planning.check import summary, warnings  # noqa: PLC0415  (starts fast without the proxy extra)
 
     settings = _load(arguments.file)
     print("\n".join(summary(settings)))
@@ -55,7 +55,7 @@ def run_diff(arguments: argparse.Namespace) -> int:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from proxy.compare import changes  # noqa: PLC0415
+    from proxy.planning.diff import changes  # noqa: PLC0415
 
     after = _load(arguments.file)
     before = _load(arguments.against) if arguments.against is not None else _ask(arguments.admin)
@@ -79,7 +79,7 @@ def run_explain(arguments: argparse.Namespace) -> int:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from proxy.explain import Load, allowances  # noqa: PLC0415
+    from proxy.planning.explain import Load, allowances  # noqa: PLC0415
 
     settings = _load(arguments.config)
     _check_load(arguments, settings)

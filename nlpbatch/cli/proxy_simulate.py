@@ -29,9 +29,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from nlpbatch.serving.settings import load  # noqa: PLC0415
     from proxy.config import ProxySettings  # noqa: PLC0415
-    from proxy.simulate import Simulation  # noqa: PLC0415
-    from proxy.simulation_report import figures, show  # noqa: PLC0415
-    from proxy.workload import Workload  # noqa: PLC0415
+    from proxy.planning.report import figures, show  # noqa: PLC0415
+    from proxy.planning.simulate import Simulation  # noqa: PLC0415
+    from proxy.planning.workloads import Workload  # noqa: PLC0415
 
     settings, workload = load(arguments.config, ProxySettings), load(arguments.workload, Workload)
     unknown = sorted(workload.tenants() - settings.tenants.keys())

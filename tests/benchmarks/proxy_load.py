@@ -31,9 +31,9 @@ from nlpbatch.wire.arrow import encode_request
 from nlpbatch.wire.media import ANALYZE_PATH, ARROW_STREAM, IDEMPOTENCY_KEY, JOB, PRIORITY
 from proxy.config import ProxySettings
 from proxy.keys import make_key
-from proxy.simulate import Simulation
-from proxy.simulation_report import figures
-from proxy.workload import Workload
+from proxy.planning.report import figures
+from proxy.planning.simulate import Simulation
+from proxy.planning.workloads import Workload
 from tests.benchmarks.processes import Process, free_port, running, wait_ready
 
 KEYS = {name: make_key() for name in ("a", "b", "people")}

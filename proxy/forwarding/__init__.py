@@ -1,0 +1,1 @@
+"""One request's way from its caller to a backend and back."""

@@ -1,0 +1,1 @@
+"""What an operator asks before a change: check, diff, explain, simulate."""

@@ -1,0 +1,85 @@
+"""What a configuration means, in words, and what is odd about it though it is allowed. Pure: settings in, lines out."""
+
+from collections.abc import Iterator
+
+from nlpbatch.wire.limits import MIB
+from proxy.config import ProxySettings, QuotaSettings
+from proxy.traffic.quotas import rule_of
+
+
+def summary(settings: ProxySettings) -> list[str]:
+    """Return what the settings mean, a line for each thing."""
+    sum_weights = sum(tenant.weight for tenant in settings.tenants.values())
+    classes = settings.classes
+    people = classes.interactive.weight / (classes.interactive.weight + classes.batch.weight)
+    lines = [f"backend {one.url}{' (each of its addresses)' if one.resolve else ''}" for one in settings.backends]
+    lines.append(f"people get {people:.0%} of the service while jobs wait, and all of it while none does")
+    lines += [
+        f"tenant {name}: {tenant.weight / sum_weights:.0%} of the service while all have work waiting, "
+        f"{describe(tenant.quota)}, {len(tenant.keys)} key{'s' if len(tenant.keys) > 1 else ''}"
+        for name, tenant in settings.tenants.items()
+    ]
+    lines.append(f"all together: {describe(settings.quota)}")
+    return lines
+
+
+def describe(quota: QuotaSettings) -> str:
+    """Return a quota in words."""
+    rule = rule_of(quota)
+    parts = []
+    if rule.bytes_per_s is not None:
+        parts.append(f"{rule.bytes_per_s:,} bytes/s with bursts of {rule.burst_bytes:,}")
+    if rule.concurrency is not None:
+        parts.append(f"{rule.concurrency:,} requests at a time")
+    return " and ".join(parts) or "no quota"
+
+
+def warnings(settings: ProxySettings) -> list[str]:
+    """Return what is allowed and most likely not meant, each with what it does and a remedy."""
+    return [*_bursts(settings), *_rates(settings), *_others(settings)]
+
+
+def _quotas(settings: ProxySettings) -> Iterator[tuple[str, QuotaSettings]]:
+    yield "quota", settings.quota
+    for name, tenant in settings.tenants.items():
+        yield f"tenants.{name}.quota", tenant.quota
+        yield f"tenants.{name}.key_quota", tenant.key_quota
+
+
+def _bursts(settings: ProxySettings) -> Iterator[str]:
+    largest = settings.limits.body_bytes
+    for name, quota in _quotas(settings):
+        rule = rule_of(quota)
+        if rule.bytes_per_s is not None and rule.burst_bytes < largest:
+            yield (
+                f"{name}: requests of {rule.burst_bytes:,} to {largest:,} bytes never pass: "
+                f"raise burst_bytes, or lower limits.body_bytes"
+            )
+
+
+def _rates(settings: ProxySettings) -> Iterator[str]:
+    whole = settings.quota.bytes_per_s
+    for name, tenant in settings.tenants.items():
+        rate = tenant.quota.bytes_per_s
+        if whole is not None and rate is not None and rate > whole:
+            yield f"tenants.{name}.quota: {rate:,} bytes/s is over that of all together, {whole:,}: it never binds"
+        each = tenant.key_quota.bytes_per_s
+        if rate is not None and each is not None and each > rate:
+            yield f"tenants.{name}.key_quota: {each:,} bytes/s is over its tenant's, {rate:,}: it never binds"
+
+
+def _others(settings: ProxySettings) -> Iterator[str]:
+    queue = settings.queue
+    if queue.size_bytes and queue.size_bytes < settings.limits.body_bytes:
+        yield (
+            f"queue.size_bytes: a request over {queue.size_bytes:,} bytes can't wait, only pass at once: "
+            "raise it to limits.body_bytes at least"
+        )
+    for name, class_ in (("interactive", settings.classes.interactive), ("batch", settings.classes.batch)):
+        if 2 * class_.target_delay_s > class_.max_wait_s > 0:
+            yield (
+                f"classes.{name}: target_delay_s never binds, since nothing waits twice as long: "
+                f"lower it under {class_.max_wait_s / 2:g}, or raise max_wait_s"
+            )
+    if settings.replay.size_bytes < MIB:
+        yield "replay.size_bytes: too small to keep a job's answers, so that retries are analysed again: raise it"

@@ -1,0 +1,138 @@
+"""What changes from one configuration to another: who gains, who loses. Pure: settings in, rows out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from proxy.config import ProxySettings
+from proxy.traffic.quotas import rule_of
+
+_FIXED = ("listen", "admin")
+Effect = Literal["gains", "loses", "changes", "needs a restart"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that is different."""
+
+    who: str
+    what: str
+    before: str
+    after: str
+    effect: Effect
+
+
+def changes(before: ProxySettings, after: ProxySettings) -> list[Change]:
+    """Return all that is different, first what concerns tenants."""
+    return [*_tenants(before, after), *_classes(before, after), *_backends(before, after), *_others(before, after)]
+
+
+def _tenants(before: ProxySettings, after: ProxySettings) -> Iterator[Change]:
+    for name in dict.fromkeys((*before.tenants, *after.tenants)):
+        if name not in after.tenants:
+            yield Change(name, "tenant", "known", "unknown", "loses")
+        elif name not in before.tenants:
+            yield Change(name, "tenant", "unknown", "known", "gains")
+        yield from _tenant(name, before, after)
+
+
+def _tenant(name: str, before: ProxySettings, after: ProxySettings) -> Iterator[Change]:
+    old, new = _share(before, name), _share(after, name)
+    if abs(new - old) > 0.0005:  # noqa: PLR2004  (what is shown)
+        yield Change(name, "share under contention", f"{old:.1%}", f"{new:.1%}", _more(old, new))
+    if name not in before.tenants or name not in after.tenants:
+        return
+    mine, others = before.tenants[name], after.tenants[name]
+    yield from _quota(name, "quota", mine.quota, others.quota)
+    yield from _quota(name, "each key's quota", mine.key_quota, others.key_quota)
+    yield from _keys(name, mine.keys, others.keys)
+    if set(mine.classes) != set(others.classes):
+        yield Change(name, "classes", ", ".join(mine.classes), ", ".join(others.classes), "changes")
+
+
+def _keys(who: str, before: Sequence[str], after: Sequence[str]) -> Iterator[Change]:
+    old, new = ({entry.partition(":")[0]: entry for entry in entries} for entries in (before, after))
+    for key in sorted(old.keys() | new.keys()):
+        if key not in new:
+            yield Change(who, f"key {key}", "known", "unknown", "loses")
+        elif key not in old:
+            yield Change(who, f"key {key}", "unknown", "known", "gains")
+        elif old[key] != new[key]:
+            yield Change(who, f"key {key}", "one secret", "another", "changes")
+
+
+def _quota(who: str, label: str, before: Any, after: Any) -> Iterator[Change]:
+    old, new = rule_of(before), rule_of(after)
+    for unit, value in _LIMITS:
+        was, is_ = value(old), value(new)
+        if was != is_:
+            effect = _more(_unlimited(was), _unlimited(is_))
+            yield Change(who, f"{label}, {unit}", _shown(was), _shown(is_), effect)
+
+
+_LIMITS: tuple[tuple[str, Callable[[Any], int | None]], ...] = (
+    ("bytes/s", lambda rule: rule.bytes_per_s),
+    ("burst", lambda rule: rule.burst_bytes if rule.bytes_per_s is not None else None),
+    ("requests at a time", lambda rule: rule.concurrency),
+)
+
+
+def _classes(before: ProxySettings, after: ProxySettings) -> Iterator[Change]:
+    old, new = _people(before), _people(after)
+    if old != new:
+        yield Change("people", "share while jobs wait", f"{old:.1%}", f"{new:.1%}", _more(old, new))
+        yield Change("jobs", "share while people wait", f"{1 - old:.1%}", f"{1 - new:.1%}", _more(1 - old, 1 - new))
+    yield from _quota("all together", "quota", before.quota, after.quota)
+
+
+def _backends(before: ProxySettings, after: ProxySettings) -> Iterator[Change]:
+    old, new = ({one.url: one.resolve for one in settings.backends} for settings in (before, after))
+    for url in sorted(old.keys() | new.keys()):
+        if url not in new:
+            yield Change(url, "backend", "used", "not used", "loses")
+        elif url not in old:
+            yield Change(url, "backend", "not used", "used", "gains")
+        elif old[url] != new[url]:
+            yield Change(url, "resolve", str(old[url]), str(new[url]), "changes")
+
+
+def _others(before: ProxySettings, after: ProxySettings) -> Iterator[Change]:
+    """Yield what isn't anybody's gain: every other key that differs."""
+    old, new = _flat(before.model_dump(mode="json")), _flat(after.model_dump(mode="json"))
+    for name in dict.fromkeys((*old, *new)):
+        group, _, key = name.partition(".")
+        told = group in {"tenants", "backends", "quota"} or (group == "classes" and key.endswith(".weight"))
+        if not told and old.get(name) != new.get(name):
+            effect: Effect = "needs a restart" if group in _FIXED else "changes"
+            yield Change("all", name, str(old.get(name)), str(new.get(name)), effect)
+
+
+def _flat(members: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in members.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _share(settings: ProxySettings, name: str) -> float:
+    """Return a tenant's part of the service while all tenants have work waiting."""
+    if name not in settings.tenants:
+        return 0.0
+    return settings.tenants[name].weight / sum(tenant.weight for tenant in settings.tenants.values())
+
+
+def _people(settings: ProxySettings) -> float:
+    classes = settings.classes
+    return classes.interactive.weight / (classes.interactive.weight + classes.batch.weight)
+
+
+def _more(before: float, after: float) -> Effect:
+    return "gains" if after > before else "loses"
+
+
+def _unlimited(limit: int | None) -> float:
+    return float("inf") if limit is None else limit
+
+
+def _shown(limit: int | None) -> str:
+    return "unlimited" if limit is None else f"{limit:,}"

@@ -1,0 +1,114 @@
+"""Which limit binds for a tenant's requests of a size: every limit on the way with what it allows. Pure."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from proxy.config import ProxySettings, QuotaSettings
+from proxy.traffic.quotas import rule_of
+from proxy.traffic.ticket import ClassName
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is to be explained.
+
+    Args:
+        tenant: Whose requests.
+        size_bytes: How large each is.
+        class_name: Whether people or jobs send them.
+        workers: Workers of all backends together.
+        worker_bytes_per_s: What each of them analyses.
+
+    """
+
+    tenant: str
+    size_bytes: int
+    class_name: ClassName = "batch"
+    workers: int = 8
+    worker_bytes_per_s: float = 200_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one limit allows.
+
+    Args:
+        name: The key that states it.
+        bytes_per_s: The most that passes it in the long run; 0 if such a request never does.
+        note: What it means.
+
+    """
+
+    name: str
+    bytes_per_s: float
+    note: str
+
+
+def allowances(settings: ProxySettings, load: Load) -> list[Allowance]:
+    """Return what every limit allows, the one that binds first.
+
+    Raises:
+        KeyError: The configuration has no such tenant.
+
+    """
+    tenant = settings.tenants[load.tenant]
+    found = [
+        _body(settings, load),
+        *_quota("quota", settings.quota, load),
+        *_quota(f"tenants.{load.tenant}.quota", tenant.quota, load),
+        *_quota(f"tenants.{load.tenant}.key_quota (one key)", tenant.key_quota, load),
+        *_queue(settings, load),
+        *_backends(settings, load),
+    ]
+    return sorted(found, key=lambda allowance: allowance.bytes_per_s)
+
+
+def _body(settings: ProxySettings, load: Load) -> Allowance:
+    most = settings.limits.body_bytes
+    passes = load.size_bytes <= most
+    return Allowance("limits.body_bytes", math.inf if passes else 0.0, f"a request may have {most:,} bytes")
+
+
+def _quota(name: str, quota: QuotaSettings, load: Load) -> Iterator[Allowance]:
+    rule = rule_of(quota)
+    if rule.bytes_per_s is not None:
+        passes = load.size_bytes <= rule.burst_bytes
+        note = f"bursts of {rule.burst_bytes:,} bytes" + ("" if passes else ": such a request never passes")
+        yield Allowance(f"{name}.bytes_per_s", float(rule.bytes_per_s) if passes else 0.0, note)
+    if rule.concurrency is not None:
+        seconds = load.size_bytes / load.worker_bytes_per_s
+        rate = rule.concurrency * load.size_bytes / seconds
+        yield Allowance(f"{name}.concurrency", rate, f"{rule.concurrency:,} at a time, if each takes {seconds:.3g} s")
+
+
+def _queue(settings: ProxySettings, load: Load) -> Iterator[Allowance]:
+    queue, class_ = settings.queue, getattr(settings.classes, load.class_name)
+    waiting = min(queue.requests, queue.size_bytes // max(1, load.size_bytes))
+    share = _share(settings, load)
+    seconds = waiting * load.size_bytes / share if share else math.inf
+    fits = load.size_bytes <= queue.size_bytes
+    note = (
+        f"{waiting:,} such requests may wait, which would take {seconds:,.3g} s of its share; "
+        f"after {class_.max_wait_s:g} s they are refused"
+    )
+    yield Allowance("queue", math.inf if fits else share, note)
+
+
+def _backends(settings: ProxySettings, load: Load) -> Iterator[Allowance]:
+    whole = load.workers * load.worker_bytes_per_s
+    yield Allowance("backends, alone", whole, f"{load.workers} workers, each {load.worker_bytes_per_s:,.0f} bytes/s")
+    share = _share(settings, load)
+    note = f"{share / whole:.1%} by weight, while everybody has work waiting"
+    yield Allowance("backends, under contention", share, note)
+
+
+def _share(settings: ProxySettings, load: Load) -> float:
+    if load.class_name not in settings.tenants[load.tenant].classes:
+        return 0.0
+    classes = settings.classes
+    weights = classes.interactive.weight + classes.batch.weight
+    by_class = float(getattr(classes, load.class_name).weight) / weights
+    others = [one.weight for one in settings.tenants.values() if load.class_name in one.classes]
+    by_tenant = settings.tenants[load.tenant].weight / sum(others)
+    return load.workers * load.worker_bytes_per_s * by_class * by_tenant

@@ -1,0 +1,80 @@
+"""What a simulation shows: a table by tenant and class, and its throughput over time as a picture of text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from proxy.planning.simulate import Outcome, Tally
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_COLUMNS = 60
+
+
+def figures(outcome: Outcome) -> dict[str, Any]:
+    """Return the outcome as JSON members."""
+    tenants = {
+        f"{tenant}/{class_name}": {
+            "bytes_per_s": round(tally.size_bytes / outcome.duration_s, 1),
+            "requests_per_s": round(tally.answered / outcome.duration_s, 3),
+            "wait_p50_s": _rounded(quantile(tally.waits_s, 0.5)),
+            "wait_p99_s": _rounded(quantile(tally.waits_s, 0.99)),
+            "refused": tally.refused,
+            "failed": tally.failed,
+            "got_in_at_first_return": _rounded(_part(tally.let_in_at_once, tally.first_tries_back)),
+        }
+        for (tenant, class_name), tally in sorted(outcome.tallies.items())
+    }
+    return {"duration_s": outcome.duration_s, "utilisation": round(outcome.utilisation, 4), "tenants": tenants}
+
+
+def show(outcome: Outcome, console: Console) -> None:
+    """Print the table and the picture."""
+    table = Table("tenant", "class", "KB/s", "requests/s", "wait p50", "wait p99", "refused", "failed", box=None)
+    for (tenant, class_name), tally in sorted(outcome.tallies.items()):
+        table.add_row(
+            tenant,
+            class_name,
+            f"{tally.size_bytes / outcome.duration_s / 1000:,.1f}",
+            f"{tally.answered / outcome.duration_s:,.2f}",
+            _seconds(quantile(tally.waits_s, 0.5)),
+            _seconds(quantile(tally.waits_s, 0.99)),
+            f"{tally.refused:,}",
+            f"{tally.failed:,}",
+        )
+    console.print(table)
+    console.print(f"backends' workers were busy {outcome.utilisation:.1%} of the time\n")
+    for (tenant, class_name), tally in sorted(outcome.tallies.items()):
+        console.print(f"{_picture(tally, outcome.duration_s)}  {tenant} {class_name}")
+    console.print(f"0 s{'throughput over time':^{_COLUMNS - 4}}{outcome.duration_s:g} s")
+
+
+def quantile(values: Sequence[float], part: float) -> float | None:
+    """Return the value that so many are under, None of none."""
+    if not values:
+        return None
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
+
+
+def _picture(tally: Tally, duration_s: float) -> str:
+    """Return a bar for each sixtieth of the time, as high as its throughput next to the tenant's highest."""
+    sums = [0] * _COLUMNS
+    for second, size_bytes in tally.bytes_by_second.items():
+        sums[min(_COLUMNS - 1, int(second / duration_s * _COLUMNS))] += size_bytes
+    most = max(*sums, 1)
+    return "".join(_BARS[round(one / most * (len(_BARS) - 1))] for one in sums)
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.1f} ms"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _part(some: int, all_: int) -> float | None:
+    return some / all_ if all_ else None

@@ -1,0 +1,269 @@
+"""Plays a workload against the proxy's own deciding modules on a virtual clock: an hour in seconds.
+
+The traffic is the real one, with its limits, queue, admission and balancer. What is made up is what surrounds it: the
+callers (closed-loop tasks, people by chance) and the backends.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from typing import Final
+
+from nlpbatch.wire.advice import Advice
+from proxy.config import ProxySettings
+from proxy.planning.simulated_backend import SimulatedBackend, Timeline
+from proxy.planning.workloads import FaultWork, JobWork, PeopleWork, Workload
+from proxy.traffic.admission import Refuse
+from proxy.traffic.balancer import Backend
+from proxy.traffic.concurrency import new_limit
+from proxy.traffic.controller import Dropped, Traffic
+from proxy.traffic.lease import Ask, Request
+from proxy.traffic.ticket import ClassName
+
+_SAMPLE_S: Final = 1.0
+_HEALTH_S: Final = 1.0
+_ADVICE_S: Final = 0.5
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the requests of one tenant's class; `bytes_by_second[n]` were answered in second n."""
+
+    answered: int = 0
+    size_bytes: int = 0
+    refused: int = 0
+    failed: int = 0
+    first_tries_back: int = 0
+    """Requests that came back as told to, for the first time."""
+    let_in_at_once: int = 0
+    """Those of them that weren't refused again."""
+    waits_s: list[float] = field(default_factory=list)
+    bytes_by_second: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a simulation ends with."""
+
+    duration_s: float
+    tallies: dict[tuple[str, ClassName], Tally]
+    utilisation: float
+    """Part of all workers' time in which they were busy."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """One logical request of a caller: sent until it is answered."""
+
+    ask: Ask
+    tally: Tally
+    answered: Callable[[Request | None], None]
+    patient: bool
+    sent: int = 0
+    ended: bool = False
+
+
+class Simulation:
+    """One workload against one configuration.
+
+    Args:
+        settings: The proxy's; its backends are replaced by the workload's.
+        workload: What to play.
+
+    Raises:
+        ValueError: The workload has tenants that the configuration doesn't know.
+
+    """
+
+    def __init__(self, settings: ProxySettings, workload: Workload) -> None:
+        unknown = sorted(workload.tenants() - settings.tenants.keys())
+        if unknown:
+            raise ValueError(f"the workload has tenants {', '.join(unknown)} that the configuration doesn't know")
+        self._settings, self._workload = settings, workload
+        self._random = Random(workload.seed)  # noqa: S311  (a simulation is to be repeatable)
+        self._timeline = Timeline()
+        self._served: dict[Backend, SimulatedBackend] = {}
+        for kind in workload.backends:
+            for _ in range(kind.replicas):
+                backend = Backend(f"http://simulated-{len(self._served)}", new_limit(settings.concurrency))
+                self._served[backend] = SimulatedBackend(kind, self._timeline, self._random)
+        self._traffic = Traffic(settings, list(self._served), chance=self._random.random, choose=self._random.randrange)
+        self._calls: dict[Request, _Call] = {}
+        self._tallies: dict[tuple[str, ClassName], Tally] = {}
+        self._names = 0
+
+    def run(self) -> Outcome:
+        """Play it to the end."""
+        workload = self._workload
+        for fault in workload.faults:
+            self._plan_fault(fault)
+        self._check_health()
+        for job in workload.jobs:
+            self._timeline.after(job.start_s, _JobPlayer(self, job).start)
+        for people in workload.people:
+            self._timeline.after(people.start_s, partial(self._people, people))
+        self._timeline.run(workload.duration_s)
+        workers_s = sum(served.kind.workers for served in self._served.values()) * workload.duration_s
+        utilisation = sum(served.busy_s for served in self._served.values()) / workers_s
+        return Outcome(workload.duration_s, self._tallies, min(1.0, utilisation))
+
+    def call(
+        self,
+        tenant: str,
+        job: str,
+        class_name: ClassName,
+        size_bytes: int,
+        answered: Callable[[Request | None], None],
+    ) -> None:
+        """Send a request until it is answered; a person comes back once only."""
+        self._names += 1
+        key_id = self._settings.tenants[tenant].keys[0].partition(":")[0]
+        ask = Ask(tenant, key_id, job, class_name, max(size_bytes, 1024), self._names)
+        tally = self._tallies.setdefault((tenant, class_name), Tally())
+        self._send(_Call(ask, tally, answered, patient=class_name == "batch"))
+
+    def advice(self, request: Request) -> Advice:
+        """Return what the proxy advises the request's job."""
+        return self._traffic.advice(request)
+
+    def after(self, delay_s: float, act: Callable[[], None]) -> None:
+        """Let something happen so much later."""
+        self._timeline.after(delay_s, act)
+
+    def now_s(self) -> float:
+        """Return the simulation's time."""
+        return self._timeline.now_s
+
+    def _send(self, call: _Call) -> None:
+        call.sent += 1
+        request = self._traffic.arrive(call.ask, self._timeline.now_s)
+        if call.sent == 2:  # noqa: PLR2004  (the first time back)
+            call.tally.first_tries_back += 1
+            call.tally.let_in_at_once += not isinstance(request, Refuse)
+        if isinstance(request, Refuse):
+            self._refused(call, request)
+            return
+        self._calls[request] = call
+        self._dispatch()
+        if request.backend is None and request in self._calls:
+            self._timeline.after(request.max_wait_s, lambda: self._expire(request))
+
+    def _dispatch(self) -> None:
+        now_s = self._timeline.now_s
+        for step in self._traffic.dispatch(now_s):
+            if isinstance(step, Dropped):
+                self._refused(self._calls.pop(step.request), step.refusal)
+                continue
+            request = step.request
+            call = self._calls.pop(request)
+            call.tally.waits_s.append(now_s - request.arrived_s)
+            if request.backend is not None:
+                self._serve(request, request.backend, call)
+
+    def _serve(self, request: Request, backend: Backend, call: _Call) -> None:
+        self._served[backend].send(request, lambda failed: self._answered(request, backend, call, failed=failed))
+
+    def _answered(self, request: Request, backend: Backend, call: _Call, *, failed: bool) -> None:
+        now_s = self._timeline.now_s
+        if failed:
+            backend.breaker.failed(str(call.ask.who), now_s)
+            if self._served[backend].down:
+                backend.ready = False
+            if self._traffic.move(request, now_s, but=(backend,)) and request.backend is not None:
+                self._serve(request, request.backend, call)
+                return
+        else:
+            backend.breaker.succeeded()
+        self._traffic.finish(request, now_s, failed=failed)
+        self._dispatch()
+        if failed:
+            call.tally.failed += 1
+            self._timeline.after(self._random.random(), lambda: self._send(call))
+            return
+        self._count(call)
+        call.answered(request)
+
+    def _count(self, call: _Call) -> None:
+        tally, second = call.tally, int(self._timeline.now_s / _SAMPLE_S)
+        tally.answered += 1
+        tally.size_bytes += call.ask.cost_bytes
+        tally.bytes_by_second[second] = tally.bytes_by_second.get(second, 0) + call.ask.cost_bytes
+
+    def _expire(self, request: Request) -> None:
+        call = self._calls.pop(request, None)
+        if call is not None:
+            self._refused(call, self._traffic.expire(request, self._timeline.now_s))
+
+    def _refused(self, call: _Call, refusal: Refuse) -> None:
+        call.tally.refused += 1
+        if refusal.retry_after_s is None or (call.sent > 1 and not call.patient):
+            call.answered(None)
+            return
+        self._timeline.after(refusal.retry_after_s, lambda: self._send(call))
+
+    def _people(self, people: PeopleWork) -> None:
+        end_s = people.end_s if people.end_s is not None else self._workload.duration_s
+        if self._timeline.now_s >= end_s:
+            return
+        self.call(people.tenant, "", "interactive", people.request_bytes, lambda _: None)
+        self._timeline.after(self._random.expovariate(people.requests_per_s), lambda: self._people(people))
+
+    def _check_health(self) -> None:
+        for backend, served in self._served.items():
+            backend.asked, backend.ready, backend.workers = True, not served.down, served.kind.workers
+            backend.limit.stated(served.kind.workers)
+        self._dispatch()
+        self._timeline.after(_HEALTH_S, self._check_health)
+
+    def _plan_fault(self, fault: FaultWork) -> None:
+        served = list(self._served.values())[fault.backend]
+
+        def begin() -> None:
+            if fault.kind == "down":
+                served.break_down()
+            served.failing = fault.kind == "failing"
+            served.slowness = fault.factor if fault.kind == "slow" else 1.0
+
+        def end() -> None:
+            served.down = served.failing = False
+            served.slowness = 1.0
+
+        self._timeline.after(fault.start_s, begin)
+        self._timeline.after(fault.start_s + fault.duration_s, end)
+
+
+class _JobPlayer:
+    """A job's tasks, which follow the proxy's advice together."""
+
+    def __init__(self, simulation: Simulation, work: JobWork) -> None:
+        self._simulation, self._work = simulation, work
+        self._left_bytes = work.size_bytes
+        self._under_way = 0
+        self._most = self._window = work.tasks * work.in_flight
+        self._advised_s = 0.0
+
+    def start(self) -> None:
+        """Send as much as the window allows."""
+        while self._under_way < self._window and (self._left_bytes is None or self._left_bytes > 0):
+            self._under_way += 1
+            if self._left_bytes is not None:
+                self._left_bytes -= self._work.request_bytes
+            work = self._work
+            self._simulation.call(work.tenant, work.name, "batch", work.request_bytes, self._answered)
+
+    def _answered(self, request: Request | None) -> None:
+        self._under_way -= 1
+        if request is not None and self._work.follows_advice:
+            self._follow(request)
+        self._simulation.after(self._work.think_s, self.start)
+
+    def _follow(self, request: Request) -> None:
+        """Move towards the advice as all tasks together would: each by a quarter, no less than one request."""
+        now_s = self._simulation.now_s()
+        if now_s < self._advised_s + _ADVICE_S:
+            return
+        self._advised_s = now_s
+        advice = self._simulation.advice(request)
+        step = min(max(advice.wanted / max(advice.outstanding, 1), 0.8), 1.25)
+        self._window = round(min(max(self._window * step, self._work.tasks), self._most))

@@ -1,0 +1,68 @@
+"""Which backend: the less loaded of two chosen at random, by outstanding bytes. Pure.
+
+Two choices are nearly as good as looking at all (Mitzenmacher: The Power of Two Choices), and several proxies that
+look at different pairs don't all run to the same backend.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy.traffic.breaker import Breaker
+from proxy.traffic.concurrency import Limit
+
+
+@dataclass(eq=False, slots=True)
+class Backend:
+    """What the proxy knows of one backend.
+
+    Args:
+        url: Its address.
+        limit: How many requests it may have.
+        breaker: Whether it fails.
+        connection: Further arguments for connecting to it.
+        asked: Whether it has been asked at all.
+        ready: Whether it said so when last asked.
+        workers: The workers it stated.
+        fingerprints: The versions it stated; empty if it states none.
+        in_flight: Requests it has.
+        outstanding_bytes: Their cost.
+
+    """
+
+    url: str
+    limit: Limit
+    breaker: Breaker = field(default_factory=Breaker)
+    connection: dict[str, Any] = field(default_factory=dict)
+    asked: bool = False
+    ready: bool = False
+    workers: int = 0
+    fingerprints: frozenset[str] = frozenset()
+    in_flight: int = 0
+    outstanding_bytes: int = 0
+
+    def usable(self, now_s: float) -> bool:
+        """Return whether it may get requests at all."""
+        return self.ready and self.breaker.allows(now_s)
+
+    def has_room(self, now_s: float, extra: int = 0) -> bool:
+        """Return whether it may get another request now, `extra` of them beyond its limit."""
+        return self.in_flight < self.limit.value + extra and self.usable(now_s)
+
+
+def pick(backends: Iterable[Backend], choose: Callable[[int], int], now_s: float, *, extra: int = 0) -> Backend | None:
+    """Return the backend for the next request, None if none has room.
+
+    Args:
+        backends: All there are.
+        choose: Returns a random number in [0, n), as `random.Random.randrange` does.
+        now_s: Now.
+        extra: How far each may go beyond its limit.
+
+    """
+    free = [backend for backend in backends if backend.has_room(now_s, extra)]
+    if len(free) < 2:  # noqa: PLR2004  (two choices)
+        return free[0] if free else None
+    first = choose(len(free))
+    second = (first + 1 + choose(len(free) - 1)) % len(free)
+    return min(free[first], free[second], key=lambda backend: backend.outstanding_bytes)

@@ -1,0 +1,251 @@
+"""The weighted fair queue: who is served next, by bytes: first of classes, then tenants, then jobs. Pure.
+
+Work-conserving and max-min fair: whoever has nothing waiting leaves its share to the others, and saves nothing up. A
+request occupies one place, however large, and is charged for its bytes, so a wide one neither waits nor blocks.
+
+Classes and tenants: start-time fair queueing (Goyal, Vin, Cheng 1996): delays don't depend on the others' weights.
+- A flow that gets something to do starts at S = max(V, its last F).
+- The flow with the least S is served; V becomes its S, its F becomes S + cost/weight.
+- When nothing waits or is under way any more, all start again at 0.
+
+Jobs: self-clocked fair queueing, see `tenant_flow`.
+
+A flow with few requests at a time is between two of them most of the time. As long as it has one under way it counts as
+active: it keeps up to 256 KiB of what it is behind. Places that only keep a backend's workers from waiting for the next
+request (`SPARE`) are left empty for a moment rather than given, out of turn, to one with hundreds of requests.
+
+Pins: what is pinned to a version can only go where that is served, so a job's requests with different pins are flows of
+their own. Who gives a place says which pins may have it; the others keep their turn, and let those behind them pass.
+What a flow was passed over for is made good up to 256 KiB, not without end: its backend may have been away for long.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from nlpbatch.wire.limits import KIB
+from proxy.traffic.tenant_flow import LAG_BYTES, JobFlow, TenantFlow
+from proxy.traffic.ticket import CLASS_NAMES, NOTHING, ClassName, OpenTo, Place, Ticket, Usage
+
+_LEAD_BYTES: Final = 256 * KIB
+"""How far a class may be ahead of its share in places that no worker is idle for."""
+
+
+@dataclass(slots=True)
+class _Class:
+    """A flow of one class's tenants."""
+
+    weight: float
+    start: float = 0.0
+    in_flight: int = 0
+    virtual: float = 0.0
+    tenants: dict[str, TenantFlow] = field(default_factory=dict)
+    waiting: Usage = NOTHING
+
+    def waits(self, open_to: OpenTo) -> bool:
+        """Return whether anything waits that may have the place."""
+        return self.waiting.requests > 0 and any(tenant.waits(open_to) for tenant in self.tenants.values())
+
+
+class FairQueue:
+    """Tickets in the order in which they are to be served.
+
+    Args:
+        weights: The tenants' weights; a tenant without one has 1.
+        class_weights: The classes'; a class without one has 1.
+
+    """
+
+    def __init__(self, weights: Mapping[str, float], class_weights: Mapping[ClassName, float] | None = None) -> None:
+        self._weights: Mapping[str, float] = {}
+        self._virtual = 0.0
+        self._classes: dict[ClassName, _Class] = {"interactive": _Class(1.0), "batch": _Class(1.0)}
+        self._waiting = Usage()
+        self._under_way = 0
+        self.pinned = 0
+        """How many of those that wait have a pin."""
+        self.paused: Collection[str] = frozenset()
+        """Tenants whose tickets stay where they are."""
+        self.set_weights(weights, class_weights or {})
+
+    def set_weights(self, weights: Mapping[str, float], class_weights: Mapping[ClassName, float]) -> None:
+        """Share out by these weights from now on."""
+        self._weights = weights
+        for name, class_ in self._classes.items():
+            class_.weight = class_weights.get(name, 1.0)
+            for tenant, flow in class_.tenants.items():
+                flow.weight = self._weight(tenant)
+
+    @property
+    def usage(self) -> Usage:
+        """Return what waits in all."""
+        return self._waiting
+
+    def of(self, tenant: str, class_name: ClassName | None = None) -> Usage:
+        """Return what waits of a tenant, of one class or both."""
+        if class_name is None:
+            people, jobs = (self.of(tenant, name) for name in CLASS_NAMES)
+            return people.plus(jobs.requests, jobs.size_bytes)
+        flow = self._classes[class_name].tenants.get(tenant)
+        return flow.waiting if flow is not None else NOTHING
+
+    def waiting_in(self, class_name: ClassName) -> Usage:
+        """Return what waits of a class."""
+        return self._classes[class_name].waiting
+
+    def under_way(self, ticket: Ticket) -> int:
+        """Return how many requests of the ticket's job wait or are being served."""
+        tenant = self._classes[ticket.class_name].tenants.get(ticket.tenant)
+        job = tenant.jobs.get(ticket.flow) if tenant is not None else None
+        return len(job.tickets) + job.in_flight if job is not None else 0
+
+    def active_jobs(self, tenant: str, class_name: ClassName) -> int:
+        """Return how many of the tenant's jobs wait or are being served."""
+        flow = self._classes[class_name].tenants.get(tenant)
+        return len(flow.jobs) if flow is not None else 0
+
+    def share(self, tenant: str, class_name: ClassName) -> float:
+        """Return the part of the service that is the tenant's in that class, next to all that are active now."""
+        class_ = self._classes[class_name]
+        tenants = {
+            name: flow.weight for name, flow in class_.tenants.items() if flow.in_flight or flow.waiting.requests
+        }
+        tenants[tenant] = self._weight(tenant)
+        classes = sum(one.weight for one in self._classes.values() if one is class_ or _is_active(one))
+        return class_.weight / classes * tenants[tenant] / sum(tenants.values())
+
+    def ahead_bytes(self, ticket: Ticket, promised_bytes: int = 0) -> int:
+        """Return about how many of its tenant's bytes would be served before a request that came now.
+
+        What waits of its own job, and of the tenant's every other job that or as much, whichever is less. What others
+        are served meanwhile shows in how fast the tenant's own are.
+
+        Args:
+            ticket: The request.
+            promised_bytes: What is held for others of its flow, which goes before it.
+
+        """
+        flow = self._classes[ticket.class_name].tenants.get(ticket.tenant)
+        job = flow.jobs.get(ticket.flow) if flow is not None else None
+        ahead = promised_bytes + (job.size_bytes if job is not None else 0)
+        return ahead + (flow.ahead_bytes(ticket, ahead + ticket.cost_bytes) if flow is not None else 0)
+
+    def waits(self, open_to: OpenTo) -> bool:
+        """Return whether anything waits that may have such a place, be its tenant paused or not."""
+        return any(class_.waits(open_to) for class_ in self._classes.values())
+
+    def push(self, ticket: Ticket) -> None:
+        """Add a ticket behind those of its job."""
+        class_ = self._classes[ticket.class_name]
+        if not class_.waiting.requests:
+            class_.start = max(self._virtual, class_.start)
+        tenant = class_.tenants.get(ticket.tenant)
+        if tenant is None:
+            tenant = class_.tenants[ticket.tenant] = TenantFlow(self._weight(ticket.tenant))
+        if not tenant.waiting.requests:
+            tenant.start = max(class_.virtual - tenant.lag, tenant.start)
+        tenant.push(ticket)
+        self._count(class_, ticket, 1)
+
+    def pop(self, place: Place = Place.WORKER, open_to: OpenTo = lambda _: True) -> Ticket | None:
+        """Remove and return the ticket to serve next; None when none waits, or none may have such a place now.
+
+        `finish` it when it has been served.
+        """
+        chosen = self._choose(place, open_to)
+        if chosen is None:
+            return None
+        class_, tenant, job = chosen
+        ticket = tenant.pop(job)
+        class_.start = max(class_.start, self._virtual - LAG_BYTES / class_.weight)
+        tenant.start = max(tenant.start, class_.virtual - LAG_BYTES / tenant.weight)
+        class_.virtual = max(class_.virtual, tenant.start)
+        tenant.start += ticket.cost_bytes / tenant.weight
+        if place is not Place.EXTRA:  # which goes ahead of its turn, so it says nothing of whose turn it is
+            self._virtual = class_.start
+        class_.start += ticket.cost_bytes / class_.weight
+        class_.in_flight += 1
+        self._under_way += 1
+        self._count(class_, ticket, -1)
+        return ticket
+
+    def finish(self, ticket: Ticket) -> None:
+        """Count the end of a ticket that was popped."""
+        class_ = self._classes[ticket.class_name]
+        class_.in_flight -= 1
+        self._under_way -= 1
+        class_.tenants[ticket.tenant].finish(ticket)
+        self._forget_if_idle()
+
+    def remove(self, ticket: Ticket) -> bool:
+        """Take out a ticket whose caller has left; return whether it was waiting."""
+        class_ = self._classes[ticket.class_name]
+        tenant = class_.tenants.get(ticket.tenant)
+        if tenant is None or not tenant.remove(ticket):
+            return False
+        self._count(class_, ticket, -1)
+        self._forget_if_idle()
+        return True
+
+    def __iter__(self) -> Iterator[Ticket]:
+        """Yield what waits, in no particular order."""
+        for class_ in self._classes.values():
+            for tenant in class_.tenants.values():
+                for job in tenant.jobs.values():
+                    yield from job.tickets
+
+    def _choose(self, place: Place, open_to: OpenTo) -> tuple[_Class, TenantFlow, JobFlow] | None:
+        classes = [class_ for class_ in self._classes.values() if class_.waiting.requests]
+        if place is Place.EXTRA:
+            classes = [class_ for class_ in classes if class_ is self._classes["interactive"]]
+        if place is not Place.WORKER:
+            classes = [class_ for class_ in classes if self._within(class_, open_to)]
+        for class_ in sorted(classes, key=lambda flow: flow.start):
+            tenant = self._next_tenant(class_, place, open_to)
+            job = tenant.next_job(place, open_to) if tenant is not None else None
+            if tenant is not None and job is not None:
+                return class_, tenant, job
+        return None
+
+    def _next_tenant(self, class_: _Class, place: Place, open_to: OpenTo) -> TenantFlow | None:
+        waiting = [flow for name, flow in class_.tenants.items() if name not in self.paused and flow.waits(open_to)]
+        tenant = min(waiting, key=lambda flow: flow.start, default=None)
+        if tenant is None or place is not Place.SPARE:
+            return tenant
+        kept = any(
+            flow.comes_back(open_to) and max(class_.virtual - flow.lag, flow.start) < tenant.start
+            for flow in class_.tenants.values()
+        )
+        return None if kept else tenant
+
+    def _within(self, class_: _Class, open_to: OpenTo) -> bool:
+        """Return whether the class has had no more than its share, or nobody else has anything for such a place.
+
+        Requests under way count: inside a backend people's go first, so that a flood of them could keep jobs' there.
+        """
+        others = [
+            other.start
+            for other in self._classes.values()
+            if other is not class_ and (other.in_flight or other.waits(open_to))
+        ]
+        return not others or class_.start <= max(others) + _LEAD_BYTES / class_.weight
+
+    def _weight(self, tenant: str) -> float:
+        return self._weights.get(tenant, 1.0)
+
+    def _count(self, class_: _Class, ticket: Ticket, sign: int) -> None:
+        class_.waiting = class_.waiting.plus(sign, sign * ticket.cost_bytes)
+        self._waiting = self._waiting.plus(sign, sign * ticket.cost_bytes)
+        if ticket.pin:
+            self.pinned += sign
+
+    def _forget_if_idle(self) -> None:
+        if not self._waiting.requests and not self._under_way:
+            self._virtual = 0.0
+            for class_ in self._classes.values():
+                class_.start = class_.virtual = 0.0
+                class_.tenants.clear()
+
+
+def _is_active(class_: _Class) -> bool:
+    return bool(class_.in_flight or class_.waiting.requests)

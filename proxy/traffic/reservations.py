@@ -1,0 +1,104 @@
+"""Who was refused and told when to come back. Pure.
+
+A Retry-After is only worth keeping if it is kept on both sides. Whoever was told a time has its bytes held for it:
+others count them as sent or waiting, so that those who just came don't take what those who waited were promised.
+Each refusal is told a later time than the one before. Who doesn't come within the grace loses what was held.
+
+A request is known again by its identity (`who`): its Idempotency-Key, or else what can be seen of it.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from proxy.traffic.admission import LONGEST_RETRY_AFTER_S, Refuse
+from proxy.traffic.quota import Quota
+from proxy.traffic.ticket import NOTHING, ClassName, Usage
+
+_MOST: Final = 20_000
+"""Appointments at a time; beyond, a refusal holds nothing."""
+_FURTHEST_S: Final = 600.0
+_GRACE_S: Final = 1.5
+"""How late one may come: Retry-After is in whole seconds, and callers spread."""
+_GRACE_PART: Final = 0.25
+_EARLY_S: Final = 0.005
+
+
+@dataclass(eq=False, slots=True)
+class Appointment:
+    """What is held for one request that was refused."""
+
+    who: Hashable
+    flow: tuple[str, ClassName]
+    cost_bytes: int
+    quotas: Sequence[Quota]
+    due_s: float
+    until_s: float
+    refusal: Refuse
+    """What it was told."""
+
+
+class Appointments:
+    """All that are open."""
+
+    def __init__(self) -> None:
+        self._open: dict[Hashable, Appointment] = {}
+        self._by_end: list[tuple[float, int, Appointment]] = []
+        self._count = 0
+        self._promised: defaultdict[tuple[str, ClassName], Usage] = defaultdict(Usage)
+
+    def promised(self, tenant: str, class_name: ClassName) -> Usage:
+        """Return what is held for a tenant's requests of a class."""
+        return self._promised.get((tenant, class_name), NOTHING)
+
+    def of(self, who: Hashable, now_s: float) -> Appointment | None:
+        """Return the appointment of a request that arrives, whether it is due or not; None without one."""
+        self._expire(now_s)
+        return self._open.get(who)
+
+    def is_due(self, appointment: Appointment, now_s: float) -> bool:
+        """Return whether its time has come."""
+        return now_s >= appointment.due_s - _EARLY_S
+
+    def make(
+        self,
+        who: Hashable,
+        *,
+        flow: tuple[str, ClassName],
+        cost_bytes: int,
+        quotas: Sequence[Quota],
+        now_s: float,
+        due_s: float,
+        refusal: Refuse,
+    ) -> None:
+        """Hold what a request needs until it comes back at that time; nothing for what is too far away."""
+        after_s = due_s - now_s
+        if len(self._open) >= _MOST or after_s > _FURTHEST_S:
+            return
+        until_s = due_s + _GRACE_S + _GRACE_PART * min(after_s, LONGEST_RETRY_AFTER_S)
+        appointment = Appointment(who, flow, cost_bytes, quotas, due_s, until_s, refusal)
+        self._open[who] = appointment
+        self._count += 1
+        heapq.heappush(self._by_end, (until_s, self._count, appointment))
+        self._hold(appointment, 1)
+
+    def keep(self, appointment: Appointment) -> None:
+        """End an appointment: its request has come."""
+        if self._open.pop(appointment.who, None) is not None:
+            self._hold(appointment, -1)
+
+    def _expire(self, now_s: float) -> None:
+        while self._by_end and self._by_end[0][0] <= now_s:
+            appointment = heapq.heappop(self._by_end)[2]
+            if self._open.get(appointment.who) is appointment:
+                self.keep(appointment)
+
+    def _hold(self, appointment: Appointment, sign: int) -> None:
+        size_bytes = sign * appointment.cost_bytes
+        flow = appointment.flow
+        self._promised[flow] = self._promised[flow].plus(sign, size_bytes)
+        for quota in appointment.quotas:
+            quota.promised_bytes += size_bytes
+            quota.promised_requests += sign

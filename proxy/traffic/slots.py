@@ -1,0 +1,117 @@
+"""The places at backends: who has one, which is free, and who gets it. Pure; the time is an argument."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from proxy.traffic.balancer import Backend, pick
+from proxy.traffic.fair_queue import FairQueue
+from proxy.traffic.lease import Request
+from proxy.traffic.pinning import serving
+from proxy.traffic.ticket import OpenTo, Pin, Place, Ticket
+
+
+class Places:
+    """The places at all backends.
+
+    Args:
+        backends: Those that may be used; the caller may exchange the list's content.
+        queue: Who waits.
+        choose: Returns a random number in [0, n).
+
+    """
+
+    def __init__(self, backends: Sequence[Backend], queue: FairQueue, choose: Callable[[int], int]) -> None:
+        self.backends = backends
+        self._queue = queue
+        self._choose = choose
+        self._in_flight = 0
+        self._by_tenant: dict[str, int] = {}
+
+    def of_tenant(self, tenant: str) -> int:
+        """Return how many of a tenant's requests are at backends."""
+        return self._by_tenant.get(tenant, 0)
+
+    def count(self, pin: Pin) -> int:
+        """Return the places of the backends that are ready and serve a pin."""
+        return sum(backend.limit.value for backend in serving(pin, self.backends) if backend.ready)
+
+    def is_free(self, pin: Pin, now_s: float) -> bool:
+        """Return whether there is a place for a request with this pin that nobody waits for."""
+        if self._queue.usage.requests > self._queue.pinned:
+            return False  # who could go anywhere would have
+        free = (backend for backend in serving(pin, self.backends) if backend.has_room(now_s))
+        return any(not self._queue.waits(self._open_at(backend)) for backend in free)
+
+    def next(self, now_s: float, extra: int) -> tuple[Backend, Request] | None:
+        """Return who gets a place next, and where; `extra` places at each backend are for people only."""
+        found = self._fill(now_s)
+        if found is not None or not self._queue.waiting_in("interactive").requests:
+            return found
+        return self._fill(now_s, people=True) or self._fill(now_s, people=True, extra=extra)
+
+    def occupy(self, request: Request, backend: Backend, now_s: float) -> None:
+        """Give a request its place."""
+        backend.in_flight += 1
+        backend.outstanding_bytes += request.cost_bytes
+        backend.breaker.sent()
+        request.backend, request.in_flight, request.sent_s = backend, backend.in_flight, now_s
+        self._in_flight += 1
+        self._by_tenant[request.tenant] = self.of_tenant(request.tenant) + 1
+
+    def vacate(self, request: Request, now_s: float, *, failed: bool, learn: bool) -> None:
+        """Take a request's place back; `learn` if the backend's limit is to know of its time, or that it failed."""
+        backend = request.backend
+        if backend is None:
+            raise ValueError("the request is at no backend")
+        backend.in_flight -= 1
+        backend.outstanding_bytes -= request.cost_bytes
+        self._in_flight -= 1
+        self._by_tenant[request.tenant] -= 1
+        request.backend = None
+        if learn:
+            backend.limit.record(
+                now_s=now_s,
+                seconds=now_s - request.sent_s,
+                cost_bytes=request.cost_bytes,
+                in_flight=request.in_flight,
+                failed=failed,
+            )
+
+    def move(self, request: Request, now_s: float, *, but: Sequence[Backend], learn: bool, extra: int) -> bool:
+        """Exchange a request's place for one at another backend than these; return whether there was one."""
+        may = serving(request.pin, self.backends)
+        others = [backend for backend in may if backend is not request.backend and backend not in but]
+        # A second attempt may go over the limit: the place it leaves was within.
+        other = pick(others, self._choose, now_s, extra=extra)
+        if other is None:
+            return False
+        self.vacate(request, now_s, failed=True, learn=learn)
+        self.occupy(request, other, now_s)
+        return True
+
+    def _fill(self, now_s: float, *, people: bool = False, extra: int = 0) -> tuple[Backend, Request] | None:
+        """Return who gets a place next, and where; of people only, if so, and going beyond the limits by `extra`."""
+        backends = self.backends
+        while (backend := pick(backends, self._choose, now_s, extra=extra)) is not None:
+            place = Place.EXTRA if people else self._place_at(backend)
+            if (ticket := self._queue.pop(place, self._open_at(backend))) is not None:
+                return backend, _checked(ticket)
+            # One that serves the same versions would get nobody either.
+            backends = [other for other in backends if other.fingerprints != backend.fingerprints]
+        return None
+
+    def _open_at(self, backend: Backend) -> OpenTo:
+        """Return what says which pins may go to the backend; many jobs have the same one."""
+        return cache(lambda pin: backend in serving(pin, self.backends))
+
+    def _place_at(self, backend: Backend) -> Place:
+        workers = sum(other.workers for other in self.backends if other.ready)
+        if backend.in_flight < backend.workers or self._in_flight < workers:
+            return Place.WORKER
+        return Place.NEXT if self._in_flight == workers else Place.SPARE
+
+
+def _checked(ticket: Ticket) -> Request:
+    if not isinstance(ticket, Request):
+        raise TypeError("only requests are pushed")
+    return ticket

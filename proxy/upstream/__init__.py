@@ -1,0 +1,1 @@
+"""The backends: which there are, how they are, and how to talk to them."""

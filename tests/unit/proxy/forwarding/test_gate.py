@@ -1,0 +1,391 @@
+import asyncio
+import contextlib
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlpbatch.errors import NoCapacity, QueueFull
+from proxy.forwarding import gate as gate_module
+from proxy.forwarding.gate import Gate
+from proxy.traffic.admission import Bounds
+from proxy.traffic.balancer import Backend
+from proxy.traffic.concurrency import FixedLimit
+from proxy.traffic.controller import Traffic
+from proxy.traffic.ticket import Usage
+from tests.fakes.proxy_parts import ask, proxy_settings, waits
+from tests.fakes.virtual_time import settle, virtual_time
+
+BOUNDS = Bounds(requests=100, size_bytes=100_000, max_wait_s=5.0)
+
+
+@pytest.fixture(autouse=True)
+def _loop_time(monkeypatch):
+    """The gate's clock is the loop's."""
+    now = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
+    monkeypatch.setattr(gate_module, "time", now)
+
+
+class Scene:
+    """A gate, its backends, and what it refused."""
+
+    def __init__(self, *, limits=(1,), bounds=BOUNDS, ready=True, weights=None):
+        self.backends = [
+            Backend(f"http://b{n}", FixedLimit(limit), ready=ready, workers=limit) for n, limit in enumerate(limits)
+        ]
+        self.refused = []
+        settings = proxy_settings(
+            {name: {"weight": weight} for name, weight in (weights or {}).items()},
+            queue={"requests": bounds.requests, "size_bytes": bounds.size_bytes},
+            classes=waits(bounds.max_wait_s),
+        )
+        self.traffic = Traffic(settings, self.backends, chance=lambda: 0.5, choose=lambda _: 0)
+        self.gate = Gate(self.traffic, lambda *refusal: self.refused.append(refusal))
+
+    async def enter(self, tenant="a", job="", cost_bytes=100):
+        return await self.gate.enter(ask(tenant, job, cost_bytes))
+
+    async def occupy(self, places=1):
+        return [await self.enter() for _ in range(places)]
+
+    def caller(self, tenant="a", job="", cost_bytes=100):
+        return asyncio.ensure_future(self.enter(tenant, job, cost_bytes))
+
+    @property
+    def is_clean(self):
+        idle = all(backend.in_flight == backend.outstanding_bytes == 0 for backend in self.backends)
+        return idle and self.traffic.queue.usage == Usage() and not self.gate._waiting
+
+
+@virtual_time
+async def test_with_a_free_place_nobody_waits():
+    scene = Scene(limits=(2,))
+    lease = await scene.enter("a", "", 100)
+    assert (lease.backend, lease.sent_s - lease.arrived_s) == (scene.backends[0], 0.0)
+    assert (lease.backend.in_flight, lease.backend.outstanding_bytes) == (1, 100)
+    scene.gate.leave(lease)
+    assert scene.is_clean
+
+
+@virtual_time
+async def test_the_next_one_gets_the_place_that_is_given_back():
+    scene = Scene()
+    (held,) = await scene.occupy()
+    caller = scene.caller()
+    await asyncio.sleep(2)
+    assert not caller.done()
+    assert scene.traffic.queue.of("a") == Usage(1, 100)
+    scene.gate.leave(held)
+    lease = await caller
+    assert lease.sent_s - lease.arrived_s == 2.0
+    assert scene.traffic.queue.of("a") == Usage()
+    scene.gate.leave(lease)
+    assert scene.is_clean
+
+
+@virtual_time
+async def test_places_are_given_in_the_order_of_the_fair_queue():
+    scene = Scene(weights={"a": 1.0, "b": 2.0})
+    (held,) = await scene.occupy()
+    order = []
+
+    async def call(tenant, number):
+        lease = await scene.enter(tenant, "", 100)
+        order.append(tenant + str(number))
+        scene.gate.leave(lease)
+
+    async with asyncio.TaskGroup() as callers:
+        for tenant in "ab":
+            for number in range(4):
+                callers.create_task(call(tenant, number))
+        await settle()
+        scene.gate.leave(held)
+    assert [one for one in order if one[0] == "a"] == ["a0", "a1", "a2", "a3"]
+    assert [one for one in order if one[0] == "b"] == ["b0", "b1", "b2", "b3"]
+    assert sorted(one[0] for one in order[:6]) == ["a", "a", "b", "b", "b", "b"]
+
+
+@virtual_time
+async def test_nobody_goes_ahead_of_those_who_wait():
+    scene = Scene(ready=False)
+    first = scene.caller()
+    await settle()
+    scene.backends[0].ready = True
+    second = scene.caller()
+    await settle()
+    scene.gate.pump()
+    await settle()
+    assert first.done()
+    assert not second.done()
+    scene.gate.leave(first.result())
+    scene.gate.leave(await second)
+
+
+@virtual_time
+async def test_a_backend_that_becomes_ready_gets_what_waits_up_to_its_limit():
+    scene = Scene(limits=(2,), ready=False)
+    callers = [scene.caller() for _ in range(3)]
+    await settle()
+    assert scene.traffic.queue.usage.requests == 3
+    scene.backends[0].ready = True
+    scene.gate.pump()
+    await settle()
+    assert [caller.done() for caller in callers] == [True, True, False]
+    for caller in callers:
+        scene.gate.leave(await caller)
+    assert scene.is_clean
+
+
+@virtual_time
+async def test_a_caller_that_leaves_the_queue_is_forgotten():
+    scene = Scene()
+    (held,) = await scene.occupy()
+    gone, stays = scene.caller(), scene.caller()
+    await settle()
+    gone.cancel()
+    await settle()
+    assert scene.traffic.queue.usage == Usage(1, 100)
+    scene.gate.leave(held)
+    scene.gate.leave(await stays)
+    assert gone.cancelled()
+    assert scene.is_clean
+    assert not scene.refused
+
+
+@pytest.mark.parametrize("cancelled_first", [True, False])
+@virtual_time
+async def test_a_place_given_to_one_who_leaves_in_the_same_moment_goes_to_the_next(cancelled_first):
+    scene = Scene()
+    (held,) = await scene.occupy()
+    gone, stays = scene.caller(), scene.caller()
+    await settle()
+    steps = [gone.cancel, lambda: scene.gate.leave(held)]
+    for step in steps if cancelled_first else reversed(steps):
+        step()
+    scene.gate.leave(await stays)
+    assert gone.cancelled()
+    assert scene.is_clean
+
+
+@virtual_time
+async def test_thousands_that_leave_in_the_same_moment_hold_nothing_up():
+    scene = Scene(bounds=Bounds(10_000, 10**9, 5.0))
+    (held,) = await scene.occupy()
+    gone = [scene.caller() for _ in range(3000)]
+    stays = scene.caller("b")
+    await settle()
+    for caller in gone:
+        caller.cancel()
+    scene.gate.leave(held)
+    scene.gate.leave(await stays)
+    assert scene.is_clean
+
+
+@virtual_time
+async def test_one_that_waited_too_long_is_told_so():
+    scene = Scene()
+    await scene.occupy()
+    started_s = asyncio.get_running_loop().time()
+    with pytest.raises(NoCapacity, match="within 5 s") as caught:
+        await scene.enter("a", "", 100)
+    assert asyncio.get_running_loop().time() == started_s + 5.0
+    assert 0 < caught.value.retry_after_s <= 30
+    assert scene.refused == [("a", "waited")]
+    assert scene.traffic.queue.usage == Usage()
+
+
+@pytest.mark.parametrize("place_first", [True, False])
+@virtual_time
+async def test_a_place_that_comes_when_the_wait_ends_is_not_lost(place_first):
+    scene = Scene()
+    (held,) = await scene.occupy()
+    loop = asyncio.get_running_loop()
+    if place_first:
+        loop.call_later(5.0, scene.gate.leave, held)
+    caller = scene.caller()
+    await settle()
+    if not place_first:
+        loop.call_later(5.0, scene.gate.leave, held)
+    late = asyncio.create_task(_late(scene))
+    with contextlib.suppress(NoCapacity):  # whichever comes first in that moment
+        scene.gate.leave(await caller)
+    await late
+    assert scene.is_clean
+
+
+async def _late(scene):
+    """Come a moment before the first caller's wait ends, and get the place it couldn't take."""
+    await asyncio.sleep(4.9)
+    scene.gate.leave(await scene.enter("a", "", 100))
+
+
+@virtual_time
+async def test_with_a_longest_wait_of_zero_nobody_waits():
+    scene = Scene(bounds=Bounds(100, 100_000, 0.0))
+    await scene.occupy()
+    with pytest.raises(NoCapacity):
+        await scene.enter("a", "", 100)
+    assert scene.traffic.queue.usage == Usage()
+
+
+@pytest.mark.parametrize(
+    ("bounds", "cause", "told"),
+    [
+        (Bounds(1, 100_000, 5.0), "queue_requests", "tenant a would have 2 requests waiting, the limit is 1"),
+        (Bounds(9, 1150, 5.0), "queue_bytes", "tenant a would have 1,200 bytes waiting, the limit is 1,150"),
+    ],
+)
+@virtual_time
+async def test_a_full_queue_refuses_its_own_tenant_and_no_other(bounds, cause, told):
+    scene = Scene(bounds=bounds)
+    await scene.occupy()
+    waiting = scene.caller(cost_bytes=1100)
+    await settle()
+    with pytest.raises(QueueFull, match=told) as caught:
+        await scene.enter("a", "", 100)
+    assert caught.value.retry_after_s > 0
+    assert scene.refused == [("a", cause)]
+    other = scene.caller("b")
+    await settle()
+    assert scene.traffic.queue.of("b") == Usage(1, 100)
+    for caller in (waiting, other):
+        caller.cancel()
+
+
+@virtual_time
+async def test_a_flood_of_one_tenant_s_neither_refuses_nor_delays_another():
+    scene = Scene(bounds=Bounds(1000, 10**9, 5.0))
+    served = []
+
+    async def call(tenant):
+        lease = await scene.enter(tenant, "", 1000)
+        await asyncio.sleep(0.1)  # 10,000 bytes/s
+        served.append(tenant)
+        scene.gate.leave(lease)
+
+    flood = [asyncio.ensure_future(call("a")) for _ in range(30)]
+    await asyncio.sleep(2)
+    flood += [asyncio.ensure_future(call("a")) for _ in range(100)]
+    await settle()
+    assert scene.refused
+    assert set(scene.refused) == {("a", "wait")}
+    served.clear()
+    await call("b")
+    assert len(served) <= 3
+    await asyncio.gather(*flood, return_exceptions=True)
+    assert scene.is_clean
+
+
+@virtual_time
+async def test_the_refusal_of_a_long_wait_tells_the_wait_and_the_limit():
+    scene = Scene(bounds=Bounds(1000, 10**9, 0.5))
+    (held,) = await scene.occupy()
+    for _ in range(4):  # works off 100 bytes every 0.4 s
+        successor = scene.caller()
+        waiting = scene.caller()
+        await asyncio.sleep(0.4)
+        scene.gate.leave(held)
+        held = await successor
+        waiting.cancel()
+        await settle()
+    many = [scene.caller() for _ in range(3)]
+    await settle()
+    with pytest.raises(NoCapacity, match=r"the wait would be 0\.\d s, the limit is 0\.5 s"):
+        await many[-1]
+    for caller in many:
+        caller.cancel()
+
+
+@virtual_time
+async def test_a_quiet_service_does_not_refuse_the_burst_that_ends_the_quiet():
+    scene = Scene()
+    for _ in range(50):
+        lease = await scene.enter("a", "", 100)
+        await asyncio.sleep(1)
+        scene.gate.leave(lease)
+    await scene.occupy()
+    burst = [scene.caller(cost_bytes=1000) for _ in range(50)]
+    await settle()
+    assert not scene.refused
+    for caller in burst:
+        caller.cancel()
+
+
+@virtual_time
+async def test_a_lease_moves_to_another_backend_with_its_cost():
+    scene = Scene(limits=(1, 1))
+    lease = await scene.enter("a", "", 100)
+    left = lease.backend
+    assert scene.gate.move(lease)
+    assert lease.backend is not left
+    assert (left.in_flight, left.outstanding_bytes) == (0, 0)
+    assert (lease.backend.in_flight, lease.backend.outstanding_bytes) == (1, 100)
+    scene.gate.leave(lease)
+    assert scene.is_clean
+
+
+@pytest.mark.parametrize("limits", [(1,), (1, 1)])
+@virtual_time
+async def test_a_lease_stays_where_it_is_if_no_other_backend_has_room(limits):
+    scene = Scene(limits=limits)
+    leases = await scene.occupy(len(limits))
+    left = leases[0].backend
+    assert not scene.gate.move(leases[0])
+    assert leases[0].backend is left
+    assert left.in_flight == 1
+    for lease in leases:
+        scene.gate.leave(lease)
+    assert scene.is_clean
+
+
+CALLS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "tenant": st.sampled_from("ab"),
+            "cost_bytes": st.integers(1, 2000),
+            "starts_s": st.integers(0, 10),
+            "holds_s": st.integers(0, 6),
+            "patience_s": st.none() | st.integers(0, 10),
+            "moves": st.booleans(),
+        }
+    ),
+    max_size=30,
+)
+
+
+@given(CALLS, st.lists(st.integers(1, 3), min_size=1, max_size=3), st.integers(0, 8))
+def test_no_limit_is_exceeded_and_no_place_lost_whatever_callers_do(calls, limits, ready_s):
+    _play(calls, limits, ready_s)
+
+
+@virtual_time
+async def _play(calls, limits, ready_s):
+    """All times are whole seconds, so that many things happen in the same moment."""
+    scene = Scene(limits=limits, bounds=Bounds(10, 10_000, 4.0), ready=False)
+    outcomes = []
+
+    async def call(tenant, cost_bytes, starts_s, holds_s, patience_s, moves):
+        await asyncio.sleep(starts_s)
+        try:
+            async with asyncio.timeout(patience_s):
+                lease = await scene.enter(tenant, "", cost_bytes)
+        except (TimeoutError, QueueFull, NoCapacity) as error:
+            outcomes.append(type(error))
+            return
+        assert all(backend.in_flight <= backend.limit.value for backend in scene.backends)
+        if moves:
+            scene.gate.move(lease)
+        await asyncio.sleep(holds_s)
+        scene.gate.leave(lease)
+        outcomes.append("served")
+
+    async def become_ready():
+        await asyncio.sleep(ready_s)
+        for backend in scene.backends:
+            backend.ready = True
+        scene.gate.pump()
+
+    await asyncio.gather(become_ready(), *(call(**one) for one in calls))
+    assert len(outcomes) == len(calls)
+    assert scene.is_clean

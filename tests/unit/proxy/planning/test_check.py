@@ -1,0 +1,37 @@
+import pytest
+
+from proxy.planning.check import summary, warnings
+from tests.fakes.proxy_parts import proxy_settings
+
+KIB = 1024
+
+
+def test_it_is_told_in_shares():
+    told = "\n".join(summary(proxy_settings({"a": {"weight": 3.0, "quota": {"bytes_per_s": 1_000_000}}})))
+    assert "tenant a: 50% of the service" in told
+    assert "1,000,000 bytes/s with bursts of 10,000,000" in told
+    assert "people get 50% of the service while jobs wait" in told
+
+
+def test_plain_settings_have_nothing_odd():
+    assert warnings(proxy_settings()) == []
+
+
+@pytest.mark.parametrize(
+    ("tenants", "groups", "wanted"),
+    [
+        ({"a": {"quota": {"bytes_per_s": 1000, "burst_bytes": 1000}}}, {}, "tenants.a.quota: requests of 1,000 to"),
+        ({"a": {"quota": {"bytes_per_s": 10**8}}}, {"quota": {"bytes_per_s": 10**7}}, "it never binds"),
+        (
+            {"a": {"quota": {"bytes_per_s": 10**7}, "key_quota": {"bytes_per_s": 10**8}}},
+            {},
+            "tenants.a.key_quota: 100,000,000 bytes/s is over its tenant's",
+        ),
+        ({}, {"queue": {"size_bytes": KIB}}, "queue.size_bytes: a request over 1,024 bytes can't wait"),
+        ({}, {"classes": {"batch": {"max_wait_s": 5.0}}}, "classes.batch: target_delay_s never binds"),
+        ({}, {"replay": {"size_bytes": 0}}, "replay.size_bytes: too small"),
+    ],
+)
+def test_what_is_most_likely_not_meant_is_told_with_a_remedy(tenants, groups, wanted):
+    (told,) = warnings(proxy_settings(tenants, **groups))
+    assert wanted in told

@@ -1,0 +1,321 @@
+import heapq
+import itertools
+import random
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.traffic.admission import LONGEST_PROMISE_S, Refuse
+from proxy.traffic.balancer import Backend
+from proxy.traffic.concurrency import FixedLimit
+from proxy.traffic.controller import Dropped, Passed, Traffic
+from proxy.traffic.lease import Request
+from tests.fakes.proxy_parts import ask, proxy_settings, waits
+
+MOST_BYTES = 5000
+
+
+def backends(*places):
+    return [Backend(f"http://b{n}", FixedLimit(count), ready=True, workers=count) for n, count in enumerate(places)]
+
+
+def traffic(settings=None, some=None, seed=1):
+    chance = random.Random(seed)
+    return Traffic(settings or proxy_settings(), some or backends(2), chance=chance.random, choose=chance.randrange)
+
+
+def passed(steps):
+    return [step.request for step in steps if isinstance(step, Passed)]
+
+
+CALLS = st.lists(
+    st.tuples(
+        st.sampled_from("abcd"),
+        st.sampled_from(["", "x", "y"]),
+        st.sampled_from(["interactive", "batch"]),
+        st.integers(1, MOST_BYTES),
+        st.floats(0, 20),
+        st.sampled_from(["waits", "waits", "hangs up", "comes back"]),
+    ),
+    max_size=40,
+)
+QUOTAS = {"bytes_per_s": 2000, "burst_bytes": 8000, "concurrency": 6}
+
+
+class Play:
+    """Callers against a traffic, on virtual time: each request takes 0.1 ms a byte at its backend."""
+
+    def __init__(self, subject, some):
+        self.traffic, self.backends = subject, some
+        self.now_s = 0.0
+        self.events, self.numbers = [], itertools.count()
+        self.fates = Counter()
+        self.charged = defaultdict(list)
+
+    def at(self, time_s, act):
+        heapq.heappush(self.events, (time_s, next(self.numbers), act))
+
+    def run(self, calls):
+        for tenant, job, class_name, cost_bytes, at_s, how in calls:
+            one = ask(tenant, job, cost_bytes, class_name=class_name)
+            self.at(at_s, lambda one=one, how=how: self.arrive(one, how))
+        while self.events:
+            self.now_s, _, act = heapq.heappop(self.events)
+            act()
+            self.check()
+
+    def arrive(self, one, how, tries=1):
+        request = self.traffic.arrive(one, self.now_s)
+        if isinstance(request, Refuse):
+            again = how == "comes back" and tries < 4 and request.retry_after_s is not None
+            if again:
+                assert 0 < request.retry_after_s <= LONGEST_PROMISE_S
+                self.at(self.now_s + request.retry_after_s, lambda: self.arrive(one, how, tries + 1))
+            else:
+                self.fates["refused"] += 1
+            return
+        self.charged[one.tenant].append((self.now_s, one.cost_bytes))
+        self.at(self.now_s + request.max_wait_s, lambda: self.expire(request))
+        if how == "hangs up":
+            self.at(self.now_s + 0.3, lambda: self.hang_up(request))
+        self.dispatch()
+
+    def dispatch(self):
+        for step in self.traffic.dispatch(self.now_s):
+            if isinstance(step, Dropped):
+                self.fates["dropped"] += 1
+                continue
+            request = step.request
+            self.at(self.now_s + request.cost_bytes / 10_000, lambda request=request: self.finish(request))
+
+    def finish(self, request):
+        self.traffic.finish(request, self.now_s)
+        self.fates["served"] += 1
+        self.dispatch()
+
+    def waiting(self, request):
+        return any(one is request for one in self.traffic.queue)
+
+    def hang_up(self, request):
+        if self.waiting(request):
+            self.traffic.leave(request)
+            self.fates["hung up"] += 1
+            self.dispatch()
+
+    def expire(self, request):
+        if self.waiting(request):
+            refusal = self.traffic.expire(request, self.now_s)
+            assert refusal.cause == "waited"
+            self.fates["expired"] += 1
+
+    def check(self):
+        room = [one for one in self.backends if one.in_flight < one.limit.value]
+        idle = sum(one.in_flight for one in self.backends) < sum(one.workers for one in self.backends)
+        assert not (room and idle and self.traffic.queue.usage.requests), "work waits beside an idle worker"
+        assert all(one.in_flight <= one.limit.value + 4 for one in self.backends)
+
+
+@given(CALLS, st.booleans(), st.lists(st.integers(1, 3), min_size=1, max_size=3))
+def test_every_request_has_one_fate_and_nothing_is_left_behind(calls, limited, places):
+    tenants = {"a": {"quota": QUOTAS}, "b": {"weight": 3.0, "key_quota": {"concurrency": 2}}} if limited else None
+    settings = proxy_settings(tenants, queue={"requests": 5, "size_bytes": 12_000}, classes=waits(4.0, extra_places=2))
+    some = backends(*places)
+    play = Play(traffic(settings, some), some)
+    play.run(calls)
+    assert sum(play.fates.values()) == len(calls)
+    assert all(one.in_flight == one.outstanding_bytes == 0 for one in some)
+    assert play.traffic.queue.usage.requests == 0
+    for tenant in "abcd":
+        key_id = settings.tenants[tenant].keys[0].partition(":")[0]
+        assert [quota.in_use for quota in play.traffic.quotas.of(tenant, key_id)] == [0, 0, 0]
+
+
+@given(CALLS)
+def test_no_quota_is_exceeded_by_more_than_its_burst(calls):
+    settings = proxy_settings({name: {"quota": QUOTAS | {"concurrency": None}} for name in "abcd"})
+    some = backends(1000)
+    play = Play(traffic(settings, some), some)
+    play.run([(*one[:5], "comes back") for one in calls])
+    for charged in play.charged.values():
+        for start, (from_s, _) in enumerate(charged):
+            sums = itertools.accumulate(cost_bytes for _, cost_bytes in charged[start:])
+            for (at_s, _), sum_bytes in zip(charged[start:], sums, strict=True):
+                assert sum_bytes <= 8000 + 2000 * (at_s - from_s) + 1e-3
+
+
+def saturate(subject, flows, *, seconds=200.0, cost_bytes=1000):
+    """Keep so many requests of each flow outstanding; return the bytes that each was served."""
+    served, events, numbers = Counter(), [], itertools.count()
+
+    def send(flow, now_s):
+        tenant, job, class_name = flow
+        assert isinstance(subject.arrive(ask(tenant, job, cost_bytes, class_name=class_name), now_s), Request)
+        dispatch(now_s)
+
+    def dispatch(now_s):
+        for request in passed(subject.dispatch(now_s)):
+            heapq.heappush(events, (now_s + 1.0, next(numbers), request))
+
+    for flow, outstanding in flows.items():
+        for _ in range(outstanding):
+            send(flow, 0.0)
+    while events and events[0][0] < seconds:
+        now_s, _, request = heapq.heappop(events)
+        flow = (request.tenant, request.job, request.class_name)
+        served[flow] += request.cost_bytes
+        subject.finish(request, now_s)
+        dispatch(now_s)
+        send(flow, now_s)
+    return served
+
+
+BIG = {"queue": {"requests": 10_000, "size_bytes": 10**9}, "classes": waits(3600)}
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), st.integers(4, 40), min_size=2), st.data())
+def test_tenants_with_enough_outstanding_get_their_weight_s_share(outstanding, data):
+    weights = {name: data.draw(st.sampled_from([1.0, 2.0, 3.0])) for name in outstanding}
+    settings = proxy_settings({name: {"weight": weight} for name, weight in weights.items()}, **BIG)
+    served = saturate(traffic(settings, backends(4)), {(name, "", "batch"): n for name, n in outstanding.items()})
+    total, sum_weights = sum(served.values()), sum(weights.values())
+    for name, weight in weights.items():
+        if outstanding[name] >= 4 * weight:  # as many as its share of the four places, and some waiting
+            assert served[name, "", "batch"] >= total * weight / sum_weights - 4 * 1000
+
+
+def test_people_and_jobs_share_by_their_classes():
+    settings = proxy_settings(
+        queue=BIG["queue"], classes=BIG["classes"] | {"batch": {"weight": 3.0, "max_wait_s": 3600}}
+    )
+    flows = {("a", "", "interactive"): 20, ("b", "", "batch"): 20}
+    served = saturate(traffic(settings, backends(4)), flows)
+    assert served["b", "", "batch"] == pytest.approx(3 * served["a", "", "interactive"], rel=0.05)
+
+
+def full(settings):
+    """Return a traffic whose only place is taken and whose queue of one is full, and the two requests."""
+    subject = traffic(settings, backends(1))
+    running = subject.arrive(ask("a"), 0.0)
+    subject.dispatch(0.0)
+    waiting = subject.arrive(ask("a"), 0.0)
+    assert subject.dispatch(0.0) == []
+    return subject, running, waiting
+
+
+ONE = {"queue": {"requests": 1}, "classes": waits(100)}
+
+
+def test_who_comes_back_as_told_gets_in_before_one_who_just_came():
+    subject, running, waiting = full(proxy_settings(**ONE))
+    told = subject.arrive(ask("a", who="patient"), 1.0)
+    assert told.cause == "queue_requests"
+    subject.finish(running, 1.5)
+    assert passed(subject.dispatch(1.5)) == [waiting]
+    assert isinstance(subject.arrive(ask("a"), 1.6), Refuse)
+    assert isinstance(subject.arrive(ask("a", who="patient"), 1.0 + told.retry_after_s), Request)
+
+
+def test_who_comes_too_early_is_told_the_same_time_again():
+    subject, *_ = full(proxy_settings(**ONE))
+    told = subject.arrive(ask("a", who="hasty"), 1.0)
+    again = subject.arrive(ask("a", who="hasty"), 1.0 + told.retry_after_s / 2)
+    assert again.retry_after_s == pytest.approx(told.retry_after_s / 2)
+
+
+def test_who_doesn_t_come_back_holds_nothing_up_for_long():
+    subject, running, _ = full(proxy_settings(**ONE))
+    subject.arrive(ask("a", who="gone"), 1.0)
+    subject.finish(running, 1.0)
+    subject.dispatch(1.0)
+    assert isinstance(subject.arrive(ask("a"), 2.0), Refuse)
+    assert isinstance(subject.arrive(ask("a"), 60.0), Request)
+
+
+def test_each_refusal_is_told_a_later_time():
+    subject = traffic(proxy_settings(queue={"requests": 10}, classes=waits(3600)), backends(1))
+    saturate(subject, {("a", "", "batch"): 10}, seconds=20)  # one a second
+    times = [subject.arrive(ask("a", cost_bytes=1000), 20.0) for _ in range(20)]
+    told = [time.retry_after_s for time in times if isinstance(time, Refuse)]
+    assert told[-1] == pytest.approx(len(told), rel=0.3)
+    assert all(before < after + 1 for before, after in itertools.pairwise(told))
+
+
+def test_one_tenant_s_appointments_keep_no_other_tenant_out():
+    subject, *_ = full(proxy_settings(**ONE))
+    for _ in range(20):
+        subject.arrive(ask("a"), 1.0)
+    assert isinstance(subject.arrive(ask("b"), 1.0), Request)
+
+
+def test_a_request_over_a_burst_is_refused_for_good():
+    refusal = traffic(proxy_settings({"a": {"quota": QUOTAS}})).arrive(ask("a", cost_bytes=8001), 0.0)
+    assert (refusal.cause, refusal.scope, refusal.bound, refusal.retry_after_s) == ("burst", "tenant", 8000, None)
+
+
+def test_who_would_wait_longer_than_it_says_it_will_is_refused_on_arrival():
+    subject = traffic(proxy_settings(**BIG), backends(1))
+    saturate(subject, {("a", "", "batch"): 10}, seconds=20)
+    assert isinstance(subject.arrive(ask("a", cost_bytes=1000), 20.0), Request)
+    refusal = subject.arrive(ask("a", cost_bytes=1000, wait_s=3.0), 20.0)
+    assert (refusal.cause, refusal.bound) == ("wait", 3.0)
+    assert refusal.value == pytest.approx(10, abs=3)
+
+
+def test_a_paused_tenant_is_refused_and_what_waits_stays():
+    subject, running, waiting = full(proxy_settings(**ONE))
+    subject.pause("a", paused=True)
+    assert subject.arrive(ask("a"), 1.0).cause == "paused"
+    subject.finish(running, 1.0)
+    assert subject.dispatch(1.0) == []
+    assert isinstance(subject.arrive(ask("b"), 1.0), Request)
+    assert [request.tenant for request in passed(subject.dispatch(1.0))] == ["b"]
+    subject.pause("a", paused=False)
+    assert waiting in list(subject.queue)
+
+
+def test_what_waited_too_long_in_a_queue_that_never_empties_is_dropped_and_pays_nothing():
+    classes = {"batch": {"max_wait_s": 100, "target_delay_s": 1, "interval_s": 1}}
+    settings = proxy_settings({"a": {"quota": QUOTAS | {"bytes_per_s": 1}}}, classes=classes)
+    subject = traffic(settings, backends(1))
+    requests = [subject.arrive(ask("a", cost_bytes=1000), 0.0) for _ in range(6)]
+    subject.dispatch(0.0)
+    for second in range(1, 4):
+        subject.finish(next(one for one in requests if one.backend is not None), second * 2.0)
+        steps = subject.dispatch(second * 2.0)
+        dropped = [step for step in steps if isinstance(step, Dropped)]
+        if dropped:
+            break
+    assert dropped[0].refusal.cause == "delay"
+    key_id = settings.tenants["a"].keys[0].partition(":")[0]
+    assert subject.quotas.of("a", key_id)[1].left_bytes(0) == 2000 + 1000 * len(dropped)
+
+
+def test_new_settings_hold_at_once_and_nothing_is_forgotten():
+    subject = traffic(proxy_settings({"a": {"quota": QUOTAS}}), backends(1))
+    subject.arrive(ask("a", cost_bytes=8000), 0.0)
+    subject.adopt(proxy_settings({"a": {"quota": QUOTAS | {"burst_bytes": 9000}}}))
+    assert isinstance(subject.arrive(ask("a", cost_bytes=1000), 0.0), Request)
+    assert subject.arrive(ask("a", cost_bytes=1), 0.0).cause == "rate"
+
+
+def test_advice_is_twice_the_job_s_share_of_the_places():
+    subject = traffic(proxy_settings(**BIG), backends(4, 4))
+    requests = [subject.arrive(ask("a", "x"), 0.0) for _ in range(50)]
+    subject.dispatch(0.0)
+    assert (subject.advice(requests[0]).outstanding, subject.advice(requests[0]).wanted) == (50, 16)
+    subject.arrive(ask("b", "y"), 0.0)
+    assert subject.advice(requests[0]).wanted == 8
+
+
+def test_a_request_moves_to_a_backend_that_was_not_tried():
+    some = backends(1, 1)
+    subject = traffic(some=some)
+    request = subject.arrive(ask("a"), 0.0)
+    subject.dispatch(0.0)
+    first = request.backend
+    assert subject.move(request, 0.1, but=(first,))
+    assert request.backend is not first
+    assert (first.in_flight, request.backend.in_flight) == (0, 1)
+    assert not subject.move(request, 0.2, but=tuple(some))

@@ -1,0 +1,212 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.traffic.balancer import Backend
+from proxy.traffic.concurrency import FixedLimit
+from proxy.traffic.lease import Request
+from proxy.traffic.pinning import serving
+from tests.fakes.proxy_parts import ask, proxy_settings, waits
+from tests.unit.proxy.traffic.test_controller import BIG, CALLS, Play, passed, traffic
+
+OLD, NEW, OTHER = frozenset({"old"}), frozenset({"new"}), frozenset({"other"})
+NONE = frozenset()
+
+
+def stating(*fingerprints, places=1):
+    """Return backends that state these."""
+    limits = (FixedLimit(places) for _ in fingerprints)
+    return [
+        Backend(f"http://b{number}", limit, ready=True, workers=places, fingerprints=frozenset(stated))
+        for number, (stated, limit) in enumerate(zip(fingerprints, limits, strict=True))
+    ]
+
+
+def patient(*some):
+    return traffic(proxy_settings(**BIG), list(some))
+
+
+def arrive(subject, pin=NONE, now_s=0.0, **members):
+    request = subject.arrive(ask(pin=pin, **members), now_s)
+    assert isinstance(request, Request)
+    return request
+
+
+@pytest.mark.parametrize(
+    ("stated", "pin", "expected"),
+    [
+        ([OLD, NEW, NONE], NONE, [0, 1, 2]),
+        ([OLD, NEW, NONE], NEW, [1]),
+        ([OLD | NEW, NEW, NONE], NEW, [0, 1]),
+        ([OLD, NEW, NONE], OLD | NEW, [0, 1]),
+        ([OLD, NEW, NONE], OTHER, [2]),
+        ([OLD, NEW], OTHER, [0, 1]),
+        ([NONE, NONE], NEW, [0, 1]),
+    ],
+)
+def test_who_may_answer(stated, pin, expected):
+    some = stating(*stated)
+    assert list(serving(pin, some)) == [some[number] for number in expected]
+
+
+def test_a_backend_that_is_away_is_still_the_one_that_has_its_version():
+    old, new = stating(OLD, NEW)
+    old.ready = False
+    assert serving(OLD, [old, new]) == [old]
+
+
+def test_pinned_requests_go_where_their_version_is_and_others_anywhere():
+    old, new = stating(OLD, NEW, places=20)
+    subject = patient(old, new)
+    pinned = [arrive(subject, NEW) for _ in range(10)]
+    free = [arrive(subject) for _ in range(20)]
+    assert len(passed(subject.dispatch(0.0))) == 30
+    assert {request.backend for request in pinned} == {new}
+    assert {request.backend for request in free} == {old, new}
+
+
+@pytest.mark.parametrize("class_name", ["batch", "interactive"])
+@pytest.mark.parametrize("job", ["x", "y"])
+def test_one_that_waits_for_its_version_lets_those_behind_it_pass(class_name, job):
+    old, new = stating(OLD, NEW)
+    subject = patient(old, new)
+    first, second = (arrive(subject, NEW, job="x", class_name=class_name) for _ in range(2))
+    behind = arrive(subject, job=job)
+    assert set(passed(subject.dispatch(0.0))) == {first, behind}
+    assert (first.backend, behind.backend) == (new, old)
+    subject.finish(behind, 1.0)
+    assert subject.dispatch(1.0) == []
+    subject.finish(first, 2.0)
+    assert passed(subject.dispatch(2.0)) == [second]
+    assert second.backend is new
+
+
+def test_people_s_extra_places_are_at_their_version_too():
+    old, new = stating(OLD, NEW)
+    settings = proxy_settings(queue=BIG["queue"], classes=waits(3600, extra_places=2))
+    subject = traffic(settings, [old, new])
+    requests = [arrive(subject, NEW, class_name="interactive") for _ in range(4)]
+    assert passed(subject.dispatch(0.0)) == requests[:3]
+    assert (old.in_flight, new.in_flight) == (0, 3)
+
+
+def test_with_its_version_away_it_waits_and_its_tenant_s_others_are_let_in():
+    old, new = stating(OLD, NEW)
+    subject = traffic(proxy_settings(queue={"requests": 2}, classes=waits(10)), [old, new])
+    new.ready = False
+    waiting = [arrive(subject, NEW) for _ in range(2)]
+    assert subject.dispatch(0.0) == []
+    for second in range(5):  # the tenant's queue is full, but this one needn't wait
+        other = arrive(subject, now_s=second)
+        assert passed(subject.dispatch(second)) == [other]
+        subject.finish(other, second + 0.5)
+    assert subject.arrive(ask(pin=NEW), 5.0).cause == "queue_requests"
+    assert subject.expire(waiting[0], 10.0).cause == "waited"
+    new.ready = True
+    assert passed(subject.dispatch(10.0)) == [waiting[1]]
+
+
+def test_when_the_last_of_a_version_gets_another_one_what_waits_is_sent_to_hear_that():
+    old, new = stating(OLD, NEW)
+    subject = patient(old, new)
+    old.ready = False
+    waiting = arrive(subject, OLD)
+    assert subject.dispatch(0.0) == []
+    old.fingerprints = NEW
+    assert passed(subject.dispatch(1.0)) == [waiting]
+
+
+def test_a_second_attempt_is_made_at_the_same_version_or_not_at_all():
+    old, new, same = stating(OLD, NEW, OLD)
+    subject = patient(old, new, same)
+    request = arrive(subject, OLD)
+    subject.dispatch(0.0)
+    first = request.backend
+    assert subject.move(request, 0.1, but=(first,))
+    assert {first, request.backend} == {old, same}
+    assert not subject.move(request, 0.2, but=(old, same))
+
+
+def test_what_serves_a_version_elsewhere_is_what_states_it():
+    old, new, same = stating(OLD, NEW, OLD)
+    subject = patient(old, new, same)
+    pinned, gone = (arrive(subject, pin) for pin in (OLD, OTHER))
+    assert subject.serves_elsewhere(pinned, (old,))
+    assert not subject.serves_elsewhere(pinned, (old, same))
+    assert not subject.serves_elsewhere(gone, ())
+
+
+def test_advice_counts_the_places_of_the_version_only():
+    subject = patient(*stating(OLD, NEW, places=4))
+    free, pinned = arrive(subject, job="x"), arrive(subject, NEW, job="x")
+    subject.dispatch(0.0)
+    subject.finish(free, 1.0)
+    assert subject.advice(pinned).wanted == 8
+
+
+def test_what_a_tenant_was_passed_over_for_is_made_good_but_not_without_end():
+    old, new = stating(OLD, NEW)
+    subject = patient(old, new)
+    old.ready = False
+    pinned = [arrive(subject, OLD, tenant="a", cost_bytes=100_000) for _ in range(40)]
+    for second in range(100):
+        other = arrive(subject, now_s=second, tenant="b", cost_bytes=100_000)
+        subject.dispatch(second)
+        subject.finish(other, second + 0.5)
+    old.ready, new.fingerprints, new.ready = True, OLD, False
+    others = [arrive(subject, now_s=100.0, tenant="b", cost_bytes=100_000) for _ in range(20)]
+    order = []
+    for second in itertools.count(100):
+        got = passed(subject.dispatch(second))
+        if not got:
+            break
+        order.append(got[0].tenant)
+        subject.finish(got[0], second + 0.5)
+    assert order[:2] == ["a", "a"]
+    assert "b" in order[:6]
+    assert order[:12].count("b") >= 4
+    assert len(order) == len(pinned) + len(others)
+
+
+class PinnedPlay(Play):
+    """Every call is pinned to one of three versions, or to none; the backends that have them change."""
+
+    def __init__(self, subject, some, pins):
+        super().__init__(subject, some)
+        self._pins = itertools.cycle(pins)
+
+    def arrive(self, one, how, tries=1):
+        if tries == 1:
+            one = ask(one.tenant, one.job, one.cost_bytes, class_name=one.class_name, pin=next(self._pins))
+        super().arrive(one, how, tries)
+
+    def dispatch(self):
+        before = {request: request.backend for request in self.traffic.queue}
+        super().dispatch()
+        for request in before:
+            if request.backend is not None:
+                assert request.backend in serving(request.pin, self.backends)
+
+    def check(self):
+        room = [one for one in self.backends if one.in_flight < min(one.limit.value, one.workers)]
+        for request in self.traffic.queue:
+            assert not any(one in serving(request.pin, self.backends) for one in room), "it waits beside its worker"
+
+
+@given(
+    CALLS,
+    st.lists(st.sampled_from([NONE, OLD, NEW, OLD | NEW, OTHER]), min_size=1, max_size=7),
+    st.lists(st.sampled_from([NONE, OLD, NEW, OLD | NEW]), min_size=1, max_size=3),
+)
+def test_every_pinned_request_has_one_fate_at_its_version_and_nothing_is_left_behind(calls, pins, stated):
+    settings = proxy_settings(queue={"requests": 5, "size_bytes": 12_000}, classes=waits(4.0, extra_places=2))
+    some = stating(*stated, places=2)
+    play = PinnedPlay(traffic(settings, some), some, pins)
+    play.at(7.0, lambda: setattr(some[0], "fingerprints", NEW))
+    play.at(7.0, play.dispatch)
+    play.run(calls)
+    assert sum(play.fates.values()) == len(calls)
+    assert all(one.in_flight == one.outstanding_bytes == 0 for one in some)
+    assert play.traffic.queue.usage.requests == 0
