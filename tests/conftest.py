@@ -26,15 +26,18 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SHARING = {"chaos": "hadoop", "cluster": "hadoop", "spark": "spark"}
 """What the tests of a folder share that is slow to start; one process runs all of them, and it begins with them."""
+SUBMITTING = tuple(f"tests/spark/test_{name}.py" for name in ("notebook", "cluster", "submit", "demo"))
+"""Files whose tests start a Spark of their own: they share none, so that any process may run them."""
 NSMC_20K = Path(__file__).parents[2] / "shared" / "data" / "nsmc-20k.parquet"
 SOME = 4_000
 """Reviews where their number isn't the point."""
 
 
 def shared_by(nodeid: str) -> str | None:
-    """Return what a test's folder shares."""
-    root, _, rest = nodeid.partition("/")
-    return SHARING.get(rest.partition("/")[0]) if root == "tests" else None
+    """Return what a test's folder shares, None if the test needs nothing of it."""
+    file = nodeid.partition("::")[0]
+    folder = file.removeprefix("tests/").partition("/")[0]
+    return SHARING.get(folder) if file.startswith("tests/") and file not in SUBMITTING else None
 
 
 class BySharedFixture(LoadScopeScheduling):
@@ -50,8 +53,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what takes longest first, so that no process is left alone with it in the end."""
-    order = list(dict.fromkeys(SHARING.values()))
-    items.sort(key=lambda item: order.index(shared) if (shared := shared_by(item.nodeid)) else len(order))
+    order = [*dict.fromkeys(SHARING.values()), *SUBMITTING]
+
+    def turn(item: pytest.Item) -> int:
+        group = shared_by(item.nodeid) or item.nodeid.partition("::")[0]
+        return order.index(group) if group in order else len(order)
+
+    items.sort(key=turn)
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,7 @@ class Yarn:
             "spark.driver.memory": "700m",
             "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
             "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+            **({"spark.yarn.am.extraJavaOptions": "-XX:TieredStopAtLevel=1"} if mode == "client" else {}),
             "spark.yarn.jars": f"local:{SPARK_HOME}/jars/*",  # on every node already
             "spark.yarn.appMasterEnv.PYSPARK_PYTHON": python,
             "spark.executorEnv.PYSPARK_PYTHON": python,

@@ -209,26 +209,3 @@ def test_ctrl_c_ends_in_130_with_one_line_(stack, reviews, tmp_path):
         said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert [line for line in said.splitlines() if " rows/s" not in line] == ["analyze: interrupted"]
-
-
-def test_a_driver_that_is_killed_leaves_nothing_that_looks_complete(stack, reviews, tmp_path, spark):
-    output = tmp_path / "out"
-    command = [str(SPARK_SUBMIT), "--master", "local[2]", str(ROOT / "jobs" / "analyze.py")]
-    options = ["--input", str(reviews), "--text", "review", "--output", str(output), "--service", stack.service]
-    with subprocess.Popen(
-        [*command, *options],
-        env=environment(NLPBATCH_API_KEY=stack.api_key),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
-        deadline_s = time.monotonic() + PATIENCE_S
-        while not list(output.rglob("*.parquet")) and time.monotonic() < deadline_s:
-            assert process.poll() is None
-            time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGKILL)
-    assert list(output.rglob("*.parquet"))  # it was in the middle of writing
-    assert not (output / "_SUCCESS").exists()
-    assert ds.dataset(output, format="parquet").count_rows() == 0
-    with pytest.raises(pyspark.errors.AnalysisException, match="UNABLE_TO_INFER_SCHEMA"):
-        spark.read.parquet(str(output))
