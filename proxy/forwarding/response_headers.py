@@ -15,12 +15,12 @@ from aiohttp import web
 from nlpbatch.wire.media import ADVICE, SERVER_TIMING
 from proxy.config import ProxySettings
 from proxy.traffic.controller import Traffic
-from proxy.traffic.lease import Ask, Request
+from proxy.traffic.lease import Lease
 from proxy.traffic.quota import Quota
-from proxy.traffic.ticket import CLASS_NAMES
+from proxy.traffic.ticket import CLASS_NAMES, Ask
 
 ASK_KEY = web.RequestKey("ask", Ask)
-LEASE_KEY = web.RequestKey("lease", Request)
+LEASE_KEY = web.RequestKey("lease", Lease)
 _NS: Final = 1_000_000_000
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
@@ -48,9 +48,9 @@ class Explanations:
         lease = request.get(LEASE_KEY)
         if lease is None:
             return
-        response.headers.add(SERVER_TIMING, f"admission;dur={(lease.sent_s - lease.arrived_s) * 1000:.2f}")
+        response.headers.add(SERVER_TIMING, f"admission;dur={lease.waited_s * 1000:.2f}")
         if ask.job:
-            response.headers[ADVICE] = self._traffic.advice(lease).to_header()
+            response.headers[ADVICE] = self._traffic.advice(lease.ticket).to_header()
 
     def limits_of(self, tenant: str, key_id: str) -> dict[str, Any]:
         """Return what a caller may send, has used and has waiting, as JSON members."""

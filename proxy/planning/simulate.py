@@ -18,8 +18,8 @@ from proxy.traffic.admission import Refuse
 from proxy.traffic.balancer import Backend
 from proxy.traffic.concurrency import new_limit
 from proxy.traffic.controller import Dropped, Traffic
-from proxy.traffic.lease import Ask, Request
-from proxy.traffic.ticket import ClassName
+from proxy.traffic.lease import Lease
+from proxy.traffic.ticket import Ask, ClassName, Ticket
 
 _SAMPLE_S: Final = 1.0
 _HEALTH_S: Final = 1.0
@@ -58,7 +58,7 @@ class _Call:
 
     ask: Ask
     tally: Tally
-    answered: Callable[[Request | None], None]
+    answered: Callable[[Ticket | None], None]
     patient: bool
     sent: int = 0
     ended: bool = False
@@ -89,7 +89,7 @@ class Simulation:
                 backend = Backend(f"http://simulated-{len(self._served)}", new_limit(settings.concurrency))
                 self._served[backend] = SimulatedBackend(kind, self._timeline, self._random)
         self._traffic = Traffic(settings, list(self._served), chance=self._random.random, choose=self._random.randrange)
-        self._calls: dict[Request, _Call] = {}
+        self._calls: dict[Ticket, _Call] = {}
         self._tallies: dict[tuple[str, ClassName], Tally] = {}
         self._names = 0
 
@@ -114,7 +114,7 @@ class Simulation:
         job: str,
         class_name: ClassName,
         size_bytes: int,
-        answered: Callable[[Request | None], None],
+        answered: Callable[[Ticket | None], None],
     ) -> None:
         """Send a request until it is answered; a person comes back once only."""
         self._names += 1
@@ -123,7 +123,7 @@ class Simulation:
         tally = self._tallies.setdefault((tenant, class_name), Tally())
         self._send(_Call(ask, tally, answered, patient=class_name == "batch"))
 
-    def advice(self, request: Request) -> Advice:
+    def advice(self, request: Ticket) -> Advice:
         """Return what the proxy advises the request's job."""
         return self._traffic.advice(request)
 
@@ -146,43 +146,41 @@ class Simulation:
             return
         self._calls[request] = call
         self._dispatch()
-        if request.backend is None and request in self._calls:
+        if request in self._calls:
             self._timeline.after(request.max_wait_s, lambda: self._expire(request))
 
     def _dispatch(self) -> None:
         now_s = self._timeline.now_s
         for step in self._traffic.dispatch(now_s):
             if isinstance(step, Dropped):
-                self._refused(self._calls.pop(step.request), step.refusal)
+                self._refused(self._calls.pop(step.ticket), step.refusal)
                 continue
-            request = step.request
-            call = self._calls.pop(request)
-            call.tally.waits_s.append(now_s - request.arrived_s)
-            if request.backend is not None:
-                self._serve(request, request.backend, call)
+            call = self._calls.pop(step.ticket)
+            call.tally.waits_s.append(step.waited_s)
+            self._serve(step, call)
 
-    def _serve(self, request: Request, backend: Backend, call: _Call) -> None:
-        self._served[backend].send(request, lambda failed: self._answered(request, backend, call, failed=failed))
+    def _serve(self, lease: Lease, call: _Call) -> None:
+        self._served[lease.backend].send(lease.ticket, lambda failed: self._answered(lease, call, failed=failed))
 
-    def _answered(self, request: Request, backend: Backend, call: _Call, *, failed: bool) -> None:
-        now_s = self._timeline.now_s
+    def _answered(self, lease: Lease, call: _Call, *, failed: bool) -> None:
+        now_s, backend = self._timeline.now_s, lease.backend
         if failed:
             backend.breaker.failed(str(call.ask.who), now_s)
             if self._served[backend].down:
                 backend.ready = False
-            if self._traffic.move(request, now_s, but=(backend,)) and request.backend is not None:
-                self._serve(request, request.backend, call)
+            if (other := self._traffic.move(lease, now_s)) is not None:
+                self._serve(other, call)
                 return
         else:
             backend.breaker.succeeded()
-        self._traffic.finish(request, now_s, failed=failed)
+        self._traffic.finish(lease, now_s, failed=failed)
         self._dispatch()
         if failed:
             call.tally.failed += 1
             self._timeline.after(self._random.random(), lambda: self._send(call))
             return
         self._count(call)
-        call.answered(request)
+        call.answered(lease.ticket)
 
     def _count(self, call: _Call) -> None:
         tally, second = call.tally, int(self._timeline.now_s / _SAMPLE_S)
@@ -190,7 +188,7 @@ class Simulation:
         tally.size_bytes += call.ask.cost_bytes
         tally.bytes_by_second[second] = tally.bytes_by_second.get(second, 0) + call.ask.cost_bytes
 
-    def _expire(self, request: Request) -> None:
+    def _expire(self, request: Ticket) -> None:
         call = self._calls.pop(request, None)
         if call is not None:
             self._refused(call, self._traffic.expire(request, self._timeline.now_s))
@@ -252,13 +250,13 @@ class _JobPlayer:
             work = self._work
             self._simulation.call(work.tenant, work.name, "batch", work.request_bytes, self._answered)
 
-    def _answered(self, request: Request | None) -> None:
+    def _answered(self, request: Ticket | None) -> None:
         self._under_way -= 1
         if request is not None and self._work.follows_advice:
             self._follow(request)
         self._simulation.after(self._work.think_s, self.start)
 
-    def _follow(self, request: Request) -> None:
+    def _follow(self, request: Ticket) -> None:
         """Move towards the advice as all tasks together would: each by a quarter, no less than one request."""
         now_s = self._simulation.now_s()
         if now_s < self._advised_s + _ADVICE_S:

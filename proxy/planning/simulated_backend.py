@@ -8,7 +8,7 @@ from itertools import count
 from random import Random
 
 from proxy.planning.workloads import BackendWork
-from proxy.traffic.lease import Request
+from proxy.traffic.ticket import Ticket
 
 
 class Timeline:
@@ -35,7 +35,7 @@ class Timeline:
 class _Work:
     """A request at the backend."""
 
-    request: Request
+    request: Ticket
     done: Callable[[bool], None]
     """Called with whether it failed."""
     left_s: float
@@ -72,7 +72,7 @@ class SimulatedBackend:
     _batch: deque[_Work] = field(default_factory=deque)
     _running: list[_Work] = field(default_factory=list)
 
-    def send(self, request: Request, done: Callable[[bool], None]) -> None:
+    def send(self, request: Ticket, done: Callable[[bool], None]) -> None:
         """Take a request; `done` happens when it is answered."""
         if self.down:
             self.timeline.after(0.001, lambda: done(True))

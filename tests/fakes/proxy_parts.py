@@ -6,7 +6,7 @@ from typing import Any
 from nlpbatch.serving.settings import check
 from proxy.config import ProxySettings
 from proxy.keys import make_key
-from proxy.traffic.lease import Ask
+from proxy.traffic.ticket import Ask
 
 _ENTRIES = {name: make_key()[1] for name in "abcd"}
 _NUMBERS = itertools.count()
