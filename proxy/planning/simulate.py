@@ -16,6 +16,7 @@ from proxy.planning.simulated_backend import SimulatedBackend, Timeline
 from proxy.planning.workloads import FaultWork, JobWork, PeopleWork, Workload
 from proxy.traffic.admission import Refuse
 from proxy.traffic.balancer import Backend
+from proxy.traffic.breaker import Breaker, Ejections, ejection_rule
 from proxy.traffic.concurrency import new_limit
 from proxy.traffic.controller import Dropped, Traffic
 from proxy.traffic.lease import Ask, Request
@@ -84,9 +85,11 @@ class Simulation:
         self._random = Random(workload.seed)  # noqa: S311  (a simulation is to be repeatable)
         self._timeline = Timeline()
         self._served: dict[Backend, SimulatedBackend] = {}
+        ejections = Ejections(ejection_rule(settings.upstream))
         for kind in workload.backends:
             for _ in range(kind.replicas):
-                backend = Backend(f"http://simulated-{len(self._served)}", new_limit(settings.concurrency))
+                url = f"http://simulated-{len(self._served)}"
+                backend = Backend(url, new_limit(settings.concurrency), Breaker(ejections))
                 self._served[backend] = SimulatedBackend(kind, self._timeline, self._random)
         self._traffic = Traffic(settings, list(self._served), chance=self._random.random, choose=self._random.randrange)
         self._calls: dict[Request, _Call] = {}

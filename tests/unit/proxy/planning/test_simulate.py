@@ -97,6 +97,15 @@ def test_a_backend_that_dies_costs_its_share_and_nothing_else():
     assert tally.failed == 0
 
 
+@pytest.mark.parametrize(("eject_failures", "is_ejected"), [(3, True), (1000, False)])
+def test_a_backend_that_fails_everything_is_ejected_as_the_configuration_says(eject_failures, is_ejected):
+    workload = {"duration_s": 60, "backends": [{"replicas": 2, "workers": 2}], "jobs": [job(in_flight=16)]}
+    fault = {"kind": "failing", "backend": 0, "start_s": 0, "duration_s": 60}
+    settings = proxy_settings(upstream={"eject_failures": eject_failures, "eject_s": 600.0, "eject_most_s": 600.0})
+    utilisation = play(workload | {"faults": [fault]}, settings).utilisation  # an ejected backend's workers are idle
+    assert utilisation == pytest.approx(0.5, abs=0.03) if is_ejected else utilisation > 0.7
+
+
 def test_a_workload_of_unknown_tenants_is_refused():
     with pytest.raises(ValueError, match="tenants nobody"):
         play({"backends": TWO_WORKERS, "jobs": [job("nobody")]})
