@@ -11,9 +11,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from proxy.forwarding.refusals import refusal_error
 from proxy.traffic.admission import Cause, Refuse
-from proxy.traffic.balancer import Backend
 from proxy.traffic.controller import Dropped, Passed, Traffic
 from proxy.traffic.lease import Ask, Request
+from proxy.traffic.retries import Retries
+from proxy.traffic.retry_budget import RetryBudget
 
 
 class Gate:
@@ -59,16 +60,9 @@ class Gate:
         self._traffic.finish(request, time.monotonic(), failed=failed, learn=learn)
         self.pump()
 
-    def move(self, request: Request, *, but: tuple[Backend, ...] = (), learn: bool = True) -> bool:
-        """Exchange the place for one at another backend; return whether there was one. See `Traffic.move`."""
-        moved = self._traffic.move(request, time.monotonic(), but=but, learn=learn)
-        if moved:
-            self.pump()
-        return moved
-
-    def serves_elsewhere(self, request: Request, *, but: tuple[Backend, ...]) -> bool:
-        """Return whether another backend than these states the version that the request is pinned to."""
-        return self._traffic.serves_elsewhere(request, but)
+    def retries(self, request: Request, budget: RetryBudget, identity: str) -> Retries:
+        """Return the rules for the attempts of a request that has its slot; `pump` after each step that they take."""
+        return Retries(self._traffic, budget, request, identity, time.monotonic())
 
     def pump(self) -> None:
         """Let through as many as have places; to be called when anything has changed."""

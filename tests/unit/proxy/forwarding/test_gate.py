@@ -52,6 +52,11 @@ class Scene:
     def caller(self, tenant="a", job="", cost_bytes=100):
         return asyncio.ensure_future(self.enter(tenant, job, cost_bytes))
 
+    def move(self, lease):
+        moved = self.traffic.move(lease, asyncio.get_running_loop().time())
+        self.gate.pump()
+        return moved
+
     @property
     def is_clean(self):
         idle = all(backend.in_flight == backend.outstanding_bytes == 0 for backend in self.backends)
@@ -317,7 +322,7 @@ async def test_a_lease_moves_to_another_backend_with_its_cost():
     scene = Scene(limits=(1, 1))
     lease = await scene.enter("a", "", 100)
     left = lease.backend
-    assert scene.gate.move(lease)
+    assert scene.move(lease)
     assert lease.backend is not left
     assert (left.in_flight, left.outstanding_bytes) == (0, 0)
     assert (lease.backend.in_flight, lease.backend.outstanding_bytes) == (1, 100)
@@ -331,7 +336,7 @@ async def test_a_lease_stays_where_it_is_if_no_other_backend_has_room(limits):
     scene = Scene(limits=limits)
     leases = await scene.occupy(len(limits))
     left = leases[0].backend
-    assert not scene.gate.move(leases[0])
+    assert not scene.move(leases[0])
     assert leases[0].backend is left
     assert left.in_flight == 1
     for lease in leases:
@@ -375,7 +380,7 @@ async def _play(calls, limits, ready_s):
             return
         assert all(backend.in_flight <= backend.limit.value for backend in scene.backends)
         if moves:
-            scene.gate.move(lease)
+            scene.move(lease)
         await asyncio.sleep(holds_s)
         scene.gate.leave(lease)
         outcomes.append("served")
