@@ -7,6 +7,7 @@ callers (closed-loop tasks, people by chance) and the backends.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from random import Random
 from typing import Final
 
@@ -16,13 +17,14 @@ from proxy.planning.simulated_backend import SimulatedBackend, Timeline
 from proxy.planning.workloads import FaultWork, JobWork, PeopleWork, Workload
 from proxy.traffic.admission import Refuse
 from proxy.traffic.balancer import Backend
+from proxy.traffic.breaker import Breaker, Ejections, ejection_rule
 from proxy.traffic.concurrency import new_limit
 from proxy.traffic.controller import Dropped, Traffic
-from proxy.traffic.lease import Lease
+from proxy.traffic.retries import Failure, Outcome, Retries, TryAt
+from proxy.traffic.retry_budget import RetryBudget
 from proxy.traffic.ticket import Ask, ClassName, Ticket
 
 _SAMPLE_S: Final = 1.0
-_HEALTH_S: Final = 1.0
 _ADVICE_S: Final = 0.5
 
 
@@ -43,7 +45,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SimulationResult:
     """What a simulation ends with."""
 
     duration_s: float
@@ -84,16 +86,19 @@ class Simulation:
         self._random = Random(workload.seed)  # noqa: S311  (a simulation is to be repeatable)
         self._timeline = Timeline()
         self._served: dict[Backend, SimulatedBackend] = {}
+        ejections = Ejections(ejection_rule(settings.upstream))
         for kind in workload.backends:
             for _ in range(kind.replicas):
-                backend = Backend(f"http://simulated-{len(self._served)}", new_limit(settings.concurrency))
+                url = f"http://simulated-{len(self._served)}"
+                backend = Backend(url, new_limit(settings.concurrency), Breaker(ejections))
                 self._served[backend] = SimulatedBackend(kind, self._timeline, self._random)
         self._traffic = Traffic(settings, list(self._served), chance=self._random.random, choose=self._random.randrange)
+        self._budget = RetryBudget(settings.upstream.retry_ratio, settings.upstream.retry_least)
         self._calls: dict[Ticket, _Call] = {}
         self._tallies: dict[tuple[str, ClassName], Tally] = {}
         self._names = 0
 
-    def run(self) -> Outcome:
+    def run(self) -> SimulationResult:
         """Play it to the end."""
         workload = self._workload
         for fault in workload.faults:
@@ -106,7 +111,7 @@ class Simulation:
         self._timeline.run(workload.duration_s)
         workers_s = sum(served.kind.workers for served in self._served.values()) * workload.duration_s
         utilisation = sum(served.busy_s for served in self._served.values()) / workers_s
-        return Outcome(workload.duration_s, self._tallies, min(1.0, utilisation))
+        return SimulationResult(workload.duration_s, self._tallies, min(1.0, utilisation))
 
     def call(
         self,
@@ -157,30 +162,27 @@ class Simulation:
                 continue
             call = self._calls.pop(step.ticket)
             call.tally.waits_s.append(step.waited_s)
-            self._serve(step, call)
+            retries = Retries(self._traffic, self._budget, step, str(call.ask.who), now_s)
+            self._attempt(step.ticket, retries, call)
 
-    def _serve(self, lease: Lease, call: _Call) -> None:
-        self._served[lease.backend].send(lease.ticket, lambda failed: self._answered(lease, call, failed=failed))
+    def _attempt(self, request: Ticket, retries: Retries, call: _Call) -> None:
+        self._served[retries.backend].send(request, lambda outcome: self._attempted(request, retries, call, outcome))
 
-    def _answered(self, lease: Lease, call: _Call, *, failed: bool) -> None:
-        now_s, backend = self._timeline.now_s, lease.backend
-        if failed:
-            backend.breaker.failed(str(call.ask.who), now_s)
-            if self._served[backend].down:
-                backend.ready = False
-            if (other := self._traffic.move(lease, now_s)) is not None:
-                self._serve(other, call)
-                return
-        else:
-            backend.breaker.succeeded()
-        self._traffic.finish(lease, now_s, failed=failed)
+    def _attempted(self, request: Ticket, retries: Retries, call: _Call, outcome: Outcome) -> None:
+        if outcome is Failure.NOT_CONNECTED:
+            retries.backend.ready = False  # until its next health check
+        step = retries.after(outcome, self._timeline.now_s)
+        if isinstance(step, TryAt):
+            self._attempt(request, retries, call)
         self._dispatch()
-        if failed:
+        if isinstance(step, TryAt):
+            return
+        if outcome != HTTPStatus.OK:
             call.tally.failed += 1
             self._timeline.after(self._random.random(), lambda: self._send(call))
             return
         self._count(call)
-        call.answered(lease.ticket)
+        call.answered(request)
 
     def _count(self, call: _Call) -> None:
         tally, second = call.tally, int(self._timeline.now_s / _SAMPLE_S)
@@ -212,7 +214,7 @@ class Simulation:
             backend.asked, backend.ready, backend.workers = True, not served.down, served.kind.workers
             backend.limit.stated(served.kind.workers)
         self._dispatch()
-        self._timeline.after(_HEALTH_S, self._check_health)
+        self._timeline.after(self._settings.upstream.health_period_s, self._check_health)
 
     def _plan_fault(self, fault: FaultWork) -> None:
         served = list(self._served.values())[fault.backend]
@@ -220,12 +222,11 @@ class Simulation:
         def begin() -> None:
             if fault.kind == "down":
                 served.break_down()
-            served.failing = fault.kind == "failing"
+            served.failing = fault.fraction if fault.kind == "failing" else 0.0
             served.slowness = fault.factor if fault.kind == "slow" else 1.0
 
         def end() -> None:
-            served.down = served.failing = False
-            served.slowness = 1.0
+            served.down, served.failing, served.slowness = False, 0.0, 1.0
 
         self._timeline.after(fault.start_s, begin)
         self._timeline.after(fault.start_s + fault.duration_s, end)

@@ -12,6 +12,8 @@ be overrun. `Ejections` counts them.
 
 from dataclasses import dataclass
 
+from proxy.config import UpstreamSettings
+
 
 @dataclass(frozen=True, slots=True)
 class EjectionRule:
@@ -20,6 +22,11 @@ class EjectionRule:
     failures: int = 5
     eject_s: float = 30.0
     eject_most_s: float = 300.0
+
+
+def ejection_rule(settings: UpstreamSettings) -> EjectionRule:
+    """Return the rule that the settings state."""
+    return EjectionRule(settings.eject_failures, settings.eject_s, settings.eject_most_s)
 
 
 class Ejections:

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nlpbatch.wire.limits import KIB
+from proxy.traffic.shares import share
 from proxy.traffic.tenant_flow import LAG_BYTES, JobFlow, TenantFlow
 from proxy.traffic.ticket import CLASS_NAMES, NOTHING, ClassName, OpenTo, Place, Ticket, Usage
 
@@ -112,7 +113,8 @@ class FairQueue:
         }
         tenants[tenant] = self._weight(tenant)
         classes = sum(one.weight for one in self._classes.values() if one is class_ or _is_active(one))
-        return class_.weight / classes * tenants[tenant] / sum(tenants.values())
+        weight, weights = tenants[tenant], sum(tenants.values())
+        return share(class_weight=class_.weight, class_weights=classes, weight=weight, weights=weights)
 
     def ahead_bytes(self, ticket: Ticket, promised_bytes: int = 0) -> int:
         """Return about how many of its tenant's bytes would be served before a request that came now.

@@ -4,10 +4,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from proxy.config import ConcurrencySettings, ProxySettings, UpstreamSettings
+from proxy.config import ConcurrencySettings, ProxySettings
 from proxy.metrics import Metrics
 from proxy.traffic.balancer import Backend
-from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
+from proxy.traffic.breaker import Breaker, Ejections, ejection_rule
 from proxy.traffic.concurrency import new_limit
 from proxy.upstream.discovery import Address
 
@@ -81,11 +81,6 @@ class Backends:
         self._metrics.forget_backend(backend.url)
         if self.health is not None:
             self.health.forget(backend)
-
-
-def ejection_rule(settings: UpstreamSettings) -> EjectionRule:
-    """Return the rule that the settings state."""
-    return EjectionRule(settings.eject_failures, settings.eject_s, settings.eject_most_s)
 
 
 def _limit_anew(backend: Backend, settings: ConcurrencySettings) -> None:
