@@ -22,7 +22,7 @@ from proxy.forwarding.gateway import Gateway, Parts
 from proxy.forwarding.response_headers import Explanations
 from proxy.forwarding.single_flight import Flights
 from proxy.metrics import Metrics
-from proxy.traffic.controller import Traffic
+from proxy.traffic.controller import TrafficController
 from proxy.traffic.retry_budget import RetryBudget
 from proxy.upstream.backends import Backends
 from proxy.upstream.client import Upstream
@@ -49,7 +49,7 @@ class Proxy:
         self.metrics = Metrics()
         self.backends = Backends(settings, self.metrics)
         chance = random.Random()  # noqa: S311  (spreads load, guards nothing)
-        self.traffic = Traffic(settings, self.backends.all, chance=chance.random, choose=chance.randrange)
+        self.traffic = TrafficController(settings, self.backends.all, chance=chance.random, choose=chance.randrange)
         self.gate = Gate(self.traffic, self.metrics.refused)
         upstream = settings.upstream
         self._upstream = Upstream(upstream, client_context(upstream.ca_file))

@@ -12,7 +12,7 @@ from typing import Self
 
 from proxy.forwarding.refusals import refusal_error
 from proxy.traffic.admission import Cause, Refuse
-from proxy.traffic.controller import Dropped, Traffic
+from proxy.traffic.controller import Dropped, TrafficController
 from proxy.traffic.lease import Lease
 from proxy.traffic.retries import Retries
 from proxy.traffic.retry_budget import RetryBudget
@@ -30,7 +30,7 @@ class Gate:
 
     """
 
-    def __init__(self, traffic: Traffic, on_refused: Callable[[str, Cause], None]) -> None:
+    def __init__(self, traffic: TrafficController, on_refused: Callable[[str, Cause], None]) -> None:
         self._traffic = traffic
         self._on_refused = on_refused
         self._waiting: dict[Ticket, _Turn] = {}

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from nlpbatch.wire.media import ADVICE, SERVER_TIMING
 from proxy.config import ProxySettings
-from proxy.traffic.controller import Traffic
+from proxy.traffic.controller import TrafficController
 from proxy.traffic.lease import Lease
 from proxy.traffic.quota import Quota
 from proxy.traffic.ticket import CLASS_NAMES, Ask
@@ -34,7 +34,7 @@ def wanted_wait_s(prefer: str | None) -> float | None:
 class Explanations:
     """Explains the traffic to those who are in it."""
 
-    def __init__(self, traffic: Traffic, settings: ProxySettings) -> None:
+    def __init__(self, traffic: TrafficController, settings: ProxySettings) -> None:
         self._traffic = traffic
         self.settings = settings
 

@@ -19,7 +19,7 @@ from proxy.traffic.admission import Refuse
 from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, Ejections, ejection_rule
 from proxy.traffic.concurrency import new_limit
-from proxy.traffic.controller import Dropped, Traffic
+from proxy.traffic.controller import Dropped, TrafficController
 from proxy.traffic.retries import Failure, Outcome, Retries, TryAt
 from proxy.traffic.retry_budget import RetryBudget
 from proxy.traffic.ticket import Ask, ClassName, Ticket
@@ -92,7 +92,9 @@ class Simulation:
                 url = f"http://simulated-{len(self._served)}"
                 backend = Backend(url, new_limit(settings.concurrency), Breaker(ejections))
                 self._served[backend] = SimulatedBackend(kind, self._timeline, self._random)
-        self._traffic = Traffic(settings, list(self._served), chance=self._random.random, choose=self._random.randrange)
+        self._traffic = TrafficController(
+            settings, list(self._served), chance=self._random.random, choose=self._random.randrange
+        )
         self._budget = RetryBudget(settings.upstream.retry_ratio, settings.upstream.retry_least)
         self._calls: dict[Ticket, _Call] = {}
         self._tallies: dict[tuple[str, ClassName], Tally] = {}

@@ -50,7 +50,7 @@ class Dropped:
     refusal: Refuse
 
 
-class Traffic:
+class TrafficController:
     """Everything that a request is decided by.
 
     Args:

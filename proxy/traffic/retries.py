@@ -21,7 +21,7 @@ from enum import Enum
 from typing import Final
 
 from proxy.traffic.balancer import Backend
-from proxy.traffic.controller import Traffic
+from proxy.traffic.controller import TrafficController
 from proxy.traffic.lease import Lease
 from proxy.traffic.retry_budget import RetryBudget
 
@@ -79,7 +79,9 @@ class Retries:
 
     """
 
-    def __init__(self, traffic: Traffic, budget: RetryBudget, lease: Lease, identity: str, now_s: float) -> None:
+    def __init__(
+        self, traffic: TrafficController, budget: RetryBudget, lease: Lease, identity: str, now_s: float
+    ) -> None:
         budget.request(now_s)
         self._traffic = traffic
         self._budget = budget

@@ -13,7 +13,7 @@ from proxy.traffic.admission import Bounds
 from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 from proxy.traffic.concurrency import FixedLimit
-from proxy.traffic.controller import Traffic
+from proxy.traffic.controller import TrafficController
 from proxy.traffic.ticket import Usage
 from tests.fakes.proxy_parts import ask, proxy_settings, waits
 from tests.fakes.virtual_time import settle, virtual_time
@@ -41,7 +41,7 @@ class Scene:
             queue={"requests": bounds.requests, "size_bytes": bounds.size_bytes},
             classes=waits(bounds.max_wait_s),
         )
-        self.traffic = Traffic(settings, self.backends, chance=lambda: 0.5, choose=lambda _: 0)
+        self.traffic = TrafficController(settings, self.backends, chance=lambda: 0.5, choose=lambda _: 0)
         self.gate = Gate(self.traffic, lambda *refusal: self.refused.append(refusal))
 
     async def enter(self, tenant="a", job="", cost_bytes=100):

@@ -11,7 +11,7 @@ from proxy.traffic.admission import LONGEST_PROMISE_S, Refuse
 from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 from proxy.traffic.concurrency import FixedLimit
-from proxy.traffic.controller import Dropped, Traffic
+from proxy.traffic.controller import Dropped, TrafficController
 from proxy.traffic.lease import Lease
 from proxy.traffic.ticket import Ticket
 from tests.fakes.proxy_parts import ask, proxy_settings, waits
@@ -25,7 +25,9 @@ def backends(*places):
 
 def traffic(settings=None, some=None, seed=1):
     chance = random.Random(seed)
-    return Traffic(settings or proxy_settings(), some or backends(2), chance=chance.random, choose=chance.randrange)
+    return TrafficController(
+        settings or proxy_settings(), some or backends(2), chance=chance.random, choose=chance.randrange
+    )
 
 
 def leases(steps):

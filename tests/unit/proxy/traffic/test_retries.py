@@ -3,7 +3,7 @@ import pytest
 from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 from proxy.traffic.concurrency import FixedLimit
-from proxy.traffic.controller import Traffic
+from proxy.traffic.controller import TrafficController
 from proxy.traffic.retries import Failure, GiveUp, Retries, Return, TryAt
 from proxy.traffic.retry_budget import RetryBudget
 from tests.fakes.proxy_parts import ask, proxy_settings, waits
@@ -38,7 +38,7 @@ class Scene:
             )
             for number, fingerprints in enumerate(stated or (frozenset(), frozenset()))
         ]
-        self.traffic = Traffic(
+        self.traffic = TrafficController(
             proxy_settings(classes=waits(60.0)), self.backends, chance=lambda: 0.5, choose=lambda _: 0
         )
         self.budget = RetryBudget(ratio, least)
