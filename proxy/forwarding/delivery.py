@@ -12,7 +12,7 @@ from aiohttp import web
 from nlpbatch.errors import BackendFailed, NlpbatchError, NoCapacity, ServiceTimeout
 from nlpbatch.serving.problems import LOG_KEY
 from proxy.forwarding.gate import Gate
-from proxy.forwarding.response_headers import ASK_KEY
+from proxy.forwarding.response_headers import ARRIVAL_KEY
 from proxy.traffic.balancer import Backend
 from proxy.traffic.lease import Lease
 from proxy.traffic.retries import Failure, GiveUp, Retries, Return
@@ -143,8 +143,8 @@ class Delivery:
         finally:
             self._observer.upstream(backend.url, time.monotonic() - started_s)
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:  # whether or not anybody still waits for it
-            ask = call.request[ASK_KEY]
-            self._usage.analysed(ask.tenant, ask.job, len(call.question.body))
+            arrival = call.request[ARRIVAL_KEY]
+            self._usage.analysed(arrival.tenant, arrival.job, len(call.question.body))
         return answer
 
 

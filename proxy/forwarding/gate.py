@@ -16,7 +16,7 @@ from proxy.traffic.controller import Dropped, TrafficController
 from proxy.traffic.lease import Lease
 from proxy.traffic.retries import Retries
 from proxy.traffic.retry_budget import RetryBudget
-from proxy.traffic.ticket import Ask, Ticket
+from proxy.traffic.ticket import Arrival, Ticket
 
 _Turn = asyncio.Future[Lease | Refuse]
 
@@ -35,20 +35,20 @@ class Gate:
         self._on_refused = on_refused
         self._waiting: dict[Ticket, _Turn] = {}
 
-    async def enter(self, ask: Ask, waiting: Callable[[], AbstractContextManager[None]] = nullcontext) -> Lease:
+    async def enter(self, arrival: Arrival, waiting: Callable[[], AbstractContextManager[None]] = nullcontext) -> Lease:
         """Return a slot at a backend, after waiting for it if necessary.
 
         Args:
-            ask: The request.
+            arrival: The request.
             waiting: Makes the context in which it waits, if it has to.
 
         Raises:
             NlpbatchError: Why it is refused, with the time to come back if there is one.
 
         """
-        ticket = self._traffic.arrive(ask, time.monotonic())
+        ticket = self._traffic.arrive(arrival, time.monotonic())
         if isinstance(ticket, Refuse):
-            raise self._refused(ask.tenant, ticket)
+            raise self._refused(arrival.tenant, ticket)
         turn: _Turn = asyncio.get_running_loop().create_future()
         self._waiting[ticket] = turn
         self.pump()
@@ -57,7 +57,7 @@ class Gate:
                 await self._wait(ticket, turn)
         step = turn.result()
         if isinstance(step, Refuse):
-            raise self._refused(ask.tenant, step)
+            raise self._refused(arrival.tenant, step)
         return step
 
     def retries(self, lease: Lease, budget: RetryBudget, identity: str) -> Retries:

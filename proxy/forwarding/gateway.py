@@ -27,12 +27,12 @@ from proxy.config import LimitSettings, ProxySettings
 from proxy.forwarding.answer_cache import idempotency_key
 from proxy.forwarding.delivery import Call, Delivery
 from proxy.forwarding.gate import Admission, Gate
-from proxy.forwarding.response_headers import ASK_KEY, LEASE_KEY, wanted_wait_s
+from proxy.forwarding.response_headers import ARRIVAL_KEY, LEASE_KEY, wanted_wait_s
 from proxy.forwarding.single_flight import Flight, Flights
 from proxy.keys import KeyRing
 from proxy.metrics import UNKNOWN_TENANT, Metrics
 from proxy.traffic.lease import Lease
-from proxy.traffic.ticket import Ask, ClassName
+from proxy.traffic.ticket import Arrival, ClassName
 from proxy.upstream.messages import Answer, Question, check_target, question_headers
 from proxy.usage import HUNG_UP, UsageCounter
 
@@ -86,8 +86,8 @@ class Gateway:
             raise
         finally:
             self._parts.metrics.answered(tenant, status, size_bytes)
-            if ASK_KEY in request:
-                self._parts.usage.ended(tenant, request[ASK_KEY].job, status)
+            if ARRIVAL_KEY in request:
+                self._parts.usage.ended(tenant, request[ARRIVAL_KEY].job, status)
         return response
 
     def authenticate(self, request: web.Request) -> tuple[str, str]:
@@ -106,9 +106,14 @@ class Gateway:
 
     async def _forward(self, request: web.Request, tenant: str, key_id: str) -> web.StreamResponse:
         check_target(request)
-        ask = request[ASK_KEY] = self._ask(request, tenant, key_id)
+        arrival = request[ARRIVAL_KEY] = self._arrival(request, tenant, key_id)
         headers = question_headers(request)
-        request[LOG_KEY] = {"tenant": tenant, "job": ask.job, "class": ask.class_name, "bytes": ask.cost_bytes}
+        request[LOG_KEY] = {
+            "tenant": tenant,
+            "job": arrival.job,
+            "class": arrival.class_name,
+            "bytes": arrival.cost_bytes,
+        }
         key = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, ()))
         if key is not None and self._parts.flights.knows(tenant, key):
             # Already cached or in flight: no slot needed unless that attempt fails.
@@ -124,17 +129,17 @@ class Gateway:
 
     async def _share(self, call: Call, key: str, admission: Admission) -> web.StreamResponse:
         """Answer a call that may come again, or whose question another caller has asked already."""
-        parts, ask = self._parts, call.request[ASK_KEY]
-        if parts.flights.knows(ask.tenant, key):
+        parts, arrival = self._parts, call.request[ARRIVAL_KEY]
+        if parts.flights.knows(arrival.tenant, key):
             admission.abandon()
         fetch = partial(self._fetch, call, admission)
-        answer, replayed = await parts.flights.share(ask.tenant, key, call.question.digest(), fetch)
+        answer, replayed = await parts.flights.share(arrival.tenant, key, call.question.digest(), fetch)
         response = answer.to_response()
         if replayed:
             response.headers[IDEMPOTENCY_REPLAYED] = "true"
             call.request[LOG_KEY] |= {"replayed": True}
-            parts.metrics.replayed(ask.tenant)
-            parts.usage.replayed(ask.tenant, ask.job, len(call.question.body))
+            parts.metrics.replayed(arrival.tenant)
+            parts.usage.replayed(arrival.tenant, arrival.job, len(call.question.body))
         return response
 
     async def _fetch(self, call: Call, admission: Admission, flight: Flight) -> Answer:
@@ -147,9 +152,9 @@ class Gateway:
         return await self._parts.delivery.fetch(lease, call)
 
     async def _admit(self, request: web.Request) -> Lease:
-        ask = request[ASK_KEY]
-        lease = request[LEASE_KEY] = await self._parts.gate.enter(ask, partial(hold_body, request))
-        self._parts.metrics.passed(ask.tenant, ask.class_name, lease.waited_s, ask.cost_bytes)
+        arrival = request[ARRIVAL_KEY]
+        lease = request[LEASE_KEY] = await self._parts.gate.enter(arrival, partial(hold_body, request))
+        self._parts.metrics.passed(arrival.tenant, arrival.class_name, lease.waited_s, arrival.cost_bytes)
         request[LOG_KEY] |= {"queue_s": round(lease.waited_s, 4)}
         return lease
 
@@ -173,14 +178,14 @@ class Gateway:
             with wide_reads(request):
                 return await request.read()
 
-    def _ask(self, request: web.Request, tenant: str, key_id: str) -> Ask:
+    def _arrival(self, request: web.Request, tenant: str, key_id: str) -> Arrival:
         job, cost_bytes = _job(request), self._cost_bytes(request)
         class_name = _class_name(request, self._classes[tenant])
         # Who has no Idempotency-Key is known by what can be seen of it.
         named = request.headers.get(IDEMPOTENCY_KEY)
         who = (tenant, named) if named is not None else (key_id, job, class_name, cost_bytes)
         wait_s, pin = wanted_wait_s(request.headers.get(PREFER)), pinned_to(request.headers.getall("If-Match", ()))
-        return Ask(tenant, key_id, job, class_name, cost_bytes, who, wait_s, pin)
+        return Arrival(tenant, key_id, job, class_name, cost_bytes, who, wait_s, pin)
 
     def _cost_bytes(self, request: web.Request) -> int:
         """Return the body's declared bytes: known before it is read, and what will be read at most."""

@@ -17,9 +17,9 @@ from proxy.config import ProxySettings
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.lease import Lease
 from proxy.traffic.quota import Quota
-from proxy.traffic.ticket import CLASS_NAMES, Ask
+from proxy.traffic.ticket import CLASS_NAMES, Arrival
 
-ASK_KEY = web.RequestKey("ask", Ask)
+ARRIVAL_KEY = web.RequestKey("arrival", Arrival)
 LEASE_KEY = web.RequestKey("lease", Lease)
 _NS: Final = 1_000_000_000
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
@@ -40,16 +40,16 @@ class Explanations:
 
     async def on_response_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         """Add the headers to an answer that is about to be sent, whatever it says."""
-        ask = request.get(ASK_KEY)
-        if ask is None:
+        arrival = request.get(ARRIVAL_KEY)
+        if arrival is None:
             return
         now_ns = time.monotonic_ns()
-        response.headers.update(_rate_limit(self._traffic.quotas.of(ask.tenant, ask.key_id), now_ns))
+        response.headers.update(_rate_limit(self._traffic.quotas.of(arrival.tenant, arrival.key_id), now_ns))
         lease = request.get(LEASE_KEY)
         if lease is None:
             return
         response.headers.add(SERVER_TIMING, f"admission;dur={lease.waited_s * 1000:.2f}")
-        if ask.job:
+        if arrival.job:
             response.headers[ADVICE] = self._traffic.advice(lease.ticket).to_header()
 
     def limits_of(self, tenant: str, key_id: str) -> dict[str, Any]:

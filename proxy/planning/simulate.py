@@ -22,7 +22,7 @@ from proxy.traffic.concurrency import new_limit
 from proxy.traffic.controller import Dropped, TrafficController
 from proxy.traffic.retries import Failure, Outcome, Retries, TryAt
 from proxy.traffic.retry_budget import RetryBudget
-from proxy.traffic.ticket import Ask, ClassName, Ticket
+from proxy.traffic.ticket import Arrival, ClassName, Ticket
 
 _SAMPLE_S: Final = 1.0
 _ADVICE_S: Final = 0.5
@@ -58,7 +58,7 @@ class SimulationResult:
 class _Call:
     """One logical request of a caller: sent until it is answered."""
 
-    ask: Ask
+    arrival: Arrival
     tally: Tally
     answered: Callable[[Ticket | None], None]
     patient: bool
@@ -126,9 +126,9 @@ class Simulation:
         """Send a request until it is answered; a person comes back once only."""
         self._names += 1
         key_id = self._settings.tenants[tenant].keys[0].partition(":")[0]
-        ask = Ask(tenant, key_id, job, class_name, max(size_bytes, 1024), self._names)
+        arrival = Arrival(tenant, key_id, job, class_name, max(size_bytes, 1024), self._names)
         tally = self._tallies.setdefault((tenant, class_name), Tally())
-        self._send(_Call(ask, tally, answered, patient=class_name == "batch"))
+        self._send(_Call(arrival, tally, answered, patient=class_name == "batch"))
 
     def advice(self, request: Ticket) -> Advice:
         """Return what the proxy advises the request's job."""
@@ -144,7 +144,7 @@ class Simulation:
 
     def _send(self, call: _Call) -> None:
         call.sent += 1
-        request = self._traffic.arrive(call.ask, self._timeline.now_s)
+        request = self._traffic.arrive(call.arrival, self._timeline.now_s)
         if call.sent == 2:  # noqa: PLR2004  (the first time back)
             call.tally.first_tries_back += 1
             call.tally.let_in_at_once += not isinstance(request, Refuse)
@@ -164,7 +164,7 @@ class Simulation:
                 continue
             call = self._calls.pop(step.ticket)
             call.tally.waits_s.append(step.waited_s)
-            retries = Retries(self._traffic, self._budget, step, str(call.ask.who), now_s)
+            retries = Retries(self._traffic, self._budget, step, str(call.arrival.who), now_s)
             self._attempt(step.ticket, retries, call)
 
     def _attempt(self, request: Ticket, retries: Retries, call: _Call) -> None:
@@ -189,8 +189,8 @@ class Simulation:
     def _count(self, call: _Call) -> None:
         tally, second = call.tally, int(self._timeline.now_s / _SAMPLE_S)
         tally.answered += 1
-        tally.size_bytes += call.ask.cost_bytes
-        tally.bytes_by_second[second] = tally.bytes_by_second.get(second, 0) + call.ask.cost_bytes
+        tally.size_bytes += call.arrival.cost_bytes
+        tally.bytes_by_second[second] = tally.bytes_by_second.get(second, 0) + call.arrival.cost_bytes
 
     def _expire(self, request: Ticket) -> None:
         call = self._calls.pop(request, None)

@@ -36,7 +36,7 @@ from proxy.traffic.quota import Over, Quota, charge_all, first_over
 from proxy.traffic.quotas import Quotas
 from proxy.traffic.reservations import Appointment, Appointments
 from proxy.traffic.slots import Places
-from proxy.traffic.ticket import Ask, ClassName, Ticket, Usage
+from proxy.traffic.ticket import Arrival, ClassName, Ticket, Usage
 
 _NS = 1_000_000_000
 _PAUSED_RETRY_AFTER_S = 30.0
@@ -95,22 +95,26 @@ class TrafficController:
         others = {name for name in self.queue.paused if name != tenant}
         self.queue.paused = frozenset(others | {tenant} if paused else others)
 
-    def arrive(self, ask: Ask, now_s: float) -> Ticket | Refuse:
+    def arrive(self, arrival: Arrival, now_s: float) -> Ticket | Refuse:
         """Return the ticket that waits for its turn, or why the request is refused; then `dispatch`."""
-        quotas = self.quotas.of(ask.tenant, ask.key_id)
-        appointment = self._appointments.of(ask.who, now_s)
+        quotas = self.quotas.of(arrival.tenant, arrival.key_id)
+        appointment = self._appointments.of(arrival.who, now_s)
         if appointment is not None and not self._appointments.is_due(appointment, now_s):
             return self._too_early(appointment, now_s)
-        refusal = self._refusal(ask, quotas, now_s, promised=appointment is not None)
+        refusal = self._refusal(arrival, quotas, now_s, promised=appointment is not None)
         if appointment is not None:
             self._appointments.keep(appointment)
         if refusal is not None:
             # Who was promised and finds no room goes behind the others who were.
-            refusal = refusal if appointment is None else self._refusal(ask, quotas, now_s, promised=False) or refusal
-            return self._turned_away(ask, quotas, refusal, now_s)
-        charge_all(quotas, ask.cost_bytes, int(now_s * _NS))
-        wait_s = self._max_wait_s(ask)
-        ticket = Ticket(ask.tenant, ask.job, ask.cost_bytes, now_s, ask.class_name, ask.pin, quotas, wait_s)
+            refusal = (
+                refusal if appointment is None else self._refusal(arrival, quotas, now_s, promised=False) or refusal
+            )
+            return self._turned_away(arrival, quotas, refusal, now_s)
+        charge_all(quotas, arrival.cost_bytes, int(now_s * _NS))
+        wait_s = self._max_wait_s(arrival)
+        ticket = Ticket(
+            arrival.tenant, arrival.job, arrival.cost_bytes, now_s, arrival.class_name, arrival.pin, quotas, wait_s
+        )
         self.queue.push(ticket)
         return ticket
 
@@ -193,43 +197,47 @@ class TrafficController:
         ticket = Ticket(tenant, "", 1, 0.0, class_name)
         return self._rate(ticket).seconds_for(self.queue.ahead_bytes(ticket))
 
-    def _rate(self, ask: Ask | Ticket) -> DrainRate:
+    def _rate(self, arrival: Arrival | Ticket) -> DrainRate:
         """Return how fast what waits of the tenant's class is worked off, which its share and the others decide."""
-        return self._rates[ask.tenant, ask.class_name]
+        return self._rates[arrival.tenant, arrival.class_name]
 
     def in_flight(self, tenant: str) -> int:
         """Return how many of a tenant's requests are at backends."""
         return self._places.of_tenant(tenant)
 
-    def _refusal(self, ask: Ask, quotas: Sequence[Quota], now_s: float, *, promised: bool) -> Refuse | None:
-        if ask.tenant in self.queue.paused:
+    def _refusal(self, arrival: Arrival, quotas: Sequence[Quota], now_s: float, *, promised: bool) -> Refuse | None:
+        if arrival.tenant in self.queue.paused:
             return Refuse("paused", 0, 0, _PAUSED_RETRY_AFTER_S)
-        over = first_over(quotas, ask.cost_bytes, int(now_s * _NS), promised=promised)
+        over = first_over(quotas, arrival.cost_bytes, int(now_s * _NS), promised=promised)
         if over is not None:
             return _over_quota(over)
-        if self._places.is_free(ask.pin, now_s):
+        if self._places.is_free(arrival.pin, now_s):
             return None
-        held = Usage() if promised else self._appointments.promised(ask.tenant, ask.class_name)
-        queue, waiting = self._settings.queue, self.queue.of(ask.tenant, ask.class_name)
+        held = Usage() if promised else self._appointments.promised(arrival.tenant, arrival.class_name)
+        queue, waiting = self._settings.queue, self.queue.of(arrival.tenant, arrival.class_name)
         # Who comes as told to finds room, even if the work went slower than it seemed it would.
         slack = 5 if promised else 4
-        bounds = Bounds(queue.requests * slack // 4, queue.size_bytes * slack // 4, self._max_wait_s(ask))
-        refusal = over_queue(ask.cost_bytes, waiting=waiting, promised=held, bounds=bounds, rate=self._rate(ask))
+        bounds = Bounds(queue.requests * slack // 4, queue.size_bytes * slack // 4, self._max_wait_s(arrival))
+        refusal = over_queue(
+            arrival.cost_bytes, waiting=waiting, promised=held, bounds=bounds, rate=self._rate(arrival)
+        )
         if refusal is not None:
             return refusal
-        ticket = Ticket(ask.tenant, ask.job, ask.cost_bytes, now_s, ask.class_name, ask.pin)
+        ticket = Ticket(arrival.tenant, arrival.job, arrival.cost_bytes, now_s, arrival.class_name, arrival.pin)
         ahead_bytes = self.queue.ahead_bytes(ticket, held.size_bytes)
-        return over_wait(ahead_bytes, max_wait_s=bounds.max_wait_s * (1.5 if promised else 1.0), rate=self._rate(ask))
+        return over_wait(
+            ahead_bytes, max_wait_s=bounds.max_wait_s * (1.5 if promised else 1.0), rate=self._rate(arrival)
+        )
 
-    def _turned_away(self, ask: Ask, quotas: Sequence[Quota], refusal: Refuse, now_s: float) -> Refuse:
+    def _turned_away(self, arrival: Arrival, quotas: Sequence[Quota], refusal: Refuse, now_s: float) -> Refuse:
         """Say when to come back, and hold what the request will need then."""
         if refusal.retry_after_s is None or refusal.cause == "paused":
             return refusal
         due_s = now_s + max(refusal.retry_after_s, SHORTEST_RETRY_AFTER_S) * (1 + JITTER * self._chance())
         self._appointments.make(
-            ask.who,
-            flow=(ask.tenant, ask.class_name),
-            cost_bytes=ask.cost_bytes,
+            arrival.who,
+            flow=(arrival.tenant, arrival.class_name),
+            cost_bytes=arrival.cost_bytes,
             quotas=quotas,
             now_s=now_s,
             due_s=due_s,
@@ -265,9 +273,9 @@ class TrafficController:
     def _extra_places(self) -> int:
         return self._settings.classes.interactive.extra_places
 
-    def _max_wait_s(self, ask: Ask) -> float:
-        most_s = self._classes[ask.class_name].max_wait_s
-        return most_s if ask.wait_s is None else min(most_s, ask.wait_s)
+    def _max_wait_s(self, arrival: Arrival) -> float:
+        most_s = self._classes[arrival.class_name].max_wait_s
+        return most_s if arrival.wait_s is None else min(most_s, arrival.wait_s)
 
 
 def _over_quota(over: Over) -> Refuse:

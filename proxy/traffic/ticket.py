@@ -30,7 +30,7 @@ class Place(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Arrival:
     """A request that arrives.
 
     Args:

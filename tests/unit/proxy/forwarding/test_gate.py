@@ -15,7 +15,7 @@ from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.ticket import Usage
-from tests.fakes.proxy_parts import ask, proxy_settings, waits
+from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 from tests.fakes.virtual_time import settle, virtual_time
 
 BOUNDS = Bounds(requests=100, size_bytes=100_000, max_wait_s=5.0)
@@ -45,7 +45,7 @@ class Scene:
         self.gate = Gate(self.traffic, lambda *refusal: self.refused.append(refusal))
 
     async def enter(self, tenant="a", job="", cost_bytes=100):
-        return await self.gate.enter(ask(tenant, job, cost_bytes))
+        return await self.gate.enter(arrival(tenant, job, cost_bytes))
 
     async def occupy(self, places=1):
         return [await self.enter() for _ in range(places)]

@@ -8,7 +8,7 @@ from proxy.traffic.balancer import Backend
 from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.pinning import serving
 from proxy.traffic.ticket import Ticket
-from tests.fakes.proxy_parts import ask, proxy_settings, waits
+from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 from tests.unit.proxy.traffic.test_controller import BIG, CALLS, Play, leases, passed, traffic
 
 OLD, NEW, OTHER = frozenset({"old"}), frozenset({"new"}), frozenset({"other"})
@@ -29,7 +29,7 @@ def patient(*some):
 
 
 def arrive(subject, pin=NONE, now_s=0.0, **members):
-    request = subject.arrive(ask(pin=pin, **members), now_s)
+    request = subject.arrive(arrival(pin=pin, **members), now_s)
     assert isinstance(request, Ticket)
     return request
 
@@ -104,7 +104,7 @@ def test_with_its_version_away_it_waits_and_its_tenant_s_others_are_let_in():
         (lease,) = subject.dispatch(second)
         assert lease.ticket is other
         subject.finish(lease, second + 0.5)
-    assert subject.arrive(ask(pin=NEW), 5.0).cause == "queue_requests"
+    assert subject.arrive(arrival(pin=NEW), 5.0).cause == "queue_requests"
     assert subject.expire(waiting[0], 10.0).cause == "waited"
     new.ready = True
     assert passed(subject.dispatch(10.0)) == [waiting[1]]
@@ -181,7 +181,7 @@ class PinnedPlay(Play):
 
     def arrive(self, one, how, tries=1):
         if tries == 1:
-            one = ask(one.tenant, one.job, one.cost_bytes, class_name=one.class_name, pin=next(self._pins))
+            one = arrival(one.tenant, one.job, one.cost_bytes, class_name=one.class_name, pin=next(self._pins))
         super().arrive(one, how, tries)
 
     def dispatch(self):

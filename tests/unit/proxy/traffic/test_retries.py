@@ -6,7 +6,7 @@ from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.retries import Failure, GiveUp, Retries, Return, TryAt
 from proxy.traffic.retry_budget import RetryBudget
-from tests.fakes.proxy_parts import ask, proxy_settings, waits
+from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 
 OLD, NEW = frozenset({"old"}), frozenset({"new"})
 
@@ -44,7 +44,7 @@ class Scene:
         self.budget = RetryBudget(ratio, least)
 
     def begin(self, pin=frozenset(), identity="request", now_s=0.0):
-        self.traffic.arrive(ask(pin=pin), now_s)
+        self.traffic.arrive(arrival(pin=pin), now_s)
         (lease,) = self.traffic.dispatch(now_s)
         return Retries(self.traffic, self.budget, lease, identity, now_s)
 
