@@ -54,10 +54,10 @@ class Limit(Protocol):
 
 
 class FixedLimit:
-    """So many places per stated worker, whatever happens.
+    """So many slots per stated worker, whatever happens.
 
     Args:
-        per_worker: Places for each.
+        per_worker: Slots for each.
 
     """
 
@@ -67,7 +67,7 @@ class FixedLimit:
 
     @property
     def value(self) -> int:
-        """Return the places."""
+        """Return the slots."""
         return max(1, round(self._workers * self._per_worker))
 
     def stated(self, workers: int) -> None:
@@ -109,7 +109,7 @@ class AdaptiveLimit:
     """As many requests as keep the backend's workers busy with the next one at hand.
 
     Args:
-        per_worker: Places for each stated worker, to begin with.
+        per_worker: Slots for each stated worker, to begin with.
         most_per_worker: As far as it goes.
 
     """
@@ -119,7 +119,7 @@ class AdaptiveLimit:
         self._most_per_worker = most_per_worker
         self._workers = 0
         self._limit = 1.0
-        self._places = 1
+        self._slots = 1
         self._service = ServiceTime()
         self._window = _Window(0.0)
         self._probe_s = 0.0
@@ -127,8 +127,8 @@ class AdaptiveLimit:
 
     @property
     def value(self) -> int:
-        """Return the places."""
-        return self._workers if self._probe_left else self._places
+        """Return the slots."""
+        return self._workers if self._probe_left else self._slots
 
     def stated(self, workers: int) -> None:
         """Start over with another number of workers."""
@@ -136,7 +136,7 @@ class AdaptiveLimit:
         if workers != self._workers:
             self._workers = workers
             self._limit = max(1.0, workers * self._per_worker)
-            self._places = int(self._limit)
+            self._slots = int(self._limit)
 
     def record(self, *, now_s: float, seconds: float, cost_bytes: int, in_flight: int, failed: bool) -> None:
         """Learn from one finished request; see `Limit`."""
@@ -164,13 +164,13 @@ class AdaptiveLimit:
             self._limit *= _BACK_OFF
         elif window.most_in_flight >= self._limit / 2:  # else it isn't the limit that holds anything back
             queued = window.queued
-            if queued < self._workers / 2 and window.most_in_flight >= self._places:
+            if queued < self._workers / 2 and window.most_in_flight >= self._slots:
                 self._limit += step
             elif queued > self._workers:
                 # One more than workers, or they wait for us between two requests.
                 self._limit = max(self._limit - step, min(self._limit, self._workers + 1.0))
         self._limit = min(max(self._limit, 1.0), max(1.0, self._workers * self._most_per_worker))
-        self._places = int(self._limit)
+        self._slots = int(self._limit)
 
     def _probe(self, now_s: float) -> None:
         """Go down to the workers for some requests, when there has been no such moment for long."""

@@ -35,7 +35,7 @@ from proxy.traffic.pinning import stating
 from proxy.traffic.quota import Over, Quota, charge_all, first_over
 from proxy.traffic.quotas import Quotas
 from proxy.traffic.reservations import Appointment, Appointments
-from proxy.traffic.slots import Places
+from proxy.traffic.slots import Slots
 from proxy.traffic.ticket import Arrival, ClassName, Ticket, Usage
 
 _NS = 1_000_000_000
@@ -74,7 +74,7 @@ class TrafficController:
         self.quotas = Quotas()
         self._chance = chance
         self._appointments = Appointments()
-        self._places = Places(backends, self.queue, choose)
+        self._slots = Slots(backends, self.queue, choose)
         self._codels: dict[ClassName, Codel] = {}
         self.adopt(settings)
 
@@ -121,7 +121,7 @@ class TrafficController:
     def dispatch(self, now_s: float) -> list[Lease | Dropped]:
         """Return what became of those whose turn has come, in order; to be called after anything has changed."""
         steps: list[Lease | Dropped] = []
-        while self.queue.usage.requests and (next_ := self._places.next(now_s, self._extra_places)) is not None:
+        while self.queue.usage.requests and (next_ := self._slots.next(now_s, self._extra_slots)) is not None:
             backend, ticket = next_
             waited_s = now_s - ticket.arrived_s
             if self._codels[ticket.class_name].drops(waited_s, now_s):
@@ -129,7 +129,7 @@ class TrafficController:
                 self._settle(ticket)
                 steps.append(Dropped(ticket, self._late(ticket, "delay", waited_s)))
                 continue
-            steps.append(self._places.give(ticket, backend, now_s))
+            steps.append(self._slots.give(ticket, backend, now_s))
         return steps
 
     def finish(self, lease: Lease, now_s: float, *, failed: bool = False) -> None:
@@ -169,11 +169,11 @@ class TrafficController:
             ValueError: The lease isn't held.
 
         """
-        return self._places.move(lease, now_s, tried=tried, learn=learn, extra=self._extra_places)
+        return self._slots.move(lease, now_s, tried=tried, learn=learn, extra=self._extra_slots)
 
     def serves_elsewhere(self, ticket: Ticket, tried: Sequence[Backend]) -> bool:
         """Return whether another backend than these states the version that the request is pinned to."""
-        return any(backend not in tried for backend in stating(ticket.pin, self._places.backends))
+        return any(backend not in tried for backend in stating(ticket.pin, self._slots.backends))
 
     def leave(self, ticket: Ticket) -> None:
         """Take out a request that waits: its caller hung up."""
@@ -187,9 +187,9 @@ class TrafficController:
 
     def advice(self, ticket: Ticket) -> Advice:
         """Return how many requests of the ticket's job are here, and how many would keep its share busy."""
-        places = self._places.count(ticket.pin)
+        slots = self._slots.count(ticket.pin)
         jobs = max(1, self.queue.active_jobs(ticket.tenant, ticket.class_name))
-        wanted = 2 * places * self.queue.share(ticket.tenant, ticket.class_name) / jobs
+        wanted = 2 * slots * self.queue.share(ticket.tenant, ticket.class_name) / jobs
         return Advice(self.queue.under_way(ticket), max(2, round(wanted)))
 
     def wait_s(self, tenant: str, class_name: ClassName) -> float | None:
@@ -203,7 +203,7 @@ class TrafficController:
 
     def in_flight(self, tenant: str) -> int:
         """Return how many of a tenant's requests are at backends."""
-        return self._places.of_tenant(tenant)
+        return self._slots.of_tenant(tenant)
 
     def _refusal(self, arrival: Arrival, quotas: Sequence[Quota], now_s: float, *, promised: bool) -> Refuse | None:
         if arrival.tenant in self.queue.paused:
@@ -211,7 +211,7 @@ class TrafficController:
         over = first_over(quotas, arrival.cost_bytes, int(now_s * _NS), promised=promised)
         if over is not None:
             return _over_quota(over)
-        if self._places.is_free(arrival.pin, now_s):
+        if self._slots.is_free(arrival.pin, now_s):
             return None
         held = Usage() if promised else self._appointments.promised(arrival.tenant, arrival.class_name)
         queue, waiting = self._settings.queue, self.queue.of(arrival.tenant, arrival.class_name)
@@ -251,7 +251,7 @@ class TrafficController:
 
     def _end(self, lease: Lease, now_s: float, *, failed: bool, learn: bool) -> None:
         ticket = lease.ticket
-        self._places.release(lease, now_s, failed=failed, learn=learn)
+        self._slots.release(lease, now_s, failed=failed, learn=learn)
         self.queue.finish(ticket)
         backlogged = self.queue.of(ticket.tenant, ticket.class_name).requests > 0
         self._rate(ticket).finished(ticket.cost_bytes, now_s, backlogged=backlogged)
@@ -270,7 +270,7 @@ class TrafficController:
             quota.release(None)
 
     @property
-    def _extra_places(self) -> int:
+    def _extra_slots(self) -> int:
         return self._settings.classes.interactive.extra_places
 
     def _max_wait_s(self, arrival: Arrival) -> float:

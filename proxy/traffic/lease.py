@@ -15,7 +15,7 @@ class Lease:
 
     Args:
         ticket: The request.
-        backend: Where the slot is.
+        backend: Where the kind is.
         in_flight: Requests at the backend when the slot was given, this one included.
         sent_s: When the slot was given.
 

@@ -1,4 +1,4 @@
-"""The places at backends: who has one, which is free, and who gets it. Pure; the time is an argument."""
+"""The slots at backends: who has one, which is free, and who gets it. Pure; the time is an argument."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -7,11 +7,11 @@ from proxy.traffic.balancer import Backend, pick
 from proxy.traffic.fair_queue import FairQueue
 from proxy.traffic.lease import Lease
 from proxy.traffic.pinning import serving
-from proxy.traffic.ticket import OpenTo, Pin, Place, Ticket
+from proxy.traffic.ticket import OpenTo, Pin, SlotKind, Ticket
 
 
-class Places:
-    """The places at all backends.
+class Slots:
+    """The slots at all backends.
 
     Args:
         backends: Those that may be used; the caller may exchange the list's content.
@@ -32,18 +32,18 @@ class Places:
         return self._by_tenant.get(tenant, 0)
 
     def count(self, pin: Pin) -> int:
-        """Return the places of the backends that are ready and serve a pin."""
+        """Return the slots of the backends that are ready and serve a pin."""
         return sum(backend.limit.value for backend in serving(pin, self.backends) if backend.ready)
 
     def is_free(self, pin: Pin, now_s: float) -> bool:
-        """Return whether there is a place for a request with this pin that nobody waits for."""
+        """Return whether there is a slot for a request with this pin that nobody waits for."""
         if self._queue.usage.requests > self._queue.pinned:
             return False  # who could go anywhere would have
         free = (backend for backend in serving(pin, self.backends) if backend.has_room(now_s))
         return any(not self._queue.waits(self._open_at(backend)) for backend in free)
 
     def next(self, now_s: float, extra: int) -> tuple[Backend, Ticket] | None:
-        """Return who gets a place next, and where; `extra` places at each backend are for people only."""
+        """Return who gets a slot next, and where; `extra` slots at each backend are for people only."""
         found = self._fill(now_s)
         if found is not None or not self._queue.waiting_in("interactive").requests:
             return found
@@ -105,11 +105,11 @@ class Places:
         return self.give(lease.ticket, other, now_s)
 
     def _fill(self, now_s: float, *, people: bool = False, extra: int = 0) -> tuple[Backend, Ticket] | None:
-        """Return who gets a place next, and where; of people only, if so, and going beyond the limits by `extra`."""
+        """Return who gets a slot next, and where; of people only, if so, and going beyond the limits by `extra`."""
         backends = self.backends
         while (backend := pick(backends, self._choose, now_s, extra=extra)) is not None:
-            place = Place.EXTRA if people else self._place_at(backend)
-            if (ticket := self._queue.pop(place, self._open_at(backend))) is not None:
+            kind = SlotKind.EXTRA if people else self._kind_at(backend)
+            if (ticket := self._queue.pop(kind, self._open_at(backend))) is not None:
                 return backend, ticket
             # One that serves the same versions would get nobody either.
             backends = [other for other in backends if other.fingerprints != backend.fingerprints]
@@ -119,8 +119,8 @@ class Places:
         """Return what says which pins may go to the backend; many jobs have the same one."""
         return cache(lambda pin: backend in serving(pin, self.backends))
 
-    def _place_at(self, backend: Backend) -> Place:
+    def _kind_at(self, backend: Backend) -> SlotKind:
         workers = sum(other.workers for other in self.backends if other.ready)
         if backend.in_flight < backend.workers or len(self._held) < workers:
-            return Place.WORKER
-        return Place.NEXT if len(self._held) == workers else Place.SPARE
+            return SlotKind.WORKER
+        return SlotKind.NEXT if len(self._held) == workers else SlotKind.SPARE

@@ -13,10 +13,10 @@ CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
 Pin = frozenset[str]
 """Versions that a request may be answered by, by fingerprint; empty for any."""
 OpenTo = Callable[[Pin], bool]
-"""Returns whether a place is open to requests with that pin; not asked about those without."""
+"""Returns whether a kind is open to requests with that pin; not asked about those without."""
 
 
-class Place(Enum):
+class SlotKind(Enum):
     """What a request is let in to."""
 
     WORKER = "worker"
@@ -24,9 +24,9 @@ class Place(Enum):
     NEXT = "next"
     """What a worker will take next; without it, it would wait for us when it is done."""
     SPARE = "spare"
-    """A further place in the workers' own queues."""
+    """A further slot in the workers' own queues."""
     EXTRA = "extra"
-    """A place beyond the backend's limit, for people."""
+    """A slot beyond the backend's limit, for people."""
 
 
 @dataclass(frozen=True, slots=True)
