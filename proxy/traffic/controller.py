@@ -34,7 +34,7 @@ from proxy.traffic.lease import Lease
 from proxy.traffic.pinning import stating
 from proxy.traffic.quota import Over, Quota, charge_all, first_over
 from proxy.traffic.quotas import Quotas
-from proxy.traffic.reservations import Appointment, Appointments
+from proxy.traffic.reservations import Reservation, Reservations
 from proxy.traffic.slots import Slots
 from proxy.traffic.ticket import Arrival, ClassName, Ticket, Usage
 
@@ -73,7 +73,7 @@ class TrafficController:
         self._rates: defaultdict[tuple[str, ClassName], DrainRate] = defaultdict(DrainRate)
         self.quotas = Quotas()
         self._chance = chance
-        self._appointments = Appointments()
+        self._reservations = Reservations()
         self._slots = Slots(backends, self.queue, choose)
         self._codels: dict[ClassName, Codel] = {}
         self.adopt(settings)
@@ -98,16 +98,16 @@ class TrafficController:
     def arrive(self, arrival: Arrival, now_s: float) -> Ticket | Refuse:
         """Return the ticket that waits for its turn, or why the request is refused; then `dispatch`."""
         quotas = self.quotas.of(arrival.tenant, arrival.key_id)
-        appointment = self._appointments.of(arrival.who, now_s)
-        if appointment is not None and not self._appointments.is_due(appointment, now_s):
-            return self._too_early(appointment, now_s)
-        refusal = self._refusal(arrival, quotas, now_s, promised=appointment is not None)
-        if appointment is not None:
-            self._appointments.keep(appointment)
+        reservation = self._reservations.of(arrival.who, now_s)
+        if reservation is not None and not self._reservations.is_due(reservation, now_s):
+            return self._too_early(reservation, now_s)
+        refusal = self._refusal(arrival, quotas, now_s, promised=reservation is not None)
+        if reservation is not None:
+            self._reservations.redeem(reservation)
         if refusal is not None:
             # Who was promised and finds no room goes behind the others who were.
             refusal = (
-                refusal if appointment is None else self._refusal(arrival, quotas, now_s, promised=False) or refusal
+                refusal if reservation is None else self._refusal(arrival, quotas, now_s, promised=False) or refusal
             )
             return self._turned_away(arrival, quotas, refusal, now_s)
         charge_all(quotas, arrival.cost_bytes, int(now_s * _NS))
@@ -213,7 +213,7 @@ class TrafficController:
             return _over_quota(over)
         if self._slots.is_free(arrival.pin, now_s):
             return None
-        held = Usage() if promised else self._appointments.promised(arrival.tenant, arrival.class_name)
+        held = Usage() if promised else self._reservations.promised(arrival.tenant, arrival.class_name)
         queue, waiting = self._settings.queue, self.queue.of(arrival.tenant, arrival.class_name)
         # Who comes as told to finds room, even if the work went slower than it seemed it would.
         slack = 5 if promised else 4
@@ -234,7 +234,7 @@ class TrafficController:
         if refusal.retry_after_s is None or refusal.cause == "paused":
             return refusal
         due_s = now_s + max(refusal.retry_after_s, SHORTEST_RETRY_AFTER_S) * (1 + JITTER * self._chance())
-        self._appointments.make(
+        self._reservations.make(
             arrival.who,
             flow=(arrival.tenant, arrival.class_name),
             cost_bytes=arrival.cost_bytes,
@@ -245,9 +245,9 @@ class TrafficController:
         )
         return replace(refusal, retry_after_s=min(due_s - now_s, LONGEST_PROMISE_S))
 
-    def _too_early(self, appointment: Appointment, now_s: float) -> Refuse:
+    def _too_early(self, reservation: Reservation, now_s: float) -> Refuse:
         """Say the same again; Retry-After is never as long as a very deep queue is."""
-        return replace(appointment.refusal, retry_after_s=min(appointment.due_s - now_s, LONGEST_PROMISE_S))
+        return replace(reservation.refusal, retry_after_s=min(reservation.due_s - now_s, LONGEST_PROMISE_S))
 
     def _end(self, lease: Lease, now_s: float, *, failed: bool, learn: bool) -> None:
         ticket = lease.ticket

@@ -18,7 +18,7 @@ from proxy.traffic.quota import Quota
 from proxy.traffic.ticket import NOTHING, ClassName, Usage
 
 _MOST: Final = 20_000
-"""Appointments at a time; beyond, a refusal holds nothing."""
+"""Reservations at a time; beyond, a refusal holds nothing."""
 _FURTHEST_S: Final = 600.0
 _GRACE_S: Final = 1.5
 """How late one may come: Retry-After is in whole seconds, and callers spread."""
@@ -27,7 +27,7 @@ _EARLY_S: Final = 0.005
 
 
 @dataclass(eq=False, slots=True)
-class Appointment:
+class Reservation:
     """What is held for one request that was refused."""
 
     who: Hashable
@@ -40,12 +40,12 @@ class Appointment:
     """What it was told."""
 
 
-class Appointments:
+class Reservations:
     """All that are open."""
 
     def __init__(self) -> None:
-        self._open: dict[Hashable, Appointment] = {}
-        self._by_end: list[tuple[float, int, Appointment]] = []
+        self._open: dict[Hashable, Reservation] = {}
+        self._by_end: list[tuple[float, int, Reservation]] = []
         self._count = 0
         self._promised: defaultdict[tuple[str, ClassName], Usage] = defaultdict(Usage)
 
@@ -53,14 +53,14 @@ class Appointments:
         """Return what is held for a tenant's requests of a class."""
         return self._promised.get((tenant, class_name), NOTHING)
 
-    def of(self, who: Hashable, now_s: float) -> Appointment | None:
-        """Return the appointment of a request that arrives, whether it is due or not; None without one."""
+    def of(self, who: Hashable, now_s: float) -> Reservation | None:
+        """Return the reservation of a request that arrives, whether it is due or not; None without one."""
         self._expire(now_s)
         return self._open.get(who)
 
-    def is_due(self, appointment: Appointment, now_s: float) -> bool:
+    def is_due(self, reservation: Reservation, now_s: float) -> bool:
         """Return whether its time has come."""
-        return now_s >= appointment.due_s - _EARLY_S
+        return now_s >= reservation.due_s - _EARLY_S
 
     def make(
         self,
@@ -78,27 +78,27 @@ class Appointments:
         if len(self._open) >= _MOST or after_s > _FURTHEST_S:
             return
         until_s = due_s + _GRACE_S + _GRACE_PART * min(after_s, LONGEST_RETRY_AFTER_S)
-        appointment = Appointment(who, flow, cost_bytes, quotas, due_s, until_s, refusal)
-        self._open[who] = appointment
+        reservation = Reservation(who, flow, cost_bytes, quotas, due_s, until_s, refusal)
+        self._open[who] = reservation
         self._count += 1
-        heapq.heappush(self._by_end, (until_s, self._count, appointment))
-        self._hold(appointment, 1)
+        heapq.heappush(self._by_end, (until_s, self._count, reservation))
+        self._hold(reservation, 1)
 
-    def keep(self, appointment: Appointment) -> None:
-        """End an appointment: its request has come."""
-        if self._open.pop(appointment.who, None) is not None:
-            self._hold(appointment, -1)
+    def redeem(self, reservation: Reservation) -> None:
+        """End a reservation: its request has come."""
+        if self._open.pop(reservation.who, None) is not None:
+            self._hold(reservation, -1)
 
     def _expire(self, now_s: float) -> None:
         while self._by_end and self._by_end[0][0] <= now_s:
-            appointment = heapq.heappop(self._by_end)[2]
-            if self._open.get(appointment.who) is appointment:
-                self.keep(appointment)
+            reservation = heapq.heappop(self._by_end)[2]
+            if self._open.get(reservation.who) is reservation:
+                self.redeem(reservation)
 
-    def _hold(self, appointment: Appointment, sign: int) -> None:
-        size_bytes = sign * appointment.cost_bytes
-        flow = appointment.flow
+    def _hold(self, reservation: Reservation, sign: int) -> None:
+        size_bytes = sign * reservation.cost_bytes
+        flow = reservation.flow
         self._promised[flow] = self._promised[flow].plus(sign, size_bytes)
-        for quota in appointment.quotas:
+        for quota in reservation.quotas:
             quota.promised_bytes += size_bytes
             quota.promised_requests += sign
