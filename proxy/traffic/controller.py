@@ -36,7 +36,7 @@ from proxy.traffic.quota import Over, Quota, charge_all, first_over
 from proxy.traffic.quotas import Quotas
 from proxy.traffic.reservations import Reservation, Reservations
 from proxy.traffic.slots import Slots
-from proxy.traffic.ticket import Arrival, ClassName, Ticket, Usage
+from proxy.traffic.ticket import Arrival, Backlog, ClassName, Ticket
 
 _NS = 1_000_000_000
 _PAUSED_RETRY_AFTER_S = 30.0
@@ -121,7 +121,7 @@ class TrafficController:
     def dispatch(self, now_s: float) -> list[Lease | Dropped]:
         """Return what became of those whose turn has come, in order; to be called after anything has changed."""
         steps: list[Lease | Dropped] = []
-        while self.queue.usage.requests and (next_ := self._slots.next(now_s, self._extra_slots)) is not None:
+        while self.queue.backlog.requests and (next_ := self._slots.next(now_s, self._extra_slots)) is not None:
             backend, ticket = next_
             waited_s = now_s - ticket.arrived_s
             if self._codels[ticket.class_name].drops(waited_s, now_s):
@@ -213,7 +213,7 @@ class TrafficController:
             return _over_quota(over)
         if self._slots.is_free(arrival.pin, now_s):
             return None
-        held = Usage() if promised else self._reservations.promised(arrival.tenant, arrival.class_name)
+        held = Backlog() if promised else self._reservations.promised(arrival.tenant, arrival.class_name)
         queue, waiting = self._settings.queue, self.queue.of(arrival.tenant, arrival.class_name)
         # Who comes as told to finds room, even if the work went slower than it seemed it would.
         slack = 5 if promised else 4

@@ -26,7 +26,7 @@ from typing import Final
 from nlpbatch.wire.limits import KIB
 from proxy.traffic.shares import share
 from proxy.traffic.tenant_flow import LAG_BYTES, JobFlow, TenantFlow
-from proxy.traffic.ticket import CLASS_NAMES, NOTHING, ClassName, OpenTo, SlotKind, Ticket, Usage
+from proxy.traffic.ticket import CLASS_NAMES, NOTHING, Backlog, ClassName, OpenTo, SlotKind, Ticket
 
 _LEAD_BYTES: Final = 256 * KIB
 """How far a class may be ahead of its share in slots that no worker is idle for."""
@@ -41,7 +41,7 @@ class _Class:
     in_flight: int = 0
     virtual: float = 0.0
     tenants: dict[str, TenantFlow] = field(default_factory=dict)
-    waiting: Usage = NOTHING
+    waiting: Backlog = NOTHING
 
     def waits(self, open_to: OpenTo) -> bool:
         """Return whether anything waits that may have the slot."""
@@ -61,7 +61,7 @@ class FairQueue:
         self._weights: Mapping[str, float] = {}
         self._virtual = 0.0
         self._classes: dict[ClassName, _Class] = {"interactive": _Class(1.0), "batch": _Class(1.0)}
-        self._waiting = Usage()
+        self._waiting = Backlog()
         self._under_way = 0
         self.pinned = 0
         """How many of those that wait have a pin."""
@@ -78,11 +78,11 @@ class FairQueue:
                 flow.weight = self._weight(tenant)
 
     @property
-    def usage(self) -> Usage:
+    def backlog(self) -> Backlog:
         """Return what waits in all."""
         return self._waiting
 
-    def of(self, tenant: str, class_name: ClassName | None = None) -> Usage:
+    def of(self, tenant: str, class_name: ClassName | None = None) -> Backlog:
         """Return what waits of a tenant, of one class or both."""
         if class_name is None:
             people, jobs = (self.of(tenant, name) for name in CLASS_NAMES)
@@ -90,7 +90,7 @@ class FairQueue:
         flow = self._classes[class_name].tenants.get(tenant)
         return flow.waiting if flow is not None else NOTHING
 
-    def waiting_in(self, class_name: ClassName) -> Usage:
+    def waiting_in(self, class_name: ClassName) -> Backlog:
         """Return what waits of a class."""
         return self._classes[class_name].waiting
 

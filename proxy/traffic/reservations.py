@@ -15,7 +15,7 @@ from typing import Final
 
 from proxy.traffic.admission import LONGEST_RETRY_AFTER_S, Refuse
 from proxy.traffic.quota import Quota
-from proxy.traffic.ticket import NOTHING, ClassName, Usage
+from proxy.traffic.ticket import NOTHING, Backlog, ClassName
 
 _MOST: Final = 20_000
 """Reservations at a time; beyond, a refusal holds nothing."""
@@ -47,9 +47,9 @@ class Reservations:
         self._open: dict[Hashable, Reservation] = {}
         self._by_end: list[tuple[float, int, Reservation]] = []
         self._count = 0
-        self._promised: defaultdict[tuple[str, ClassName], Usage] = defaultdict(Usage)
+        self._promised: defaultdict[tuple[str, ClassName], Backlog] = defaultdict(Backlog)
 
-    def promised(self, tenant: str, class_name: ClassName) -> Usage:
+    def promised(self, tenant: str, class_name: ClassName) -> Backlog:
         """Return what is held for a tenant's requests of a class."""
         return self._promised.get((tenant, class_name), NOTHING)
 

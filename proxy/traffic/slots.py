@@ -37,7 +37,7 @@ class Slots:
 
     def is_free(self, pin: Pin, now_s: float) -> bool:
         """Return whether there is a slot for a request with this pin that nobody waits for."""
-        if self._queue.usage.requests > self._queue.pinned:
+        if self._queue.backlog.requests > self._queue.pinned:
             return False  # who could go anywhere would have
         free = (backend for backend in serving(pin, self.backends) if backend.has_room(now_s))
         return any(not self._queue.waits(self._open_at(backend)) for backend in free)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nlpbatch.wire.limits import KIB
-from proxy.traffic.ticket import NOTHING, OpenTo, Pin, SlotKind, Ticket, Usage
+from proxy.traffic.ticket import NOTHING, Backlog, OpenTo, Pin, SlotKind, Ticket
 
 LAG_BYTES: Final = 256 * KIB
 """What a flow that always has something under way, but not always something waiting, may catch up."""
@@ -43,7 +43,7 @@ class TenantFlow:
     in_flight: int = 0
     virtual: int = 0
     jobs: dict[tuple[str, Pin], JobFlow] = field(default_factory=dict)
-    waiting: Usage = NOTHING
+    waiting: Backlog = NOTHING
     pinned: int = 0
     """How many of those that wait have a pin."""
 

@@ -87,15 +87,15 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class Backlog:
     """Requests and their bytes."""
 
     requests: int = 0
     size_bytes: int = 0
 
-    def plus(self, requests: int, size_bytes: int) -> "Usage":
+    def plus(self, requests: int, size_bytes: int) -> "Backlog":
         """Return the sum."""
-        return Usage(self.requests + requests, self.size_bytes + size_bytes)
+        return Backlog(self.requests + requests, self.size_bytes + size_bytes)
 
 
-NOTHING: Final = Usage()
+NOTHING: Final = Backlog()

@@ -123,7 +123,7 @@ class Play:
     def check(self):
         room = [one for one in self.backends if one.in_flight < one.limit.value]
         idle = sum(one.in_flight for one in self.backends) < sum(one.workers for one in self.backends)
-        assert not (room and idle and self.traffic.queue.usage.requests), "work waits beside an idle worker"
+        assert not (room and idle and self.traffic.queue.backlog.requests), "work waits beside an idle worker"
         assert all(one.in_flight <= one.limit.value + 4 for one in self.backends)
 
 
@@ -136,7 +136,7 @@ def test_every_request_has_one_fate_and_nothing_is_left_behind(calls, limited, p
     play.run(calls)
     assert sum(play.fates.values()) == len(calls)
     assert all(one.in_flight == one.outstanding_bytes == 0 for one in some)
-    assert play.traffic.queue.usage.requests == 0
+    assert play.traffic.queue.backlog.requests == 0
     for tenant in "abcd":
         key_id = settings.tenants[tenant].keys[0].partition(":")[0]
         assert [quota.in_use for quota in play.traffic.quotas.of(tenant, key_id)] == [0, 0, 0]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.traffic.fair_queue import FairQueue
-from proxy.traffic.ticket import SlotKind, Ticket, Usage
+from proxy.traffic.ticket import Backlog, SlotKind, Ticket
 
 MAX_BYTES = 1000
 WEIGHTS = {"a": 1.0, "b": 3.0, "c": 0.5}
@@ -72,7 +72,7 @@ def test_no_ticket_is_lost_or_doubled(history):
 def test_the_counts_equal_the_contents(history):
     queue = FairQueue(WEIGHTS)
     for waiting, _ in play(queue, history):
-        assert queue.usage == usage(waiting)
+        assert queue.backlog == usage(waiting)
         for tenant in "abcd":
             assert queue.of(tenant) == usage([one for one in waiting if one.tenant == tenant])
 
@@ -98,9 +98,9 @@ def test_nothing_is_kept_of_a_job_that_has_nothing_waiting(history):
 def test_what_was_never_there_or_is_no_longer_cannot_be_removed(history):
     queue = FairQueue(WEIGHTS)
     gone = [popped for _, popped in play(queue, history) if popped is not None]
-    before = queue.usage
+    before = queue.backlog
     assert not any(queue.remove(one) for one in [ticket("a", "x"), ticket("nobody"), *gone])
-    assert queue.usage == before
+    assert queue.backlog == before
 
 
 @given(st.lists(COSTS, min_size=1), st.lists(COSTS, min_size=1), st.sampled_from([1.0, 3.0, 0.5]))
@@ -279,7 +279,7 @@ def test_nothing_is_ahead_in_an_empty_queue():
 
 
 def usage(tickets):
-    return Usage(len(tickets), sum(one.cost_bytes for one in tickets))
+    return Backlog(len(tickets), sum(one.cost_bytes for one in tickets))
 
 
 def while_both_wait(queue, name, flows):

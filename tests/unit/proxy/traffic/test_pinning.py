@@ -210,4 +210,4 @@ def test_every_pinned_request_has_one_fate_at_its_version_and_nothing_is_left_be
     play.run(calls)
     assert sum(play.fates.values()) == len(calls)
     assert all(one.in_flight == one.outstanding_bytes == 0 for one in some)
-    assert play.traffic.queue.usage.requests == 0
+    assert play.traffic.queue.backlog.requests == 0

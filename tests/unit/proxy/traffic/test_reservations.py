@@ -1,7 +1,7 @@
 from proxy.traffic.admission import Refuse
 from proxy.traffic.quota import Quota, Rule
 from proxy.traffic.reservations import Reservations
-from proxy.traffic.ticket import NOTHING, Usage
+from proxy.traffic.ticket import NOTHING, Backlog
 
 FLOW = ("a", "batch")
 REFUSAL = Refuse("rate", 1, 1, 5.0)
@@ -19,11 +19,11 @@ def made(reservations, who="w", *, due_s=5.0, now_s=0.0, quotas=()):
 def test_what_is_promised_is_held_until_its_request_comes():
     reservations, whole = Reservations(), quota()
     one = made(reservations, quotas=(whole,))
-    assert reservations.promised(*FLOW) == Usage(1, 100)
+    assert reservations.promised(*FLOW) == Backlog(1, 100)
     assert (whole.promised_bytes, whole.promised_requests) == (100, 1)
     reservations.redeem(one)
     reservations.redeem(one)  # twice is once
-    assert reservations.promised(*FLOW) == Usage(0, 0)
+    assert reservations.promised(*FLOW) == Backlog(0, 0)
     assert (whole.promised_bytes, whole.promised_requests) == (0, 0)
     assert reservations.of("w", 0.0) is None
 
@@ -40,7 +40,7 @@ def test_one_that_does_not_come_loses_what_was_held_after_a_grace():
     made(reservations, quotas=(whole,))
     assert reservations.of("w", 5.0 + 1.4) is not None
     assert reservations.of("w", 5.0 + 1.5 + 0.25 * 5.1) is None
-    assert (reservations.promised(*FLOW), whole.promised_bytes) == (Usage(0, 0), 0)
+    assert (reservations.promised(*FLOW), whole.promised_bytes) == (Backlog(0, 0), 0)
 
 
 def test_nothing_is_held_for_what_is_too_far_away():
