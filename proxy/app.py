@@ -15,12 +15,12 @@ from nlpbatch.serving.drain import Drain
 from nlpbatch.serving.query import read_query
 from nlpbatch.serving.tls import client_context
 from proxy.config import ProxySettings
-from proxy.forwarding.answer_cache import Replays
+from proxy.forwarding.answer_cache import AnswerCache
 from proxy.forwarding.delivery import Delivery
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.gateway import Gateway, Parts
 from proxy.forwarding.response_headers import Explanations
-from proxy.forwarding.single_flight import Flights
+from proxy.forwarding.single_flight import SingleFlight
 from proxy.metrics import Metrics
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.retry_budget import RetryBudget
@@ -54,11 +54,11 @@ class Proxy:
         upstream = settings.upstream
         self._upstream = Upstream(upstream, client_context(upstream.ca_file))
         self._budget = RetryBudget(upstream.retry_ratio, upstream.retry_least)
-        self._replays = Replays(settings.replay)
-        self._flights = Flights(self._replays)
+        self._answers = AnswerCache(settings.replay)
+        self._single_flight = SingleFlight(self._answers)
         self._usage = UsageCounter(uuid.uuid4().hex, datetime.now(UTC).isoformat(timespec="milliseconds"))
         delivery = Delivery(self.gate, self._budget, self._upstream, self._usage, self.metrics)
-        parts = Parts(self.gate, delivery, self._flights, self.metrics, self._usage)
+        parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self._usage)
         self.gateway = Gateway(settings, parts)
         self.explanations = Explanations(self.traffic, settings)
         self._discovery = Discovery(self.backends.set)
@@ -66,7 +66,7 @@ class Proxy:
         self._watched: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._watch_tenants()
-        self.metrics.watch_replays(lambda: self._replays.size_bytes)
+        self.metrics.watch_replays(lambda: self._answers.size_bytes)
         self.metrics.configured(self.generation, valid=True)
 
     async def start(self) -> None:
@@ -82,7 +82,7 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.backends.health is not None:
             await self.backends.health.close()
-        await self._flights.close()
+        await self._single_flight.close()
         await self._upstream.close()
 
     async def adopt(self, settings: ProxySettings) -> None:
@@ -91,7 +91,7 @@ class Proxy:
         self.gateway.adopt(settings)
         self.traffic.adopt(settings)
         self.backends.adopt(settings)
-        self._upstream.settings, self._replays.settings = settings.upstream, settings.replay
+        self._upstream.settings, self._answers.settings = settings.upstream, settings.replay
         self._upstream.tls = client_context(settings.upstream.ca_file)
         self._budget.ratio, self._budget.least = settings.upstream.retry_ratio, settings.upstream.retry_least
         logging.getLogger().setLevel(settings.log_level.upper())
@@ -106,14 +106,14 @@ class Proxy:
         return any(backend["ready"] for backend in backends), {"backends": backends}
 
     async def limits(self, request: web.Request) -> web.Response:
-        """Answer `GET /v1/limits`."""
+        """UpstreamResponse `GET /v1/limits`."""
         if request.method not in _READING:
             raise web.HTTPMethodNotAllowed(request.method, _READING)
         tenant, key_id = self.gateway.authenticate(request)
         return web.json_response(self.explanations.limits_of(tenant, key_id))
 
     async def usage(self, request: web.Request) -> web.Response:
-        """Answer `GET /v1/usage?job=NAME`; a tenant sees its own jobs only."""
+        """UpstreamResponse `GET /v1/usage?job=NAME`; a tenant sees its own jobs only."""
         if request.method not in _READING:
             raise web.HTTPMethodNotAllowed(request.method, _READING)
         tenant, _ = self.gateway.authenticate(request)
@@ -138,7 +138,7 @@ class Proxy:
             "generation": self.generation,
             "draining": self._drain.draining,
             "in_progress": self._drain.in_progress,
-            "replay_bytes": self._replays.size_bytes,
+            "replay_bytes": self._answers.size_bytes,
             "backends": self.backends.to_json(),
             "tenants": tenants,
         }

@@ -1,4 +1,4 @@
-"""Answers kept for requests that come again with the same Idempotency-Key. Pure; the flights share them.
+"""Answers kept for requests that come again with the same Idempotency-Key. Pure; the single_flight share them.
 
 Least recently used first out, over all tenants. What an answer occupies is counted with an allowance for what Python
 adds, so that millions of tiny ones can't outgrow the bound.
@@ -13,7 +13,7 @@ from typing import Final
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.wire.media import IDEMPOTENCY_KEY
 from proxy.config import ReplaySettings
-from proxy.upstream.messages import Answer
+from proxy.upstream.messages import UpstreamResponse
 
 _OVERHEAD_BYTES: Final = 2048
 _FINAL: Final = frozenset({400, 404, 405, 406, 413, 415, 422})
@@ -27,12 +27,12 @@ Name = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class _Kept:
     digest: bytes
-    answer: Answer
+    answer: UpstreamResponse
     size_bytes: int
     until_s: float
 
 
-class Replays:
+class AnswerCache:
     """The kept answers.
 
     Args:
@@ -45,7 +45,7 @@ class Replays:
         self.size_bytes = 0
         self._kept: OrderedDict[Name, _Kept] = OrderedDict()
 
-    def find(self, name: Name, now_s: float) -> tuple[bytes, Answer] | None:
+    def find(self, name: Name, now_s: float) -> tuple[bytes, UpstreamResponse] | None:
         """Return the digest of the question and its answer, None if none is kept."""
         kept = self._kept.get(name)
         if kept is None:
@@ -56,7 +56,7 @@ class Replays:
         self._kept.move_to_end(name)
         return kept.digest, kept.answer
 
-    def keep(self, name: Name, digest: bytes, answer: Answer, now_s: float) -> None:
+    def keep(self, name: Name, digest: bytes, answer: UpstreamResponse, now_s: float) -> None:
         """Keep an answer if it is final and not too large; the oldest make room."""
         size_bytes = len(answer.body) + _OVERHEAD_BYTES
         again = "no-store" in answer.headers.get("Cache-Control", "")

@@ -28,12 +28,12 @@ from proxy.forwarding.answer_cache import idempotency_key
 from proxy.forwarding.delivery import Call, Delivery
 from proxy.forwarding.gate import Admission, Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY, LEASE_KEY, wanted_wait_s
-from proxy.forwarding.single_flight import Flight, Flights
+from proxy.forwarding.single_flight import Flight, SingleFlight
 from proxy.keys import KeyRing
 from proxy.metrics import UNKNOWN_TENANT, Metrics
 from proxy.traffic.lease import Lease
 from proxy.traffic.ticket import Arrival, ClassName
-from proxy.upstream.messages import Answer, Question, check_target, question_headers
+from proxy.upstream.messages import UpstreamRequest, UpstreamResponse, check_target, headers_for_backend
 from proxy.usage import HUNG_UP, UsageCounter
 
 _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -47,7 +47,7 @@ class Parts:
 
     gate: Gate
     delivery: Delivery
-    flights: Flights
+    single_flight: SingleFlight
     metrics: Metrics
     usage: UsageCounter
 
@@ -107,7 +107,7 @@ class Gateway:
     async def _forward(self, request: web.Request, tenant: str, key_id: str) -> web.StreamResponse:
         check_target(request)
         arrival = request[ARRIVAL_KEY] = self._arrival(request, tenant, key_id)
-        headers = question_headers(request)
+        headers = headers_for_backend(request)
         request[LOG_KEY] = {
             "tenant": tenant,
             "job": arrival.job,
@@ -115,7 +115,7 @@ class Gateway:
             "bytes": arrival.cost_bytes,
         }
         key = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, ()))
-        if key is not None and self._parts.flights.knows(tenant, key):
+        if key is not None and self._parts.single_flight.knows(tenant, key):
             # Already cached or in flight: no slot needed unless that attempt fails.
             call = Call(request, await self._read(request, headers), key)
             return await self._share(call, key, Admission(self._parts.gate, None))
@@ -130,19 +130,19 @@ class Gateway:
     async def _share(self, call: Call, key: str, admission: Admission) -> web.StreamResponse:
         """Answer a call that may come again, or whose question another caller has asked already."""
         parts, arrival = self._parts, call.request[ARRIVAL_KEY]
-        if parts.flights.knows(arrival.tenant, key):
+        if parts.single_flight.knows(arrival.tenant, key):
             admission.abandon()
         fetch = partial(self._fetch, call, admission)
-        answer, replayed = await parts.flights.share(arrival.tenant, key, call.question.digest(), fetch)
+        answer, replayed = await parts.single_flight.share(arrival.tenant, key, call.sent.digest(), fetch)
         response = answer.to_response()
         if replayed:
             response.headers[IDEMPOTENCY_REPLAYED] = "true"
             call.request[LOG_KEY] |= {"replayed": True}
             parts.metrics.replayed(arrival.tenant)
-            parts.usage.replayed(arrival.tenant, arrival.job, len(call.question.body))
+            parts.usage.replayed(arrival.tenant, arrival.job, len(call.sent.body))
         return response
 
-    async def _fetch(self, call: Call, admission: Admission, flight: Flight) -> Answer:
+    async def _fetch(self, call: Call, admission: Admission, flight: Flight) -> UpstreamResponse:
         """Return the answer that all callers of a flight share.
 
         The first caller's slot is gone if that caller hung up before this began, or if another flight came to nothing.
@@ -158,7 +158,7 @@ class Gateway:
         request[LOG_KEY] |= {"queue_s": round(lease.waited_s, 4)}
         return lease
 
-    async def _read(self, request: web.Request, headers: CIMultiDict[str]) -> Question:
+    async def _read(self, request: web.Request, headers: CIMultiDict[str]) -> UpstreamRequest:
         """Return the question with its body; a slow sender mustn't hold its place for long."""
         try:
             if request.content.is_eof():  # it has come already
@@ -170,7 +170,7 @@ class Gateway:
                 f"the body's {request.content_length:,} bytes did not arrive within {self._limits.body_timeout_s:g} s: "
                 "send it faster, or fewer documents at a time"
             ) from None
-        return Question(request.method, request.rel_url.raw_path_qs, headers, body)
+        return UpstreamRequest(request.method, request.rel_url.raw_path_qs, headers, body)
 
     async def _receive(self, request: web.Request) -> bytes:
         async with asyncio.timeout(self._limits.body_timeout_s):

@@ -20,7 +20,7 @@ from nlpbatch.wire import media
 from nlpbatch.wire.limits import KIB, MIB
 from proxy.config import UpstreamSettings
 from proxy.traffic.balancer import Backend
-from proxy.upstream.messages import Answer, Question, answer_headers
+from proxy.upstream.messages import UpstreamRequest, UpstreamResponse, headers_for_caller
 
 _log = logging.getLogger("nlpbatch.proxy")
 
@@ -73,7 +73,7 @@ class Upstream:
         """Close all connections."""
         await self._session.close()
 
-    async def ask(self, backend: Backend, question: Question) -> Answer:
+    async def fetch(self, backend: Backend, sent: UpstreamRequest) -> UpstreamResponse:
         """Return the backend's whole answer.
 
         Raises:
@@ -82,19 +82,19 @@ class Upstream:
             ServiceTimeout: It took longer than `timeout_s`.
 
         """
-        async with self._asked(backend, question) as answer:
-            return Answer(answer.status, answer_headers(answer.headers), await answer.read())
+        async with self._sent(backend, sent) as answer:
+            return UpstreamResponse(answer.status, headers_for_caller(answer.headers), await answer.read())
 
-    async def pass_back(self, backend: Backend, question: Question, request: web.Request) -> web.StreamResponse:
-        """Answer the request, a long answer as it comes; 5xx and 412 are returned whole, for the caller to decide on.
+    async def stream(self, backend: Backend, sent: UpstreamRequest, request: web.Request) -> web.StreamResponse:
+        """Answer the request, a long answer as it comes; return 5xx and 412 whole, so that they can be retried.
 
-        Raises as `ask`; once a streamed answer has begun, its failure breaks the connection to the caller.
+        Raises as `fetch`; once a streamed answer has begun, its failure breaks the connection to the caller.
         """
-        async with self._asked(backend, question) as answer:
-            headers, size_bytes = answer_headers(answer.headers), answer.content_length
+        async with self._sent(backend, sent) as answer:
+            headers, size_bytes = headers_for_caller(answer.headers), answer.content_length
             whole = size_bytes is not None and size_bytes <= _WHOLE_ANSWER_BYTES
             if whole or answer.status >= _FAILED_STATUS or answer.status == _OTHER_VERSION_STATUS:
-                return Answer(answer.status, headers, await answer.read()).to_response()
+                return UpstreamResponse(answer.status, headers, await answer.read()).to_response()
             response = web.StreamResponse(status=answer.status, headers=headers)
             response.content_length = size_bytes
             return await _stream(answer, request, response)
@@ -106,16 +106,16 @@ class Upstream:
         return {"timeout": timeout, "ssl": self.tls, **backend.connection}
 
     @asynccontextmanager
-    async def _asked(self, backend: Backend, question: Question) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _sent(self, backend: Backend, sent: UpstreamRequest) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
             async with (
                 asyncio.timeout(self.settings.timeout_s),
                 self._session.request(
-                    question.method,
+                    sent.method,
                     # As the caller wrote it: what it percent-encoded, and how, is between it and the backend.
-                    URL(f"{backend.url}{question.target}", encoded=True),
-                    headers=question.headers,
-                    data=_payload(question.body),
+                    URL(f"{backend.url}{sent.target}", encoded=True),
+                    headers=sent.headers,
+                    data=_payload(sent.body),
                     allow_redirects=False,
                     **self._how(backend),
                 ) as answer,

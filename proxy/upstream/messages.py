@@ -35,7 +35,7 @@ _CHOOSING_HEADERS: Final = ("Content-Type", "Accept", "If-Match")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class UpstreamRequest:
     """A request as a backend gets it; `target` is its path and query as the caller wrote them."""
 
     method: str
@@ -52,7 +52,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class UpstreamResponse:
     """A whole answer as the caller gets it."""
 
     status: int
@@ -78,7 +78,7 @@ def check_target(request: web.Request) -> None:
         raise NotFound("no such path: leave out the dot segments")
 
 
-def question_headers(request: web.Request) -> CIMultiDict[str]:
+def headers_for_backend(request: web.Request) -> CIMultiDict[str]:
     """Return the headers that a backend gets.
 
     Raises:
@@ -93,7 +93,7 @@ def question_headers(request: web.Request) -> CIMultiDict[str]:
     return headers
 
 
-def answer_headers(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+def headers_for_caller(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
     """Return the headers that the caller gets; a value that is not ASCII couldn't be written."""
     return CIMultiDict(pair for pair in _known(headers, _ANSWER_HEADERS) if pair[1].isascii())
 
