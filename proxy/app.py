@@ -106,14 +106,14 @@ class Proxy:
         return any(backend["ready"] for backend in backends), {"backends": backends}
 
     async def limits(self, request: web.Request) -> web.Response:
-        """UpstreamResponse `GET /v1/limits`."""
+        """Answer `GET /v1/limits`."""
         if request.method not in _READING:
             raise web.HTTPMethodNotAllowed(request.method, _READING)
         tenant, key_id = self.gateway.authenticate(request)
         return web.json_response(self.explanations.limits_of(tenant, key_id))
 
     async def usage(self, request: web.Request) -> web.Response:
-        """UpstreamResponse `GET /v1/usage?job=NAME`; a tenant sees its own jobs only."""
+        """Answer `GET /v1/usage?job=NAME`; a tenant sees its own jobs only."""
         if request.method not in _READING:
             raise web.HTTPMethodNotAllowed(request.method, _READING)
         tenant, _ = self.gateway.authenticate(request)

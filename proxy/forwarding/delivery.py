@@ -87,7 +87,7 @@ class Delivery:
         self._observer = observer
 
     async def stream(self, lease: Lease, call: Call) -> web.StreamResponse:
-        """UpstreamResponse a call, a long answer as it comes, and release its slot.
+        """Answer a call, a long answer as it comes, and release its slot.
 
         Raises:
             NlpbatchError: The last attempt's error.
