@@ -16,7 +16,7 @@ from nlpbatch.wire.media import ADVICE, SERVER_TIMING
 from proxy.config import ProxySettings
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.lease import Lease
-from proxy.traffic.quota import Quota
+from proxy.traffic.quotas import Quota
 from proxy.traffic.ticket import CLASS_NAMES, Arrival
 
 ARRIVAL_KEY = web.RequestKey("arrival", Arrival)

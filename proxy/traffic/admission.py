@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from proxy.traffic.drain_rate import DrainRate
-from proxy.traffic.quota import Scope
+from proxy.traffic.quotas import Scope
 from proxy.traffic.ticket import Backlog
 
 LONGEST_RETRY_AFTER_S: Final = 30.0

@@ -2,14 +2,22 @@
 
 Two choices are nearly as good as looking at all (Mitzenmacher: The Power of Two Choices), and several proxies that
 look at different pairs don't all run to the same backend.
+
+A request that is pinned to a version may go to the backends that serve it:
+- Those that state the version, even when they are full or not ready: then the request waits.
+- If none does, those that state nothing: older backends, and backends that have not been asked yet. They may have it.
+- If all state other versions, any backend: its 412 says that the version is gone.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.traffic.breaker import Breaker
 from proxy.traffic.concurrency import Limit
+
+Pin = frozenset[str]
+"""The versions that may answer a request, by fingerprint; empty for any."""
 
 
 @dataclass(eq=False, slots=True)
@@ -66,3 +74,15 @@ def pick(backends: Iterable[Backend], choose: Callable[[int], int], now_s: float
     first = choose(len(free))
     second = (first + 1 + choose(len(free) - 1)) % len(free)
     return min(free[first], free[second], key=lambda backend: backend.outstanding_bytes)
+
+
+def serving(pin: Pin, backends: Sequence[Backend]) -> Sequence[Backend]:
+    """Return the backends that a request with that pin may go to."""
+    if not pin:
+        return backends
+    return stating(pin, backends) or [backend for backend in backends if not backend.fingerprints] or backends
+
+
+def stating(pin: Pin, backends: Sequence[Backend]) -> Sequence[Backend]:
+    """Return the backends that say they serve one of the versions."""
+    return [backend for backend in backends if not pin.isdisjoint(backend.fingerprints)]

@@ -26,14 +26,12 @@ from proxy.traffic.admission import (
     over_wait,
     retry_after_s,
 )
-from proxy.traffic.balancer import Backend
+from proxy.traffic.balancer import Backend, stating
 from proxy.traffic.codel import Codel
 from proxy.traffic.drain_rate import DrainRate
 from proxy.traffic.fair_queue import FairQueue
 from proxy.traffic.lease import Lease
-from proxy.traffic.pinning import stating
-from proxy.traffic.quota import Over, Quota, charge_all, first_over
-from proxy.traffic.quotas import Quotas
+from proxy.traffic.quotas import Over, Quota, Quotas, charge_all, first_over
 from proxy.traffic.reservations import Reservation, Reservations
 from proxy.traffic.slots import Slots
 from proxy.traffic.ticket import Arrival, Backlog, ClassName, Ticket

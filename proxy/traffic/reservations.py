@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.traffic.admission import LONGEST_RETRY_AFTER_S, Refuse
-from proxy.traffic.quota import Quota
+from proxy.traffic.quotas import Quota
 from proxy.traffic.ticket import NOTHING, Backlog, ClassName
 
 _MOST: Final = 20_000

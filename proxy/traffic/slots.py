@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from proxy.traffic.balancer import Backend, pick
+from proxy.traffic.balancer import Backend, Pin, pick, serving
 from proxy.traffic.fair_queue import FairQueue
 from proxy.traffic.lease import Lease
-from proxy.traffic.pinning import serving
-from proxy.traffic.ticket import OpenTo, Pin, SlotKind, Ticket
+from proxy.traffic.ticket import OpenTo, SlotKind, Ticket
 
 
 class Slots:

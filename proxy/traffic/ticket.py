@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
 
-from proxy.traffic.quota import Quota
+from proxy.traffic.balancer import Pin
+from proxy.traffic.quotas import Quota
 
 ClassName = Literal["interactive", "batch"]
 CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
 
-Pin = frozenset[str]
-"""Versions that a request may be answered by, by fingerprint; empty for any."""
 OpenTo = Callable[[Pin], bool]
 """Returns whether a kind is open to requests with that pin; not asked about those without."""
 

@@ -1,5 +1,5 @@
 from proxy.traffic.admission import Refuse
-from proxy.traffic.quota import Quota, Rule
+from proxy.traffic.quotas import Quota, Rule
 from proxy.traffic.reservations import Reservations
 from proxy.traffic.ticket import NOTHING, Backlog
 
