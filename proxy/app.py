@@ -23,7 +23,7 @@ from proxy.forwarding.response_headers import Explanations
 from proxy.forwarding.single_flight import SingleFlight
 from proxy.metrics import Metrics
 from proxy.traffic.controller import TrafficController
-from proxy.traffic.retry_budget import RetryBudget
+from proxy.traffic.retries import RetryBudget
 from proxy.upstream.backends import Backends
 from proxy.upstream.client import Upstream
 from proxy.upstream.discovery import Discovery

@@ -15,8 +15,7 @@ from proxy.forwarding.gate import Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY
 from proxy.traffic.balancer import Backend
 from proxy.traffic.lease import Lease
-from proxy.traffic.retries import Failure, GiveUp, Retries, Return
-from proxy.traffic.retry_budget import RetryBudget
+from proxy.traffic.retries import Failure, GiveUp, Retries, RetryBudget, Return
 from proxy.upstream.client import NotConnected, Upstream
 from proxy.upstream.messages import UpstreamRequest, UpstreamResponse
 from proxy.usage import UsageCounter

@@ -53,7 +53,7 @@ class Slots:
         backend.in_flight += 1
         backend.outstanding_bytes += ticket.cost_bytes
         backend.breaker.sent()
-        lease = Lease(ticket, backend, backend.in_flight, now_s)
+        lease = Lease(ticket, backend, backend.in_flight, now_s, now_s - ticket.arrived_s)
         self._held.add(lease)
         self._by_tenant[ticket.tenant] = self.of_tenant(ticket.tenant) + 1
         return lease

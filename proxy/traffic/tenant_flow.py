@@ -71,7 +71,7 @@ class TenantFlow:
         return not self.waiting.requests and bool(self._jobs_for(open_to))
 
     def next_job(self, kind: SlotKind, open_to: OpenTo) -> JobFlow | None:
-        """Return the job whose turn it is; None if the kind is to be kept for one that will send soon."""
+        """Return the job whose turn it is; None if the slot is to be kept for one that will send soon."""
         jobs = self._jobs_for(open_to)
         job = min((job for job in jobs if job.tickets), key=lambda flow: flow.finish)
         if kind is SlotKind.SPARE and any(not other.tickets and other.start < job.start for other in jobs):

@@ -12,7 +12,7 @@ ClassName = Literal["interactive", "batch"]
 CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
 
 OpenTo = Callable[[Pin], bool]
-"""Returns whether a kind is open to requests with that pin; not asked about those without."""
+"""Returns whether a slot is open to requests with that pin; not asked about those without."""
 
 
 class SlotKind(Enum):
