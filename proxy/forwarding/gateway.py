@@ -181,11 +181,11 @@ class Gateway:
     def _arrival(self, request: web.Request, tenant: str, key_id: str) -> Arrival:
         job, cost_bytes = _job(request), self._cost_bytes(request)
         class_name = _class_name(request, self._classes[tenant])
-        # Who has no Idempotency-Key is known by what can be seen of it.
+        # Without an Idempotency-Key, identify the caller by key, job, class and size.
         named = request.headers.get(IDEMPOTENCY_KEY)
-        who = (tenant, named) if named is not None else (key_id, job, class_name, cost_bytes)
+        identity = (tenant, named) if named is not None else (key_id, job, class_name, cost_bytes)
         wait_s, pin = wanted_wait_s(request.headers.get(PREFER)), pinned_to(request.headers.getall("If-Match", ()))
-        return Arrival(tenant, key_id, job, class_name, cost_bytes, who, wait_s, pin)
+        return Arrival(tenant, key_id, job, class_name, cost_bytes, identity, wait_s, pin)
 
     def _cost_bytes(self, request: web.Request) -> int:
         """Return the body's declared bytes: known before it is read, and what will be read at most."""

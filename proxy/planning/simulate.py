@@ -163,7 +163,7 @@ class Simulation:
                 continue
             call = self._calls.pop(step.ticket)
             call.tally.waits_s.append(step.waited_s)
-            retries = Retries(self._traffic, self._budget, step, str(call.arrival.who), now_s)
+            retries = Retries(self._traffic, self._budget, step, str(call.arrival.identity), now_s)
             self._attempt(step.ticket, retries, call)
 
     def _attempt(self, request: Ticket, retries: Retries, call: _Call) -> None:

@@ -53,22 +53,24 @@ class Backend:
         """Return whether it may get requests at all."""
         return self.ready and self.breaker.allows(now_s)
 
-    def has_room(self, now_s: float, extra: int = 0) -> bool:
-        """Return whether it may get another request now, `extra` of them beyond its limit."""
-        return self.in_flight < self.limit.value + extra and self.usable(now_s)
+    def has_room(self, now_s: float, beyond_limit: int = 0) -> bool:
+        """Return whether it may get another request now, `beyond_limit` of them beyond its limit."""
+        return self.in_flight < self.limit.value + beyond_limit and self.usable(now_s)
 
 
-def pick(backends: Iterable[Backend], choose: Callable[[int], int], now_s: float, *, extra: int = 0) -> Backend | None:
+def pick(
+    backends: Iterable[Backend], choose: Callable[[int], int], now_s: float, *, beyond_limit: int = 0
+) -> Backend | None:
     """Return the backend for the next request, None if none has room.
 
     Args:
         backends: All there are.
         choose: Returns a random number in [0, n), as `random.Random.randrange` does.
         now_s: Now.
-        extra: How far each may go beyond its limit.
+        beyond_limit: How far each may go beyond its limit.
 
     """
-    free = [backend for backend in backends if backend.has_room(now_s, extra)]
+    free = [backend for backend in backends if backend.has_room(now_s, beyond_limit)]
     if len(free) < 2:  # noqa: PLR2004  (two choices)
         return free[0] if free else None
     first = choose(len(free))

@@ -96,7 +96,7 @@ class TrafficController:
     def arrive(self, arrival: Arrival, now_s: float) -> Ticket | Refuse:
         """Return the ticket that waits for its turn, or why the request is refused; then `dispatch`."""
         quotas = self.quotas.of(arrival.tenant, arrival.key_id)
-        reservation = self._reservations.of(arrival.who, now_s)
+        reservation = self._reservations.of(arrival.identity, now_s)
         if reservation is not None and not self._reservations.is_due(reservation, now_s):
             return self._too_early(reservation, now_s)
         refusal = self._refusal(arrival, quotas, now_s, promised=reservation is not None)
@@ -167,7 +167,7 @@ class TrafficController:
             ValueError: The lease isn't held.
 
         """
-        return self._slots.move(lease, now_s, tried=tried, learn=learn, extra=self._extra_slots)
+        return self._slots.move(lease, now_s, tried=tried, learn=learn, beyond_limit=self._extra_slots)
 
     def serves_elsewhere(self, ticket: Ticket, tried: Sequence[Backend]) -> bool:
         """Return whether another backend than these states the version that the request is pinned to."""
@@ -233,7 +233,7 @@ class TrafficController:
             return refusal
         due_s = now_s + max(refusal.retry_after_s, SHORTEST_RETRY_AFTER_S) * (1 + JITTER * self._chance())
         self._reservations.make(
-            arrival.who,
+            arrival.identity,
             flow=(arrival.tenant, arrival.class_name),
             cost_bytes=arrival.cost_bytes,
             quotas=quotas,

@@ -85,8 +85,8 @@ class FairQueue:
     def of(self, tenant: str, class_name: ClassName | None = None) -> Backlog:
         """Return what waits of a tenant, of one class or both."""
         if class_name is None:
-            people, jobs = (self.of(tenant, name) for name in CLASS_NAMES)
-            return people.plus(jobs.requests, jobs.size_bytes)
+            interactive, batch = (self.of(tenant, name) for name in CLASS_NAMES)
+            return interactive.plus(batch.requests, batch.size_bytes)
         flow = self._classes[class_name].tenants.get(tenant)
         return flow.waiting if flow is not None else NOTHING
 
@@ -223,7 +223,7 @@ class FairQueue:
     def _within(self, class_: _Class, open_to: OpenTo) -> bool:
         """Return whether the class has had no more than its share, or nobody else has anything for such a slot.
 
-        Requests under way count: inside a backend people's go first, so that a flood of them could keep jobs' there.
+        Requests under way count: a backend serves interactive ones first, which could hold up batches there.
         """
         others = [
             other.start

@@ -4,7 +4,8 @@ A Retry-After is only worth keeping if it is kept on both sides. Whoever was tol
 others count them as sent or waiting, so that those who just came don't take what those who waited were promised.
 Each refusal is told a later time than the one before. Who doesn't come within the grace loses what was held.
 
-A request is known again by its identity (`who`): its Idempotency-Key, or else what can be seen of it.
+A request is known again by its identity : its Idempotency-Key, or without one its key, job,
+class and size.
 """
 
 import heapq
@@ -30,7 +31,7 @@ _EARLY_S: Final = 0.005
 class Reservation:
     """What is held for one request that was refused."""
 
-    who: Hashable
+    identity: Hashable
     flow: tuple[str, ClassName]
     cost_bytes: int
     quotas: Sequence[Quota]
@@ -53,10 +54,10 @@ class Reservations:
         """Return what is held for a tenant's requests of a class."""
         return self._promised.get((tenant, class_name), NOTHING)
 
-    def of(self, who: Hashable, now_s: float) -> Reservation | None:
+    def of(self, identity: Hashable, now_s: float) -> Reservation | None:
         """Return the reservation of a request that arrives, whether it is due or not; None without one."""
         self._expire(now_s)
-        return self._open.get(who)
+        return self._open.get(identity)
 
     def is_due(self, reservation: Reservation, now_s: float) -> bool:
         """Return whether its time has come."""
@@ -64,7 +65,7 @@ class Reservations:
 
     def make(
         self,
-        who: Hashable,
+        identity: Hashable,
         *,
         flow: tuple[str, ClassName],
         cost_bytes: int,
@@ -78,21 +79,21 @@ class Reservations:
         if len(self._open) >= _MOST or after_s > _FURTHEST_S:
             return
         until_s = due_s + _GRACE_S + _GRACE_PART * min(after_s, LONGEST_RETRY_AFTER_S)
-        reservation = Reservation(who, flow, cost_bytes, quotas, due_s, until_s, refusal)
-        self._open[who] = reservation
+        reservation = Reservation(identity, flow, cost_bytes, quotas, due_s, until_s, refusal)
+        self._open[identity] = reservation
         self._count += 1
         heapq.heappush(self._by_end, (until_s, self._count, reservation))
         self._hold(reservation, 1)
 
     def redeem(self, reservation: Reservation) -> None:
         """End a reservation: its request has come."""
-        if self._open.pop(reservation.who, None) is not None:
+        if self._open.pop(reservation.identity, None) is not None:
             self._hold(reservation, -1)
 
     def _expire(self, now_s: float) -> None:
         while self._by_end and self._by_end[0][0] <= now_s:
             reservation = heapq.heappop(self._by_end)[2]
-            if self._open.get(reservation.who) is reservation:
+            if self._open.get(reservation.identity) is reservation:
                 self.redeem(reservation)
 
     def _hold(self, reservation: Reservation, sign: int) -> None:

@@ -37,16 +37,18 @@ class Slots:
     def is_free(self, pin: Pin, now_s: float) -> bool:
         """Return whether there is a slot for a request with this pin that nobody waits for."""
         if self._queue.backlog.requests > self._queue.pinned:
-            return False  # who could go anywhere would have
+            return False  # a ticket without a pin waits, so no backend has room
         free = (backend for backend in serving(pin, self.backends) if backend.has_room(now_s))
         return any(not self._queue.waits(self._open_at(backend)) for backend in free)
 
-    def next(self, now_s: float, extra: int) -> tuple[Backend, Ticket] | None:
-        """Return who gets a slot next, and where; `extra` slots at each backend are for people only."""
+    def next(self, now_s: float, beyond_limit: int) -> tuple[Backend, Ticket] | None:
+        """Return the next ticket and its backend; interactive ones may go `beyond_limit` requests over each limit."""
         found = self._fill(now_s)
         if found is not None or not self._queue.waiting_in("interactive").requests:
             return found
-        return self._fill(now_s, people=True) or self._fill(now_s, people=True, extra=extra)
+        return self._fill(now_s, interactive_only=True) or self._fill(
+            now_s, interactive_only=True, beyond_limit=beyond_limit
+        )
 
     def give(self, ticket: Ticket, backend: Backend, now_s: float) -> Lease:
         """Return the lease of a slot at the backend."""
@@ -87,7 +89,9 @@ class Slots:
                 failed=failed,
             )
 
-    def move(self, lease: Lease, now_s: float, *, tried: Sequence[Backend], learn: bool, extra: int) -> Lease | None:
+    def move(
+        self, lease: Lease, now_s: float, *, tried: Sequence[Backend], learn: bool, beyond_limit: int
+    ) -> Lease | None:
         """Return the lease of a slot at a backend that was not tried, for which `lease` is released; None without one.
 
         Raises:
@@ -97,17 +101,19 @@ class Slots:
         allowed = serving(lease.ticket.pin, self.backends)
         others = [backend for backend in allowed if backend is not lease.backend and backend not in tried]
         # A second attempt may go over the limit: the slot that it leaves was within.
-        other = pick(others, self._choose, now_s, extra=extra)
+        other = pick(others, self._choose, now_s, beyond_limit=beyond_limit)
         if other is None:
             return None
         self.release(lease, now_s, failed=True, learn=learn)
         return self.give(lease.ticket, other, now_s)
 
-    def _fill(self, now_s: float, *, people: bool = False, extra: int = 0) -> tuple[Backend, Ticket] | None:
-        """Return who gets a slot next, and where; of people only, if so, and going beyond the limits by `extra`."""
+    def _fill(
+        self, now_s: float, *, interactive_only: bool = False, beyond_limit: int = 0
+    ) -> tuple[Backend, Ticket] | None:
+        """Return the next ticket and its backend, among interactive ones only if so, going so far beyond the limits."""
         backends = self.backends
-        while (backend := pick(backends, self._choose, now_s, extra=extra)) is not None:
-            kind = SlotKind.EXTRA if people else self._kind_at(backend)
+        while (backend := pick(backends, self._choose, now_s, beyond_limit=beyond_limit)) is not None:
+            kind = SlotKind.EXTRA if interactive_only else self._kind_at(backend)
             if (ticket := self._queue.pop(kind, self._open_at(backend))) is not None:
                 return backend, ticket
             # One that serves the same versions would get nobody either.

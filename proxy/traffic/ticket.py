@@ -25,7 +25,7 @@ class SlotKind(Enum):
     SPARE = "spare"
     """A further slot in the workers' own queues."""
     EXTRA = "extra"
-    """A slot beyond the backend's limit, for people."""
+    """A slot beyond the backend's limit, for interactive requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Arrival:
         job: Of which job; '' for none.
         class_name: Whether a person or a job waits for it.
         cost_bytes: What it costs.
-        who: Its identity, by which it is known again when it comes back.
+        identity: What recognises it when it comes back.
         wait_s: How long its caller would wait; None for as long as its class may.
         pin: Versions that may answer it; empty for any.
 
@@ -49,7 +49,7 @@ class Arrival:
     job: str
     class_name: ClassName
     cost_bytes: int
-    who: Hashable
+    identity: Hashable
     wait_s: float | None = None
     pin: Pin = frozenset()
 

@@ -220,24 +220,24 @@ ONE = {"queue": {"requests": 1}, "classes": waits(100)}
 
 def test_who_comes_back_as_told_gets_in_before_one_who_just_came():
     subject, running, waiting = full(proxy_settings(**ONE))
-    told = subject.arrive(arrival("a", who="patient"), 1.0)
+    told = subject.arrive(arrival("a", identity="patient"), 1.0)
     assert told.cause == "queue_requests"
     subject.finish(running, 1.5)
     assert passed(subject.dispatch(1.5)) == [waiting]
     assert isinstance(subject.arrive(arrival("a"), 1.6), Refuse)
-    assert isinstance(subject.arrive(arrival("a", who="patient"), 1.0 + told.retry_after_s), Ticket)
+    assert isinstance(subject.arrive(arrival("a", identity="patient"), 1.0 + told.retry_after_s), Ticket)
 
 
 def test_who_comes_too_early_is_told_the_same_time_again():
     subject, *_ = full(proxy_settings(**ONE))
-    told = subject.arrive(arrival("a", who="hasty"), 1.0)
-    again = subject.arrive(arrival("a", who="hasty"), 1.0 + told.retry_after_s / 2)
+    told = subject.arrive(arrival("a", identity="hasty"), 1.0)
+    again = subject.arrive(arrival("a", identity="hasty"), 1.0 + told.retry_after_s / 2)
     assert again.retry_after_s == pytest.approx(told.retry_after_s / 2)
 
 
 def test_who_doesn_t_come_back_holds_nothing_up_for_long():
     subject, running, _ = full(proxy_settings(**ONE))
-    subject.arrive(arrival("a", who="gone"), 1.0)
+    subject.arrive(arrival("a", identity="gone"), 1.0)
     subject.finish(running, 1.0)
     subject.dispatch(1.0)
     assert isinstance(subject.arrive(arrival("a"), 2.0), Refuse)

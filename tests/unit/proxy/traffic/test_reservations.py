@@ -11,9 +11,9 @@ def quota():
     return Quota("tenant", Rule(bytes_per_s=100, burst_bytes=1000))
 
 
-def made(reservations, who="w", *, due_s=5.0, now_s=0.0, quotas=()):
-    reservations.make(who, flow=FLOW, cost_bytes=100, quotas=quotas, now_s=now_s, due_s=due_s, refusal=REFUSAL)
-    return reservations.of(who, now_s)
+def made(reservations, identity="w", *, due_s=5.0, now_s=0.0, quotas=()):
+    reservations.make(identity, flow=FLOW, cost_bytes=100, quotas=quotas, now_s=now_s, due_s=due_s, refusal=REFUSAL)
+    return reservations.of(identity, now_s)
 
 
 def test_what_is_promised_is_held_until_its_request_comes():
