@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nlpbatch.wire.limits import KIB
-from proxy.traffic.ticket import NOTHING, Backlog, OpenTo, Pin, SlotKind, Ticket
+from proxy.traffic.balancer import Pin
+from proxy.traffic.ticket import NOTHING, Backlog, OpenTo, SlotKind, Ticket
 
 LAG_BYTES: Final = 256 * KIB
 """What a flow that always has something under way, but not always something waiting, may catch up."""
