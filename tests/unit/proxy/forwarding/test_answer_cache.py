@@ -15,7 +15,8 @@ def answer(size_bytes=10, status=200, **headers):
 
 
 def replays(**settings):
-    return Replays(ReplaySettings(**settings))
+    given = ReplaySettings(**settings)
+    return Replays(lambda: given)
 
 
 def test_an_answer_is_found_with_the_digest_of_its_question_until_its_time_is_over():

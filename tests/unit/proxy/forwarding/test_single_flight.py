@@ -16,7 +16,8 @@ class Questions:
     """Flights, and what is asked of the backend."""
 
     def __init__(self, **settings):
-        self.flights = Flights(Replays(ReplaySettings(**settings)))
+        given = ReplaySettings(**settings)
+        self.flights = Flights(Replays(lambda: given))
         self.performed = []
 
     def ask(self, *, tenant="home", key="k", digest=b"d", sent=True):
