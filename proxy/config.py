@@ -44,6 +44,10 @@ TenantName = Annotated[str, StringConstraints(pattern=TENANT_NAME)]
 ClassName = Literal["interactive", "batch"]
 
 
+NEEDS_RESTART: Final = ("listen", "admin")
+"""Groups about open sockets: a reload leaves them as they were."""
+
+
 class ProxyListen(ListenSettings):
     """Where callers come in."""
 

@@ -6,7 +6,7 @@ adds, so that millions of tiny ones can't outgrow the bound.
 
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,12 +36,12 @@ class AnswerCache:
     """The kept answers.
 
     Args:
-        settings: How much is kept and for how long; may be exchanged.
+        settings: Returns how much is kept and for how long at present.
 
     """
 
-    def __init__(self, settings: ReplaySettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Callable[[], ReplaySettings]) -> None:
+        self._settings = settings
         self.size_bytes = 0
         self._kept: OrderedDict[Name, _Kept] = OrderedDict()
 
@@ -60,12 +60,13 @@ class AnswerCache:
         """Keep an answer if it is final and not too large; the oldest make room."""
         size_bytes = len(answer.body) + _OVERHEAD_BYTES
         again = "no-store" in answer.headers.get("Cache-Control", "")
-        if again or not _is_final(answer.status) or len(answer.body) > self.settings.answer_bytes:
+        settings = self._settings()
+        if again or not _is_final(answer.status) or len(answer.body) > settings.answer_bytes:
             return
         self._drop(name)
-        self._kept[name] = _Kept(digest, answer, size_bytes, now_s + self.settings.ttl_s)
+        self._kept[name] = _Kept(digest, answer, size_bytes, now_s + settings.ttl_s)
         self.size_bytes += size_bytes
-        while self._kept and (self.size_bytes > self.settings.size_bytes or self._first_is_over(now_s)):
+        while self._kept and (self.size_bytes > settings.size_bytes or self._first_is_over(now_s)):
             self._drop(next(iter(self._kept)))
 
     def _first_is_over(self, now_s: float) -> bool:

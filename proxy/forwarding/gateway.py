@@ -23,13 +23,13 @@ from nlpbatch.serving.reading import hold_body, wide_reads
 from nlpbatch.wire.media import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JOB, PREFER, PRIORITY, pinned_to
 from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.problem import status_of
-from proxy.config import LimitSettings, ProxySettings
+from proxy.config import LimitSettings
 from proxy.forwarding.answer_cache import idempotency_key
 from proxy.forwarding.delivery import Call, Delivery
 from proxy.forwarding.gate import Admission, Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY, LEASE_KEY, wanted_wait_s
 from proxy.forwarding.single_flight import Flight, SingleFlight
-from proxy.keys import KeyRing
+from proxy.live import Live
 from proxy.metrics import UNKNOWN_TENANT, Metrics
 from proxy.traffic.lease import Lease
 from proxy.traffic.ticket import Arrival, ClassName
@@ -56,20 +56,18 @@ class Gateway:
     """The handler of everything under `/v1/` that is passed on.
 
     Args:
-        settings: The configuration; `adopt` exchanges it.
+        live: Says which keys there are, what their tenants may claim, and how large a body may be.
         parts: What does the work.
 
     """
 
-    def __init__(self, settings: ProxySettings, parts: Parts) -> None:
+    def __init__(self, live: Live, parts: Parts) -> None:
+        self._live = live
         self._parts = parts
-        self.adopt(settings)
 
-    def adopt(self, settings: ProxySettings) -> None:
-        """Judge requests by these settings from now on."""
-        self._keys = KeyRing({name: tenant.keys for name, tenant in settings.tenants.items()})
-        self._classes = {name: frozenset(tenant.classes) for name, tenant in settings.tenants.items()}
-        self._limits: LimitSettings = settings.limits
+    @property
+    def _limits(self) -> LimitSettings:
+        return self._live.settings.limits
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Return the backend's answer, or raise why there is none."""
@@ -97,7 +95,7 @@ class Gateway:
             Unauthenticated: No key, or none that this proxy knows.
 
         """
-        found = self._keys.find(request.headers.get("Authorization"))
+        found = self._live.now.keys.find(request.headers.get("Authorization"))
         if found is None:
             raise Unauthenticated(
                 "no API key that this proxy knows: send Authorization: Bearer KEY, with a key from its operator"
@@ -180,7 +178,7 @@ class Gateway:
 
     def _arrival(self, request: web.Request, tenant: str, key_id: str) -> Arrival:
         job, cost_bytes = _job(request), self._cost_bytes(request)
-        class_name = _class_name(request, self._classes[tenant])
+        class_name = _class_name(request, self._live.now.classes[tenant])
         # Without an Idempotency-Key, identify the caller by key, job, class and size.
         named = request.headers.get(IDEMPOTENCY_KEY)
         identity = (tenant, named) if named is not None else (key_id, job, class_name, cost_bytes)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from nlpbatch.wire.media import ADVICE, SERVER_TIMING
-from proxy.config import ProxySettings
+from proxy.live import Live
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.lease import Lease
 from proxy.traffic.quotas import Quota
@@ -34,9 +34,9 @@ def wanted_wait_s(prefer: str | None) -> float | None:
 class Explanations:
     """Explains the traffic to those who are in it."""
 
-    def __init__(self, traffic: TrafficController, settings: ProxySettings) -> None:
+    def __init__(self, traffic: TrafficController, live: Live) -> None:
         self._traffic = traffic
-        self.settings = settings
+        self._live = live
 
     async def on_response_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         """Add the headers to an answer that is about to be sent, whatever it says."""
@@ -54,7 +54,7 @@ class Explanations:
 
     def limits_of(self, tenant: str, key_id: str) -> dict[str, Any]:
         """Return what a caller may send, has used and has waiting, as JSON members."""
-        traffic, settings = self._traffic, self.settings
+        traffic, settings = self._traffic, self._live.settings
         waiting, queue = traffic.queue.of(tenant), settings.queue
         names = CLASS_NAMES
         quotas = {quota.scope: _quota(quota, time.monotonic_ns()) for quota in traffic.quotas.of(tenant, key_id)}

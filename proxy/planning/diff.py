@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from proxy.config import ProxySettings
+from proxy.config import NEEDS_RESTART, ProxySettings
 from proxy.traffic.quotas import rule_of
 from proxy.traffic.shares import class_share, contended_shares, tenant_share
 from proxy.traffic.ticket import CLASS_NAMES
 
-_FIXED = ("listen", "admin")
 Effect = Literal["gains", "loses", "changes", "needs a restart"]
 
 
@@ -108,7 +107,7 @@ def _others(before: ProxySettings, after: ProxySettings) -> Iterator[Change]:
         group, _, key = name.partition(".")
         told = group in {"tenants", "backends", "quota"} or (group == "classes" and key.endswith(".weight"))
         if not told and old.get(name) != new.get(name):
-            effect: Effect = "needs a restart" if group in _FIXED else "changes"
+            effect: Effect = "needs a restart" if group in NEEDS_RESTART else "changes"
             yield Change("all", name, str(old.get(name)), str(new.get(name)), effect)
 
 

@@ -19,7 +19,7 @@ class Backends:
     """All backends, in a list that others may keep: it is changed in place.
 
     Args:
-        settings: The configuration; `adopt` exchanges it.
+        settings: The configuration; `adopt` replaces it.
         metrics: Shows them.
 
     """

@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import logging
-import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from nlpbatch.serving.problems import REQUEST_ID_KEY
 from nlpbatch.wire import media
 from nlpbatch.wire.limits import KIB, MIB
 from proxy.config import UpstreamSettings
+from proxy.live import Live
 from proxy.traffic.balancer import Backend
 from proxy.upstream.messages import UpstreamRequest, UpstreamResponse, headers_for_caller
 
@@ -52,14 +52,12 @@ class Upstream:
     """The connections to all backends.
 
     Args:
-        settings: How long they may take; may be exchanged.
-        tls: What https backends are checked against; may be exchanged, too.
+        live: Says how long they may take, and what https backends are checked against.
 
     """
 
-    def __init__(self, settings: UpstreamSettings, tls: ssl.SSLContext) -> None:
-        self.settings = settings
-        self.tls = tls
+    def __init__(self, live: Live) -> None:
+        self._live = live
         self._session = aiohttp.ClientSession(
             # The gate bounds the requests, so the connector needn't.
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
@@ -68,6 +66,11 @@ class Upstream:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
+
+    @property
+    def settings(self) -> UpstreamSettings:
+        """Return the settings in force."""
+        return self._live.settings.upstream
 
     async def close(self) -> None:
         """Close all connections."""
@@ -103,7 +106,7 @@ class Upstream:
         """Return what every request to a backend is made with."""
         # Without `total`, which sees the backend only: a caller that doesn't read its answer holds a place, too.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.settings.connect_timeout_s)
-        return {"timeout": timeout, "ssl": self.tls, **backend.connection}
+        return {"timeout": timeout, "ssl": self._live.now.tls, **backend.connection}
 
     @asynccontextmanager
     async def _sent(self, backend: Backend, sent: UpstreamRequest) -> AsyncIterator[aiohttp.ClientResponse]:

@@ -15,7 +15,8 @@ def answer(size_bytes=10, status=200, **headers):
 
 
 def answers(**settings):
-    return AnswerCache(ReplaySettings(**settings))
+    given = ReplaySettings(**settings)
+    return AnswerCache(lambda: given)
 
 
 def test_an_answer_is_found_with_the_digest_of_its_question_until_its_time_is_over():

@@ -16,6 +16,7 @@ from proxy.forwarding.answer_cache import AnswerCache
 from proxy.forwarding.gateway import Gateway, Parts
 from proxy.forwarding.single_flight import SingleFlight
 from proxy.keys import make_key
+from proxy.live import Live, Snapshot
 from proxy.metrics import UNKNOWN_TENANT
 from proxy.usage import UsageCounter
 from tests.fakes.proxy_parts import proxy_settings
@@ -51,10 +52,11 @@ class Scene:
 
     def __init__(self, **groups):
         self.gate, self.metrics, self.usage = FullGate(), Answered(), UsageCounter("i", "now")
-        flights = SingleFlight(AnswerCache(ReplaySettings()))
+        flights = SingleFlight(AnswerCache(ReplaySettings))
         tenant = {"keys": [ENTRY]} | groups.pop("tenant", {})
         settings = proxy_settings({"a": tenant}, **groups)
-        self.gateway = Gateway(settings, Parts(self.gate, None, flights, self.metrics, self.usage))
+        self.live = Live(Snapshot.of(settings))
+        self.gateway = Gateway(self.live, Parts(self.gate, None, flights, self.metrics, self.usage))
 
     async def handle(self, path="/v1/analyze", *, authorized=True, length=5000, **headers):
         given = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -143,7 +145,7 @@ async def test_a_request_is_recognised_by_its_idempotency_key_or_by_what_it_is()
 async def test_new_settings_hold_for_the_next_request():
     scene = Scene()
     key, entry = make_key()
-    scene.gateway.adopt(proxy_settings({"b": {"keys": [entry]}}))
+    scene.live.now = Snapshot.of(proxy_settings({"b": {"keys": [entry]}}))
     with pytest.raises(Unauthenticated):
         await scene.handle()
     assert scene.gateway.authenticate(make_mocked_request("GET", "/", {"Authorization": f"Bearer {key}"}))[0] == "b"

@@ -13,10 +13,11 @@ ANSWER = UpstreamResponse(200, {}, b"{}")
 
 
 class Questions:
-    """Flights, and what is asked of the backend."""
+    """A single flight, and what it asks of the backend."""
 
     def __init__(self, **settings):
-        self.single_flight = SingleFlight(AnswerCache(ReplaySettings(**settings)))
+        given = ReplaySettings(**settings)
+        self.single_flight = SingleFlight(AnswerCache(lambda: given))
         self.fetched = []
 
     def ask(self, *, tenant="home", key="k", digest=b"d", sent=True):
