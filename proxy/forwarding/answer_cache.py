@@ -1,7 +1,7 @@
-"""Answers kept for requests that come again with the same Idempotency-Key. Pure; the single_flight share them.
+"""Cached answers for requests that come again with the same Idempotency-Key. Pure.
 
-Least recently used first out, over all tenants. What an answer occupies is counted with an allowance for what Python
-adds, so that millions of tiny ones can't outgrow the bound.
+The least recently used answer of all tenants goes first. Each counts with an allowance for what Python adds, so that
+millions of tiny answers can't outgrow the bound.
 """
 
 import re
@@ -17,7 +17,7 @@ from proxy.upstream.messages import UpstreamResponse
 
 _OVERHEAD_BYTES: Final = 2048
 _FINAL: Final = frozenset({400, 404, 405, 406, 413, 415, 422})
-"""Refusals that depend on nothing but the request; the others may end."""
+"""Refusals that depend on nothing but the request; others may be gone the next time."""
 _NAME = re.compile(r'"([\x21\x23-\x7e]{1,128})"|([\x21\x23-\x7e]{1,128})')
 
 Name = tuple[str, str]
@@ -46,7 +46,7 @@ class AnswerCache:
         self._kept: OrderedDict[Name, _Kept] = OrderedDict()
 
     def find(self, name: Name, now_s: float) -> tuple[bytes, UpstreamResponse] | None:
-        """Return the digest of the question and its answer, None if none is kept."""
+        """Return the digest of the request and its answer; None if none is cached."""
         kept = self._kept.get(name)
         if kept is None:
             return None
@@ -57,7 +57,7 @@ class AnswerCache:
         return kept.digest, kept.answer
 
     def keep(self, name: Name, digest: bytes, answer: UpstreamResponse, now_s: float) -> None:
-        """Keep an answer if it is final and not too large; the oldest make room."""
+        """Cache an answer if it is final and not too large; the least recently used make room."""
         size_bytes = len(answer.body) + _OVERHEAD_BYTES
         again = "no-store" in answer.headers.get("Cache-Control", "")
         settings = self._settings()

@@ -20,7 +20,7 @@ from proxy.upstream.client import NotConnected, Upstream
 from proxy.upstream.messages import UpstreamRequest, UpstreamResponse
 from proxy.usage import UsageCounter
 
-_CHANGED: Final = "the version that If-Match names has no free place at this moment: send again"
+_CHANGED: Final = "the version that If-Match names has no free slot at this moment: send again"
 
 
 class _HasStatus(Protocol):

@@ -107,7 +107,7 @@ class Gate:
 
 
 class Admission:
-    """The slot of an admitted request until it is used: `take` it once; the end of the `with` block abandons it else.
+    """The slot of an admitted request until it is used: `take` it once, or the end of the `with` block abandons it.
 
     Args:
         gate: Where it came from.

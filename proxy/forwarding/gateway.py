@@ -1,4 +1,7 @@
-"""One request's way: who asks, what it costs, may it come in, read the body, have it answered, record."""
+"""The way of a request: authenticate, find its cost, admit it, read its body, have it answered, count it.
+
+The body is read only when the request has a slot, so that a waiting request holds a socket and not memory.
+"""
 
 import asyncio
 import re
@@ -118,7 +121,7 @@ class Gateway:
             call = Call(request, await self._read(request, headers), key)
             return await self._share(call, key, Admission(self._parts.gate, None))
         lease = await self._admit(request)
-        with Admission(self._parts.gate, lease) as admission:  # the body is read once there is a slot for it
+        with Admission(self._parts.gate, lease) as admission:
             call = Call(request, await self._read(request, headers), key)
             if key is not None:
                 return await self._share(call, key, admission)
@@ -126,7 +129,7 @@ class Gateway:
         return await self._parts.delivery.stream(lease, call)
 
     async def _share(self, call: Call, key: str, admission: Admission) -> web.StreamResponse:
-        """Answer a call that may come again, or whose question another caller has asked already."""
+        """Answer a call with an Idempotency-Key: it may come again, or another caller may have sent it already."""
         parts, arrival = self._parts, call.request[ARRIVAL_KEY]
         if parts.single_flight.knows(arrival.tenant, key):
             admission.abandon()
@@ -157,9 +160,9 @@ class Gateway:
         return lease
 
     async def _read(self, request: web.Request, headers: CIMultiDict[str]) -> UpstreamRequest:
-        """Return the question with its body; a slow sender mustn't hold its place for long."""
+        """Return the request with its body; a slow sender mustn't hold its slot for long."""
         try:
-            if request.content.is_eof():  # it has come already
+            if request.content.is_eof():  # it has arrived already
                 body = await request.read()
             else:
                 body = await self._receive(request)
@@ -203,7 +206,7 @@ class Gateway:
 
 
 async def expect(_: web.Request) -> None:
-    """Leave `Expect: 100-continue` unanswered: the body is asked for when the request has its place, see `_read`."""
+    """Leave `Expect: 100-continue` unanswered: the body is asked for when the request has its slot, see `_receive`."""
 
 
 async def _ask_for_body(request: web.Request) -> None:

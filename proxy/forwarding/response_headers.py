@@ -32,7 +32,7 @@ def wanted_wait_s(prefer: str | None) -> float | None:
 
 
 class Explanations:
-    """Explains the traffic to those who are in it."""
+    """Explains to callers what their requests wait for and may use."""
 
     def __init__(self, traffic: TrafficController, live: Live) -> None:
         self._traffic = traffic

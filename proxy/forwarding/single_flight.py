@@ -1,12 +1,12 @@
-"""The same question at the same time is one analysis, whose answer all who ask get; and who asks shortly after.
+"""Requests with the same Idempotency-Key share one analysis, at the same time or shortly after each other.
 
-    asked ──kept──────────────────────────────> its answer
-      ├──under way, same question──> wait ──> its answer; if that one fails, ask anew
-      ├──under way or kept, another question──> IdempotencyConflict
-      └──new──> fetch, in a task of its own ──> kept
+    arrived ──cached──────────────────────────> the cached answer
+      ├──in flight, same request──> wait ──> the flight's answer; if the flight fails, start again
+      ├──in flight or cached, another request──> IdempotencyConflict
+      └──new──> fetch, in a task of its own ──> cached
 
-The task goes on when its caller hangs up after the request was sent to a backend, because the caller will ask again.
-Before that, it ends with its last caller.
+A flight that has been sent to a backend continues when its caller hangs up, because the caller will send the request
+again. Before that, it ends with its last caller.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from proxy.upstream.messages import UpstreamResponse
 
 
 class Flight:
-    """One question under way.
+    """A request in flight.
 
     Args:
-        digest: Of the question.
+        digest: Identifies the request's content.
 
     """
 
@@ -30,10 +30,10 @@ class Flight:
         self.digest = digest
         self.callers = 0
         self.left = False
-        """Whether it has left for a backend."""
+        """Whether it was sent to a backend."""
 
     def sent(self) -> None:
-        """Note that it has left for a backend."""
+        """Note that it is sent to a backend from now on."""
         self.left = True
 
 
@@ -41,10 +41,10 @@ Fetch = Callable[[Flight], Awaitable[UpstreamResponse]]
 
 
 class SingleFlight:
-    """All questions under way, and the answers kept.
+    """All requests in flight, and the cached answers.
 
     Args:
-        answers: The kept answers.
+        answers: The cached answers.
 
     """
 
@@ -53,21 +53,21 @@ class SingleFlight:
         self._tasks: dict[Name, tuple[Flight, asyncio.Task[UpstreamResponse]]] = {}
 
     def knows(self, tenant: str, key: str) -> bool:
-        """Return whether the key is under way, or its answer kept."""
+        """Return whether the key is in flight or its answer cached."""
         name = (tenant, key)
         return name in self._tasks or self._answers.find(name, time.monotonic()) is not None
 
     async def share(self, tenant: str, key: str, digest: bytes, fetch: Fetch) -> tuple[UpstreamResponse, bool]:
-        """Return the answer, and whether it is another's.
+        """Return the answer, and whether another request's analysis gave it.
 
         Args:
-            tenant: Whose question it is.
+            tenant: Whose request it is.
             key: Its Idempotency-Key.
-            digest: What it has in common with the same question.
+            digest: Identifies its content.
             fetch: Gets an answer; called if there is none.
 
         Raises:
-            IdempotencyConflict: The key was used for another question.
+            IdempotencyConflict: The key was used for another request.
             NlpbatchError: What `fetch` raised.
 
         """
@@ -83,11 +83,11 @@ class SingleFlight:
             _check_same(under_way[0].digest, digest)
             try:
                 return await self._join(name, *under_way), True
-            except Exception:  # noqa: BLE001, S112  (another's failure isn't everybody's: this one asks for itself)
+            except Exception:  # noqa: BLE001, S112  (another caller's failure: this one starts again)
                 continue
 
     async def close(self) -> None:
-        """End what is under way."""
+        """End all flights."""
         tasks = [task for _, task in self._tasks.values()]
         for task in tasks:
             task.cancel()
@@ -109,7 +109,7 @@ class SingleFlight:
         if self._tasks.get(name, (None, None))[1] is task:
             del self._tasks[name]
         if not task.cancelled():
-            task.exception()  # which may have no caller left to be told
+            task.exception()  # mark as seen: there may be no caller left to raise it to
 
     async def _join(self, name: Name, flight: Flight, task: asyncio.Task[UpstreamResponse]) -> UpstreamResponse:
         flight.callers += 1
@@ -117,12 +117,12 @@ class SingleFlight:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if task.cancelled():
-                raise ConnectionAbortedError("the one who asked first hung up") from None
+                raise ConnectionAbortedError("the first caller hung up") from None
             raise
         finally:
             flight.callers -= 1
             if not flight.callers and not flight.left and not task.done():
-                # Nobody may join a task that is about to end.
+                # Nobody may join a task that is about to be cancelled.
                 self._tasks.pop(name, None)
                 task.cancel()
 
@@ -130,5 +130,5 @@ class SingleFlight:
 def _check_same(known: bytes, digest: bytes) -> None:
     if known != digest:
         raise IdempotencyConflict(
-            "the Idempotency-Key was used for another question within the last minutes: make one key for each question"
+            "the Idempotency-Key was used for another request within the last minutes: make one key for each request"
         )

@@ -1,4 +1,4 @@
-"""May it come in? Pure: a decision with its reason. Overload is an expected result, returned and not raised."""
+"""Whether a request may wait in the queue. Pure. Overload is an expected result: it is returned, not raised."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -29,7 +29,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Send it away.
+    """A refusal.
 
     Args:
         cause: Which bound it is over.

@@ -1,4 +1,4 @@
-"""The proxy's decisions as one whole: what may come in, who is next, which backend. Pure: the time is an argument.
+"""All decisions about a request: whether it may wait, when its turn is, and at which backend. Pure.
 
     arrive ──> Refuse
        └─────> Ticket, which waits ──dispatch──> Lease, at a backend ──> finish, abandon
@@ -49,7 +49,7 @@ class Dropped:
 
 
 class TrafficController:
-    """Everything that a request is decided by.
+    """Decides about all requests.
 
     Args:
         settings: The configuration; `adopt` exchanges it.
@@ -77,7 +77,7 @@ class TrafficController:
         self.adopt(settings)
 
     def adopt(self, settings: ProxySettings) -> None:
-        """Decide by these settings from now on; what waits stays, and what quotas have counted."""
+        """Decide by these settings from now on; waiting requests and the counts of quotas stay."""
         self._settings = settings
         classes = settings.classes
         self._classes: dict[ClassName, ClassSettings] = {"interactive": classes.interactive, "batch": classes.batch}
@@ -89,7 +89,7 @@ class TrafficController:
             codel.target_s, codel.interval_s = class_.target_delay_s, class_.interval_s
 
     def pause(self, tenant: str, *, paused: bool) -> None:
-        """Let nothing of a tenant's through any more, or again; what waits stays until its time is over."""
+        """Pause or resume a tenant; its waiting requests stay until their time is over."""
         others = {name for name in self.queue.paused if name != tenant}
         self.queue.paused = frozenset(others | {tenant} if paused else others)
 
@@ -103,7 +103,7 @@ class TrafficController:
         if reservation is not None:
             self._reservations.redeem(reservation)
         if refusal is not None:
-            # Who was promised and finds no room goes behind the others who were.
+            # A request with a reservation that finds no room goes behind the other reservations.
             refusal = (
                 refusal if reservation is None else self._refusal(arrival, quotas, now_s, promised=False) or refusal
             )
@@ -196,7 +196,7 @@ class TrafficController:
         return self._rate(ticket).seconds_for(self.queue.ahead_bytes(ticket))
 
     def _rate(self, arrival: Arrival | Ticket) -> DrainRate:
-        """Return how fast what waits of the tenant's class is worked off, which its share and the others decide."""
+        """Return how fast the tenant's queue in that class is worked off, which depends on all that is queued."""
         return self._rates[arrival.tenant, arrival.class_name]
 
     def in_flight(self, tenant: str) -> int:
@@ -213,7 +213,7 @@ class TrafficController:
             return None
         held = Backlog() if promised else self._reservations.promised(arrival.tenant, arrival.class_name)
         queue, waiting = self._settings.queue, self.queue.of(arrival.tenant, arrival.class_name)
-        # Who comes as told to finds room, even if the work went slower than it seemed it would.
+        # A request that comes back on time finds room, even if the queue was worked off more slowly than predicted.
         slack = 5 if promised else 4
         bounds = Bounds(queue.requests * slack // 4, queue.size_bytes * slack // 4, self._max_wait_s(arrival))
         refusal = over_queue(
@@ -228,7 +228,7 @@ class TrafficController:
         )
 
     def _turned_away(self, arrival: Arrival, quotas: Sequence[Quota], refusal: Refuse, now_s: float) -> Refuse:
-        """Say when to come back, and hold what the request will need then."""
+        """Return the refusal with the time to come back, and reserve what the request will need then."""
         if refusal.retry_after_s is None or refusal.cause == "paused":
             return refusal
         due_s = now_s + max(refusal.retry_after_s, SHORTEST_RETRY_AFTER_S) * (1 + JITTER * self._chance())
@@ -244,7 +244,7 @@ class TrafficController:
         return replace(refusal, retry_after_s=min(due_s - now_s, LONGEST_PROMISE_S))
 
     def _too_early(self, reservation: Reservation, now_s: float) -> Refuse:
-        """Say the same again; Retry-After is never as long as a very deep queue is."""
+        """Repeat the refusal with the time that is left, which is bounded however deep the queue is."""
         return replace(reservation.refusal, retry_after_s=min(reservation.due_s - now_s, LONGEST_PROMISE_S))
 
     def _end(self, lease: Lease, now_s: float, *, failed: bool, learn: bool) -> None:
@@ -262,7 +262,7 @@ class TrafficController:
         return Refuse(cause, waited_s, bound_s, after_s)
 
     def _settle(self, ticket: Ticket) -> None:
-        """Give back what a request was charged that was not served."""
+        """Refund a request that was not served."""
         for quota in ticket.quotas:
             quota.give_back(ticket.cost_bytes)
             quota.release(None)

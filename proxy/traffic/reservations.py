@@ -1,8 +1,8 @@
-"""Who was refused and told when to come back. Pure.
+"""Reservations for requests that were refused with a Retry-After. Pure.
 
-A Retry-After is only worth keeping if it is kept on both sides. Whoever was told a time has its bytes held for it:
-others count them as sent or waiting, so that those who just came don't take what those who waited were promised.
-Each refusal is told a later time than the one before. Who doesn't come within the grace loses what was held.
+A Retry-After is only worth following if the proxy keeps it, too. So it reserves the refused request's bytes: for all
+others they count as sent or waiting, and new requests don't take what refused ones were promised. Each refusal gets a
+later time than the one before. A request that doesn't come within the grace period loses its reservation.
 
 A request is known again by its identity : its Idempotency-Key, or without one its key, job,
 class and size.
@@ -19,17 +19,17 @@ from proxy.traffic.quotas import Quota
 from proxy.traffic.ticket import NOTHING, Backlog, ClassName
 
 _MOST: Final = 20_000
-"""Reservations at a time; beyond, a refusal holds nothing."""
+"""Reservations at a time; beyond that, a refusal reserves nothing."""
 _FURTHEST_S: Final = 600.0
 _GRACE_S: Final = 1.5
-"""How late one may come: Retry-After is in whole seconds, and callers spread."""
+"""How late a request may come: Retry-After is in whole seconds, and callers add jitter."""
 _GRACE_PART: Final = 0.25
 _EARLY_S: Final = 0.005
 
 
 @dataclass(eq=False, slots=True)
 class Reservation:
-    """What is held for one request that was refused."""
+    """What is reserved for one refused request."""
 
     identity: Hashable
     flow: tuple[str, ClassName]
@@ -38,11 +38,11 @@ class Reservation:
     due_s: float
     until_s: float
     refusal: Refuse
-    """What it was told."""
+    """The refusal that its caller got."""
 
 
 class Reservations:
-    """All that are open."""
+    """All open reservations."""
 
     def __init__(self) -> None:
         self._open: dict[Hashable, Reservation] = {}
@@ -51,7 +51,7 @@ class Reservations:
         self._promised: defaultdict[tuple[str, ClassName], Backlog] = defaultdict(Backlog)
 
     def promised(self, tenant: str, class_name: ClassName) -> Backlog:
-        """Return what is held for a tenant's requests of a class."""
+        """Return what is reserved for a tenant's requests of a class."""
         return self._promised.get((tenant, class_name), NOTHING)
 
     def of(self, identity: Hashable, now_s: float) -> Reservation | None:
@@ -60,7 +60,7 @@ class Reservations:
         return self._open.get(identity)
 
     def is_due(self, reservation: Reservation, now_s: float) -> bool:
-        """Return whether its time has come."""
+        """Return whether the time has come that the caller was given."""
         return now_s >= reservation.due_s - _EARLY_S
 
     def make(
@@ -74,7 +74,7 @@ class Reservations:
         due_s: float,
         refusal: Refuse,
     ) -> None:
-        """Hold what a request needs until it comes back at that time; nothing for what is too far away."""
+        """Reserve what a request needs until it comes back at that time; nothing if that is too far away."""
         after_s = due_s - now_s
         if len(self._open) >= _MOST or after_s > _FURTHEST_S:
             return
@@ -86,7 +86,7 @@ class Reservations:
         self._hold(reservation, 1)
 
     def redeem(self, reservation: Reservation) -> None:
-        """End a reservation: its request has come."""
+        """End a reservation, because its request has come or its time is over; a second time does nothing."""
         if self._open.pop(reservation.identity, None) is not None:
             self._hold(reservation, -1)
 

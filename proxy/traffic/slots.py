@@ -1,4 +1,4 @@
-"""The slots at backends: who has one, which is free, and who gets it. Pure; the time is an argument."""
+"""The slots at backends: which requests hold one, and which ticket gets the next. Pure; the time is an argument."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -14,7 +14,7 @@ class Slots:
 
     Args:
         backends: Those that may be used; the caller may exchange the list's content.
-        queue: Who waits.
+        queue: The waiting tickets.
         choose: Returns a random number in [0, n).
 
     """
@@ -35,7 +35,7 @@ class Slots:
         return sum(backend.limit.value for backend in serving(pin, self.backends) if backend.ready)
 
     def is_free(self, pin: Pin, now_s: float) -> bool:
-        """Return whether there is a slot for a request with this pin that nobody waits for."""
+        """Return whether a request with this pin can have a slot at once, ahead of nobody."""
         if self._queue.backlog.requests > self._queue.pinned:
             return False  # a ticket without a pin waits, so no backend has room
         free = (backend for backend in serving(pin, self.backends) if backend.has_room(now_s))
@@ -116,12 +116,12 @@ class Slots:
             kind = SlotKind.EXTRA if interactive_only else self._kind_at(backend)
             if (ticket := self._queue.pop(kind, self._open_at(backend))) is not None:
                 return backend, ticket
-            # One that serves the same versions would get nobody either.
+            # No ticket fits a backend with the same versions either.
             backends = [other for other in backends if other.fingerprints != backend.fingerprints]
         return None
 
     def _open_at(self, backend: Backend) -> OpenTo:
-        """Return what says which pins may go to the backend; many jobs have the same one."""
+        """Return a function that says which pins may go to the backend; cached, since many jobs have the same pin."""
         return cache(lambda pin: backend in serving(pin, self.backends))
 
     def _kind_at(self, backend: Backend) -> SlotKind:

@@ -12,16 +12,16 @@ ClassName = Literal["interactive", "batch"]
 CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
 
 OpenTo = Callable[[Pin], bool]
-"""Returns whether a slot is open to requests with that pin; not asked about those without."""
+"""Returns whether a slot is open to requests with that pin; requests without one may have any slot."""
 
 
 class SlotKind(Enum):
-    """What a request is let in to."""
+    """What a slot is for."""
 
     WORKER = "worker"
-    """Somebody must take it, or a worker has nothing to do."""
+    """A worker is idle until a request takes the slot."""
     NEXT = "next"
-    """What a worker will take next; without it, it would wait for us when it is done."""
+    """The next request for a worker, which would otherwise wait for the proxy when it is done."""
     SPARE = "spare"
     """A further slot in the workers' own queues."""
     EXTRA = "extra"

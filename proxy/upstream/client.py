@@ -1,4 +1,4 @@
-"""Calls to backends, and how a call that fails is understood."""
+"""Calls to backends; failures become the errors that the retry rules know."""
 
 import asyncio
 import io
@@ -41,7 +41,7 @@ class NotConnected(BackendFailed):
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What a backend says of itself; as long as it isn't ready, it may not know all of it."""
+    """What a backend states on /readyz; before it is ready, it may not know everything."""
 
     ready: bool = False
     workers: int = 0
@@ -104,7 +104,7 @@ class Upstream:
 
     def _how(self, backend: Backend) -> dict[str, Any]:
         """Return what every request to a backend is made with."""
-        # Without `total`, which sees the backend only: a caller that doesn't read its answer holds a place, too.
+        # Without `total`, which sees the backend only: a caller that doesn't read its answer holds a slot, too.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.settings.connect_timeout_s)
         return {"timeout": timeout, "ssl": self._live.now.tls, **backend.connection}
 
@@ -198,7 +198,7 @@ async def _stream(
 
 @contextmanager
 def _caller_may_leave() -> Iterator[None]:
-    """Keep a caller who hung up apart from a backend that did: aiohttp has the same error for both."""
+    """Tell a caller that hung up from a backend that did: aiohttp raises the same error for both."""
     try:
         yield
     except aiohttp.ClientError as error:

@@ -1,4 +1,4 @@
-"""What is passed on to a backend, and what comes back: header by header, by allow-list."""
+"""The requests that backends get and the responses that callers get: only listed headers pass."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -44,7 +44,7 @@ class UpstreamRequest:
     body: bytes
 
     def digest(self) -> bytes:
-        """Return what two requests have in common that ask the same."""
+        """Return a hash of all that decides about the answer: requests with the same digest get the same answer."""
         chosen = (value for name in _CHOOSING_HEADERS for value in (name, *self.headers.getall(name, ())))
         hashed = hashlib.sha256("\n".join((self.method, self.target, *chosen, "")).encode())
         hashed.update(self.body)
@@ -53,7 +53,7 @@ class UpstreamRequest:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamResponse:
-    """A whole answer as the caller gets it."""
+    """A whole response as the caller gets it."""
 
     status: int
     headers: Mapping[str, str]
@@ -65,7 +65,7 @@ class UpstreamResponse:
 
 
 def check_target(request: web.Request) -> None:
-    """Refuse what backends may read differently: a way out of /v1/, and bytes that no URL has.
+    """Refuse targets that backends may read differently: paths out of /v1/, and bytes that URLs can't have.
 
     Raises:
         InvalidRequest: The path or query is not ASCII.

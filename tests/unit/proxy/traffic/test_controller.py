@@ -253,7 +253,7 @@ def test_each_refusal_is_told_a_later_time():
     assert all(before < after + 1 for before, after in itertools.pairwise(told))
 
 
-def test_one_tenant_s_appointments_keep_no_other_tenant_out():
+def test_one_tenant_s_reservations_keep_no_other_tenant_out():
     subject, *_ = full(proxy_settings(**ONE))
     for _ in range(20):
         subject.arrive(arrival("a"), 1.0)

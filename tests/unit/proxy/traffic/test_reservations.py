@@ -49,7 +49,7 @@ def test_nothing_is_held_for_what_is_too_far_away():
     assert reservations.promised(*FLOW) == NOTHING
 
 
-def test_appointments_are_bounded():
+def test_reservations_are_bounded():
     reservations = Reservations()
     for number in range(20_001):
         made(reservations, number)
