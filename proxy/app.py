@@ -18,7 +18,8 @@ from proxy.forwarding.answer_cache import AnswerCache
 from proxy.forwarding.delivery import Delivery
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.gateway import Gateway, Parts
-from proxy.forwarding.response_headers import Explanations
+from proxy.forwarding.limits import limits_of
+from proxy.forwarding.response_headers import ResponseHeaders
 from proxy.forwarding.single_flight import SingleFlight
 from proxy.live import Live, Snapshot
 from proxy.metrics import Metrics
@@ -63,7 +64,7 @@ class Proxy:
         delivery = Delivery(self.gate, self._budget, self._upstream, self._usage, self.metrics)
         parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self._usage)
         self.gateway = Gateway(self.live, parts)
-        self.explanations = Explanations(self.traffic, self.live)
+        self.response_headers = ResponseHeaders(self.traffic)
         self._discovery = Discovery(lookup)
         self._drain = drain
         self._watched: set[str] = set()
@@ -138,7 +139,7 @@ class Proxy:
         if request.method not in _READING:
             raise web.HTTPMethodNotAllowed(request.method, _READING)
         tenant, key_id = self.gateway.authenticate(request)
-        return web.json_response(self.explanations.limits_of(tenant, key_id))
+        return web.json_response(limits_of(self.traffic, self.settings, tenant, key_id))
 
     async def usage(self, request: web.Request) -> web.Response:
         """Answer `GET /v1/usage?job=NAME`; a tenant sees its own jobs only."""
