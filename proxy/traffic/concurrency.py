@@ -1,12 +1,12 @@
-"""How many requests a backend may have at a time: numbers in, a number out. Pure; enforcement is the traffic's.
+"""How many requests a backend may have at a time: numbers in, a number out. Pure; `Slots` enforces the limit.
 
 `AdaptiveLimit` is TCP Vegas (Brakmo, Peterson 1995; Netflix's concurrency-limits) with three changes, each because the
 original fails here:
 - Latency is divided by the service time that the request's size predicts. Raw latency takes a shift from short texts to
   long ones for congestion, and rejects nearly half of a load that fits.
 - The backend states its workers, so the limit starts there, and the queue that is wanted inside the backend is half a
-  request to one per worker. The original's 3 to 6 requests are too many for 2 workers: who has few requests at a time
-  would lose its share to who has many.
+  request to one per worker. The original's 3 to 6 requests are too many for 2 workers: a job with few requests at a
+  time would lose its share to one with many.
 - The service time is learned while there are no more requests than workers, when nothing waits inside the backend.
   Under lasting load that never happens by itself, so the limit goes down to the workers every few seconds, which
   leaves none of them idle. (Probing at one request, as others do, pins the throughput: envoy#46532.)
@@ -54,7 +54,7 @@ class Limit(Protocol):
 
 
 class FixedLimit:
-    """So many slots per stated worker, whatever happens.
+    """A constant number of slots for each stated worker.
 
     Args:
         per_worker: Slots for each.

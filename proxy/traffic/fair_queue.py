@@ -1,7 +1,7 @@
 """The weighted fair queue: who is served next, by bytes: first of classes, then tenants, then jobs. Pure.
 
-Work-conserving and max-min fair: whoever has nothing waiting leaves its share to the others, and saves nothing up. A
-request occupies one slot, however large, and is charged for its bytes, so a wide one neither waits nor blocks.
+Work-conserving and max-min fair: a flow with nothing waiting leaves its share to the others, and saves nothing up. A
+request occupies one slot, however large, and is charged for its bytes, so a large one neither waits nor blocks.
 
 Classes and tenants: start-time fair queueing (Goyal, Vin, Cheng 1996): delays don't depend on the others' weights.
 - A flow that gets something to do starts at S = max(V, its last F).
@@ -14,9 +14,10 @@ A flow with few requests at a time is between two of them most of the time. As l
 active: it keeps up to 256 KiB of what it is behind. Slots that only keep a backend's workers from waiting for the next
 request (`SPARE`) are left empty for a moment rather than given, out of turn, to one with hundreds of requests.
 
-Pins: what is pinned to a version can only go where that is served, so a job's requests with different pins are flows of
-their own. Who gives a slot says which pins may have it; the others keep their turn, and let those behind them pass.
-What a flow was passed over for is made good up to 256 KiB, not without end: its backend may have been away for long.
+Pins: a request that is pinned to a version can only go to backends that serve it, so a job's requests with different
+pins are different flows. For each slot the caller says which pins may have it; other tickets keep their turn, and let
+those behind them pass. A flow that was passed over catches up by at most 256 KiB: its backend may have been away for
+long.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -49,7 +50,7 @@ class _Class:
 
 
 class FairQueue:
-    """Tickets in the order in which they are to be served.
+    """The waiting tickets, in the order in which they are served.
 
     Args:
         weights: The tenants' weights; a tenant without one has 1.
@@ -79,7 +80,7 @@ class FairQueue:
 
     @property
     def backlog(self) -> Backlog:
-        """Return what waits in all."""
+        """Return all that waits."""
         return self._waiting
 
     def of(self, tenant: str, class_name: ClassName | None = None) -> Backlog:

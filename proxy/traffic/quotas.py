@@ -44,7 +44,7 @@ NO_LIMIT: Final = Rule()
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """The quota that a request is over, and when it won't be.
+    """The quota that a request exceeds, and when it would pass.
 
     Args:
         scope: Whose quota it is.
@@ -63,7 +63,7 @@ class Over:
 
 
 class Quota:
-    """One key's, one tenant's, or everybody's.
+    """The quota of one key, of one tenant, or of the whole service.
 
     Args:
         scope: Whose it is.
@@ -81,7 +81,7 @@ class Quota:
         self._stay_s = 0.0
 
     def over(self, cost_bytes: int, now_ns: int, *, promised: bool) -> Over | None:
-        """Return the limit that the request is over, None if it conforms; `promised` to one who comes as told to."""
+        """Return the limit that the request is over, None if it conforms; `promised` if it has a reservation."""
         rule = self.rule
         if rule is NO_LIMIT:
             return None
