@@ -22,7 +22,7 @@ from proxy.forwarding.response_headers import Explanations
 from proxy.forwarding.single_flight import Flights
 from proxy.live import Live, Snapshot
 from proxy.metrics import Metrics
-from proxy.traffic.controller import Traffic
+from proxy.traffic.controller import TrafficController
 from proxy.traffic.retry_budget import RetryBudget
 from proxy.upstream.backends import Backends
 from proxy.upstream.client import Upstream
@@ -52,16 +52,16 @@ class Proxy:
         self.metrics = Metrics()
         self.backends = Backends(settings, self.metrics)
         chance = random.Random()  # noqa: S311  (spreads load, guards nothing)
-        self.traffic = Traffic(settings, self.backends.all, chance=chance.random, choose=chance.randrange)
+        self.traffic = TrafficController(settings, self.backends.all, chance=chance.random, choose=chance.randrange)
         self.gate = Gate(self.traffic, self.metrics.refused)
         upstream = settings.upstream
         self._upstream = Upstream(self.live)
         self._budget = RetryBudget(upstream.retry_ratio, upstream.retry_least)
         self._replays = Replays(lambda: self.live.settings.replay)
         self._flights = Flights(self._replays)
-        delivery = Delivery(self.gate, self._budget, self.metrics)
         self._usage = UsageCounter(uuid.uuid4().hex, datetime.now(UTC).isoformat(timespec="milliseconds"))
-        parts = Parts(self.gate, self._upstream, delivery, self._flights, self.metrics, self._usage)
+        delivery = Delivery(self.gate, self._budget, self._upstream, self._usage, self.metrics)
+        parts = Parts(self.gate, delivery, self._flights, self.metrics, self._usage)
         self.gateway = Gateway(self.live, parts)
         self.explanations = Explanations(self.traffic, self.live)
         self._discovery = Discovery(lookup)

@@ -2,15 +2,24 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
 from typing import Final, Protocol, TypeVar
 
+from aiohttp import web
+
 from nlpbatch.errors import BackendFailed, NlpbatchError, NoCapacity, ServiceTimeout
+from nlpbatch.serving.problems import LOG_KEY
 from proxy.forwarding.gate import Gate
+from proxy.forwarding.response_headers import ARRIVAL_KEY
 from proxy.traffic.balancer import Backend
-from proxy.traffic.lease import Request
+from proxy.traffic.lease import Lease
 from proxy.traffic.retries import Failure, GiveUp, Retries, Return
 from proxy.traffic.retry_budget import RetryBudget
-from proxy.upstream.client import NotConnected
+from proxy.upstream.client import NotConnected, Upstream
+from proxy.upstream.messages import Answer, Question
+from proxy.usage import UsageCounter
 
 _CHANGED: Final = "the version that If-Match names has no free place at this moment: send again"
 
@@ -24,7 +33,7 @@ A = TypeVar("A", bound=_HasStatus)
 
 
 class Observer(Protocol):
-    """Told what happens at backends."""
+    """Counts what happens at backends."""
 
     def upstream(self, backend: str, seconds: float) -> None:
         """Count the time a request was at a backend."""
@@ -35,51 +44,79 @@ class Observer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A caller's request with its whole body.
+
+    Args:
+        request: As it came from the caller.
+        question: As backends get it.
+        key: Its Idempotency-Key; None without one.
+
+    """
+
+    request: web.Request
+    question: Question
+    key: str | None
+
+    @property
+    def identity(self) -> str:
+        """Return what recognises the request when it fails again."""
+        return self.question.digest().hex() if self.key is None else self.key
+
+
 class Delivery:
     """Sends requests to backends.
 
     Args:
         gate: Holds the slots.
         budget: Bounds the retries of all requests.
-        observer: Told what happens.
+        upstream: Calls backends.
+        usage: Counts what they analyse.
+        observer: Counts what happens.
 
     """
 
-    def __init__(self, gate: Gate, budget: RetryBudget, observer: Observer) -> None:
+    def __init__(
+        self, gate: Gate, budget: RetryBudget, upstream: Upstream, usage: UsageCounter, observer: Observer
+    ) -> None:
         self._gate = gate
-        self.budget = budget
+        self._budget = budget
+        self._upstream = upstream
+        self._usage = usage
         self._observer = observer
 
-    async def deliver(self, lease: Request, identity: str, attempt: Callable[[Backend], Awaitable[A]]) -> A:
-        """Return the answer, and release the slot.
-
-        Args:
-            lease: The request, which has its slot.
-            identity: Recognises the request when it fails again.
-            attempt: Sends the request to a backend; called once for each.
+    async def stream(self, lease: Lease, call: Call) -> web.StreamResponse:
+        """Answer a call, a long answer as it comes, and release its slot.
 
         Raises:
             NlpbatchError: The last attempt's error.
 
         """
-        lease.used = True
-        retries = self._gate.retries(lease, self.budget, identity)
+        send = partial(self._upstream.pass_back, question=call.question, request=call.request)
+        return await self._deliver(lease, call, send)
+
+    async def fetch(self, lease: Lease, call: Call) -> Answer:
+        """Return the whole answer to a call, and release its slot.
+
+        Raises:
+            NlpbatchError: The last attempt's error.
+
+        """
+        return await self._deliver(lease, call, partial(self._upstream.ask, question=call.question))
+
+    async def _deliver(self, lease: Lease, call: Call, send: Callable[[Backend], Awaitable[A]]) -> A:
+        retries = self._gate.retries(lease, self._budget, call.identity)
         try:
-            return await self._attempts(retries, attempt)
+            return await self._attempts(retries, call, send)
         finally:
             self._gate.pump()
 
-    def abandon(self, lease: Request) -> None:
-        """Give a place back that was not used; does nothing if that was done."""
-        if lease.backend is not None:
-            lease.backend.breaker.abandoned()
-            self._gate.leave(lease, learn=False)
-
-    async def _attempts(self, retries: Retries, attempt: Callable[[Backend], Awaitable[A]]) -> A:
+    async def _attempts(self, retries: Retries, call: Call, send: Callable[[Backend], Awaitable[A]]) -> A:
         while True:
             backend = retries.backend
             try:
-                result = await self._attempt(backend, attempt)
+                result = await self._attempt(backend, call, send)
             except BaseException:
                 retries.abandon(time.monotonic())
                 raise
@@ -95,15 +132,20 @@ class Delivery:
             self._gate.pump()
 
     async def _attempt(
-        self, backend: Backend, attempt: Callable[[Backend], Awaitable[A]]
+        self, backend: Backend, call: Call, send: Callable[[Backend], Awaitable[A]]
     ) -> A | BackendFailed | ServiceTimeout:
         started_s = time.monotonic()
+        call.request[LOG_KEY] |= {"backend": backend.url}
         try:
-            return await attempt(backend)
+            answer = await send(backend)
         except (BackendFailed, ServiceTimeout) as error:
             return error
         finally:
             self._observer.upstream(backend.url, time.monotonic() - started_s)
+        if answer.status < HTTPStatus.MULTIPLE_CHOICES:  # whether or not anybody still waits for it
+            arrival = call.request[ARRIVAL_KEY]
+            self._usage.analysed(arrival.tenant, arrival.job, len(call.question.body))
+        return answer
 
 
 def _failure(error: NlpbatchError) -> Failure:

@@ -4,7 +4,6 @@ import asyncio
 import re
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 from typing import Final
 
 from aiohttp import HttpVersion11, web
@@ -26,16 +25,14 @@ from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.problem import status_of
 from proxy.config import LimitSettings
 from proxy.forwarding.answer_cache import idempotency_key
-from proxy.forwarding.delivery import Delivery
-from proxy.forwarding.gate import Gate
-from proxy.forwarding.response_headers import ASK_KEY, LEASE_KEY, wanted_wait_s
-from proxy.forwarding.single_flight import Flight, Flights, Perform
+from proxy.forwarding.delivery import Call, Delivery
+from proxy.forwarding.gate import Admission, Gate
+from proxy.forwarding.response_headers import ARRIVAL_KEY, LEASE_KEY, wanted_wait_s
+from proxy.forwarding.single_flight import Flight, Flights
 from proxy.live import Live
 from proxy.metrics import UNKNOWN_TENANT, Metrics
-from proxy.traffic.balancer import Backend
-from proxy.traffic.lease import Ask, Request
-from proxy.traffic.ticket import ClassName
-from proxy.upstream.client import Upstream
+from proxy.traffic.lease import Lease
+from proxy.traffic.ticket import Arrival, ClassName
 from proxy.upstream.messages import Answer, Question, check_target, question_headers
 from proxy.usage import HUNG_UP, UsageCounter
 
@@ -49,7 +46,6 @@ class Parts:
     """What a gateway is made of."""
 
     gate: Gate
-    upstream: Upstream
     delivery: Delivery
     flights: Flights
     metrics: Metrics
@@ -78,7 +74,7 @@ class Gateway:
         tenant, status, size_bytes = UNKNOWN_TENANT, 500, 0
         try:
             tenant, key_id = self.authenticate(request)
-            response = await self._pass(request, tenant, key_id)
+            response = await self._forward(request, tenant, key_id)
             status, size_bytes = response.status, _size_bytes(response)
         except NlpbatchError as error:
             status = status_of(error)
@@ -88,8 +84,8 @@ class Gateway:
             raise
         finally:
             self._parts.metrics.answered(tenant, status, size_bytes)
-            if ASK_KEY in request:
-                self._parts.usage.ended(tenant, request[ASK_KEY].job, status)
+            if ARRIVAL_KEY in request:
+                self._parts.usage.ended(tenant, request[ARRIVAL_KEY].job, status)
         return response
 
     def authenticate(self, request: web.Request) -> tuple[str, str]:
@@ -106,84 +102,58 @@ class Gateway:
             )
         return found
 
-    async def _pass(self, request: web.Request, tenant: str, key_id: str) -> web.StreamResponse:
+    async def _forward(self, request: web.Request, tenant: str, key_id: str) -> web.StreamResponse:
         check_target(request)
-        ask = request[ASK_KEY] = self._ask(request, tenant, key_id)
+        arrival = request[ARRIVAL_KEY] = self._arrival(request, tenant, key_id)
         headers = question_headers(request)
-        request[LOG_KEY] = {"tenant": tenant, "job": ask.job, "class": ask.class_name, "bytes": ask.cost_bytes}
-        name = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, ()))
-        if name is not None and self._parts.flights.knows(tenant, name):
-            # Kept, or on its way: it needs no place, unless that comes to nothing.
-            return await self._share(request, await self._read(request, headers), name, None)
-        lease = await self._enter(request)
-        try:
-            question = await self._read(request, headers)
-        except BaseException:
-            self._parts.delivery.abandon(lease)
-            raise
-        if name is None:
-            return await self._stream(request, question, lease)
-        return await self._share(request, question, name, lease)
+        request[LOG_KEY] = {
+            "tenant": tenant,
+            "job": arrival.job,
+            "class": arrival.class_name,
+            "bytes": arrival.cost_bytes,
+        }
+        key = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, ()))
+        if key is not None and self._parts.flights.knows(tenant, key):
+            # Already cached or in flight: no slot needed unless that attempt fails.
+            call = Call(request, await self._read(request, headers), key)
+            return await self._share(call, key, Admission(self._parts.gate, None))
+        lease = await self._admit(request)
+        with Admission(self._parts.gate, lease) as admission:  # the body is read once there is a slot for it
+            call = Call(request, await self._read(request, headers), key)
+            if key is not None:
+                return await self._share(call, key, admission)
+            admission.take()  # the delivery releases it
+        return await self._parts.delivery.stream(lease, call)
 
-    async def _stream(self, request: web.Request, question: Question, lease: Request) -> web.StreamResponse:
-        """Answer a request that nobody else asks."""
-
-        async def attempt(backend: Backend) -> web.StreamResponse:
-            request[LOG_KEY] |= {"backend": backend.url}
-            response = await self._parts.upstream.pass_back(backend, question, request)
-            self._count(request[ASK_KEY], question, response.status)
-            return response
-
-        return await self._parts.delivery.deliver(lease, question.digest().hex(), attempt)
-
-    async def _share(
-        self, request: web.Request, question: Question, name: str, lease: Request | None
-    ) -> web.StreamResponse:
-        """Answer a request that may come again, or that another is asking already."""
-        parts, tenant = self._parts, request[ASK_KEY].tenant
-        if lease is not None and parts.flights.knows(tenant, name):
-            parts.delivery.abandon(lease)
-        try:
-            perform = self._perform(request, question, name, lease)
-            answer, replayed = await parts.flights.share(tenant, name, question.digest(), perform)
-        except asyncio.CancelledError:
-            # Before it was used: the flight, if it goes on without its caller, takes another place.
-            if lease is not None and not lease.used:
-                parts.delivery.abandon(lease)
-            raise
+    async def _share(self, call: Call, key: str, admission: Admission) -> web.StreamResponse:
+        """Answer a call that may come again, or whose question another caller has asked already."""
+        parts, arrival = self._parts, call.request[ARRIVAL_KEY]
+        if parts.flights.knows(arrival.tenant, key):
+            admission.abandon()
+        fetch = partial(self._fetch, call, admission)
+        answer, replayed = await parts.flights.share(arrival.tenant, key, call.question.digest(), fetch)
         response = answer.to_response()
         if replayed:
             response.headers[IDEMPOTENCY_REPLAYED] = "true"
-            request[LOG_KEY] |= {"replayed": True}
-            parts.metrics.replayed(tenant)
-            parts.usage.replayed(tenant, request[ASK_KEY].job, len(question.body))
+            call.request[LOG_KEY] |= {"replayed": True}
+            parts.metrics.replayed(arrival.tenant)
+            parts.usage.replayed(arrival.tenant, arrival.job, len(call.question.body))
         return response
 
-    def _perform(self, request: web.Request, question: Question, name: str, lease: Request | None) -> Perform:
-        async def attempt(backend: Backend) -> Answer:
-            request[LOG_KEY] |= {"backend": backend.url}
-            answer = await self._parts.upstream.ask(backend, question)
-            self._count(request[ASK_KEY], question, answer.status)
-            return answer
+    async def _fetch(self, call: Call, admission: Admission, flight: Flight) -> Answer:
+        """Return the answer that all callers of a flight share.
 
-        async def perform(flight: Flight) -> Answer:
-            place = lease if lease is not None and lease.backend is not None else await self._enter(request)
-            flight.sent()
-            return await self._parts.delivery.deliver(place, name, attempt)
+        The first caller's slot is gone if that caller hung up before this began, or if another flight came to nothing.
+        """
+        lease = admission.take() or await self._admit(call.request)
+        flight.sent()
+        return await self._parts.delivery.fetch(lease, call)
 
-        return perform
-
-    def _count(self, ask: Ask, question: Question, status: int) -> None:
-        """Count what a backend did, whether or not anybody still waits for it."""
-        if status < HTTPStatus.MULTIPLE_CHOICES:
-            self._parts.usage.analysed(ask.tenant, ask.job, len(question.body))
-
-    async def _enter(self, request: web.Request) -> Request:
-        ask = request[ASK_KEY]
-        lease = request[LEASE_KEY] = await self._parts.gate.enter(ask, partial(hold_body, request))
-        waited_s = lease.sent_s - lease.arrived_s
-        self._parts.metrics.passed(ask.tenant, ask.class_name, waited_s, ask.cost_bytes)
-        request[LOG_KEY] |= {"queue_s": round(waited_s, 4)}
+    async def _admit(self, request: web.Request) -> Lease:
+        arrival = request[ARRIVAL_KEY]
+        lease = request[LEASE_KEY] = await self._parts.gate.enter(arrival, partial(hold_body, request))
+        self._parts.metrics.passed(arrival.tenant, arrival.class_name, lease.waited_s, arrival.cost_bytes)
+        request[LOG_KEY] |= {"queue_s": round(lease.waited_s, 4)}
         return lease
 
     async def _read(self, request: web.Request, headers: CIMultiDict[str]) -> Question:
@@ -206,14 +176,14 @@ class Gateway:
             with wide_reads(request):
                 return await request.read()
 
-    def _ask(self, request: web.Request, tenant: str, key_id: str) -> Ask:
+    def _arrival(self, request: web.Request, tenant: str, key_id: str) -> Arrival:
         job, cost_bytes = _job(request), self._cost_bytes(request)
         class_name = _class_name(request, self._live.now.classes[tenant])
         # Who has no Idempotency-Key is known by what can be seen of it.
         named = request.headers.get(IDEMPOTENCY_KEY)
         who = (tenant, named) if named is not None else (key_id, job, class_name, cost_bytes)
         wait_s, pin = wanted_wait_s(request.headers.get(PREFER)), pinned_to(request.headers.getall("If-Match", ()))
-        return Ask(tenant, key_id, job, class_name, cost_bytes, who, wait_s, pin)
+        return Arrival(tenant, key_id, job, class_name, cost_bytes, who, wait_s, pin)
 
     def _cost_bytes(self, request: web.Request) -> int:
         """Return the body's declared bytes: known before it is read, and what will be read at most."""

@@ -14,13 +14,13 @@ from aiohttp import web
 
 from nlpbatch.wire.media import ADVICE, SERVER_TIMING
 from proxy.live import Live
-from proxy.traffic.controller import Traffic
-from proxy.traffic.lease import Ask, Request
+from proxy.traffic.controller import TrafficController
+from proxy.traffic.lease import Lease
 from proxy.traffic.quota import Quota
-from proxy.traffic.ticket import CLASS_NAMES
+from proxy.traffic.ticket import CLASS_NAMES, Arrival
 
-ASK_KEY = web.RequestKey("ask", Ask)
-LEASE_KEY = web.RequestKey("lease", Request)
+ARRIVAL_KEY = web.RequestKey("arrival", Arrival)
+LEASE_KEY = web.RequestKey("lease", Lease)
 _NS: Final = 1_000_000_000
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
@@ -34,23 +34,23 @@ def wanted_wait_s(prefer: str | None) -> float | None:
 class Explanations:
     """Explains the traffic to those who are in it."""
 
-    def __init__(self, traffic: Traffic, live: Live) -> None:
+    def __init__(self, traffic: TrafficController, live: Live) -> None:
         self._traffic = traffic
         self._live = live
 
     async def on_response_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         """Add the headers to an answer that is about to be sent, whatever it says."""
-        ask = request.get(ASK_KEY)
-        if ask is None:
+        arrival = request.get(ARRIVAL_KEY)
+        if arrival is None:
             return
         now_ns = time.monotonic_ns()
-        response.headers.update(_rate_limit(self._traffic.quotas.of(ask.tenant, ask.key_id), now_ns))
+        response.headers.update(_rate_limit(self._traffic.quotas.of(arrival.tenant, arrival.key_id), now_ns))
         lease = request.get(LEASE_KEY)
         if lease is None:
             return
-        response.headers.add(SERVER_TIMING, f"admission;dur={(lease.sent_s - lease.arrived_s) * 1000:.2f}")
-        if ask.job:
-            response.headers[ADVICE] = self._traffic.advice(lease).to_header()
+        response.headers.add(SERVER_TIMING, f"admission;dur={lease.waited_s * 1000:.2f}")
+        if arrival.job:
+            response.headers[ADVICE] = self._traffic.advice(lease.ticket).to_header()
 
     def limits_of(self, tenant: str, key_id: str) -> dict[str, Any]:
         """Return what a caller may send, has used and has waiting, as JSON members."""

@@ -19,11 +19,10 @@ from proxy.traffic.admission import Refuse
 from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, Ejections, ejection_rule
 from proxy.traffic.concurrency import new_limit
-from proxy.traffic.controller import Dropped, Traffic
-from proxy.traffic.lease import Ask, Request
+from proxy.traffic.controller import Dropped, TrafficController
 from proxy.traffic.retries import Failure, Outcome, Retries, TryAt
 from proxy.traffic.retry_budget import RetryBudget
-from proxy.traffic.ticket import ClassName
+from proxy.traffic.ticket import Arrival, ClassName, Ticket
 
 _SAMPLE_S: Final = 1.0
 _ADVICE_S: Final = 0.5
@@ -59,9 +58,9 @@ class SimulationResult:
 class _Call:
     """One logical request of a caller: sent until it is answered."""
 
-    ask: Ask
+    arrival: Arrival
     tally: Tally
-    answered: Callable[[Request | None], None]
+    answered: Callable[[Ticket | None], None]
     patient: bool
     sent: int = 0
     ended: bool = False
@@ -93,9 +92,11 @@ class Simulation:
                 url = f"http://simulated-{len(self._served)}"
                 backend = Backend(url, new_limit(settings.concurrency), Breaker(ejections))
                 self._served[backend] = SimulatedBackend(kind, self._timeline, self._random)
-        self._traffic = Traffic(settings, list(self._served), chance=self._random.random, choose=self._random.randrange)
+        self._traffic = TrafficController(
+            settings, list(self._served), chance=self._random.random, choose=self._random.randrange
+        )
         self._budget = RetryBudget(settings.upstream.retry_ratio, settings.upstream.retry_least)
-        self._calls: dict[Request, _Call] = {}
+        self._calls: dict[Ticket, _Call] = {}
         self._tallies: dict[tuple[str, ClassName], Tally] = {}
         self._names = 0
 
@@ -120,16 +121,16 @@ class Simulation:
         job: str,
         class_name: ClassName,
         size_bytes: int,
-        answered: Callable[[Request | None], None],
+        answered: Callable[[Ticket | None], None],
     ) -> None:
         """Send a request until it is answered; a person comes back once only."""
         self._names += 1
         key_id = self._settings.tenants[tenant].keys[0].partition(":")[0]
-        ask = Ask(tenant, key_id, job, class_name, max(size_bytes, 1024), self._names)
+        arrival = Arrival(tenant, key_id, job, class_name, max(size_bytes, 1024), self._names)
         tally = self._tallies.setdefault((tenant, class_name), Tally())
-        self._send(_Call(ask, tally, answered, patient=class_name == "batch"))
+        self._send(_Call(arrival, tally, answered, patient=class_name == "batch"))
 
-    def advice(self, request: Request) -> Advice:
+    def advice(self, request: Ticket) -> Advice:
         """Return what the proxy advises the request's job."""
         return self._traffic.advice(request)
 
@@ -143,7 +144,7 @@ class Simulation:
 
     def _send(self, call: _Call) -> None:
         call.sent += 1
-        request = self._traffic.arrive(call.ask, self._timeline.now_s)
+        request = self._traffic.arrive(call.arrival, self._timeline.now_s)
         if call.sent == 2:  # noqa: PLR2004  (the first time back)
             call.tally.first_tries_back += 1
             call.tally.let_in_at_once += not isinstance(request, Refuse)
@@ -152,24 +153,24 @@ class Simulation:
             return
         self._calls[request] = call
         self._dispatch()
-        if request.backend is None and request in self._calls:
+        if request in self._calls:
             self._timeline.after(request.max_wait_s, lambda: self._expire(request))
 
     def _dispatch(self) -> None:
         now_s = self._timeline.now_s
         for step in self._traffic.dispatch(now_s):
             if isinstance(step, Dropped):
-                self._refused(self._calls.pop(step.request), step.refusal)
+                self._refused(self._calls.pop(step.ticket), step.refusal)
                 continue
-            request = step.request
-            call = self._calls.pop(request)
-            call.tally.waits_s.append(now_s - request.arrived_s)
-            self._attempt(request, Retries(self._traffic, self._budget, request, str(call.ask.who), now_s), call)
+            call = self._calls.pop(step.ticket)
+            call.tally.waits_s.append(step.waited_s)
+            retries = Retries(self._traffic, self._budget, step, str(call.arrival.who), now_s)
+            self._attempt(step.ticket, retries, call)
 
-    def _attempt(self, request: Request, retries: Retries, call: _Call) -> None:
+    def _attempt(self, request: Ticket, retries: Retries, call: _Call) -> None:
         self._served[retries.backend].send(request, lambda outcome: self._attempted(request, retries, call, outcome))
 
-    def _attempted(self, request: Request, retries: Retries, call: _Call, outcome: Outcome) -> None:
+    def _attempted(self, request: Ticket, retries: Retries, call: _Call, outcome: Outcome) -> None:
         if outcome is Failure.NOT_CONNECTED:
             retries.backend.ready = False  # until its next health check
         step = retries.after(outcome, self._timeline.now_s)
@@ -188,10 +189,10 @@ class Simulation:
     def _count(self, call: _Call) -> None:
         tally, second = call.tally, int(self._timeline.now_s / _SAMPLE_S)
         tally.answered += 1
-        tally.size_bytes += call.ask.cost_bytes
-        tally.bytes_by_second[second] = tally.bytes_by_second.get(second, 0) + call.ask.cost_bytes
+        tally.size_bytes += call.arrival.cost_bytes
+        tally.bytes_by_second[second] = tally.bytes_by_second.get(second, 0) + call.arrival.cost_bytes
 
-    def _expire(self, request: Request) -> None:
+    def _expire(self, request: Ticket) -> None:
         call = self._calls.pop(request, None)
         if call is not None:
             self._refused(call, self._traffic.expire(request, self._timeline.now_s))
@@ -252,13 +253,13 @@ class _JobPlayer:
             work = self._work
             self._simulation.call(work.tenant, work.name, "batch", work.request_bytes, self._answered)
 
-    def _answered(self, request: Request | None) -> None:
+    def _answered(self, request: Ticket | None) -> None:
         self._under_way -= 1
         if request is not None and self._work.follows_advice:
             self._follow(request)
         self._simulation.after(self._work.think_s, self.start)
 
-    def _follow(self, request: Request) -> None:
+    def _follow(self, request: Ticket) -> None:
         """Move towards the advice as all tasks together would: each by a quarter, no less than one request."""
         now_s = self._simulation.now_s()
         if now_s < self._advised_s + _ADVICE_S:

@@ -8,8 +8,8 @@ from itertools import count
 from random import Random
 
 from proxy.planning.workloads import BackendWork
-from proxy.traffic.lease import Request
 from proxy.traffic.retries import Failure, Outcome
+from proxy.traffic.ticket import Ticket
 
 
 class Timeline:
@@ -36,7 +36,7 @@ class Timeline:
 class _Work:
     """A request at the backend."""
 
-    request: Request
+    request: Ticket
     done: Callable[[Outcome], None]
     """Called with how the attempt ended."""
     left_s: float
@@ -74,7 +74,7 @@ class SimulatedBackend:
     _batch: deque[_Work] = field(default_factory=deque)
     _running: list[_Work] = field(default_factory=list)
 
-    def send(self, request: Request, done: Callable[[Outcome], None]) -> None:
+    def send(self, request: Ticket, done: Callable[[Outcome], None]) -> None:
         """Take a request; `done` is called when it is answered or fails."""
         if self.down:
             self.timeline.after(0.001, lambda: done(Failure.NOT_CONNECTED))

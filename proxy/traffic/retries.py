@@ -21,8 +21,8 @@ from enum import Enum
 from typing import Final
 
 from proxy.traffic.balancer import Backend
-from proxy.traffic.controller import Traffic
-from proxy.traffic.lease import Request
+from proxy.traffic.controller import TrafficController
+from proxy.traffic.lease import Lease
 from proxy.traffic.retry_budget import RetryBudget
 
 _CONNECTION_ATTEMPTS: Final = 3
@@ -73,34 +73,35 @@ class Retries:
     Args:
         traffic: Holds the slots.
         budget: Bounds the retries of all requests.
-        lease: The request, which has its first slot.
+        lease: The request's first slot.
         identity: Recognises the request when it fails again.
         now_s: Now.
 
     """
 
-    def __init__(self, traffic: Traffic, budget: RetryBudget, lease: Request, identity: str, now_s: float) -> None:
+    def __init__(
+        self, traffic: TrafficController, budget: RetryBudget, lease: Lease, identity: str, now_s: float
+    ) -> None:
         budget.request(now_s)
         self._traffic = traffic
         self._budget = budget
         self._lease = lease
         self._identity = identity
-        self._tried = [_backend_of(lease)]
+        self._tried = [lease.backend]
         self._blamed: list[Backend] = []
 
     @property
     def backend(self) -> Backend:
         """Return the backend of the present attempt."""
-        return self._tried[-1]
+        return self._lease.backend
 
     def after(self, outcome: Outcome, now_s: float) -> Return | TryAt | GiveUp:
         """Return what follows an attempt; unless that is `TryAt`, the slot has been released."""
         self._judge(outcome, now_s)
         if self._moves(outcome, now_s):
-            self._tried.append(_backend_of(self._lease))
             return TryAt(self.backend)
         if self._must_come_back(outcome):
-            self._traffic.finish(self._lease, now_s, learn=False)
+            self._traffic.abandon(self._lease, now_s)
             return GiveUp(_CHANGED_RETRY_AFTER_S)
         failed = isinstance(outcome, Failure) or outcome >= _FAILED
         self._traffic.finish(self._lease, now_s, failed=failed)
@@ -108,8 +109,7 @@ class Retries:
 
     def abandon(self, now_s: float) -> None:
         """Release the slot of an attempt that ended without saying anything about its backend: the caller hung up."""
-        self.backend.breaker.abandoned()
-        self._traffic.finish(self._lease, now_s, learn=False)
+        self._traffic.abandon(self._lease, now_s)
 
     def _judge(self, outcome: Outcome, now_s: float) -> None:
         """Tell the backend's breaker."""
@@ -136,17 +136,16 @@ class Retries:
         return self._budget.take(now_s) and self._move(now_s)
 
     def _move(self, now_s: float, *, learn: bool = True) -> bool:
-        return self._traffic.move(self._lease, now_s, but=self._tried, learn=learn)
+        lease = self._traffic.move(self._lease, now_s, tried=self._tried, learn=learn)
+        if lease is None:
+            return False
+        self._lease = lease
+        self._tried.append(lease.backend)
+        return True
 
     def _must_come_back(self, outcome: Outcome) -> bool:
-        return self._is_elsewhere(outcome) and self._traffic.serves_elsewhere(self._lease, self._tried)
+        return self._is_elsewhere(outcome) and self._traffic.serves_elsewhere(self._lease.ticket, self._tried)
 
     def _is_elsewhere(self, outcome: Outcome) -> bool:
         """Return whether the backend lacks the pinned version and another one may be tried."""
-        return outcome == _OTHER_VERSION and bool(self._lease.pin) and len(self._tried) < _VERSION_ATTEMPTS
-
-
-def _backend_of(lease: Request) -> Backend:
-    if lease.backend is None:
-        raise ValueError("the request has no slot")
-    return lease.backend
+        return outcome == _OTHER_VERSION and bool(self._lease.ticket.pin) and len(self._tried) < _VERSION_ATTEMPTS

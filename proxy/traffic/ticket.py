@@ -1,9 +1,11 @@
-"""What waits in the fair queue, and for what: tickets, their classes and pins, and the places that they get. Pure."""
+"""A request until it has a slot at a backend: as it arrives, and as a ticket that waits in the fair queue. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
+
+from proxy.traffic.quota import Quota
 
 ClassName = Literal["interactive", "batch"]
 CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
@@ -27,9 +29,35 @@ class Place(Enum):
     """A place beyond the backend's limit, for people."""
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request that arrives.
+
+    Args:
+        tenant: Whose it is.
+        key_id: By which key.
+        job: Of which job; '' for none.
+        class_name: Whether a person or a job waits for it.
+        cost_bytes: What it costs.
+        who: Its identity, by which it is known again when it comes back.
+        wait_s: How long its caller would wait; None for as long as its class may.
+        pin: Versions that may answer it; empty for any.
+
+    """
+
+    tenant: str
+    key_id: str
+    job: str
+    class_name: ClassName
+    cost_bytes: int
+    who: Hashable
+    wait_s: float | None = None
+    pin: Pin = frozenset()
+
+
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """One request that waits. Two of them are never equal: each is itself.
+    """One request that waits. Two tickets are never equal.
 
     Args:
         tenant: Whose it is.
@@ -38,6 +66,8 @@ class Ticket:
         arrived_s: When it came.
         class_name: Whether a person or a job waits for it.
         pin: Versions that may answer it.
+        quotas: Those it was charged to, to be released when it ends.
+        max_wait_s: How long it may wait.
 
     """
 
@@ -47,6 +77,8 @@ class Ticket:
     arrived_s: float
     class_name: ClassName = "batch"
     pin: Pin = frozenset()
+    quotas: Sequence[Quota] = ()
+    max_wait_s: float = 0.0
 
     @property
     def flow(self) -> tuple[str, Pin]:

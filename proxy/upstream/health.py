@@ -22,16 +22,16 @@ class Health:
         self._checks: dict[Backend, asyncio.Task[None]] = {}
 
     def watch(self, backend: Backend) -> None:
-        """Ask the backend every period from now on, whatever the others do."""
+        """Arrival the backend every period from now on, whatever the others do."""
         self._checks[backend] = asyncio.create_task(self._check(backend), name=f"health of {backend.url}")
 
     def forget(self, backend: Backend) -> None:
-        """Ask it no more."""
+        """Arrival it no more."""
         if (check := self._checks.pop(backend, None)) is not None:
             check.cancel()
 
     async def close(self) -> None:
-        """Ask none any more."""
+        """Arrival none any more."""
         checks = list(self._checks.values())
         for check in checks:
             check.cancel()

@@ -3,10 +3,10 @@ import pytest
 from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 from proxy.traffic.concurrency import FixedLimit
-from proxy.traffic.controller import Traffic
+from proxy.traffic.controller import TrafficController
 from proxy.traffic.retries import Failure, GiveUp, Retries, Return, TryAt
 from proxy.traffic.retry_budget import RetryBudget
-from tests.fakes.proxy_parts import ask, proxy_settings, waits
+from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 
 OLD, NEW = frozenset({"old"}), frozenset({"new"})
 
@@ -38,15 +38,15 @@ class Scene:
             )
             for number, fingerprints in enumerate(stated or (frozenset(), frozenset()))
         ]
-        self.traffic = Traffic(
+        self.traffic = TrafficController(
             proxy_settings(classes=waits(60.0)), self.backends, chance=lambda: 0.5, choose=lambda _: 0
         )
         self.budget = RetryBudget(ratio, least)
 
     def begin(self, pin=frozenset(), identity="request", now_s=0.0):
-        self.traffic.arrive(ask(pin=pin), now_s)
-        (step,) = self.traffic.dispatch(now_s)
-        return Retries(self.traffic, self.budget, step.request, identity, now_s)
+        self.traffic.arrive(arrival(pin=pin), now_s)
+        (lease,) = self.traffic.dispatch(now_s)
+        return Retries(self.traffic, self.budget, lease, identity, now_s)
 
     @property
     def in_flight(self):
@@ -178,6 +178,17 @@ def test_the_412_of_the_only_backend_with_the_version_is_returned():
     scene = Scene(OLD, NEW)
     assert scene.begin(pin=OLD).after(412, 1.0) == Return()
     assert scene.in_flight == [0, 0]
+
+
+def test_a_slot_is_released_once():
+    scene = Scene()
+    retries = scene.begin()
+    retries.after(200, 1.0)
+    with pytest.raises(ValueError, match="not held"):
+        retries.after(200, 2.0)
+    with pytest.raises(ValueError, match="not held"):
+        retries.abandon(2.0)
+    assert (scene.in_flight, scene.recorded) == ([0, 0], [[False], []])
 
 
 def test_a_caller_that_hangs_up_says_nothing_of_the_backend():
