@@ -65,9 +65,9 @@ class Explanations:
             "quotas": quotas,
             "queue": {
                 "requests": waiting.requests,
-                "requests_most": queue.requests,
+                "max_requests": queue.requests,
                 "size_bytes": waiting.size_bytes,
-                "size_bytes_most": queue.size_bytes,
+                "max_size_bytes": queue.size_bytes,
             },
             "in_flight": traffic.in_flight(tenant),
             "paused": tenant in traffic.queue.paused,
