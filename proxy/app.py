@@ -57,7 +57,7 @@ class Proxy:
         self.gate = Gate(self.traffic, self.metrics.refused)
         upstream = settings.upstream
         self._upstream = Upstream(self.live)
-        self._budget = RetryBudget(upstream.retry_ratio, upstream.retry_least)
+        self._budget = RetryBudget(upstream.retry_ratio, upstream.retry_min)
         self._answers = AnswerCache(lambda: self.live.settings.replay)
         self._single_flight = SingleFlight(self._answers)
         self._usage = UsageCounter(uuid.uuid4().hex, datetime.now(UTC).isoformat(timespec="milliseconds"))
@@ -117,7 +117,7 @@ class Proxy:
         self.traffic.adopt(settings)
         self.backends.adopt(settings)
         self.backends.set(addresses)
-        self._budget.ratio, self._budget.least = upstream.retry_ratio, upstream.retry_least
+        self._budget.ratio, self._budget.least = upstream.retry_ratio, upstream.retry_min
         self._watch_tenants()
         self.set_log_level(settings.log_level)
         self.gate.pump()

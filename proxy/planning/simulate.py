@@ -94,7 +94,7 @@ class Simulation:
         self._traffic = TrafficController(
             settings, list(self._served), chance=self._random.random, choose=self._random.randrange
         )
-        self._budget = RetryBudget(settings.upstream.retry_ratio, settings.upstream.retry_least)
+        self._budget = RetryBudget(settings.upstream.retry_ratio, settings.upstream.retry_min)
         self._calls: dict[Ticket, _Call] = {}
         self._tallies: dict[tuple[str, ClassName], Tally] = {}
         self._names = 0

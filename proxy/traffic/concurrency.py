@@ -110,13 +110,13 @@ class AdaptiveLimit:
 
     Args:
         per_worker: Slots for each stated worker, to begin with.
-        most_per_worker: As far as it goes.
+        max_per_worker: As far as it goes.
 
     """
 
-    def __init__(self, per_worker: float, most_per_worker: float) -> None:
+    def __init__(self, per_worker: float, max_per_worker: float) -> None:
         self._per_worker = per_worker
-        self._most_per_worker = most_per_worker
+        self._max_per_worker = max_per_worker
         self._workers = 0
         self._limit = 1.0
         self._slots = 1
@@ -169,7 +169,7 @@ class AdaptiveLimit:
             elif queued > self._workers:
                 # One more than workers, or they wait for us between two requests.
                 self._limit = max(self._limit - step, min(self._limit, self._workers + 1.0))
-        self._limit = min(max(self._limit, 1.0), max(1.0, self._workers * self._most_per_worker))
+        self._limit = min(max(self._limit, 1.0), max(1.0, self._workers * self._max_per_worker))
         self._slots = int(self._limit)
 
     def _probe(self, now_s: float) -> None:
@@ -215,4 +215,4 @@ def new_limit(settings: ConcurrencySettings) -> Limit:
     """Return a limit for one backend."""
     if settings.policy == "fixed":
         return FixedLimit(settings.per_worker)
-    return AdaptiveLimit(settings.per_worker, settings.most_per_worker)
+    return AdaptiveLimit(settings.per_worker, settings.max_per_worker)

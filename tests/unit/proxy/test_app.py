@@ -54,7 +54,7 @@ def in_force(proxy):
         "generation": proxy.state()["generation"],
         "backends": [backend["url"] for backend in proxy.state()["backends"]],
         "quota": limits["quotas"]["tenant"]["bytes_per_s"],
-        "queue": limits["queue"]["requests_most"],
+        "queue": limits["queue"]["max_requests"],
         "settings": proxy.config()["queue"]["requests"],
     }
 

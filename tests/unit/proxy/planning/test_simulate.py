@@ -101,7 +101,7 @@ def test_a_backend_that_dies_costs_its_share_and_nothing_else():
 def test_a_backend_that_fails_everything_is_ejected_as_the_configuration_says(eject_failures, is_ejected):
     workload = {"duration_s": 60, "backends": [{"replicas": 2, "workers": 2}], "jobs": [job(in_flight=16)]}
     fault = {"kind": "failing", "backend": 0, "start_s": 0, "duration_s": 60}
-    settings = proxy_settings(upstream={"eject_failures": eject_failures, "eject_s": 600.0, "eject_most_s": 600.0})
+    settings = proxy_settings(upstream={"eject_failures": eject_failures, "eject_s": 600.0, "eject_max_s": 600.0})
     utilisation = play(workload | {"faults": [fault]}, settings).utilisation  # an ejected backend's workers are idle
     assert utilisation == pytest.approx(0.5, abs=0.03) if is_ejected else utilisation > 0.7
 
@@ -111,7 +111,7 @@ def play_with_a_failing_backend(**upstream):
     workload = {"duration_s": 60, "backends": [{"replicas": 2, "workers": 2}], "jobs": [job(in_flight=16)]}
     fault = {"kind": "failing", "backend": 0, "start_s": 0, "duration_s": 60}
     settings = proxy_settings(
-        upstream={"eject_failures": 1000, "retry_ratio": 0.0, "retry_least": 0} | upstream,
+        upstream={"eject_failures": 1000, "retry_ratio": 0.0, "retry_min": 0} | upstream,
         concurrency={"policy": "fixed"},
     )
     return play(workload | {"faults": [fault]}, settings).tallies["a", "batch"]
@@ -134,7 +134,7 @@ def test_a_retry_budget_of_a_fifth_saves_a_fifth_of_the_requests():
 
 
 def test_failures_stop_when_the_backend_is_ejected():
-    tally = play_with_a_failing_backend(eject_failures=5, eject_s=600.0, eject_most_s=600.0)
+    tally = play_with_a_failing_backend(eject_failures=5, eject_s=600.0, eject_max_s=600.0)
     assert 5 <= tally.failed <= 5 + 4  # those that were at the backend at that moment
     assert tally.answered > 300
 
@@ -142,7 +142,7 @@ def test_failures_stop_when_the_backend_is_ejected():
 def test_a_backend_that_fails_a_fifth_of_its_requests_fails_a_tenth_of_all():
     workload = {"duration_s": 300, "backends": [{"replicas": 2, "workers": 2}], "jobs": [job(in_flight=16)]}
     fault = {"kind": "failing", "backend": 0, "start_s": 0, "duration_s": 300, "fraction": 0.2}
-    upstream = {"eject_failures": 1000, "retry_ratio": 0.0, "retry_least": 0}
+    upstream = {"eject_failures": 1000, "retry_ratio": 0.0, "retry_min": 0}
     settings = proxy_settings(upstream=upstream, concurrency={"policy": "fixed"})
     tally = play(workload | {"faults": [fault]}, settings).tallies["a", "batch"]
     assert tally.failed / (tally.failed + tally.answered) == pytest.approx(0.1, abs=0.02)
