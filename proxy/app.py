@@ -1,10 +1,10 @@
 """The running proxy: its parts, and what can be changed about them while it runs."""
 
 import asyncio
-import contextlib
 import logging
 import random
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,20 +13,21 @@ from aiohttp import web
 from nlpbatch.errors import InvalidRequest, NotFound
 from nlpbatch.serving.drain import Drain
 from nlpbatch.serving.query import read_query
-from nlpbatch.serving.tls import client_context
 from proxy.config import ProxySettings
-from proxy.forwarding.answer_cache import Replays
+from proxy.forwarding.answer_cache import AnswerCache
 from proxy.forwarding.delivery import Delivery
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.gateway import Gateway, Parts
-from proxy.forwarding.response_headers import Explanations
-from proxy.forwarding.single_flight import Flights
+from proxy.forwarding.limits import limits_of
+from proxy.forwarding.response_headers import ResponseHeaders
+from proxy.forwarding.single_flight import SingleFlight
+from proxy.live import Live, Snapshot
 from proxy.metrics import Metrics
-from proxy.traffic.controller import Traffic
-from proxy.traffic.retry_budget import RetryBudget
+from proxy.traffic.controller import TrafficController
+from proxy.traffic.retries import RetryBudget
 from proxy.upstream.backends import Backends
 from proxy.upstream.client import Upstream
-from proxy.upstream.discovery import Discovery
+from proxy.upstream.discovery import Address, Discovery, Lookup, look_up
 from proxy.upstream.health import Health
 from proxy.usage import UsageCounter
 
@@ -38,41 +39,54 @@ class Proxy:
     """Needs a running event loop; `start` before use, `close` at the end.
 
     Args:
-        settings: The configuration; `adopt` exchanges it.
+        settings: The configuration to begin with; `adopt` replaces it.
         drain: That of the application.
+        lookup: Finds the addresses of backends' names.
+
+    Raises:
+        ConfigError: The certificates that https backends are checked against can't be used.
 
     """
 
-    def __init__(self, settings: ProxySettings, drain: Drain) -> None:
-        self.settings = settings
-        self.generation = 1
+    def __init__(self, settings: ProxySettings, drain: Drain, lookup: Lookup = look_up) -> None:
+        self.live = Live(Snapshot.of(settings))
         self.metrics = Metrics()
         self.backends = Backends(settings, self.metrics)
         chance = random.Random()  # noqa: S311  (spreads load, guards nothing)
-        self.traffic = Traffic(settings, self.backends.all, chance=chance.random, choose=chance.randrange)
+        self.traffic = TrafficController(settings, self.backends.all, chance=chance.random, choose=chance.randrange)
         self.gate = Gate(self.traffic, self.metrics.refused)
         upstream = settings.upstream
-        self._upstream = Upstream(upstream, client_context(upstream.ca_file))
-        self._budget = RetryBudget(upstream.retry_ratio, upstream.retry_least)
-        self._replays = Replays(settings.replay)
-        self._flights = Flights(self._replays)
-        delivery = Delivery(self.gate, self._budget, self.metrics)
+        self._upstream = Upstream(self.live)
+        self._budget = RetryBudget(upstream.retry_ratio, upstream.retry_min)
+        self._answers = AnswerCache(lambda: self.live.settings.replay)
+        self._single_flight = SingleFlight(self._answers)
         self._usage = UsageCounter(uuid.uuid4().hex, datetime.now(UTC).isoformat(timespec="milliseconds"))
-        parts = Parts(self.gate, self._upstream, delivery, self._flights, self.metrics, self._usage)
-        self.gateway = Gateway(settings, parts)
-        self.explanations = Explanations(self.traffic, settings)
-        self._discovery = Discovery(self.backends.set)
+        delivery = Delivery(self.gate, self._budget, self._upstream, self._usage, self.metrics)
+        parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self._usage)
+        self.gateway = Gateway(self.live, parts)
+        self.response_headers = ResponseHeaders(self.traffic)
+        self._discovery = Discovery(lookup)
         self._drain = drain
         self._watched: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._watch_tenants()
-        self.metrics.watch_replays(lambda: self._replays.size_bytes)
+        self.metrics.watch_replays(lambda: self._answers.size_bytes)
         self.metrics.configured(self.generation, valid=True)
+
+    @property
+    def settings(self) -> ProxySettings:
+        """Return the configuration in force."""
+        return self.live.settings
+
+    @property
+    def generation(self) -> int:
+        """Return how many configurations have been in force, this one included."""
+        return self.live.now.generation
 
     async def start(self) -> None:
         """Find the backends and watch them."""
         self.backends.health = Health(self._upstream, self.gate.pump)
-        await self._discovery.refresh(self.settings.backends)
+        await self.take_over_backends()
         self._tasks.append(asyncio.create_task(self._rediscover(), name="discovery"))
 
     async def close(self) -> None:
@@ -82,23 +96,38 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.backends.health is not None:
             await self.backends.health.close()
-        await self._flights.close()
+        await self._single_flight.close()
         await self._upstream.close()
 
     async def adopt(self, settings: ProxySettings) -> None:
-        """Go by these settings from now on; what waits and what is under way stays."""
-        self.settings = self.explanations.settings = settings
-        self.gateway.adopt(settings)
+        """Take over these settings as a whole, or raise and change nothing; waiting and running requests stay.
+
+        Raises:
+            ConfigError: The certificates that https backends are checked against can't be used.
+
+        """
+        snapshot = Snapshot.of(settings, self.generation + 1)
+        addresses = await self._discovery.addresses(settings.backends)
+        self._swap(snapshot, addresses)
+
+    def _swap(self, snapshot: Snapshot, addresses: Sequence[Address]) -> None:
+        """Put a snapshot in force, and reconcile what has state with it: no request is decided in between."""
+        self.live.now = snapshot
+        settings, upstream = snapshot.settings, snapshot.settings.upstream
         self.traffic.adopt(settings)
         self.backends.adopt(settings)
-        self._upstream.settings, self._replays.settings = settings.upstream, settings.replay
-        self._upstream.tls = client_context(settings.upstream.ca_file)
-        self._budget.ratio, self._budget.least = settings.upstream.retry_ratio, settings.upstream.retry_least
-        logging.getLogger().setLevel(settings.log_level.upper())
+        self.backends.set(addresses)
+        self._budget.ratio, self._budget.least = upstream.retry_ratio, upstream.retry_min
         self._watch_tenants()
-        await self._discovery.refresh(settings.backends)
+        self.set_log_level(settings.log_level)
         self.gate.pump()
-        self.generation += 1
+
+    async def take_over_backends(self) -> None:
+        """Look up the backends and use exactly those; unless the configuration has changed meanwhile, which did so."""
+        snapshot = self.live.now
+        addresses = await self._discovery.addresses(snapshot.settings.backends)
+        if self.live.now is snapshot:
+            self.backends.set(addresses)
 
     async def readiness(self) -> tuple[bool, dict[str, Any]]:
         """Return whether a backend is ready, and what is known of each."""
@@ -110,7 +139,7 @@ class Proxy:
         if request.method not in _READING:
             raise web.HTTPMethodNotAllowed(request.method, _READING)
         tenant, key_id = self.gateway.authenticate(request)
-        return web.json_response(self.explanations.limits_of(tenant, key_id))
+        return web.json_response(limits_of(self.traffic, self.settings, tenant, key_id))
 
     async def usage(self, request: web.Request) -> web.Response:
         """Answer `GET /v1/usage?job=NAME`; a tenant sees its own jobs only."""
@@ -138,7 +167,7 @@ class Proxy:
             "generation": self.generation,
             "draining": self._drain.draining,
             "in_progress": self._drain.in_progress,
-            "replay_bytes": self._replays.size_bytes,
+            "replay_bytes": self._answers.size_bytes,
             "backends": self.backends.to_json(),
             "tenants": tenants,
         }
@@ -177,5 +206,7 @@ class Proxy:
     async def _rediscover(self) -> None:
         while True:
             await asyncio.sleep(self.settings.upstream.resolve_period_s)
-            with contextlib.suppress(OSError):
-                await self._discovery.refresh(self.settings.backends)
+            try:
+                await self.take_over_backends()
+            except Exception as error:  # noqa: BLE001 - whatever a name service does, it is asked again
+                _log.error("backends not looked up", extra={"reason": type(error).__name__})

@@ -44,6 +44,10 @@ TenantName = Annotated[str, StringConstraints(pattern=TENANT_NAME)]
 ClassName = Literal["interactive", "batch"]
 
 
+NEEDS_RESTART: Final = ("listen", "admin")
+"""Groups about open sockets: a reload leaves them as they were."""
+
+
 class ProxyListen(ListenSettings):
     """Where callers come in."""
 
@@ -123,14 +127,14 @@ class ConcurrencySettings(Settings):
     policy: Literal["adaptive", "fixed"] = "adaptive"
     per_worker: float = Field(2.0, ge=0.1, le=1000)
     """Places per worker that the backend states: the beginning of `adaptive`, all of `fixed`."""
-    most_per_worker: float = Field(4.0, ge=0.1, le=1000)
+    max_per_worker: float = Field(4.0, ge=0.1, le=1000)
     """As far as `adaptive` goes."""
 
     @model_validator(mode="after")
-    def _most_is_most(self) -> Self:
-        if self.policy == "adaptive" and self.most_per_worker < self.per_worker:
+    def _max_is_max(self) -> Self:
+        if self.policy == "adaptive" and self.max_per_worker < self.per_worker:
             raise ValueError(
-                f"most_per_worker {self.most_per_worker:g} is under per_worker {self.per_worker:g}: raise it"
+                f"max_per_worker {self.max_per_worker:g} is under per_worker {self.per_worker:g}: raise it"
             )
         return self
 
@@ -146,13 +150,13 @@ class UpstreamSettings(Settings):
     """Names of backends with `resolve` are looked up so often."""
     retry_ratio: float = Field(0.2, ge=0, le=1)
     """Requests that may be sent to a second backend, per request."""
-    retry_least: int = Field(3, ge=0, le=1000)
+    retry_min: int = Field(3, ge=0, le=1000)
     """And as many each 10 seconds, however few requests there are."""
     eject_failures: int = Field(5, ge=1, le=1000)
     """Different requests in a row that a backend must fail to be ejected."""
     eject_s: float = Field(30.0, gt=0, le=3600)
     """For how long, times how often in a row."""
-    eject_most_s: float = Field(300.0, gt=0, le=24 * 3600)
+    eject_max_s: float = Field(300.0, gt=0, le=24 * 3600)
     ca_file: str | None = None
     """Certificates that https backends are checked against; without it, the system's."""
 

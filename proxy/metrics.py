@@ -8,8 +8,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from proxy.traffic.balancer import Backend
-from proxy.traffic.controller import Traffic
-from proxy.traffic.ticket import CLASS_NAMES, ClassName, Usage
+from proxy.traffic.controller import TrafficController
+from proxy.traffic.ticket import CLASS_NAMES, Backlog, ClassName
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 UNKNOWN_TENANT = "-"
@@ -54,7 +54,7 @@ class Metrics:
             _remove(metric, url)
         self._child.cache_clear()  # type: ignore[attr-defined]  # else one that comes back counts out of sight
 
-    def watch_tenant(self, tenant: str, traffic: Traffic) -> None:
+    def watch_tenant(self, tenant: str, traffic: TrafficController) -> None:
         """Show a tenant's queue from now on."""
         for name in CLASS_NAMES:
             waiting = partial(traffic.queue.of, tenant, name)
@@ -114,9 +114,9 @@ def _remove(metric: Any, *labels: str) -> None:
         metric.remove(*labels)
 
 
-def _requests(waiting: Callable[[], Usage]) -> float:
+def _requests(waiting: Callable[[], Backlog]) -> float:
     return waiting().requests
 
 
-def _size_bytes(waiting: Callable[[], Usage]) -> float:
+def _size_bytes(waiting: Callable[[], Backlog]) -> float:
     return waiting().size_bytes

@@ -1,4 +1,7 @@
-"""Takes over the configuration file when it changes, or on SIGHUP; a bad one changes nothing and is told whole."""
+"""Takes over the configuration file when it changes, or on SIGHUP.
+
+A bad file changes nothing, and all its faults are logged. Nothing that happens in a reload ends the watcher.
+"""
 
 import asyncio
 import contextlib
@@ -9,25 +12,30 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.serving.tls import client_context
-from proxy.config import ProxySettings
+from proxy.config import NEEDS_RESTART, ProxySettings
 from proxy.metrics import Metrics
 
 _log = logging.getLogger("nlpbatch.proxy")
 _POLL_S: Final = 0.5
-_FIXED: Final = ("listen", "admin")
-"""Sockets that are open: these keep what they had."""
 
 
 class Reloadable(Protocol):
     """What takes settings over while it runs."""
 
-    settings: ProxySettings
-    generation: int
     metrics: Metrics
 
+    @property
+    def settings(self) -> ProxySettings:
+        """Return those in force."""
+        ...
+
+    @property
+    def generation(self) -> int:
+        """Return how many have been in force."""
+        ...
+
     async def adopt(self, settings: ProxySettings) -> None:
-        """Go by these settings from now on."""
+        """Take these over as a whole, or raise and change nothing."""
         ...
 
 
@@ -61,22 +69,24 @@ async def reload_forever(target: Reloadable, path: Path, read: Callable[[], Prox
 async def reload(target: Reloadable, read: Callable[[], ProxySettings]) -> bool:
     """Take the file over if nothing is wrong with it; return whether it was."""
     try:
-        settings = read()
-        client_context(settings.upstream.ca_file)
+        await _take_over(target, read())
     except ConfigError as error:
         return _refused(target, error.message.splitlines())
-    except Exception as error:  # noqa: BLE001 - whatever a file makes a parser do, the proxy goes on with what it has
+    except Exception as error:  # noqa: BLE001 - whatever a file makes a parser do, the proxy keeps what it has
         return _refused(target, [type(error).__name__])
-    kept = {name: getattr(target.settings, name) for name in _FIXED}
-    changed = [name for name in _FIXED if getattr(settings, name) != kept[name]]
+    target.metrics.configured(target.generation, valid=True)
+    return True
+
+
+async def _take_over(target: Reloadable, settings: ProxySettings) -> None:
+    kept = {name: getattr(target.settings, name) for name in NEEDS_RESTART}
+    changed = [name for name in NEEDS_RESTART if getattr(settings, name) != kept[name]]
     if changed:
         _log.warning("restart for these", extra={"groups": changed})
     settings = settings.model_copy(update=kept)
     if settings != target.settings:
         await target.adopt(settings)
         _log.info("configuration taken over", extra={"generation": target.generation})
-    target.metrics.configured(target.generation, valid=True)
-    return True
 
 
 def _refused(target: Reloadable, faults: list[str]) -> bool:

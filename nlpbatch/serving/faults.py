@@ -9,11 +9,19 @@ from pydantic_core import ErrorDetails
 from nlpbatch.serving.toml_lines import Location
 
 _SHOWN_CHARACTERS: Final = 80
+_RENAMED: Final = {
+    "concurrency.most_per_worker": "max_per_worker",
+    "upstream.eject_most_s": "eject_max_s",
+    "upstream.retry_least": "retry_min",
+}
+"""Keys of earlier versions by their whole names, and what they are called now."""
 
 
 def describe(fault: ErrorDetails, model: type[BaseModel]) -> str:
     """Return the line for one fault that pydantic found in what was to become a `model`."""
     key = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+    if fault["type"] == "extra_forbidden" and key in _RENAMED:
+        return f"{key}: renamed: write {_RENAMED[key]} instead"
     if fault["type"] == "extra_forbidden":
         return f"{key}: unknown key{_suggest(fault['loc'], model)}"
     if fault["type"] == "missing":

@@ -32,9 +32,9 @@ class QueueState:
     """What a caller has waiting at the proxy, and how much may."""
 
     requests: int
-    requests_most: int
+    max_requests: int
     size_bytes: int
-    size_bytes_most: int
+    max_size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

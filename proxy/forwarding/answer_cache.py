@@ -1,23 +1,23 @@
-"""Answers kept for requests that come again with the same Idempotency-Key. Pure; the flights share them.
+"""Cached answers for requests that come again with the same Idempotency-Key. Pure.
 
-Least recently used first out, over all tenants. What an answer occupies is counted with an allowance for what Python
-adds, so that millions of tiny ones can't outgrow the bound.
+The least recently used answer of all tenants goes first. Each counts with an allowance for what Python adds, so that
+millions of tiny answers can't outgrow the bound.
 """
 
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.wire.media import IDEMPOTENCY_KEY
 from proxy.config import ReplaySettings
-from proxy.upstream.messages import Answer
+from proxy.upstream.messages import UpstreamResponse
 
 _OVERHEAD_BYTES: Final = 2048
 _FINAL: Final = frozenset({400, 404, 405, 406, 413, 415, 422})
-"""Refusals that depend on nothing but the request; the others may end."""
+"""Refusals that depend on nothing but the request; others may be gone the next time."""
 _NAME = re.compile(r'"([\x21\x23-\x7e]{1,128})"|([\x21\x23-\x7e]{1,128})')
 
 Name = tuple[str, str]
@@ -27,26 +27,26 @@ Name = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class _Kept:
     digest: bytes
-    answer: Answer
+    answer: UpstreamResponse
     size_bytes: int
     until_s: float
 
 
-class Replays:
+class AnswerCache:
     """The kept answers.
 
     Args:
-        settings: How much is kept and for how long; may be exchanged.
+        settings: Returns how much is kept and for how long at present.
 
     """
 
-    def __init__(self, settings: ReplaySettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Callable[[], ReplaySettings]) -> None:
+        self._settings = settings
         self.size_bytes = 0
         self._kept: OrderedDict[Name, _Kept] = OrderedDict()
 
-    def find(self, name: Name, now_s: float) -> tuple[bytes, Answer] | None:
-        """Return the digest of the question and its answer, None if none is kept."""
+    def find(self, name: Name, now_s: float) -> tuple[bytes, UpstreamResponse] | None:
+        """Return the digest of the request and its answer; None if none is cached."""
         kept = self._kept.get(name)
         if kept is None:
             return None
@@ -56,16 +56,17 @@ class Replays:
         self._kept.move_to_end(name)
         return kept.digest, kept.answer
 
-    def keep(self, name: Name, digest: bytes, answer: Answer, now_s: float) -> None:
-        """Keep an answer if it is final and not too large; the oldest make room."""
+    def keep(self, name: Name, digest: bytes, answer: UpstreamResponse, now_s: float) -> None:
+        """Cache an answer if it is final and not too large; the least recently used make room."""
         size_bytes = len(answer.body) + _OVERHEAD_BYTES
         again = "no-store" in answer.headers.get("Cache-Control", "")
-        if again or not _is_final(answer.status) or len(answer.body) > self.settings.answer_bytes:
+        settings = self._settings()
+        if again or not _is_final(answer.status) or len(answer.body) > settings.answer_bytes:
             return
         self._drop(name)
-        self._kept[name] = _Kept(digest, answer, size_bytes, now_s + self.settings.ttl_s)
+        self._kept[name] = _Kept(digest, answer, size_bytes, now_s + settings.ttl_s)
         self.size_bytes += size_bytes
-        while self._kept and (self.size_bytes > self.settings.size_bytes or self._first_is_over(now_s)):
+        while self._kept and (self.size_bytes > settings.size_bytes or self._first_is_over(now_s)):
             self._drop(next(iter(self._kept)))
 
     def _first_is_over(self, now_s: float) -> bool:

@@ -1,31 +1,26 @@
-"""Gets a request that has its place answered: by its backend, or by another one when that fails.
+"""Sends a request that has its slot to its backend, and to another one when the retry rules say so."""
 
-Analysis changes nothing, so a request may always be sent again, as long as nothing of an answer has been passed on.
-What keeps that from making things worse: a retry budget, a place at the other backend, and breakers. A request that
-fails on two backends is to blame itself, and neither is.
-
-A backend that has just been exchanged for another version answers 412 until its next health check. That costs nobody
-anything, so the request is tried where its version is; if there is no place, it is to come back.
-"""
-
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
 from typing import Final, Protocol, TypeVar
 
-from nlpbatch.errors import BackendFailed, NlpbatchError, NoCapacity, ServiceTimeout
-from proxy.forwarding.gate import Gate
-from proxy.traffic.balancer import Backend
-from proxy.traffic.lease import Request
-from proxy.traffic.retry_budget import RetryBudget
-from proxy.upstream.client import NotConnected
+from aiohttp import web
 
-_CONNECTION_ATTEMPTS: Final = 3
-"""Backends that a request is offered to while there is no connection; nothing has been sent to any of them."""
-_VERSION_ATTEMPTS: Final = 3
-"""Backends that a pinned request is offered to while they have another version."""
-_CHANGED_RETRY_AFTER_S: Final = 1.0
-_RETRIED: Final = frozenset({500, 502, 503})
+from nlpbatch.errors import BackendFailed, NlpbatchError, NoCapacity, ServiceTimeout
+from nlpbatch.serving.problems import LOG_KEY
+from proxy.forwarding.gate import Gate
+from proxy.forwarding.response_headers import ARRIVAL_KEY
+from proxy.traffic.balancer import Backend
+from proxy.traffic.lease import Lease
+from proxy.traffic.retries import Failure, GiveUp, Retries, RetryBudget, Return
+from proxy.upstream.client import NotConnected, Upstream
+from proxy.upstream.messages import UpstreamRequest, UpstreamResponse
+from proxy.usage import UsageCounter
+
+_CHANGED: Final = "the version that If-Match names has no free slot at this moment: send again"
 
 
 class _HasStatus(Protocol):
@@ -37,7 +32,7 @@ A = TypeVar("A", bound=_HasStatus)
 
 
 class Observer(Protocol):
-    """Told what happens at backends."""
+    """Counts what happens at backends."""
 
     def upstream(self, backend: str, seconds: float) -> None:
         """Count the time a request was at a backend."""
@@ -48,126 +43,111 @@ class Observer(Protocol):
         ...
 
 
-class Delivery:
-    """Sends requests on, with retries.
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A caller's request with its whole body.
 
     Args:
-        gate: Exchanges places.
-        budget: Bounds second attempts.
-        observer: Told what happens.
+        request: As it came from the caller.
+        sent: As backends get it.
+        key: Its Idempotency-Key; None without one.
 
     """
 
-    def __init__(self, gate: Gate, budget: RetryBudget, observer: Observer) -> None:
+    request: web.Request
+    sent: UpstreamRequest
+    key: str | None
+
+    @property
+    def identity(self) -> str:
+        """Return what recognises the request when it fails again."""
+        return self.sent.digest().hex() if self.key is None else self.key
+
+
+class Delivery:
+    """Sends requests to backends.
+
+    Args:
+        gate: Holds the slots.
+        budget: Bounds the retries of all requests.
+        upstream: Calls backends.
+        usage: Counts what they analyse.
+        observer: Counts what happens.
+
+    """
+
+    def __init__(
+        self, gate: Gate, budget: RetryBudget, upstream: Upstream, usage: UsageCounter, observer: Observer
+    ) -> None:
         self._gate = gate
-        self.budget = budget
+        self._budget = budget
+        self._upstream = upstream
+        self._usage = usage
         self._observer = observer
 
-    async def deliver(self, lease: Request, identity: str, attempt: Callable[[Backend], Awaitable[A]]) -> A:
-        """Return the answer, and give the place back.
-
-        Args:
-            lease: The request's place.
-            identity: What it is known by when it fails again.
-            attempt: Asks a backend; called once for each.
+    async def stream(self, lease: Lease, call: Call) -> web.StreamResponse:
+        """Answer a call, a long answer as it comes, and release its slot.
 
         Raises:
             NlpbatchError: The last attempt's error.
 
         """
-        failed, learn = True, False
-        lease.used = True
-        try:
-            answer = await self._attempts(lease, identity, attempt)
-            failed, learn = answer.status >= 500, True  # noqa: PLR2004
-        except (BackendFailed, ServiceTimeout):
-            learn = True
-            raise
-        else:
-            return answer
-        finally:
-            if not learn and lease.backend is not None:
-                lease.backend.breaker.abandoned()
-            self._gate.leave(lease, failed=failed, learn=learn)
+        send = partial(self._upstream.stream, sent=call.sent, request=call.request)
+        return await self._deliver(lease, call, send)
 
-    def abandon(self, lease: Request) -> None:
-        """Give a place back that was not used; does nothing if that was done."""
-        if lease.backend is not None:
-            lease.backend.breaker.abandoned()
-            self._gate.leave(lease, learn=False)
-
-    async def _attempts(self, lease: Request, identity: str, attempt: Callable[[Backend], Awaitable[A]]) -> A:
-        self.budget.request(time.monotonic())
-        tried: list[Backend] = []
-        blamed: list[Backend] = []
-        while True:
-            backend = _at(lease)
-            tried.append(backend)
-            answer, error = await self._once(backend, attempt)
-            if error is None and answer is not None and answer.status not in _RETRIED:
-                backend.breaker.succeeded()
-                if not self._has_changed(lease, tried, answer):
-                    return answer
-                self._observer.retried(backend.url)
-                continue
-            if _is_its_fault(answer, error):
-                backend.breaker.failed(identity, time.monotonic())
-                blamed.append(backend)
-            else:
-                backend.breaker.abandoned()
-            if len(blamed) > 1:
-                for one in blamed:
-                    one.breaker.forgive(identity)
-            if self._again(lease, tried, error):
-                self._observer.retried(backend.url)
-                continue
-            if error is not None:
-                raise error
-            if answer is not None:
-                return answer
-
-    async def _once(
-        self, backend: Backend, attempt: Callable[[Backend], Awaitable[A]]
-    ) -> tuple[A | None, NlpbatchError | None]:
-        started_s = time.monotonic()
-        try:
-            return await attempt(backend), None
-        except (BackendFailed, ServiceTimeout) as error:
-            return None, error
-        finally:
-            self._observer.upstream(backend.url, time.monotonic() - started_s)
-
-    def _again(self, lease: Request, tried: list[Backend], error: NlpbatchError | None) -> bool:
-        """Return whether the request now has a place at another backend, to be tried there."""
-        if isinstance(error, NotConnected):
-            return len(tried) < _CONNECTION_ATTEMPTS and self._gate.move(lease, but=tuple(tried))
-        if len(tried) > 1 or isinstance(error, ServiceTimeout):
-            return False  # a request that takes too long would take another backend's time as well
-        return self.budget.take(time.monotonic()) and self._gate.move(lease, but=tuple(tried))
-
-    def _has_changed(self, lease: Request, tried: list[Backend], answer: _HasStatus) -> bool:
-        """Return whether the backend has another version than it stated, and the request a place at another one.
+    async def fetch(self, lease: Lease, call: Call) -> UpstreamResponse:
+        """Return the whole answer to a call, and release its slot.
 
         Raises:
-            NoCapacity: Another one states the version, and has no place.
+            NlpbatchError: The last attempt's error.
 
         """
-        if answer.status != 412 or not lease.pin or len(tried) >= _VERSION_ATTEMPTS:  # noqa: PLR2004
-            return False
-        if self._gate.move(lease, but=tuple(tried), learn=False):
-            return True
-        if self._gate.serves_elsewhere(lease, but=tuple(tried)):
-            detail = "the version that If-Match names has no free place at this moment: send again"
-            raise NoCapacity(detail, retry_after_s=_CHANGED_RETRY_AFTER_S)
-        return False
+        return await self._deliver(lease, call, partial(self._upstream.fetch, sent=call.sent))
+
+    async def _deliver(self, lease: Lease, call: Call, send: Callable[[Backend], Awaitable[A]]) -> A:
+        retries = self._gate.retries(lease, self._budget, call.identity)
+        try:
+            return await self._attempts(retries, call, send)
+        finally:
+            self._gate.pump()
+
+    async def _attempts(self, retries: Retries, call: Call, send: Callable[[Backend], Awaitable[A]]) -> A:
+        while True:
+            backend = retries.backend
+            try:
+                result = await self._attempt(backend, call, send)
+            except BaseException:
+                retries.abandon(time.monotonic())
+                raise
+            outcome = _failure(result) if isinstance(result, NlpbatchError) else result.status
+            step = retries.after(outcome, time.monotonic())
+            if isinstance(step, GiveUp):
+                raise NoCapacity(_CHANGED, retry_after_s=step.retry_after_s)
+            if isinstance(step, Return):
+                if isinstance(result, NlpbatchError):
+                    raise result
+                return result
+            self._observer.retried(backend.url)
+            self._gate.pump()
+
+    async def _attempt(
+        self, backend: Backend, call: Call, send: Callable[[Backend], Awaitable[A]]
+    ) -> A | BackendFailed | ServiceTimeout:
+        started_s = time.monotonic()
+        call.request[LOG_KEY] |= {"backend": backend.url}
+        try:
+            answer = await send(backend)
+        except (BackendFailed, ServiceTimeout) as error:
+            return error
+        finally:
+            self._observer.upstream(backend.url, time.monotonic() - started_s)
+        if answer.status < HTTPStatus.MULTIPLE_CHOICES:  # whether or not anybody still waits for it
+            arrival = call.request[ARRIVAL_KEY]
+            self._usage.analysed(arrival.tenant, arrival.job, len(call.sent.body))
+        return answer
 
 
-def _at(lease: Request) -> Backend:
-    if lease.backend is None:
-        raise asyncio.InvalidStateError("the request has no place")
-    return lease.backend
-
-
-def _is_its_fault(answer: _HasStatus | None, error: NlpbatchError | None) -> bool:
-    """Return whether the backend failed; one that says it has no room hasn't."""
-    return error is not None or (answer is not None and answer.status != 503)  # noqa: PLR2004
+def _failure(error: NlpbatchError) -> Failure:
+    if isinstance(error, NotConnected):
+        return Failure.NOT_CONNECTED
+    return Failure.TIMED_OUT if isinstance(error, ServiceTimeout) else Failure.BROKEN_OFF

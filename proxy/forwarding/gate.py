@@ -1,19 +1,23 @@
-"""The asyncio side of admission: holds callers back until the traffic's decisions let them pass.
+"""The asyncio side of admission: callers wait here until the traffic's decisions let them pass.
 
-A caller that waits holds a socket, a ticket and the few KiB that have come in of its body. One that hangs up is
-cancelled by the server, and leaves the queue by that.
+A caller that waits holds a socket, a ticket and the few KiB of its body that have arrived. When it hangs up, the server
+cancels it, and so it leaves the queue.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Self
 
 from proxy.forwarding.refusals import refusal_error
 from proxy.traffic.admission import Cause, Refuse
-from proxy.traffic.balancer import Backend
-from proxy.traffic.controller import Dropped, Passed, Traffic
-from proxy.traffic.lease import Ask, Request
+from proxy.traffic.controller import Dropped, TrafficController
+from proxy.traffic.lease import Lease
+from proxy.traffic.retries import Retries, RetryBudget
+from proxy.traffic.ticket import Arrival, Ticket
+
+_Turn = asyncio.Future[Lease | Refuse]
 
 
 class Gate:
@@ -21,88 +25,114 @@ class Gate:
 
     Args:
         traffic: What decides.
-        on_refused: Told the tenant and the cause of every refusal.
+        on_refused: Called with the tenant and the cause of every refusal.
 
     """
 
-    def __init__(self, traffic: Traffic, on_refused: Callable[[str, Cause], None]) -> None:
+    def __init__(self, traffic: TrafficController, on_refused: Callable[[str, Cause], None]) -> None:
         self._traffic = traffic
         self._on_refused = on_refused
-        self._waiting: dict[Request, asyncio.Future[Refuse | None]] = {}
+        self._waiting: dict[Ticket, _Turn] = {}
 
-    async def enter(self, ask: Ask, waiting: Callable[[], AbstractContextManager[None]] = nullcontext) -> Request:
-        """Return a place at a backend, after waiting for it if need be; to be given back by `leave`.
+    async def enter(self, arrival: Arrival, waiting: Callable[[], AbstractContextManager[None]] = nullcontext) -> Lease:
+        """Return a slot at a backend, after waiting for it if necessary.
 
         Args:
-            ask: The request.
-            waiting: Makes the context that it waits in, if it has to.
+            arrival: The request.
+            waiting: Makes the context in which it waits, if it has to.
 
         Raises:
             NlpbatchError: Why it is refused, with the time to come back if there is one.
 
         """
-        request = self._traffic.arrive(ask, time.monotonic())
-        if isinstance(request, Refuse):
-            raise self._refused(ask.tenant, request)
-        passed: asyncio.Future[Refuse | None] = asyncio.get_running_loop().create_future()
-        self._waiting[request] = passed
+        ticket = self._traffic.arrive(arrival, time.monotonic())
+        if isinstance(ticket, Refuse):
+            raise self._refused(arrival.tenant, ticket)
+        turn: _Turn = asyncio.get_running_loop().create_future()
+        self._waiting[ticket] = turn
         self.pump()
-        if not passed.done():
+        if not turn.done():
             with waiting():
-                await self._wait(request, passed)
-        if (refusal := passed.result()) is not None:
-            raise self._refused(request.tenant, refusal)
-        return request
+                await self._wait(ticket, turn)
+        step = turn.result()
+        if isinstance(step, Refuse):
+            raise self._refused(arrival.tenant, step)
+        return step
 
-    def leave(self, request: Request, *, failed: bool = False, learn: bool = True) -> None:
-        """Give the place back and let the next one through; see `Traffic.finish`."""
-        self._traffic.finish(request, time.monotonic(), failed=failed, learn=learn)
+    def retries(self, lease: Lease, budget: RetryBudget, identity: str) -> Retries:
+        """Return the rules for the attempts of a request that has its slot; `pump` after each step that they take."""
+        return Retries(self._traffic, budget, lease, identity, time.monotonic())
+
+    def abandon(self, lease: Lease) -> None:
+        """Release a slot that was not used, and let the next request through."""
+        self._traffic.abandon(lease, time.monotonic())
         self.pump()
-
-    def move(self, request: Request, *, but: tuple[Backend, ...] = (), learn: bool = True) -> bool:
-        """Exchange the place for one at another backend; return whether there was one. See `Traffic.move`."""
-        moved = self._traffic.move(request, time.monotonic(), but=but, learn=learn)
-        if moved:
-            self.pump()
-        return moved
-
-    def serves_elsewhere(self, request: Request, *, but: tuple[Backend, ...]) -> bool:
-        """Return whether another backend than these states the version that the request is pinned to."""
-        return self._traffic.serves_elsewhere(request, but)
 
     def pump(self) -> None:
-        """Let through as many as have places; to be called when anything has changed."""
+        """Let as many requests through as there are slots; to be called when anything has changed."""
         while steps := self._traffic.dispatch(time.monotonic()):
             for step in steps:
-                passed = self._waiting.pop(step.request)
-                if not passed.done():
-                    passed.set_result(step.refusal if isinstance(step, Dropped) else None)
-                elif isinstance(step, Passed):  # its caller left in the same moment: the next one may have the place
-                    self._traffic.finish(step.request, time.monotonic(), learn=False)
+                turn = self._waiting.pop(step.ticket)
+                if not turn.done():
+                    turn.set_result(step.refusal if isinstance(step, Dropped) else step)
+                elif isinstance(step, Lease):  # its caller left in the same moment: the next one may have the slot
+                    self._traffic.abandon(step, time.monotonic())
 
-    async def _wait(self, request: Request, passed: "asyncio.Future[Refuse | None]") -> None:
-        with self._given_up(request, passed):
+    async def _wait(self, ticket: Ticket, turn: _Turn) -> None:
+        with self._leaving(ticket, turn):
             try:
-                async with asyncio.timeout(request.max_wait_s):
-                    await passed
+                async with asyncio.timeout(ticket.max_wait_s):
+                    await turn
             except TimeoutError:
-                if not passed.cancelled():
+                if not turn.cancelled():
                     return  # its turn came in the same moment
-                refusal = self._traffic.expire(request, time.monotonic())
-                raise self._refused(request.tenant, refusal) from None
+                refusal = self._traffic.expire(ticket, time.monotonic())
+                raise self._refused(ticket.tenant, refusal) from None
 
     @contextmanager
-    def _given_up(self, request: Request, passed: "asyncio.Future[Refuse | None]") -> Iterator[None]:
-        """Leave the queue, or the place that came in the same moment as the end of the wait."""
+    def _leaving(self, ticket: Ticket, turn: _Turn) -> Iterator[None]:
+        """On an error leave the queue, or release the slot that came in the same moment as the end of the wait."""
         try:
             yield
         except BaseException:
-            if self._waiting.pop(request, None) is not None:
-                self._traffic.leave(request)
-            elif passed.done() and not passed.cancelled() and passed.result() is None:
-                self.leave(request, learn=False)
+            if self._waiting.pop(ticket, None) is not None:
+                self._traffic.leave(ticket)
+            elif turn.done() and not turn.cancelled() and isinstance(lease := turn.result(), Lease):
+                self.abandon(lease)
             raise
 
     def _refused(self, tenant: str, refusal: Refuse) -> Exception:
         self._on_refused(tenant, refusal.cause)
         return refusal_error(tenant, refusal)
+
+
+class Admission:
+    """The slot of an admitted request until it is used: `take` it once, or the end of the `with` block abandons it.
+
+    Args:
+        gate: Where it came from.
+        lease: The slot; None for a request that needs none.
+
+    """
+
+    def __init__(self, gate: Gate, lease: Lease | None) -> None:
+        self._gate = gate
+        self._lease = lease
+
+    def __enter__(self) -> Self:
+        """Begin the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Abandon the slot if nobody took it."""
+        self.abandon()
+
+    def take(self) -> Lease | None:
+        """Return the slot, which is the caller's from now on; None if it was taken or abandoned before."""
+        lease, self._lease = self._lease, None
+        return lease
+
+    def abandon(self) -> None:
+        """Release the slot if nobody took it."""
+        if (lease := self.take()) is not None:
+            self._gate.abandon(lease)

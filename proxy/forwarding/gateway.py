@@ -1,10 +1,12 @@
-"""One request's way: who asks, what it costs, may it come in, read the body, have it answered, record."""
+"""The way of a request: authenticate, find its cost, admit it, read its body, have it answered, count it.
+
+The body is read only when the request has a slot, so that a waiting request holds a socket and not memory.
+"""
 
 import asyncio
 import re
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 from typing import Final
 
 from aiohttp import HttpVersion11, web
@@ -24,19 +26,17 @@ from nlpbatch.serving.reading import hold_body, wide_reads
 from nlpbatch.wire.media import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JOB, PREFER, PRIORITY, pinned_to
 from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.problem import status_of
-from proxy.config import LimitSettings, ProxySettings
+from proxy.config import LimitSettings
 from proxy.forwarding.answer_cache import idempotency_key
-from proxy.forwarding.delivery import Delivery
-from proxy.forwarding.gate import Gate
-from proxy.forwarding.response_headers import ASK_KEY, LEASE_KEY, wanted_wait_s
-from proxy.forwarding.single_flight import Flight, Flights, Perform
-from proxy.keys import KeyRing
+from proxy.forwarding.delivery import Call, Delivery
+from proxy.forwarding.gate import Admission, Gate
+from proxy.forwarding.response_headers import ARRIVAL_KEY, LEASE_KEY, wanted_wait_s
+from proxy.forwarding.single_flight import Flight, SingleFlight
+from proxy.live import Live
 from proxy.metrics import UNKNOWN_TENANT, Metrics
-from proxy.traffic.balancer import Backend
-from proxy.traffic.lease import Ask, Request
-from proxy.traffic.ticket import ClassName
-from proxy.upstream.client import Upstream
-from proxy.upstream.messages import Answer, Question, check_target, question_headers
+from proxy.traffic.lease import Lease
+from proxy.traffic.ticket import Arrival, ClassName
+from proxy.upstream.messages import UpstreamRequest, UpstreamResponse, check_target, headers_for_backend
 from proxy.usage import HUNG_UP, UsageCounter
 
 _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -49,9 +49,8 @@ class Parts:
     """What a gateway is made of."""
 
     gate: Gate
-    upstream: Upstream
     delivery: Delivery
-    flights: Flights
+    single_flight: SingleFlight
     metrics: Metrics
     usage: UsageCounter
 
@@ -60,27 +59,25 @@ class Gateway:
     """The handler of everything under `/v1/` that is passed on.
 
     Args:
-        settings: The configuration; `adopt` exchanges it.
+        live: Says which keys there are, what their tenants may claim, and how large a body may be.
         parts: What does the work.
 
     """
 
-    def __init__(self, settings: ProxySettings, parts: Parts) -> None:
+    def __init__(self, live: Live, parts: Parts) -> None:
+        self._live = live
         self._parts = parts
-        self.adopt(settings)
 
-    def adopt(self, settings: ProxySettings) -> None:
-        """Judge requests by these settings from now on."""
-        self._keys = KeyRing({name: tenant.keys for name, tenant in settings.tenants.items()})
-        self._classes = {name: frozenset(tenant.classes) for name, tenant in settings.tenants.items()}
-        self._limits: LimitSettings = settings.limits
+    @property
+    def _limits(self) -> LimitSettings:
+        return self._live.settings.limits
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Return the backend's answer, or raise why there is none."""
         tenant, status, size_bytes = UNKNOWN_TENANT, 500, 0
         try:
             tenant, key_id = self.authenticate(request)
-            response = await self._pass(request, tenant, key_id)
+            response = await self._forward(request, tenant, key_id)
             status, size_bytes = response.status, _size_bytes(response)
         except NlpbatchError as error:
             status = status_of(error)
@@ -90,8 +87,8 @@ class Gateway:
             raise
         finally:
             self._parts.metrics.answered(tenant, status, size_bytes)
-            if ASK_KEY in request:
-                self._parts.usage.ended(tenant, request[ASK_KEY].job, status)
+            if ARRIVAL_KEY in request:
+                self._parts.usage.ended(tenant, request[ARRIVAL_KEY].job, status)
         return response
 
     def authenticate(self, request: web.Request) -> tuple[str, str]:
@@ -101,97 +98,71 @@ class Gateway:
             Unauthenticated: No key, or none that this proxy knows.
 
         """
-        found = self._keys.find(request.headers.get("Authorization"))
+        found = self._live.now.keys.find(request.headers.get("Authorization"))
         if found is None:
             raise Unauthenticated(
                 "no API key that this proxy knows: send Authorization: Bearer KEY, with a key from its operator"
             )
         return found
 
-    async def _pass(self, request: web.Request, tenant: str, key_id: str) -> web.StreamResponse:
+    async def _forward(self, request: web.Request, tenant: str, key_id: str) -> web.StreamResponse:
         check_target(request)
-        ask = request[ASK_KEY] = self._ask(request, tenant, key_id)
-        headers = question_headers(request)
-        request[LOG_KEY] = {"tenant": tenant, "job": ask.job, "class": ask.class_name, "bytes": ask.cost_bytes}
-        name = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, ()))
-        if name is not None and self._parts.flights.knows(tenant, name):
-            # Kept, or on its way: it needs no place, unless that comes to nothing.
-            return await self._share(request, await self._read(request, headers), name, None)
-        lease = await self._enter(request)
-        try:
-            question = await self._read(request, headers)
-        except BaseException:
-            self._parts.delivery.abandon(lease)
-            raise
-        if name is None:
-            return await self._stream(request, question, lease)
-        return await self._share(request, question, name, lease)
+        arrival = request[ARRIVAL_KEY] = self._arrival(request, tenant, key_id)
+        headers = headers_for_backend(request)
+        request[LOG_KEY] = {
+            "tenant": tenant,
+            "job": arrival.job,
+            "class": arrival.class_name,
+            "bytes": arrival.cost_bytes,
+        }
+        key = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, ()))
+        if key is not None and self._parts.single_flight.knows(tenant, key):
+            # Already cached or in flight: no slot needed unless that attempt fails.
+            call = Call(request, await self._read(request, headers), key)
+            return await self._share(call, key, Admission(self._parts.gate, None))
+        lease = await self._admit(request)
+        with Admission(self._parts.gate, lease) as admission:
+            call = Call(request, await self._read(request, headers), key)
+            if key is not None:
+                return await self._share(call, key, admission)
+            admission.take()  # the delivery releases it
+        return await self._parts.delivery.stream(lease, call)
 
-    async def _stream(self, request: web.Request, question: Question, lease: Request) -> web.StreamResponse:
-        """Answer a request that nobody else asks."""
-
-        async def attempt(backend: Backend) -> web.StreamResponse:
-            request[LOG_KEY] |= {"backend": backend.url}
-            response = await self._parts.upstream.pass_back(backend, question, request)
-            self._count(request[ASK_KEY], question, response.status)
-            return response
-
-        return await self._parts.delivery.deliver(lease, question.digest().hex(), attempt)
-
-    async def _share(
-        self, request: web.Request, question: Question, name: str, lease: Request | None
-    ) -> web.StreamResponse:
-        """Answer a request that may come again, or that another is asking already."""
-        parts, tenant = self._parts, request[ASK_KEY].tenant
-        if lease is not None and parts.flights.knows(tenant, name):
-            parts.delivery.abandon(lease)
-        try:
-            perform = self._perform(request, question, name, lease)
-            answer, replayed = await parts.flights.share(tenant, name, question.digest(), perform)
-        except asyncio.CancelledError:
-            # Before it was used: the flight, if it goes on without its caller, takes another place.
-            if lease is not None and not lease.used:
-                parts.delivery.abandon(lease)
-            raise
+    async def _share(self, call: Call, key: str, admission: Admission) -> web.StreamResponse:
+        """Answer a call with an Idempotency-Key: it may come again, or another caller may have sent it already."""
+        parts, arrival = self._parts, call.request[ARRIVAL_KEY]
+        if parts.single_flight.knows(arrival.tenant, key):
+            admission.abandon()
+        fetch = partial(self._fetch, call, admission)
+        answer, replayed = await parts.single_flight.share(arrival.tenant, key, call.sent.digest(), fetch)
         response = answer.to_response()
         if replayed:
             response.headers[IDEMPOTENCY_REPLAYED] = "true"
-            request[LOG_KEY] |= {"replayed": True}
-            parts.metrics.replayed(tenant)
-            parts.usage.replayed(tenant, request[ASK_KEY].job, len(question.body))
+            call.request[LOG_KEY] |= {"replayed": True}
+            parts.metrics.replayed(arrival.tenant)
+            parts.usage.replayed(arrival.tenant, arrival.job, len(call.sent.body))
         return response
 
-    def _perform(self, request: web.Request, question: Question, name: str, lease: Request | None) -> Perform:
-        async def attempt(backend: Backend) -> Answer:
-            request[LOG_KEY] |= {"backend": backend.url}
-            answer = await self._parts.upstream.ask(backend, question)
-            self._count(request[ASK_KEY], question, answer.status)
-            return answer
+    async def _fetch(self, call: Call, admission: Admission, flight: Flight) -> UpstreamResponse:
+        """Return the answer that all callers of a flight share.
 
-        async def perform(flight: Flight) -> Answer:
-            place = lease if lease is not None and lease.backend is not None else await self._enter(request)
-            flight.sent()
-            return await self._parts.delivery.deliver(place, name, attempt)
+        The first caller's slot is gone if that caller hung up before this began, or if another flight came to nothing.
+        """
+        lease = admission.take() or await self._admit(call.request)
+        flight.sent()
+        return await self._parts.delivery.fetch(lease, call)
 
-        return perform
-
-    def _count(self, ask: Ask, question: Question, status: int) -> None:
-        """Count what a backend did, whether or not anybody still waits for it."""
-        if status < HTTPStatus.MULTIPLE_CHOICES:
-            self._parts.usage.analysed(ask.tenant, ask.job, len(question.body))
-
-    async def _enter(self, request: web.Request) -> Request:
-        ask = request[ASK_KEY]
-        lease = request[LEASE_KEY] = await self._parts.gate.enter(ask, partial(hold_body, request))
-        waited_s = lease.sent_s - lease.arrived_s
-        self._parts.metrics.passed(ask.tenant, ask.class_name, waited_s, ask.cost_bytes)
-        request[LOG_KEY] |= {"queue_s": round(waited_s, 4)}
+    async def _admit(self, request: web.Request) -> Lease:
+        arrival = request[ARRIVAL_KEY]
+        lease = request[LEASE_KEY] = await self._parts.gate.enter(arrival, partial(hold_body, request))
+        self._parts.metrics.passed(arrival.tenant, arrival.class_name, lease.waited_s, arrival.cost_bytes)
+        request[LOG_KEY] |= {"queue_s": round(lease.waited_s, 4)}
         return lease
 
-    async def _read(self, request: web.Request, headers: CIMultiDict[str]) -> Question:
-        """Return the question with its body; a slow sender mustn't hold its place for long."""
+    async def _read(self, request: web.Request, headers: CIMultiDict[str]) -> UpstreamRequest:
+        """Return the request with its body; a slow sender mustn't hold its slot for long."""
         try:
-            if request.content.is_eof():  # it has come already
+            if request.content.is_eof():  # it has arrived already
                 body = await request.read()
             else:
                 body = await self._receive(request)
@@ -200,7 +171,7 @@ class Gateway:
                 f"the body's {request.content_length:,} bytes did not arrive within {self._limits.body_timeout_s:g} s: "
                 "send it faster, or fewer documents at a time"
             ) from None
-        return Question(request.method, request.rel_url.raw_path_qs, headers, body)
+        return UpstreamRequest(request.method, request.rel_url.raw_path_qs, headers, body)
 
     async def _receive(self, request: web.Request) -> bytes:
         async with asyncio.timeout(self._limits.body_timeout_s):
@@ -208,14 +179,14 @@ class Gateway:
             with wide_reads(request):
                 return await request.read()
 
-    def _ask(self, request: web.Request, tenant: str, key_id: str) -> Ask:
+    def _arrival(self, request: web.Request, tenant: str, key_id: str) -> Arrival:
         job, cost_bytes = _job(request), self._cost_bytes(request)
-        class_name = _class_name(request, self._classes[tenant])
-        # Who has no Idempotency-Key is known by what can be seen of it.
+        class_name = _class_name(request, self._live.now.classes[tenant])
+        # Without an Idempotency-Key, identify the caller by key, job, class and size.
         named = request.headers.get(IDEMPOTENCY_KEY)
-        who = (tenant, named) if named is not None else (key_id, job, class_name, cost_bytes)
+        identity = (tenant, named) if named is not None else (key_id, job, class_name, cost_bytes)
         wait_s, pin = wanted_wait_s(request.headers.get(PREFER)), pinned_to(request.headers.getall("If-Match", ()))
-        return Ask(tenant, key_id, job, class_name, cost_bytes, who, wait_s, pin)
+        return Arrival(tenant, key_id, job, class_name, cost_bytes, identity, wait_s, pin)
 
     def _cost_bytes(self, request: web.Request) -> int:
         """Return the body's declared bytes: known before it is read, and what will be read at most."""
@@ -235,7 +206,7 @@ class Gateway:
 
 
 async def expect(_: web.Request) -> None:
-    """Leave `Expect: 100-continue` unanswered: the body is asked for when the request has its place, see `_read`."""
+    """Leave `Expect: 100-continue` unanswered: the body is asked for when the request has its slot, see `_receive`."""
 
 
 async def _ask_for_body(request: web.Request) -> None:

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from nlpbatch.wire.limits import MIB
 from proxy.config import ProxySettings, QuotaSettings
 from proxy.traffic.quotas import rule_of
+from proxy.traffic.shares import class_share, contended_shares, tenant_share
 
 
 def summary(settings: ProxySettings) -> list[str]:
     """Return what the settings mean, a line for each thing."""
-    sum_weights = sum(tenant.weight for tenant in settings.tenants.values())
-    classes = settings.classes
-    people = classes.interactive.weight / (classes.interactive.weight + classes.batch.weight)
+    shares = contended_shares(settings)
+    interactive = class_share(shares, "interactive")
     lines = [f"backend {one.url}{' (each of its addresses)' if one.resolve else ''}" for one in settings.backends]
-    lines.append(f"people get {people:.0%} of the service while jobs wait, and all of it while none does")
+    lines.append(f"interactive requests get {interactive:.0%} of the service while batch waits, else all of it")
     lines += [
-        f"tenant {name}: {tenant.weight / sum_weights:.0%} of the service while all have work waiting, "
+        f"tenant {name}: {tenant_share(shares, name):.0%} of the service while all have work waiting, "
         f"{describe(tenant.quota)}, {len(tenant.keys)} key{'s' if len(tenant.keys) > 1 else ''}"
         for name, tenant in settings.tenants.items()
     ]

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from proxy.config import ProxySettings
+from proxy.config import NEEDS_RESTART, ProxySettings
 from proxy.traffic.quotas import rule_of
+from proxy.traffic.shares import class_share, contended_shares, tenant_share
+from proxy.traffic.ticket import CLASS_NAMES
 
-_FIXED = ("listen", "admin")
 Effect = Literal["gains", "loses", "changes", "needs a restart"]
 
 
@@ -37,9 +38,8 @@ def _tenants(before: ProxySettings, after: ProxySettings) -> Iterator[Change]:
 
 
 def _tenant(name: str, before: ProxySettings, after: ProxySettings) -> Iterator[Change]:
-    old, new = _share(before, name), _share(after, name)
-    if abs(new - old) > 0.0005:  # noqa: PLR2004  (what is shown)
-        yield Change(name, "share under contention", f"{old:.1%}", f"{new:.1%}", _more(old, new))
+    old, new = (tenant_share(contended_shares(settings), name) for settings in (before, after))
+    yield from _share(name, "share under contention", old, new)
     if name not in before.tenants or name not in after.tenants:
         return
     mine, others = before.tenants[name], after.tenants[name]
@@ -48,6 +48,11 @@ def _tenant(name: str, before: ProxySettings, after: ProxySettings) -> Iterator[
     yield from _keys(name, mine.keys, others.keys)
     if set(mine.classes) != set(others.classes):
         yield Change(name, "classes", ", ".join(mine.classes), ", ".join(others.classes), "changes")
+
+
+def _share(who: str, what: str, old: float, new: float) -> Iterator[Change]:
+    if abs(new - old) > 0.0005:  # noqa: PLR2004  (what is shown)
+        yield Change(who, what, f"{old:.1%}", f"{new:.1%}", _more(old, new))
 
 
 def _keys(who: str, before: Sequence[str], after: Sequence[str]) -> Iterator[Change]:
@@ -78,10 +83,9 @@ _LIMITS: tuple[tuple[str, Callable[[Any], int | None]], ...] = (
 
 
 def _classes(before: ProxySettings, after: ProxySettings) -> Iterator[Change]:
-    old, new = _people(before), _people(after)
-    if old != new:
-        yield Change("people", "share while jobs wait", f"{old:.1%}", f"{new:.1%}", _more(old, new))
-        yield Change("jobs", "share while people wait", f"{1 - old:.1%}", f"{1 - new:.1%}", _more(1 - old, 1 - new))
+    old, new = contended_shares(before), contended_shares(after)
+    for name, other in zip(CLASS_NAMES, reversed(CLASS_NAMES), strict=True):
+        yield from _share(name, f"share while {other} waits", class_share(old, name), class_share(new, name))
     yield from _quota("all together", "quota", before.quota, after.quota)
 
 
@@ -103,7 +107,7 @@ def _others(before: ProxySettings, after: ProxySettings) -> Iterator[Change]:
         group, _, key = name.partition(".")
         told = group in {"tenants", "backends", "quota"} or (group == "classes" and key.endswith(".weight"))
         if not told and old.get(name) != new.get(name):
-            effect: Effect = "needs a restart" if group in _FIXED else "changes"
+            effect: Effect = "needs a restart" if group in NEEDS_RESTART else "changes"
             yield Change("all", name, str(old.get(name)), str(new.get(name)), effect)
 
 
@@ -112,18 +116,6 @@ def _flat(members: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in members.items():
         flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return flat
-
-
-def _share(settings: ProxySettings, name: str) -> float:
-    """Return a tenant's part of the service while all tenants have work waiting."""
-    if name not in settings.tenants:
-        return 0.0
-    return settings.tenants[name].weight / sum(tenant.weight for tenant in settings.tenants.values())
-
-
-def _people(settings: ProxySettings) -> float:
-    classes = settings.classes
-    return classes.interactive.weight / (classes.interactive.weight + classes.batch.weight)
 
 
 def _more(before: float, after: float) -> Effect:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from proxy.config import ProxySettings, QuotaSettings
 from proxy.traffic.quotas import rule_of
+from proxy.traffic.shares import contended_shares
 from proxy.traffic.ticket import ClassName
 
 
@@ -85,7 +86,7 @@ def _quota(name: str, quota: QuotaSettings, load: Load) -> Iterator[Allowance]:
 def _queue(settings: ProxySettings, load: Load) -> Iterator[Allowance]:
     queue, class_ = settings.queue, getattr(settings.classes, load.class_name)
     waiting = min(queue.requests, queue.size_bytes // max(1, load.size_bytes))
-    share = _share(settings, load)
+    share = _share_bytes_per_s(settings, load)
     seconds = waiting * load.size_bytes / share if share else math.inf
     fits = load.size_bytes <= queue.size_bytes
     note = (
@@ -98,17 +99,12 @@ def _queue(settings: ProxySettings, load: Load) -> Iterator[Allowance]:
 def _backends(settings: ProxySettings, load: Load) -> Iterator[Allowance]:
     whole = load.workers * load.worker_bytes_per_s
     yield Allowance("backends, alone", whole, f"{load.workers} workers, each {load.worker_bytes_per_s:,.0f} bytes/s")
-    share = _share(settings, load)
+    share = _share_bytes_per_s(settings, load)
     note = f"{share / whole:.1%} by weight, while everybody has work waiting"
     yield Allowance("backends, under contention", share, note)
 
 
-def _share(settings: ProxySettings, load: Load) -> float:
-    if load.class_name not in settings.tenants[load.tenant].classes:
-        return 0.0
-    classes = settings.classes
-    weights = classes.interactive.weight + classes.batch.weight
-    by_class = float(getattr(classes, load.class_name).weight) / weights
-    others = [one.weight for one in settings.tenants.values() if load.class_name in one.classes]
-    by_tenant = settings.tenants[load.tenant].weight / sum(others)
-    return load.workers * load.worker_bytes_per_s * by_class * by_tenant
+def _share_bytes_per_s(settings: ProxySettings, load: Load) -> float:
+    """Return the tenant's share of all workers in that class; 0 if it may not claim the class."""
+    share = contended_shares(settings).get((load.tenant, load.class_name), 0.0)
+    return load.workers * load.worker_bytes_per_s * share

@@ -6,48 +6,48 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from proxy.planning.simulate import Outcome, Tally
+from proxy.planning.simulate import SimulationResult, Tally
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _COLUMNS = 60
 
 
-def figures(outcome: Outcome) -> dict[str, Any]:
-    """Return the outcome as JSON members."""
+def figures(result: SimulationResult) -> dict[str, Any]:
+    """Return the result as JSON members."""
     tenants = {
         f"{tenant}/{class_name}": {
-            "bytes_per_s": round(tally.size_bytes / outcome.duration_s, 1),
-            "requests_per_s": round(tally.answered / outcome.duration_s, 3),
+            "bytes_per_s": round(tally.size_bytes / result.duration_s, 1),
+            "requests_per_s": round(tally.answered / result.duration_s, 3),
             "wait_p50_s": _rounded(quantile(tally.waits_s, 0.5)),
             "wait_p99_s": _rounded(quantile(tally.waits_s, 0.99)),
             "refused": tally.refused,
             "failed": tally.failed,
             "got_in_at_first_return": _rounded(_part(tally.let_in_at_once, tally.first_tries_back)),
         }
-        for (tenant, class_name), tally in sorted(outcome.tallies.items())
+        for (tenant, class_name), tally in sorted(result.tallies.items())
     }
-    return {"duration_s": outcome.duration_s, "utilisation": round(outcome.utilisation, 4), "tenants": tenants}
+    return {"duration_s": result.duration_s, "utilisation": round(result.utilisation, 4), "tenants": tenants}
 
 
-def show(outcome: Outcome, console: Console) -> None:
+def show(result: SimulationResult, console: Console) -> None:
     """Print the table and the picture."""
     table = Table("tenant", "class", "KB/s", "requests/s", "wait p50", "wait p99", "refused", "failed", box=None)
-    for (tenant, class_name), tally in sorted(outcome.tallies.items()):
+    for (tenant, class_name), tally in sorted(result.tallies.items()):
         table.add_row(
             tenant,
             class_name,
-            f"{tally.size_bytes / outcome.duration_s / 1000:,.1f}",
-            f"{tally.answered / outcome.duration_s:,.2f}",
+            f"{tally.size_bytes / result.duration_s / 1000:,.1f}",
+            f"{tally.answered / result.duration_s:,.2f}",
             _seconds(quantile(tally.waits_s, 0.5)),
             _seconds(quantile(tally.waits_s, 0.99)),
             f"{tally.refused:,}",
             f"{tally.failed:,}",
         )
     console.print(table)
-    console.print(f"backends' workers were busy {outcome.utilisation:.1%} of the time\n")
-    for (tenant, class_name), tally in sorted(outcome.tallies.items()):
-        console.print(f"{_picture(tally, outcome.duration_s)}  {tenant} {class_name}")
-    console.print(f"0 s{'throughput over time':^{_COLUMNS - 4}}{outcome.duration_s:g} s")
+    console.print(f"backends' workers were busy {result.utilisation:.1%} of the time\n")
+    for (tenant, class_name), tally in sorted(result.tallies.items()):
+        console.print(f"{_picture(tally, result.duration_s)}  {tenant} {class_name}")
+    console.print(f"0 s{'throughput over time':^{_COLUMNS - 4}}{result.duration_s:g} s")
 
 
 def quantile(values: Sequence[float], part: float) -> float | None:

@@ -7,6 +7,7 @@ callers (closed-loop tasks, people by chance) and the backends.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from random import Random
 from typing import Final
 
@@ -16,13 +17,13 @@ from proxy.planning.simulated_backend import SimulatedBackend, Timeline
 from proxy.planning.workloads import FaultWork, JobWork, PeopleWork, Workload
 from proxy.traffic.admission import Refuse
 from proxy.traffic.balancer import Backend
+from proxy.traffic.breaker import Breaker, Ejections, ejection_rule
 from proxy.traffic.concurrency import new_limit
-from proxy.traffic.controller import Dropped, Traffic
-from proxy.traffic.lease import Ask, Request
-from proxy.traffic.ticket import ClassName
+from proxy.traffic.controller import Dropped, TrafficController
+from proxy.traffic.retries import Failure, Outcome, Retries, RetryBudget, TryAt
+from proxy.traffic.ticket import Arrival, ClassName, Ticket
 
 _SAMPLE_S: Final = 1.0
-_HEALTH_S: Final = 1.0
 _ADVICE_S: Final = 0.5
 
 
@@ -43,7 +44,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SimulationResult:
     """What a simulation ends with."""
 
     duration_s: float
@@ -56,9 +57,9 @@ class Outcome:
 class _Call:
     """One logical request of a caller: sent until it is answered."""
 
-    ask: Ask
+    arrival: Arrival
     tally: Tally
-    answered: Callable[[Request | None], None]
+    answered: Callable[[Ticket | None], None]
     patient: bool
     sent: int = 0
     ended: bool = False
@@ -84,16 +85,21 @@ class Simulation:
         self._random = Random(workload.seed)  # noqa: S311  (a simulation is to be repeatable)
         self._timeline = Timeline()
         self._served: dict[Backend, SimulatedBackend] = {}
+        ejections = Ejections(ejection_rule(settings.upstream))
         for kind in workload.backends:
             for _ in range(kind.replicas):
-                backend = Backend(f"http://simulated-{len(self._served)}", new_limit(settings.concurrency))
+                url = f"http://simulated-{len(self._served)}"
+                backend = Backend(url, new_limit(settings.concurrency), Breaker(ejections))
                 self._served[backend] = SimulatedBackend(kind, self._timeline, self._random)
-        self._traffic = Traffic(settings, list(self._served), chance=self._random.random, choose=self._random.randrange)
-        self._calls: dict[Request, _Call] = {}
+        self._traffic = TrafficController(
+            settings, list(self._served), chance=self._random.random, choose=self._random.randrange
+        )
+        self._budget = RetryBudget(settings.upstream.retry_ratio, settings.upstream.retry_min)
+        self._calls: dict[Ticket, _Call] = {}
         self._tallies: dict[tuple[str, ClassName], Tally] = {}
         self._names = 0
 
-    def run(self) -> Outcome:
+    def run(self) -> SimulationResult:
         """Play it to the end."""
         workload = self._workload
         for fault in workload.faults:
@@ -106,7 +112,7 @@ class Simulation:
         self._timeline.run(workload.duration_s)
         workers_s = sum(served.kind.workers for served in self._served.values()) * workload.duration_s
         utilisation = sum(served.busy_s for served in self._served.values()) / workers_s
-        return Outcome(workload.duration_s, self._tallies, min(1.0, utilisation))
+        return SimulationResult(workload.duration_s, self._tallies, min(1.0, utilisation))
 
     def call(
         self,
@@ -114,16 +120,16 @@ class Simulation:
         job: str,
         class_name: ClassName,
         size_bytes: int,
-        answered: Callable[[Request | None], None],
+        answered: Callable[[Ticket | None], None],
     ) -> None:
         """Send a request until it is answered; a person comes back once only."""
         self._names += 1
         key_id = self._settings.tenants[tenant].keys[0].partition(":")[0]
-        ask = Ask(tenant, key_id, job, class_name, max(size_bytes, 1024), self._names)
+        arrival = Arrival(tenant, key_id, job, class_name, max(size_bytes, 1024), self._names)
         tally = self._tallies.setdefault((tenant, class_name), Tally())
-        self._send(_Call(ask, tally, answered, patient=class_name == "batch"))
+        self._send(_Call(arrival, tally, answered, patient=class_name == "batch"))
 
-    def advice(self, request: Request) -> Advice:
+    def advice(self, request: Ticket) -> Advice:
         """Return what the proxy advises the request's job."""
         return self._traffic.advice(request)
 
@@ -137,7 +143,7 @@ class Simulation:
 
     def _send(self, call: _Call) -> None:
         call.sent += 1
-        request = self._traffic.arrive(call.ask, self._timeline.now_s)
+        request = self._traffic.arrive(call.arrival, self._timeline.now_s)
         if call.sent == 2:  # noqa: PLR2004  (the first time back)
             call.tally.first_tries_back += 1
             call.tally.let_in_at_once += not isinstance(request, Refuse)
@@ -146,38 +152,33 @@ class Simulation:
             return
         self._calls[request] = call
         self._dispatch()
-        if request.backend is None and request in self._calls:
+        if request in self._calls:
             self._timeline.after(request.max_wait_s, lambda: self._expire(request))
 
     def _dispatch(self) -> None:
         now_s = self._timeline.now_s
         for step in self._traffic.dispatch(now_s):
             if isinstance(step, Dropped):
-                self._refused(self._calls.pop(step.request), step.refusal)
+                self._refused(self._calls.pop(step.ticket), step.refusal)
                 continue
-            request = step.request
-            call = self._calls.pop(request)
-            call.tally.waits_s.append(now_s - request.arrived_s)
-            if request.backend is not None:
-                self._serve(request, request.backend, call)
+            call = self._calls.pop(step.ticket)
+            call.tally.waits_s.append(step.waited_s)
+            retries = Retries(self._traffic, self._budget, step, str(call.arrival.identity), now_s)
+            self._attempt(step.ticket, retries, call)
 
-    def _serve(self, request: Request, backend: Backend, call: _Call) -> None:
-        self._served[backend].send(request, lambda failed: self._answered(request, backend, call, failed=failed))
+    def _attempt(self, request: Ticket, retries: Retries, call: _Call) -> None:
+        self._served[retries.backend].send(request, lambda outcome: self._attempted(request, retries, call, outcome))
 
-    def _answered(self, request: Request, backend: Backend, call: _Call, *, failed: bool) -> None:
-        now_s = self._timeline.now_s
-        if failed:
-            backend.breaker.failed(str(call.ask.who), now_s)
-            if self._served[backend].down:
-                backend.ready = False
-            if self._traffic.move(request, now_s, but=(backend,)) and request.backend is not None:
-                self._serve(request, request.backend, call)
-                return
-        else:
-            backend.breaker.succeeded()
-        self._traffic.finish(request, now_s, failed=failed)
+    def _attempted(self, request: Ticket, retries: Retries, call: _Call, outcome: Outcome) -> None:
+        if outcome is Failure.NOT_CONNECTED:
+            retries.backend.ready = False  # until its next health check
+        step = retries.after(outcome, self._timeline.now_s)
+        if isinstance(step, TryAt):
+            self._attempt(request, retries, call)
         self._dispatch()
-        if failed:
+        if isinstance(step, TryAt):
+            return
+        if outcome != HTTPStatus.OK:
             call.tally.failed += 1
             self._timeline.after(self._random.random(), lambda: self._send(call))
             return
@@ -187,10 +188,10 @@ class Simulation:
     def _count(self, call: _Call) -> None:
         tally, second = call.tally, int(self._timeline.now_s / _SAMPLE_S)
         tally.answered += 1
-        tally.size_bytes += call.ask.cost_bytes
-        tally.bytes_by_second[second] = tally.bytes_by_second.get(second, 0) + call.ask.cost_bytes
+        tally.size_bytes += call.arrival.cost_bytes
+        tally.bytes_by_second[second] = tally.bytes_by_second.get(second, 0) + call.arrival.cost_bytes
 
-    def _expire(self, request: Request) -> None:
+    def _expire(self, request: Ticket) -> None:
         call = self._calls.pop(request, None)
         if call is not None:
             self._refused(call, self._traffic.expire(request, self._timeline.now_s))
@@ -214,7 +215,7 @@ class Simulation:
             backend.asked, backend.ready, backend.workers = True, not served.down, served.kind.workers
             backend.limit.stated(served.kind.workers)
         self._dispatch()
-        self._timeline.after(_HEALTH_S, self._check_health)
+        self._timeline.after(self._settings.upstream.health_period_s, self._check_health)
 
     def _plan_fault(self, fault: FaultWork) -> None:
         served = list(self._served.values())[fault.backend]
@@ -222,12 +223,11 @@ class Simulation:
         def begin() -> None:
             if fault.kind == "down":
                 served.break_down()
-            served.failing = fault.kind == "failing"
+            served.failing = fault.fraction if fault.kind == "failing" else 0.0
             served.slowness = fault.factor if fault.kind == "slow" else 1.0
 
         def end() -> None:
-            served.down = served.failing = False
-            served.slowness = 1.0
+            served.down, served.failing, served.slowness = False, 0.0, 1.0
 
         self._timeline.after(fault.start_s, begin)
         self._timeline.after(fault.start_s + fault.duration_s, end)
@@ -252,13 +252,13 @@ class _JobPlayer:
             work = self._work
             self._simulation.call(work.tenant, work.name, "batch", work.request_bytes, self._answered)
 
-    def _answered(self, request: Request | None) -> None:
+    def _answered(self, request: Ticket | None) -> None:
         self._under_way -= 1
         if request is not None and self._work.follows_advice:
             self._follow(request)
         self._simulation.after(self._work.think_s, self.start)
 
-    def _follow(self, request: Request) -> None:
+    def _follow(self, request: Ticket) -> None:
         """Move towards the advice as all tasks together would: each by a quarter, no less than one request."""
         now_s = self._simulation.now_s()
         if now_s < self._advised_s + _ADVICE_S:

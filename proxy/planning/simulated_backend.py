@@ -8,7 +8,8 @@ from itertools import count
 from random import Random
 
 from proxy.planning.workloads import BackendWork
-from proxy.traffic.lease import Request
+from proxy.traffic.retries import Failure, Outcome
+from proxy.traffic.ticket import Ticket
 
 
 class Timeline:
@@ -35,9 +36,9 @@ class Timeline:
 class _Work:
     """A request at the backend."""
 
-    request: Request
-    done: Callable[[bool], None]
-    """Called with whether it failed."""
+    request: Ticket
+    done: Callable[[Outcome], None]
+    """Called with how the attempt ended."""
     left_s: float
     end_s: float = 0.0
     starts: int = 0
@@ -64,7 +65,8 @@ class SimulatedBackend:
     timeline: Timeline
     random: Random
     down: bool = False
-    failing: bool = False
+    failing: float = 0.0
+    """Which part of its requests it answers with an error."""
     slowness: float = 1.0
     busy_s: float = 0.0
     """Seconds of work done by all workers."""
@@ -72,10 +74,10 @@ class SimulatedBackend:
     _batch: deque[_Work] = field(default_factory=deque)
     _running: list[_Work] = field(default_factory=list)
 
-    def send(self, request: Request, done: Callable[[bool], None]) -> None:
-        """Take a request; `done` happens when it is answered."""
+    def send(self, request: Ticket, done: Callable[[Outcome], None]) -> None:
+        """Take a request; `done` is called when it is answered or fails."""
         if self.down:
-            self.timeline.after(0.001, lambda: done(True))
+            self.timeline.after(0.001, lambda: done(Failure.NOT_CONNECTED))
             return
         work = _Work(request, done, self._seconds(request.cost_bytes))
         if len(self._running) < self.kind.workers:
@@ -93,7 +95,7 @@ class SimulatedBackend:
         self.down = True
         for work in (*self._urgent, *self._batch, *self._running):
             work.starts += 1  # what was to happen to it doesn't
-            self.timeline.after(0.001, lambda done=work.done: done(True))  # type: ignore[misc]
+            self.timeline.after(0.001, lambda done=work.done: done(Failure.BROKEN_OFF))  # type: ignore[misc]
         for works in (self._urgent, self._batch, self._running):
             works.clear()
 
@@ -116,7 +118,8 @@ class SimulatedBackend:
         self._stop(work)
         if self._urgent or self._batch:
             self._start((self._urgent or self._batch).popleft())
-        work.done(self.failing)
+        failed = self.failing > 0 and self.random.random() < self.failing
+        work.done(500 if failed else 200)
 
     def _preemptible(self) -> _Work | None:
         """Return the job's request that would end last of those being served; None if people have all workers."""

@@ -62,6 +62,8 @@ class FaultWork(Settings):
     duration_s: float = Field(gt=0)
     factor: float = Field(2.0, ge=1, le=1000)
     """How many times slower; for `slow`."""
+    fraction: float = Field(1.0, gt=0, le=1)
+    """Which part of its requests it answers with an error; for `failing`."""
 
 
 class Workload(Settings):

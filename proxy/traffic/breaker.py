@@ -2,7 +2,7 @@
 
 - Closed: it gets requests. `failures` different requests in a row that it fails eject it; one success forgets them. The
   same request again and again counts once, so that a poison document ejects nobody.
-- Ejected: it gets none for `eject_s`, times how often it was ejected in a row, up to `eject_most_s`.
+- Ejected: it gets none for `eject_s`, times how often it was ejected in a row, up to `eject_max_s`.
 - HalfOpen: it gets one request to try. A success closes, a failure ejects again, and if its caller hangs up, the next
   request tries.
 
@@ -12,6 +12,8 @@ be overrun. `Ejections` counts them.
 
 from dataclasses import dataclass
 
+from proxy.config import UpstreamSettings
+
 
 @dataclass(frozen=True, slots=True)
 class EjectionRule:
@@ -19,7 +21,12 @@ class EjectionRule:
 
     failures: int = 5
     eject_s: float = 30.0
-    eject_most_s: float = 300.0
+    eject_max_s: float = 300.0
+
+
+def ejection_rule(settings: UpstreamSettings) -> EjectionRule:
+    """Return the rule that the settings state."""
+    return EjectionRule(settings.eject_failures, settings.eject_s, settings.eject_max_s)
 
 
 class Ejections:
@@ -141,4 +148,4 @@ class Breaker:
             return
         rule = self._all.rule
         self._all.ejected += 1
-        self._state = Ejected(now_s + min(rule.eject_s * ejections, rule.eject_most_s), ejections)
+        self._state = Ejected(now_s + min(rule.eject_s * ejections, rule.eject_max_s), ejections)

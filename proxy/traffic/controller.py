@@ -1,7 +1,8 @@
-"""The proxy's decisions as one whole: what may come in, who is next, which backend. Pure: the time is an argument.
+"""All decisions about a request: whether it may wait, when its turn is, and at which backend. Pure.
 
     arrive ──> Refuse
-       └─────> Ticket, waiting ──dispatch──> Passed, at a backend ──> finish
+       └─────> Ticket, which waits ──dispatch──> Lease, at a backend ──> finish, abandon
+                   │                               └──move──> Lease, at another backend
                    ├── leave (hung up), expire ──> gone
                    └──dispatch──> Dropped (waited too long while nothing moves)
 
@@ -25,39 +26,30 @@ from proxy.traffic.admission import (
     over_wait,
     retry_after_s,
 )
-from proxy.traffic.balancer import Backend
+from proxy.traffic.balancer import Backend, stating
 from proxy.traffic.codel import Codel
 from proxy.traffic.drain_rate import DrainRate
 from proxy.traffic.fair_queue import FairQueue
-from proxy.traffic.lease import Ask, Request
-from proxy.traffic.pinning import stating
-from proxy.traffic.quota import Over, Quota, charge_all, first_over
-from proxy.traffic.quotas import Quotas
-from proxy.traffic.reservations import Appointment, Appointments
-from proxy.traffic.slots import Places
-from proxy.traffic.ticket import ClassName, Ticket, Usage
+from proxy.traffic.lease import Lease
+from proxy.traffic.quotas import Over, Quota, Quotas, charge_all, first_over
+from proxy.traffic.reservations import Reservation, Reservations
+from proxy.traffic.slots import Slots
+from proxy.traffic.ticket import Arrival, Backlog, ClassName, Ticket
 
 _NS = 1_000_000_000
 _PAUSED_RETRY_AFTER_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
-    """A request whose turn has come; its backend is in it."""
-
-    request: Request
-
-
-@dataclass(frozen=True, slots=True)
 class Dropped:
     """A request that waited for too long."""
 
-    request: Request
+    ticket: Ticket
     refusal: Refuse
 
 
-class Traffic:
-    """Everything that a request is decided by.
+class TrafficController:
+    """Decides about all requests.
 
     Args:
         settings: The configuration; `adopt` exchanges it.
@@ -79,13 +71,13 @@ class Traffic:
         self._rates: defaultdict[tuple[str, ClassName], DrainRate] = defaultdict(DrainRate)
         self.quotas = Quotas()
         self._chance = chance
-        self._appointments = Appointments()
-        self._places = Places(backends, self.queue, choose)
+        self._reservations = Reservations()
+        self._slots = Slots(backends, self.queue, choose)
         self._codels: dict[ClassName, Codel] = {}
         self.adopt(settings)
 
     def adopt(self, settings: ProxySettings) -> None:
-        """Decide by these settings from now on; what waits stays, and what quotas have counted."""
+        """Decide by these settings from now on; waiting requests and the counts of quotas stay."""
         self._settings = settings
         classes = settings.classes
         self._classes: dict[ClassName, ClassSettings] = {"interactive": classes.interactive, "batch": classes.batch}
@@ -97,136 +89,153 @@ class Traffic:
             codel.target_s, codel.interval_s = class_.target_delay_s, class_.interval_s
 
     def pause(self, tenant: str, *, paused: bool) -> None:
-        """Let nothing of a tenant's through any more, or again; what waits stays until its time is over."""
+        """Pause or resume a tenant; its waiting requests stay until their time is over."""
         others = {name for name in self.queue.paused if name != tenant}
         self.queue.paused = frozenset(others | {tenant} if paused else others)
 
-    def arrive(self, ask: Ask, now_s: float) -> Request | Refuse:
-        """Return the request, waiting for its turn, or why it is refused; then `dispatch`."""
-        quotas = self.quotas.of(ask.tenant, ask.key_id)
-        appointment = self._appointments.of(ask.who, now_s)
-        if appointment is not None and not self._appointments.is_due(appointment, now_s):
-            return self._too_early(appointment, now_s)
-        refusal = self._refusal(ask, quotas, now_s, promised=appointment is not None)
-        if appointment is not None:
-            self._appointments.keep(appointment)
+    def arrive(self, arrival: Arrival, now_s: float) -> Ticket | Refuse:
+        """Return the ticket that waits for its turn, or why the request is refused; then `dispatch`."""
+        quotas = self.quotas.of(arrival.tenant, arrival.key_id)
+        reservation = self._reservations.of(arrival.identity, now_s)
+        if reservation is not None and not self._reservations.is_due(reservation, now_s):
+            return self._too_early(reservation, now_s)
+        refusal = self._refusal(arrival, quotas, now_s, promised=reservation is not None)
+        if reservation is not None:
+            self._reservations.redeem(reservation)
         if refusal is not None:
-            # Who was promised and finds no room goes behind the others who were.
-            refusal = refusal if appointment is None else self._refusal(ask, quotas, now_s, promised=False) or refusal
-            return self._turned_away(ask, quotas, refusal, now_s)
-        charge_all(quotas, ask.cost_bytes, int(now_s * _NS))
-        wait_s = self._max_wait_s(ask)
-        request = Request(ask.tenant, ask.job, ask.cost_bytes, now_s, ask.class_name, ask.pin, quotas, wait_s)
-        self.queue.push(request)
-        return request
+            # A request with a reservation that finds no room goes behind the other reservations.
+            refusal = (
+                refusal if reservation is None else self._refusal(arrival, quotas, now_s, promised=False) or refusal
+            )
+            return self._turned_away(arrival, quotas, refusal, now_s)
+        charge_all(quotas, arrival.cost_bytes, int(now_s * _NS))
+        wait_s = self._max_wait_s(arrival)
+        ticket = Ticket(
+            arrival.tenant, arrival.job, arrival.cost_bytes, now_s, arrival.class_name, arrival.pin, quotas, wait_s
+        )
+        self.queue.push(ticket)
+        return ticket
 
-    def dispatch(self, now_s: float) -> list[Passed | Dropped]:
-        """Return those whose turn has come, in order; to be called after anything has changed."""
-        steps: list[Passed | Dropped] = []
-        while self.queue.usage.requests and (next_ := self._places.next(now_s, self._extra_places)) is not None:
-            backend, request = next_
-            waited_s = now_s - request.arrived_s
-            if self._codels[request.class_name].drops(waited_s, now_s):
-                self.queue.finish(request)
-                self._settle(request, None)
-                steps.append(Dropped(request, self._late(request, "delay", waited_s)))
+    def dispatch(self, now_s: float) -> list[Lease | Dropped]:
+        """Return what became of those whose turn has come, in order; to be called after anything has changed."""
+        steps: list[Lease | Dropped] = []
+        while self.queue.backlog.requests and (next_ := self._slots.next(now_s, self._extra_slots)) is not None:
+            backend, ticket = next_
+            waited_s = now_s - ticket.arrived_s
+            if self._codels[ticket.class_name].drops(waited_s, now_s):
+                self.queue.finish(ticket)
+                self._settle(ticket)
+                steps.append(Dropped(ticket, self._late(ticket, "delay", waited_s)))
                 continue
-            self._places.occupy(request, backend, now_s)
-            steps.append(Passed(request))
+            steps.append(self._slots.give(ticket, backend, now_s))
         return steps
 
-    def finish(self, request: Request, now_s: float, *, failed: bool = False, learn: bool = True) -> None:
-        """Count the end of a request that was at a backend.
+    def finish(self, lease: Lease, now_s: float, *, failed: bool = False) -> None:
+        """Release the slot of a request whose backend has answered or failed.
 
         Args:
-            request: Which.
+            lease: The slot.
             now_s: Now.
-            failed: Whether it ended in a 5xx or a timeout.
-            learn: Whether its time says something of the backend; not if its caller hung up.
+            failed: Whether the request ended in a 5xx or a timeout.
+
+        Raises:
+            ValueError: The lease isn't held.
 
         """
-        self._places.vacate(request, now_s, failed=failed, learn=learn)
-        self.queue.finish(request)
-        backlogged = self.queue.of(request.tenant, request.class_name).requests > 0
-        self._rate(request).finished(request.cost_bytes, now_s, backlogged=backlogged)
-        for quota in request.quotas:
-            quota.release(now_s - request.arrived_s)
+        self._end(lease, now_s, failed=failed, learn=True)
 
-    def move(self, request: Request, now_s: float, *, but: Sequence[Backend] = (), learn: bool = True) -> bool:
-        """Exchange the place for one at another backend; return whether there was one.
+    def abandon(self, lease: Lease, now_s: float) -> None:
+        """Release the slot of a request that ended without saying anything about its backend: the caller hung up.
+
+        Raises:
+            ValueError: The lease isn't held.
+
+        """
+        self._end(lease, now_s, failed=False, learn=False)
+        lease.backend.breaker.abandoned()
+
+    def move(self, lease: Lease, now_s: float, *, tried: Sequence[Backend] = (), learn: bool = True) -> Lease | None:
+        """Return a lease at another backend, for which `lease` is released; None if there is no slot, and it is kept.
 
         Args:
-            request: Which.
+            lease: The slot that the request leaves.
             now_s: Now.
-            but: Backends that are not to be tried.
+            tried: Backends that are not to be tried again.
             learn: Whether the backend that it leaves has failed.
 
+        Raises:
+            ValueError: The lease isn't held.
+
         """
-        return self._places.move(request, now_s, but=but, learn=learn, extra=self._extra_places)
+        return self._slots.move(lease, now_s, tried=tried, learn=learn, beyond_limit=self._extra_slots)
 
-    def serves_elsewhere(self, request: Request, but: Sequence[Backend]) -> bool:
+    def serves_elsewhere(self, ticket: Ticket, tried: Sequence[Backend]) -> bool:
         """Return whether another backend than these states the version that the request is pinned to."""
-        return any(backend not in but for backend in stating(request.pin, self._places.backends))
+        return any(backend not in tried for backend in stating(ticket.pin, self._slots.backends))
 
-    def leave(self, request: Request) -> None:
+    def leave(self, ticket: Ticket) -> None:
         """Take out a request that waits: its caller hung up."""
-        if self.queue.remove(request):
-            self._settle(request, None)
+        if self.queue.remove(ticket):
+            self._settle(ticket)
 
-    def expire(self, request: Request, now_s: float) -> Refuse:
-        """Take out a request that has waited as long as it may, and return what to tell its caller."""
-        self.leave(request)
-        return self._late(request, "waited", now_s - request.arrived_s)
+    def expire(self, ticket: Ticket, now_s: float) -> Refuse:
+        """Take out a request that has waited as long as it may, and return why it is refused."""
+        self.leave(ticket)
+        return self._late(ticket, "waited", now_s - ticket.arrived_s)
 
-    def advice(self, request: Request) -> Advice:
-        """Return how many requests of the request's job are here, and how many would keep its share busy."""
-        places = self._places.count(request.pin)
-        jobs = max(1, self.queue.active_jobs(request.tenant, request.class_name))
-        wanted = 2 * places * self.queue.share(request.tenant, request.class_name) / jobs
-        return Advice(self.queue.under_way(request), max(2, round(wanted)))
+    def advice(self, ticket: Ticket) -> Advice:
+        """Return how many requests of the ticket's job are here, and how many would keep its share busy."""
+        slots = self._slots.count(ticket.pin)
+        jobs = max(1, self.queue.active_jobs(ticket.tenant, ticket.class_name))
+        wanted = 2 * slots * self.queue.share(ticket.tenant, ticket.class_name) / jobs
+        return Advice(self.queue.under_way(ticket), max(2, round(wanted)))
 
     def wait_s(self, tenant: str, class_name: ClassName) -> float | None:
         """Return how long a small request of the tenant's would wait now; None if nothing is known."""
         ticket = Ticket(tenant, "", 1, 0.0, class_name)
         return self._rate(ticket).seconds_for(self.queue.ahead_bytes(ticket))
 
-    def _rate(self, ask: Ask | Ticket) -> DrainRate:
-        """Return how fast what waits of the tenant's class is worked off, which its share and the others decide."""
-        return self._rates[ask.tenant, ask.class_name]
+    def _rate(self, arrival: Arrival | Ticket) -> DrainRate:
+        """Return how fast the tenant's queue in that class is worked off, which depends on all that is queued."""
+        return self._rates[arrival.tenant, arrival.class_name]
 
     def in_flight(self, tenant: str) -> int:
         """Return how many of a tenant's requests are at backends."""
-        return self._places.of_tenant(tenant)
+        return self._slots.of_tenant(tenant)
 
-    def _refusal(self, ask: Ask, quotas: Sequence[Quota], now_s: float, *, promised: bool) -> Refuse | None:
-        if ask.tenant in self.queue.paused:
+    def _refusal(self, arrival: Arrival, quotas: Sequence[Quota], now_s: float, *, promised: bool) -> Refuse | None:
+        if arrival.tenant in self.queue.paused:
             return Refuse("paused", 0, 0, _PAUSED_RETRY_AFTER_S)
-        over = first_over(quotas, ask.cost_bytes, int(now_s * _NS), promised=promised)
+        over = first_over(quotas, arrival.cost_bytes, int(now_s * _NS), promised=promised)
         if over is not None:
             return _over_quota(over)
-        if self._places.is_free(ask.pin, now_s):
+        if self._slots.is_free(arrival.pin, now_s):
             return None
-        held = Usage() if promised else self._appointments.promised(ask.tenant, ask.class_name)
-        queue, waiting = self._settings.queue, self.queue.of(ask.tenant, ask.class_name)
-        # Who comes as told to finds room, even if the work went slower than it seemed it would.
+        held = Backlog() if promised else self._reservations.promised(arrival.tenant, arrival.class_name)
+        queue, waiting = self._settings.queue, self.queue.of(arrival.tenant, arrival.class_name)
+        # A request that comes back on time finds room, even if the queue was worked off more slowly than predicted.
         slack = 5 if promised else 4
-        bounds = Bounds(queue.requests * slack // 4, queue.size_bytes * slack // 4, self._max_wait_s(ask))
-        refusal = over_queue(ask.cost_bytes, waiting=waiting, promised=held, bounds=bounds, rate=self._rate(ask))
+        bounds = Bounds(queue.requests * slack // 4, queue.size_bytes * slack // 4, self._max_wait_s(arrival))
+        refusal = over_queue(
+            arrival.cost_bytes, waiting=waiting, promised=held, bounds=bounds, rate=self._rate(arrival)
+        )
         if refusal is not None:
             return refusal
-        ticket = Ticket(ask.tenant, ask.job, ask.cost_bytes, now_s, ask.class_name, ask.pin)
+        ticket = Ticket(arrival.tenant, arrival.job, arrival.cost_bytes, now_s, arrival.class_name, arrival.pin)
         ahead_bytes = self.queue.ahead_bytes(ticket, held.size_bytes)
-        return over_wait(ahead_bytes, max_wait_s=bounds.max_wait_s * (1.5 if promised else 1.0), rate=self._rate(ask))
+        return over_wait(
+            ahead_bytes, max_wait_s=bounds.max_wait_s * (1.5 if promised else 1.0), rate=self._rate(arrival)
+        )
 
-    def _turned_away(self, ask: Ask, quotas: Sequence[Quota], refusal: Refuse, now_s: float) -> Refuse:
-        """Say when to come back, and hold what the request will need then."""
+    def _turned_away(self, arrival: Arrival, quotas: Sequence[Quota], refusal: Refuse, now_s: float) -> Refuse:
+        """Return the refusal with the time to come back, and reserve what the request will need then."""
         if refusal.retry_after_s is None or refusal.cause == "paused":
             return refusal
         due_s = now_s + max(refusal.retry_after_s, SHORTEST_RETRY_AFTER_S) * (1 + JITTER * self._chance())
-        self._appointments.make(
-            ask.who,
-            flow=(ask.tenant, ask.class_name),
-            cost_bytes=ask.cost_bytes,
+        self._reservations.make(
+            arrival.identity,
+            flow=(arrival.tenant, arrival.class_name),
+            cost_bytes=arrival.cost_bytes,
             quotas=quotas,
             now_s=now_s,
             due_s=due_s,
@@ -234,28 +243,37 @@ class Traffic:
         )
         return replace(refusal, retry_after_s=min(due_s - now_s, LONGEST_PROMISE_S))
 
-    def _too_early(self, appointment: Appointment, now_s: float) -> Refuse:
-        """Say the same again; Retry-After is never as long as a very deep queue is."""
-        return replace(appointment.refusal, retry_after_s=min(appointment.due_s - now_s, LONGEST_PROMISE_S))
+    def _too_early(self, reservation: Reservation, now_s: float) -> Refuse:
+        """Repeat the refusal with the time that is left, which is bounded however deep the queue is."""
+        return replace(reservation.refusal, retry_after_s=min(reservation.due_s - now_s, LONGEST_PROMISE_S))
 
-    def _late(self, request: Request, cause: Cause, waited_s: float) -> Refuse:
-        after_s = retry_after_s(self.queue.ahead_bytes(request), self._rate(request), self._chance())
-        bound_s = request.max_wait_s if cause == "waited" else 2 * self._codels[request.class_name].target_s
+    def _end(self, lease: Lease, now_s: float, *, failed: bool, learn: bool) -> None:
+        ticket = lease.ticket
+        self._slots.release(lease, now_s, failed=failed, learn=learn)
+        self.queue.finish(ticket)
+        backlogged = self.queue.of(ticket.tenant, ticket.class_name).requests > 0
+        self._rate(ticket).finished(ticket.cost_bytes, now_s, backlogged=backlogged)
+        for quota in ticket.quotas:
+            quota.release(now_s - ticket.arrived_s)
+
+    def _late(self, ticket: Ticket, cause: Cause, waited_s: float) -> Refuse:
+        after_s = retry_after_s(self.queue.ahead_bytes(ticket), self._rate(ticket), self._chance())
+        bound_s = ticket.max_wait_s if cause == "waited" else 2 * self._codels[ticket.class_name].target_s
         return Refuse(cause, waited_s, bound_s, after_s)
 
-    def _settle(self, request: Request, stay_s: float | None) -> None:
-        """Give back what a request was charged that was not served."""
-        for quota in request.quotas:
-            quota.give_back(request.cost_bytes)
-            quota.release(stay_s)
+    def _settle(self, ticket: Ticket) -> None:
+        """Refund a request that was not served."""
+        for quota in ticket.quotas:
+            quota.give_back(ticket.cost_bytes)
+            quota.release(None)
 
     @property
-    def _extra_places(self) -> int:
+    def _extra_slots(self) -> int:
         return self._settings.classes.interactive.extra_places
 
-    def _max_wait_s(self, ask: Ask) -> float:
-        most_s = self._classes[ask.class_name].max_wait_s
-        return most_s if ask.wait_s is None else min(most_s, ask.wait_s)
+    def _max_wait_s(self, arrival: Arrival) -> float:
+        most_s = self._classes[arrival.class_name].max_wait_s
+        return most_s if arrival.wait_s is None else min(most_s, arrival.wait_s)
 
 
 def _over_quota(over: Over) -> Refuse:

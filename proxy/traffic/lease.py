@@ -1,48 +1,29 @@
-"""A request as the deciding modules know it: when it arrives, and once it may come in. Pure."""
+"""What a request holds while it is at a backend. Pure."""
 
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from proxy.traffic.balancer import Backend
-from proxy.traffic.quota import Quota
-from proxy.traffic.ticket import ClassName, Pin, Ticket
+from proxy.traffic.ticket import Ticket
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A request that arrives.
+@dataclass(frozen=True, eq=False, slots=True)
+class Lease:
+    """A slot at a backend, held by one request until it is released or moved to another backend.
+
+    It is released exactly once: `Slots` knows which leases are held, and refuses any other. Moving a request releases
+    its lease and returns a new one. Two leases are never equal.
 
     Args:
-        tenant: Whose it is.
-        key_id: By which key.
-        job: Of which job; '' for none.
-        class_name: Whether a person or a job waits for it.
-        cost_bytes: What it costs.
-        who: Its identity, by which it is known again when it comes back.
-        wait_s: How long its caller would wait; None for as long as its class may.
-        pin: Versions that may answer it; empty for any.
+        ticket: The request.
+        backend: Where the slot is.
+        in_flight: Requests at the backend when the slot was given, this one included.
+        sent_s: When the slot was given.
+        waited_s: How long the request had waited for it since it arrived.
 
     """
 
-    tenant: str
-    key_id: str
-    job: str
-    class_name: ClassName
-    cost_bytes: int
-    who: Hashable
-    wait_s: float | None = None
-    pin: Pin = frozenset()
-
-
-@dataclass(eq=False, slots=True)
-class Request(Ticket):
-    """A ticket with what must be given back when it ends."""
-
-    quotas: Sequence[Quota] = ()
-    max_wait_s: float = 0.0
-    backend: Backend | None = None
-    """Where it is; None before and after."""
-    used: bool = False
-    """Whether the place has been used for a delivery."""
-    in_flight: int = 0
-    sent_s: float = 0.0
+    ticket: Ticket
+    backend: Backend
+    in_flight: int
+    sent_s: float
+    waited_s: float

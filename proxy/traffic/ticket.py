@@ -1,35 +1,62 @@
-"""What waits in the fair queue, and for what: tickets, their classes and pins, and the places that they get. Pure."""
+"""A request until it has a slot at a backend: as it arrives, and as a ticket that waits in the fair queue. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
 
+from proxy.traffic.balancer import Pin
+from proxy.traffic.quotas import Quota
+
 ClassName = Literal["interactive", "batch"]
 CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
 
-Pin = frozenset[str]
-"""Versions that a request may be answered by, by fingerprint; empty for any."""
 OpenTo = Callable[[Pin], bool]
-"""Returns whether a place is open to requests with that pin; not asked about those without."""
+"""Returns whether a slot is open to requests with that pin; requests without one may have any slot."""
 
 
-class Place(Enum):
-    """What a request is let in to."""
+class SlotKind(Enum):
+    """What a slot is for."""
 
     WORKER = "worker"
-    """Somebody must take it, or a worker has nothing to do."""
+    """A worker is idle until a request takes the slot."""
     NEXT = "next"
-    """What a worker will take next; without it, it would wait for us when it is done."""
+    """The next request for a worker, which would otherwise wait for the proxy when it is done."""
     SPARE = "spare"
-    """A further place in the workers' own queues."""
+    """A further slot in the workers' own queues."""
     EXTRA = "extra"
-    """A place beyond the backend's limit, for people."""
+    """A slot beyond the backend's limit, for interactive requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request that arrives.
+
+    Args:
+        tenant: Whose it is.
+        key_id: By which key.
+        job: Of which job; '' for none.
+        class_name: Whether a person or a job waits for it.
+        cost_bytes: What it costs.
+        identity: What recognises it when it comes back.
+        wait_s: How long its caller would wait; None for as long as its class may.
+        pin: Versions that may answer it; empty for any.
+
+    """
+
+    tenant: str
+    key_id: str
+    job: str
+    class_name: ClassName
+    cost_bytes: int
+    identity: Hashable
+    wait_s: float | None = None
+    pin: Pin = frozenset()
 
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """One request that waits. Two of them are never equal: each is itself.
+    """One request that waits. Two tickets are never equal.
 
     Args:
         tenant: Whose it is.
@@ -38,6 +65,8 @@ class Ticket:
         arrived_s: When it came.
         class_name: Whether a person or a job waits for it.
         pin: Versions that may answer it.
+        quotas: Those it was charged to, to be released when it ends.
+        max_wait_s: How long it may wait.
 
     """
 
@@ -47,6 +76,8 @@ class Ticket:
     arrived_s: float
     class_name: ClassName = "batch"
     pin: Pin = frozenset()
+    quotas: Sequence[Quota] = ()
+    max_wait_s: float = 0.0
 
     @property
     def flow(self) -> tuple[str, Pin]:
@@ -55,15 +86,15 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class Backlog:
     """Requests and their bytes."""
 
     requests: int = 0
     size_bytes: int = 0
 
-    def plus(self, requests: int, size_bytes: int) -> "Usage":
+    def plus(self, requests: int, size_bytes: int) -> "Backlog":
         """Return the sum."""
-        return Usage(self.requests + requests, self.size_bytes + size_bytes)
+        return Backlog(self.requests + requests, self.size_bytes + size_bytes)
 
 
-NOTHING: Final = Usage()
+NOTHING: Final = Backlog()

@@ -1,13 +1,13 @@
-"""The backends that there are now: made, watched and let go as their addresses come and go."""
+"""The present backends: created, watched and removed as their addresses appear and disappear."""
 
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from proxy.config import ConcurrencySettings, ProxySettings, UpstreamSettings
+from proxy.config import ConcurrencySettings, ProxySettings
 from proxy.metrics import Metrics
 from proxy.traffic.balancer import Backend
-from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
+from proxy.traffic.breaker import Breaker, Ejections, ejection_rule
 from proxy.traffic.concurrency import new_limit
 from proxy.upstream.discovery import Address
 
@@ -19,7 +19,7 @@ class Backends:
     """All backends, in a list that others may keep: it is changed in place.
 
     Args:
-        settings: The configuration; `adopt` exchanges it.
+        settings: The configuration; `adopt` replaces it.
         metrics: Shows them.
 
     """
@@ -38,7 +38,7 @@ class Backends:
         if settings.concurrency != self._concurrency:
             self._concurrency = settings.concurrency
             for backend in self.all:
-                _limit_anew(backend, settings.concurrency)
+                _replace_limit(backend, settings.concurrency)
 
     def set(self, addresses: Sequence[Address]) -> None:
         """Have exactly these; requests at one that goes end there."""
@@ -83,12 +83,7 @@ class Backends:
             self.health.forget(backend)
 
 
-def ejection_rule(settings: UpstreamSettings) -> EjectionRule:
-    """Return the rule that the settings state."""
-    return EjectionRule(settings.eject_failures, settings.eject_s, settings.eject_most_s)
-
-
-def _limit_anew(backend: Backend, settings: ConcurrencySettings) -> None:
+def _replace_limit(backend: Backend, settings: ConcurrencySettings) -> None:
     backend.limit = new_limit(settings)
     if backend.workers:
         backend.limit.stated(backend.workers)

@@ -5,11 +5,16 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import Final
 from urllib.parse import urlsplit
 
 from proxy.config import BackendSettings
 
 _log = logging.getLogger("nlpbatch.proxy")
+
+_LOOKUP_S: Final = 5.0
+"""A reload waits for the names, so a name service that is away must not keep an operator's change for long."""
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -41,37 +46,34 @@ async def look_up(host: str, port: int) -> Sequence[str]:
 
 
 class Discovery:
-    """Keeps the addresses of all backends up to date.
+    """Finds the addresses of all backends.
 
     Args:
-        on_change: Told all addresses when they have changed.
         lookup: Finds a name's addresses.
 
     """
 
-    def __init__(self, on_change: Callable[[Sequence[Address]], None], lookup: Lookup = look_up) -> None:
-        self._on_change = on_change
+    def __init__(self, lookup: Lookup = look_up) -> None:
         self._lookup = lookup
         self._found: dict[str, tuple[Address, ...]] = {}
-        self._told: tuple[Address, ...] = ()
 
-    async def refresh(self, backends: Sequence[BackendSettings]) -> None:
-        """Look all names up; one that can't be looked up keeps the addresses it had."""
-        addresses: list[Address] = []
-        for backend in backends:
-            addresses += await self._resolve(backend.url) if backend.resolve else [Address(backend.url)]
-        current = tuple(dict.fromkeys(addresses))
-        if current != self._told:
-            self._told = current
-            self._on_change(current)
+    async def addresses(self, backends: Sequence[BackendSettings]) -> tuple[Address, ...]:
+        """Look up all names, for a few seconds at most; one that can't be looked up keeps the addresses it had."""
+        found = await asyncio.gather(*(self._addresses(backend) for backend in backends))
+        return tuple(dict.fromkeys(chain.from_iterable(found)))
+
+    async def _addresses(self, backend: BackendSettings) -> Sequence[Address]:
+        return await self._resolve(backend.url) if backend.resolve else [Address(backend.url)]
 
     async def _resolve(self, url: str) -> Sequence[Address]:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         try:
-            hosts = await self._lookup(host, port)
-        except OSError as error:
-            _log.warning("name not resolved", extra={"backend": url, "reason": error.strerror or str(error)})
+            async with asyncio.timeout(_LOOKUP_S):
+                hosts = await self._lookup(host, port)
+        except (OSError, UnicodeError) as error:  # a name with an empty or a very long label can't be encoded
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            _log.warning("name not resolved", extra={"backend": url, "reason": reason})
             return self._found.get(url, ())
         name = host if parts.scheme == "https" else None
         self._found[url] = tuple(Address(f"{parts.scheme}://{one}:{port}{parts.path}", name) for one in hosts)

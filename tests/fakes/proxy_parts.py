@@ -6,7 +6,7 @@ from typing import Any
 from nlpbatch.serving.settings import check
 from proxy.config import ProxySettings
 from proxy.keys import make_key
-from proxy.traffic.lease import Ask
+from proxy.traffic.ticket import Arrival
 
 _ENTRIES = {name: make_key()[1] for name in "abcd"}
 _NUMBERS = itertools.count()
@@ -24,7 +24,7 @@ def waits(seconds: float, **interactive: Any) -> dict[str, Any]:
     return {"interactive": patient | {"extra_places": 0} | interactive, "batch": patient}
 
 
-def ask(tenant: str = "a", job: str = "", cost_bytes: int = 100, **members: Any) -> Ask:
-    """Return a request that arrives; another one each time, unless `who` says otherwise."""
-    given = {"class_name": "batch", "who": next(_NUMBERS)} | members
-    return Ask(tenant, _ENTRIES[tenant].partition(":")[0], job, cost_bytes=cost_bytes, **given)
+def arrival(tenant: str = "a", job: str = "", cost_bytes: int = 100, **members: Any) -> Arrival:
+    """Return a request that arrives; another one each time, unless `identity` says otherwise."""
+    given = {"class_name": "batch", "identity": next(_NUMBERS)} | members
+    return Arrival(tenant, _ENTRIES[tenant].partition(":")[0], job, cost_bytes=cost_bytes, **given)

@@ -262,7 +262,7 @@ async def test_a_backend_that_does_not_say_whether_it_is_ready_delays_no_other()
 
 
 async def test_one_backend_s_failures_harm_no_request_to_another():
-    once = {"retry_ratio": 0.0, "retry_least": 0}  # a second attempt would be counted at both
+    once = {"retry_ratio": 0.0, "retry_min": 0}  # a second attempt would be counted at both
     async with (
         FakeBackend(drop(reset=True)) as bad,
         FakeBackend(echo()) as good,

@@ -70,7 +70,7 @@ async def test_tenants_never_share():
 async def test_a_failure_is_not_kept():
     async with (
         FakeBackend(answer(status=500), echo()) as backend,
-        running_proxy(backend, upstream={"retry_ratio": 0, "retry_least": 0}) as proxy,
+        running_proxy(backend, upstream={"retry_ratio": 0, "retry_min": 0}) as proxy,
     ):
         assert (await proxy.ask(data=b"question", headers=named("a"))).status == 500
         assert (await proxy.ask(data=b"question", headers=named("a"))).body == b"question"

@@ -23,7 +23,7 @@ async def test_what_a_backend_failed_is_asked_of_another():
 
 
 async def test_with_the_budget_used_up_failures_are_passed_on():
-    upstream = {"retry_ratio": 0.0, "retry_least": 2, "eject_failures": 1000}
+    upstream = {"retry_ratio": 0.0, "retry_min": 2, "eject_failures": 1000}
     async with (
         FakeBackend(DEAD) as first,
         FakeBackend(DEAD) as second,

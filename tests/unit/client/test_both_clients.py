@@ -169,7 +169,7 @@ LIMITS = {
             "newer": 1,
         }
     },
-    "queue": {"requests": 1, "requests_most": 2, "size_bytes": 3, "size_bytes_most": 4},
+    "queue": {"requests": 1, "max_requests": 2, "size_bytes": 3, "max_size_bytes": 4},
     "in_flight": 5,
     "paused": False,
     "classes": {"batch": {"may_claim": True, "share": 0.5, "wait_s": None, "max_wait_s": 9.0}},

@@ -194,3 +194,17 @@ def _names_with_defaults(group):
 
 def _is_group(group, name):
     return hasattr(getattr(group, name), "model_fields_set")
+
+
+@pytest.mark.parametrize(
+    ("group", "old", "new"),
+    [
+        ("concurrency", "most_per_worker", "max_per_worker"),
+        ("upstream", "retry_least", "retry_min"),
+        ("upstream", "eject_most_s", "eject_max_s"),
+    ],
+)
+def test_a_renamed_key_is_refused_with_its_new_name(group, old, new):
+    with pytest.raises(ConfigError, match=rf"{group}\.{old}: renamed: write {new} instead"):
+        settings(**{group: {old: 5}})
+    settings(**{group: {new: 5}})

@@ -1,23 +1,30 @@
+import asyncio
 import logging
 
 import pytest
 
 from nlpbatch.errors import ConfigError
+from proxy.live import Snapshot
 from proxy.metrics import Metrics
-from proxy.reload import reload
+from proxy.reload import reload, reload_forever
 from tests.fakes.proxy_parts import proxy_settings
 from tests.fakes.virtual_time import virtual_time
 
 
 class Target:
-    """Takes settings over."""
+    """Takes settings over, as the proxy does; raises instead if it is given an error."""
 
-    def __init__(self):
+    def __init__(self, error=None):
         self.settings, self.generation, self.metrics = proxy_settings(), 1, Metrics()
+        self.error = error
+        self.adopted = asyncio.Event()
 
     async def adopt(self, settings):
-        self.settings = settings
-        self.generation += 1
+        if self.error is not None:
+            raise self.error
+        snapshot = Snapshot.of(settings, self.generation + 1)
+        self.settings, self.generation = snapshot.settings, snapshot.generation
+        self.adopted.set()
 
     def shown(self):
         value = self.metrics.registry.get_sample_value
@@ -74,3 +81,32 @@ async def test_certificates_that_can_t_be_read_are_a_fault():
     target = Target()
     wanted = proxy_settings(upstream={"ca_file": "/nowhere/ca.pem"})
     assert not await reload(target, lambda: wanted)
+
+
+@virtual_time
+async def test_an_error_while_settings_are_taken_over_is_logged_without_its_text_and_changes_nothing(caplog):
+    target = Target(RuntimeError("a secret"))
+    before = target.settings
+    with caplog.at_level(logging.ERROR):
+        assert not await reload(target, lambda: proxy_settings(queue={"requests": 7}))
+    assert (target.settings, target.shown()) == (before, (1, 0))
+    assert caplog.records[-1].faults == ["RuntimeError"]
+    assert "a secret" not in caplog.text
+
+
+@virtual_time
+async def test_an_error_in_a_reload_does_not_end_the_watcher(tmp_path):
+    file, target = tmp_path / "proxy.toml", Target(RuntimeError())
+    file.write_text("1")
+    watching = asyncio.create_task(reload_forever(target, file, lambda: proxy_settings(queue={"requests": 7})))
+    await asyncio.sleep(2)
+    file.write_text("2")
+    await asyncio.sleep(2)
+    assert not watching.done()
+    target.error = None
+    file.write_text("3")
+    async with asyncio.timeout(5):
+        await target.adopted.wait()
+    assert target.settings.queue.requests == 7
+    watching.cancel()
+    await asyncio.wait([watching])

@@ -11,10 +11,11 @@ from proxy.forwarding import gate as gate_module
 from proxy.forwarding.gate import Gate
 from proxy.traffic.admission import Bounds
 from proxy.traffic.balancer import Backend
+from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 from proxy.traffic.concurrency import FixedLimit
-from proxy.traffic.controller import Traffic
-from proxy.traffic.ticket import Usage
-from tests.fakes.proxy_parts import ask, proxy_settings, waits
+from proxy.traffic.controller import TrafficController
+from proxy.traffic.ticket import Backlog
+from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 from tests.fakes.virtual_time import settle, virtual_time
 
 BOUNDS = Bounds(requests=100, size_bytes=100_000, max_wait_s=5.0)
@@ -40,11 +41,11 @@ class Scene:
             queue={"requests": bounds.requests, "size_bytes": bounds.size_bytes},
             classes=waits(bounds.max_wait_s),
         )
-        self.traffic = Traffic(settings, self.backends, chance=lambda: 0.5, choose=lambda _: 0)
+        self.traffic = TrafficController(settings, self.backends, chance=lambda: 0.5, choose=lambda _: 0)
         self.gate = Gate(self.traffic, lambda *refusal: self.refused.append(refusal))
 
     async def enter(self, tenant="a", job="", cost_bytes=100):
-        return await self.gate.enter(ask(tenant, job, cost_bytes))
+        return await self.gate.enter(arrival(tenant, job, cost_bytes))
 
     async def occupy(self, places=1):
         return [await self.enter() for _ in range(places)]
@@ -52,19 +53,28 @@ class Scene:
     def caller(self, tenant="a", job="", cost_bytes=100):
         return asyncio.ensure_future(self.enter(tenant, job, cost_bytes))
 
+    def leave(self, lease):
+        self.traffic.finish(lease, asyncio.get_running_loop().time())
+        self.gate.pump()
+
+    def move(self, lease):
+        moved = self.traffic.move(lease, asyncio.get_running_loop().time())
+        self.gate.pump()
+        return moved
+
     @property
     def is_clean(self):
         idle = all(backend.in_flight == backend.outstanding_bytes == 0 for backend in self.backends)
-        return idle and self.traffic.queue.usage == Usage() and not self.gate._waiting
+        return idle and self.traffic.queue.backlog == Backlog() and not self.gate._waiting
 
 
 @virtual_time
 async def test_with_a_free_place_nobody_waits():
     scene = Scene(limits=(2,))
     lease = await scene.enter("a", "", 100)
-    assert (lease.backend, lease.sent_s - lease.arrived_s) == (scene.backends[0], 0.0)
+    assert (lease.backend, lease.waited_s) == (scene.backends[0], 0.0)
     assert (lease.backend.in_flight, lease.backend.outstanding_bytes) == (1, 100)
-    scene.gate.leave(lease)
+    scene.leave(lease)
     assert scene.is_clean
 
 
@@ -75,12 +85,12 @@ async def test_the_next_one_gets_the_place_that_is_given_back():
     caller = scene.caller()
     await asyncio.sleep(2)
     assert not caller.done()
-    assert scene.traffic.queue.of("a") == Usage(1, 100)
-    scene.gate.leave(held)
+    assert scene.traffic.queue.of("a") == Backlog(1, 100)
+    scene.leave(held)
     lease = await caller
-    assert lease.sent_s - lease.arrived_s == 2.0
-    assert scene.traffic.queue.of("a") == Usage()
-    scene.gate.leave(lease)
+    assert lease.waited_s == 2.0
+    assert scene.traffic.queue.of("a") == Backlog()
+    scene.leave(lease)
     assert scene.is_clean
 
 
@@ -93,14 +103,14 @@ async def test_places_are_given_in_the_order_of_the_fair_queue():
     async def call(tenant, number):
         lease = await scene.enter(tenant, "", 100)
         order.append(tenant + str(number))
-        scene.gate.leave(lease)
+        scene.leave(lease)
 
     async with asyncio.TaskGroup() as callers:
         for tenant in "ab":
             for number in range(4):
                 callers.create_task(call(tenant, number))
         await settle()
-        scene.gate.leave(held)
+        scene.leave(held)
     assert [one for one in order if one[0] == "a"] == ["a0", "a1", "a2", "a3"]
     assert [one for one in order if one[0] == "b"] == ["b0", "b1", "b2", "b3"]
     assert sorted(one[0] for one in order[:6]) == ["a", "a", "b", "b", "b", "b"]
@@ -118,8 +128,8 @@ async def test_nobody_goes_ahead_of_those_who_wait():
     await settle()
     assert first.done()
     assert not second.done()
-    scene.gate.leave(first.result())
-    scene.gate.leave(await second)
+    scene.leave(first.result())
+    scene.leave(await second)
 
 
 @virtual_time
@@ -127,13 +137,13 @@ async def test_a_backend_that_becomes_ready_gets_what_waits_up_to_its_limit():
     scene = Scene(limits=(2,), ready=False)
     callers = [scene.caller() for _ in range(3)]
     await settle()
-    assert scene.traffic.queue.usage.requests == 3
+    assert scene.traffic.queue.backlog.requests == 3
     scene.backends[0].ready = True
     scene.gate.pump()
     await settle()
     assert [caller.done() for caller in callers] == [True, True, False]
     for caller in callers:
-        scene.gate.leave(await caller)
+        scene.leave(await caller)
     assert scene.is_clean
 
 
@@ -145,9 +155,9 @@ async def test_a_caller_that_leaves_the_queue_is_forgotten():
     await settle()
     gone.cancel()
     await settle()
-    assert scene.traffic.queue.usage == Usage(1, 100)
-    scene.gate.leave(held)
-    scene.gate.leave(await stays)
+    assert scene.traffic.queue.backlog == Backlog(1, 100)
+    scene.leave(held)
+    scene.leave(await stays)
     assert gone.cancelled()
     assert scene.is_clean
     assert not scene.refused
@@ -160,10 +170,28 @@ async def test_a_place_given_to_one_who_leaves_in_the_same_moment_goes_to_the_ne
     (held,) = await scene.occupy()
     gone, stays = scene.caller(), scene.caller()
     await settle()
-    steps = [gone.cancel, lambda: scene.gate.leave(held)]
+    steps = [gone.cancel, lambda: scene.leave(held)]
     for step in steps if cancelled_first else reversed(steps):
         step()
-    scene.gate.leave(await stays)
+    scene.leave(await stays)
+    assert gone.cancelled()
+    assert scene.is_clean
+
+
+@pytest.mark.parametrize("cancelled_first", [True, False])
+@virtual_time
+async def test_a_half_open_backend_is_tried_by_the_next_one_if_a_caller_leaves_with_its_slot(cancelled_first):
+    scene = Scene()
+    ejections = Ejections(EjectionRule(failures=1, eject_s=1.0))
+    (backend,) = scene.backends
+    backend.breaker, _ = Breaker(ejections), Breaker(ejections)  # of two, one may be ejected
+    backend.breaker.failed("request", asyncio.get_running_loop().time())
+    gone, stays = scene.caller(), scene.caller()
+    await asyncio.sleep(1)
+    steps = [gone.cancel, scene.gate.pump]
+    for step in steps if cancelled_first else reversed(steps):
+        step()
+    scene.leave(await stays)
     assert gone.cancelled()
     assert scene.is_clean
 
@@ -177,8 +205,8 @@ async def test_thousands_that_leave_in_the_same_moment_hold_nothing_up():
     await settle()
     for caller in gone:
         caller.cancel()
-    scene.gate.leave(held)
-    scene.gate.leave(await stays)
+    scene.leave(held)
+    scene.leave(await stays)
     assert scene.is_clean
 
 
@@ -192,7 +220,7 @@ async def test_one_that_waited_too_long_is_told_so():
     assert asyncio.get_running_loop().time() == started_s + 5.0
     assert 0 < caught.value.retry_after_s <= 30
     assert scene.refused == [("a", "waited")]
-    assert scene.traffic.queue.usage == Usage()
+    assert scene.traffic.queue.backlog == Backlog()
 
 
 @pytest.mark.parametrize("place_first", [True, False])
@@ -202,14 +230,14 @@ async def test_a_place_that_comes_when_the_wait_ends_is_not_lost(place_first):
     (held,) = await scene.occupy()
     loop = asyncio.get_running_loop()
     if place_first:
-        loop.call_later(5.0, scene.gate.leave, held)
+        loop.call_later(5.0, scene.leave, held)
     caller = scene.caller()
     await settle()
     if not place_first:
-        loop.call_later(5.0, scene.gate.leave, held)
+        loop.call_later(5.0, scene.leave, held)
     late = asyncio.create_task(_late(scene))
     with contextlib.suppress(NoCapacity):  # whichever comes first in that moment
-        scene.gate.leave(await caller)
+        scene.leave(await caller)
     await late
     assert scene.is_clean
 
@@ -217,7 +245,7 @@ async def test_a_place_that_comes_when_the_wait_ends_is_not_lost(place_first):
 async def _late(scene):
     """Come a moment before the first caller's wait ends, and get the place it couldn't take."""
     await asyncio.sleep(4.9)
-    scene.gate.leave(await scene.enter("a", "", 100))
+    scene.leave(await scene.enter("a", "", 100))
 
 
 @virtual_time
@@ -226,7 +254,7 @@ async def test_with_a_longest_wait_of_zero_nobody_waits():
     await scene.occupy()
     with pytest.raises(NoCapacity):
         await scene.enter("a", "", 100)
-    assert scene.traffic.queue.usage == Usage()
+    assert scene.traffic.queue.backlog == Backlog()
 
 
 @pytest.mark.parametrize(
@@ -248,7 +276,7 @@ async def test_a_full_queue_refuses_its_own_tenant_and_no_other(bounds, cause, t
     assert scene.refused == [("a", cause)]
     other = scene.caller("b")
     await settle()
-    assert scene.traffic.queue.of("b") == Usage(1, 100)
+    assert scene.traffic.queue.of("b") == Backlog(1, 100)
     for caller in (waiting, other):
         caller.cancel()
 
@@ -262,7 +290,7 @@ async def test_a_flood_of_one_tenant_s_neither_refuses_nor_delays_another():
         lease = await scene.enter(tenant, "", 1000)
         await asyncio.sleep(0.1)  # 10,000 bytes/s
         served.append(tenant)
-        scene.gate.leave(lease)
+        scene.leave(lease)
 
     flood = [asyncio.ensure_future(call("a")) for _ in range(30)]
     await asyncio.sleep(2)
@@ -285,7 +313,7 @@ async def test_the_refusal_of_a_long_wait_tells_the_wait_and_the_limit():
         successor = scene.caller()
         waiting = scene.caller()
         await asyncio.sleep(0.4)
-        scene.gate.leave(held)
+        scene.leave(held)
         held = await successor
         waiting.cancel()
         await settle()
@@ -303,7 +331,7 @@ async def test_a_quiet_service_does_not_refuse_the_burst_that_ends_the_quiet():
     for _ in range(50):
         lease = await scene.enter("a", "", 100)
         await asyncio.sleep(1)
-        scene.gate.leave(lease)
+        scene.leave(lease)
     await scene.occupy()
     burst = [scene.caller(cost_bytes=1000) for _ in range(50)]
     await settle()
@@ -317,11 +345,11 @@ async def test_a_lease_moves_to_another_backend_with_its_cost():
     scene = Scene(limits=(1, 1))
     lease = await scene.enter("a", "", 100)
     left = lease.backend
-    assert scene.gate.move(lease)
-    assert lease.backend is not left
+    moved = scene.move(lease)
+    assert moved.backend is not left
     assert (left.in_flight, left.outstanding_bytes) == (0, 0)
-    assert (lease.backend.in_flight, lease.backend.outstanding_bytes) == (1, 100)
-    scene.gate.leave(lease)
+    assert (moved.backend.in_flight, moved.backend.outstanding_bytes) == (1, 100)
+    scene.leave(moved)
     assert scene.is_clean
 
 
@@ -331,11 +359,10 @@ async def test_a_lease_stays_where_it_is_if_no_other_backend_has_room(limits):
     scene = Scene(limits=limits)
     leases = await scene.occupy(len(limits))
     left = leases[0].backend
-    assert not scene.gate.move(leases[0])
-    assert leases[0].backend is left
+    assert scene.move(leases[0]) is None
     assert left.in_flight == 1
     for lease in leases:
-        scene.gate.leave(lease)
+        scene.leave(lease)
     assert scene.is_clean
 
 
@@ -375,9 +402,9 @@ async def _play(calls, limits, ready_s):
             return
         assert all(backend.in_flight <= backend.limit.value for backend in scene.backends)
         if moves:
-            scene.gate.move(lease)
+            lease = scene.move(lease) or lease
         await asyncio.sleep(holds_s)
-        scene.gate.leave(lease)
+        scene.leave(lease)
         outcomes.append("served")
 
     async def become_ready():

@@ -10,7 +10,7 @@ def test_it_is_told_in_shares():
     told = "\n".join(summary(proxy_settings({"a": {"weight": 3.0, "quota": {"bytes_per_s": 1_000_000}}})))
     assert "tenant a: 50% of the service" in told
     assert "1,000,000 bytes/s with bursts of 10,000,000" in told
-    assert "people get 50% of the service while jobs wait" in told
+    assert "interactive requests get 50% of the service while batch waits" in told
 
 
 def test_plain_settings_have_nothing_odd():

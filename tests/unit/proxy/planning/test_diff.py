@@ -43,7 +43,7 @@ def test_backends_keys_and_the_rest_are_told_once_each():
     assert found["http://c", "backend"][2] == "gains"
     assert found["all", "listen.port"] == ("8700", "1", "needs a restart")
     assert found["all", "upstream.timeout_s"] == ("120.0", "5.0", "changes")
-    assert found["people", "share while jobs wait"] == ("50.0%", "75.0%", "gains")
+    assert found["interactive", "share while batch waits"] == ("50.0%", "75.0%", "gains")
     assert found["a", "classes"][2] == "changes"
     assert sum(who == "a" and what.startswith("key ") for who, what in found) == 2
 

@@ -97,6 +97,57 @@ def test_a_backend_that_dies_costs_its_share_and_nothing_else():
     assert tally.failed == 0
 
 
+@pytest.mark.parametrize(("eject_failures", "is_ejected"), [(3, True), (1000, False)])
+def test_a_backend_that_fails_everything_is_ejected_as_the_configuration_says(eject_failures, is_ejected):
+    workload = {"duration_s": 60, "backends": [{"replicas": 2, "workers": 2}], "jobs": [job(in_flight=16)]}
+    fault = {"kind": "failing", "backend": 0, "start_s": 0, "duration_s": 60}
+    settings = proxy_settings(upstream={"eject_failures": eject_failures, "eject_s": 600.0, "eject_max_s": 600.0})
+    utilisation = play(workload | {"faults": [fault]}, settings).utilisation  # an ejected backend's workers are idle
+    assert utilisation == pytest.approx(0.5, abs=0.03) if is_ejected else utilisation > 0.7
+
+
+def play_with_a_failing_backend(**upstream):
+    """Return the tally of a job while one of two backends fails everything."""
+    workload = {"duration_s": 60, "backends": [{"replicas": 2, "workers": 2}], "jobs": [job(in_flight=16)]}
+    fault = {"kind": "failing", "backend": 0, "start_s": 0, "duration_s": 60}
+    settings = proxy_settings(
+        upstream={"eject_failures": 1000, "retry_ratio": 0.0, "retry_min": 0} | upstream,
+        concurrency={"policy": "fixed"},
+    )
+    return play(workload | {"faults": [fault]}, settings).tallies["a", "batch"]
+
+
+def test_without_retries_half_of_the_attempts_fail_at_the_caller():
+    tally = play_with_a_failing_backend()
+    assert tally.failed / (tally.failed + tally.answered) == pytest.approx(0.5, abs=0.05)
+
+
+def test_with_a_retry_for_each_request_next_to_none_fails():
+    tally = play_with_a_failing_backend(retry_ratio=1.0)
+    assert tally.failed <= 0.02 * tally.answered
+
+
+def test_a_retry_budget_of_a_fifth_saves_a_fifth_of_the_requests():
+    tally = play_with_a_failing_backend(retry_ratio=0.2)
+    # n requests make 1.2 n attempts. Half of those, 0.6 n, fail, and 0.2 n of them are retried at the other backend.
+    assert tally.failed / (tally.failed + tally.answered) == pytest.approx(0.4, abs=0.03)
+
+
+def test_failures_stop_when_the_backend_is_ejected():
+    tally = play_with_a_failing_backend(eject_failures=5, eject_s=600.0, eject_max_s=600.0)
+    assert 5 <= tally.failed <= 5 + 4  # those that were at the backend at that moment
+    assert tally.answered > 300
+
+
+def test_a_backend_that_fails_a_fifth_of_its_requests_fails_a_tenth_of_all():
+    workload = {"duration_s": 300, "backends": [{"replicas": 2, "workers": 2}], "jobs": [job(in_flight=16)]}
+    fault = {"kind": "failing", "backend": 0, "start_s": 0, "duration_s": 300, "fraction": 0.2}
+    upstream = {"eject_failures": 1000, "retry_ratio": 0.0, "retry_min": 0}
+    settings = proxy_settings(upstream=upstream, concurrency={"policy": "fixed"})
+    tally = play(workload | {"faults": [fault]}, settings).tallies["a", "batch"]
+    assert tally.failed / (tally.failed + tally.answered) == pytest.approx(0.1, abs=0.02)
+
+
 def test_a_workload_of_unknown_tenants_is_refused():
     with pytest.raises(ValueError, match="tenants nobody"):
         play({"backends": TWO_WORKERS, "jobs": [job("nobody")]})

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 
-RULE = EjectionRule(failures=3, eject_s=10.0, eject_most_s=25.0)
+RULE = EjectionRule(failures=3, eject_s=10.0, eject_max_s=25.0)
 
 
 def breakers(count=2):

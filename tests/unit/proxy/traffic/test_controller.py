@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from proxy.traffic.admission import LONGEST_PROMISE_S, Refuse
 from proxy.traffic.balancer import Backend
+from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 from proxy.traffic.concurrency import FixedLimit
-from proxy.traffic.controller import Dropped, Passed, Traffic
-from proxy.traffic.lease import Request
-from tests.fakes.proxy_parts import ask, proxy_settings, waits
+from proxy.traffic.controller import Dropped, TrafficController
+from proxy.traffic.lease import Lease
+from proxy.traffic.ticket import Ticket
+from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 
 MOST_BYTES = 5000
 
@@ -23,11 +25,17 @@ def backends(*places):
 
 def traffic(settings=None, some=None, seed=1):
     chance = random.Random(seed)
-    return Traffic(settings or proxy_settings(), some or backends(2), chance=chance.random, choose=chance.randrange)
+    return TrafficController(
+        settings or proxy_settings(), some or backends(2), chance=chance.random, choose=chance.randrange
+    )
+
+
+def leases(steps):
+    return [step for step in steps if isinstance(step, Lease)]
 
 
 def passed(steps):
-    return [step.request for step in steps if isinstance(step, Passed)]
+    return [lease.ticket for lease in leases(steps)]
 
 
 CALLS = st.lists(
@@ -53,13 +61,14 @@ class Play:
         self.events, self.numbers = [], itertools.count()
         self.fates = Counter()
         self.charged = defaultdict(list)
+        self.held = set()
 
     def at(self, time_s, act):
         heapq.heappush(self.events, (time_s, next(self.numbers), act))
 
     def run(self, calls):
         for tenant, job, class_name, cost_bytes, at_s, how in calls:
-            one = ask(tenant, job, cost_bytes, class_name=class_name)
+            one = arrival(tenant, job, cost_bytes, class_name=class_name)
             self.at(at_s, lambda one=one, how=how: self.arrive(one, how))
         while self.events:
             self.now_s, _, act = heapq.heappop(self.events)
@@ -87,11 +96,12 @@ class Play:
             if isinstance(step, Dropped):
                 self.fates["dropped"] += 1
                 continue
-            request = step.request
-            self.at(self.now_s + request.cost_bytes / 10_000, lambda request=request: self.finish(request))
+            self.held.add(step)
+            self.at(self.now_s + step.ticket.cost_bytes / 10_000, lambda lease=step: self.finish(lease))
 
-    def finish(self, request):
-        self.traffic.finish(request, self.now_s)
+    def finish(self, lease):
+        self.held.remove(lease)
+        self.traffic.finish(lease, self.now_s)
         self.fates["served"] += 1
         self.dispatch()
 
@@ -113,7 +123,7 @@ class Play:
     def check(self):
         room = [one for one in self.backends if one.in_flight < one.limit.value]
         idle = sum(one.in_flight for one in self.backends) < sum(one.workers for one in self.backends)
-        assert not (room and idle and self.traffic.queue.usage.requests), "work waits beside an idle worker"
+        assert not (room and idle and self.traffic.queue.backlog.requests), "work waits beside an idle worker"
         assert all(one.in_flight <= one.limit.value + 4 for one in self.backends)
 
 
@@ -126,7 +136,7 @@ def test_every_request_has_one_fate_and_nothing_is_left_behind(calls, limited, p
     play.run(calls)
     assert sum(play.fates.values()) == len(calls)
     assert all(one.in_flight == one.outstanding_bytes == 0 for one in some)
-    assert play.traffic.queue.usage.requests == 0
+    assert play.traffic.queue.backlog.requests == 0
     for tenant in "abcd":
         key_id = settings.tenants[tenant].keys[0].partition(":")[0]
         assert [quota.in_use for quota in play.traffic.quotas.of(tenant, key_id)] == [0, 0, 0]
@@ -151,21 +161,22 @@ def saturate(subject, flows, *, seconds=200.0, cost_bytes=1000):
 
     def send(flow, now_s):
         tenant, job, class_name = flow
-        assert isinstance(subject.arrive(ask(tenant, job, cost_bytes, class_name=class_name), now_s), Request)
+        assert isinstance(subject.arrive(arrival(tenant, job, cost_bytes, class_name=class_name), now_s), Ticket)
         dispatch(now_s)
 
     def dispatch(now_s):
-        for request in passed(subject.dispatch(now_s)):
-            heapq.heappush(events, (now_s + 1.0, next(numbers), request))
+        for lease in leases(subject.dispatch(now_s)):
+            heapq.heappush(events, (now_s + 1.0, next(numbers), lease))
 
     for flow, outstanding in flows.items():
         for _ in range(outstanding):
             send(flow, 0.0)
     while events and events[0][0] < seconds:
-        now_s, _, request = heapq.heappop(events)
-        flow = (request.tenant, request.job, request.class_name)
-        served[flow] += request.cost_bytes
-        subject.finish(request, now_s)
+        now_s, _, lease = heapq.heappop(events)
+        ticket = lease.ticket
+        flow = (ticket.tenant, ticket.job, ticket.class_name)
+        served[flow] += ticket.cost_bytes
+        subject.finish(lease, now_s)
         dispatch(now_s)
         send(flow, now_s)
     return served
@@ -195,11 +206,11 @@ def test_people_and_jobs_share_by_their_classes():
 
 
 def full(settings):
-    """Return a traffic whose only place is taken and whose queue of one is full, and the two requests."""
+    """Return a traffic whose only slot is taken and whose queue of one is full, the slot, and who waits."""
     subject = traffic(settings, backends(1))
-    running = subject.arrive(ask("a"), 0.0)
-    subject.dispatch(0.0)
-    waiting = subject.arrive(ask("a"), 0.0)
+    subject.arrive(arrival("a"), 0.0)
+    (running,) = subject.dispatch(0.0)
+    waiting = subject.arrive(arrival("a"), 0.0)
     assert subject.dispatch(0.0) == []
     return subject, running, waiting
 
@@ -209,56 +220,56 @@ ONE = {"queue": {"requests": 1}, "classes": waits(100)}
 
 def test_who_comes_back_as_told_gets_in_before_one_who_just_came():
     subject, running, waiting = full(proxy_settings(**ONE))
-    told = subject.arrive(ask("a", who="patient"), 1.0)
+    told = subject.arrive(arrival("a", identity="patient"), 1.0)
     assert told.cause == "queue_requests"
     subject.finish(running, 1.5)
     assert passed(subject.dispatch(1.5)) == [waiting]
-    assert isinstance(subject.arrive(ask("a"), 1.6), Refuse)
-    assert isinstance(subject.arrive(ask("a", who="patient"), 1.0 + told.retry_after_s), Request)
+    assert isinstance(subject.arrive(arrival("a"), 1.6), Refuse)
+    assert isinstance(subject.arrive(arrival("a", identity="patient"), 1.0 + told.retry_after_s), Ticket)
 
 
 def test_who_comes_too_early_is_told_the_same_time_again():
     subject, *_ = full(proxy_settings(**ONE))
-    told = subject.arrive(ask("a", who="hasty"), 1.0)
-    again = subject.arrive(ask("a", who="hasty"), 1.0 + told.retry_after_s / 2)
+    told = subject.arrive(arrival("a", identity="hasty"), 1.0)
+    again = subject.arrive(arrival("a", identity="hasty"), 1.0 + told.retry_after_s / 2)
     assert again.retry_after_s == pytest.approx(told.retry_after_s / 2)
 
 
 def test_who_doesn_t_come_back_holds_nothing_up_for_long():
     subject, running, _ = full(proxy_settings(**ONE))
-    subject.arrive(ask("a", who="gone"), 1.0)
+    subject.arrive(arrival("a", identity="gone"), 1.0)
     subject.finish(running, 1.0)
     subject.dispatch(1.0)
-    assert isinstance(subject.arrive(ask("a"), 2.0), Refuse)
-    assert isinstance(subject.arrive(ask("a"), 60.0), Request)
+    assert isinstance(subject.arrive(arrival("a"), 2.0), Refuse)
+    assert isinstance(subject.arrive(arrival("a"), 60.0), Ticket)
 
 
 def test_each_refusal_is_told_a_later_time():
     subject = traffic(proxy_settings(queue={"requests": 10}, classes=waits(3600)), backends(1))
     saturate(subject, {("a", "", "batch"): 10}, seconds=20)  # one a second
-    times = [subject.arrive(ask("a", cost_bytes=1000), 20.0) for _ in range(20)]
+    times = [subject.arrive(arrival("a", cost_bytes=1000), 20.0) for _ in range(20)]
     told = [time.retry_after_s for time in times if isinstance(time, Refuse)]
     assert told[-1] == pytest.approx(len(told), rel=0.3)
     assert all(before < after + 1 for before, after in itertools.pairwise(told))
 
 
-def test_one_tenant_s_appointments_keep_no_other_tenant_out():
+def test_one_tenant_s_reservations_keep_no_other_tenant_out():
     subject, *_ = full(proxy_settings(**ONE))
     for _ in range(20):
-        subject.arrive(ask("a"), 1.0)
-    assert isinstance(subject.arrive(ask("b"), 1.0), Request)
+        subject.arrive(arrival("a"), 1.0)
+    assert isinstance(subject.arrive(arrival("b"), 1.0), Ticket)
 
 
 def test_a_request_over_a_burst_is_refused_for_good():
-    refusal = traffic(proxy_settings({"a": {"quota": QUOTAS}})).arrive(ask("a", cost_bytes=8001), 0.0)
+    refusal = traffic(proxy_settings({"a": {"quota": QUOTAS}})).arrive(arrival("a", cost_bytes=8001), 0.0)
     assert (refusal.cause, refusal.scope, refusal.bound, refusal.retry_after_s) == ("burst", "tenant", 8000, None)
 
 
 def test_who_would_wait_longer_than_it_says_it_will_is_refused_on_arrival():
     subject = traffic(proxy_settings(**BIG), backends(1))
     saturate(subject, {("a", "", "batch"): 10}, seconds=20)
-    assert isinstance(subject.arrive(ask("a", cost_bytes=1000), 20.0), Request)
-    refusal = subject.arrive(ask("a", cost_bytes=1000, wait_s=3.0), 20.0)
+    assert isinstance(subject.arrive(arrival("a", cost_bytes=1000), 20.0), Ticket)
+    refusal = subject.arrive(arrival("a", cost_bytes=1000, wait_s=3.0), 20.0)
     assert (refusal.cause, refusal.bound) == ("wait", 3.0)
     assert refusal.value == pytest.approx(10, abs=3)
 
@@ -266,10 +277,10 @@ def test_who_would_wait_longer_than_it_says_it_will_is_refused_on_arrival():
 def test_a_paused_tenant_is_refused_and_what_waits_stays():
     subject, running, waiting = full(proxy_settings(**ONE))
     subject.pause("a", paused=True)
-    assert subject.arrive(ask("a"), 1.0).cause == "paused"
+    assert subject.arrive(arrival("a"), 1.0).cause == "paused"
     subject.finish(running, 1.0)
     assert subject.dispatch(1.0) == []
-    assert isinstance(subject.arrive(ask("b"), 1.0), Request)
+    assert isinstance(subject.arrive(arrival("b"), 1.0), Ticket)
     assert [request.tenant for request in passed(subject.dispatch(1.0))] == ["b"]
     subject.pause("a", paused=False)
     assert waiting in list(subject.queue)
@@ -279,10 +290,11 @@ def test_what_waited_too_long_in_a_queue_that_never_empties_is_dropped_and_pays_
     classes = {"batch": {"max_wait_s": 100, "target_delay_s": 1, "interval_s": 1}}
     settings = proxy_settings({"a": {"quota": QUOTAS | {"bytes_per_s": 1}}}, classes=classes)
     subject = traffic(settings, backends(1))
-    requests = [subject.arrive(ask("a", cost_bytes=1000), 0.0) for _ in range(6)]
-    subject.dispatch(0.0)
+    for _ in range(6):
+        subject.arrive(arrival("a", cost_bytes=1000), 0.0)
+    steps = subject.dispatch(0.0)
     for second in range(1, 4):
-        subject.finish(next(one for one in requests if one.backend is not None), second * 2.0)
+        subject.finish(leases(steps)[0], second * 2.0)
         steps = subject.dispatch(second * 2.0)
         dropped = [step for step in steps if isinstance(step, Dropped)]
         if dropped:
@@ -294,28 +306,56 @@ def test_what_waited_too_long_in_a_queue_that_never_empties_is_dropped_and_pays_
 
 def test_new_settings_hold_at_once_and_nothing_is_forgotten():
     subject = traffic(proxy_settings({"a": {"quota": QUOTAS}}), backends(1))
-    subject.arrive(ask("a", cost_bytes=8000), 0.0)
+    subject.arrive(arrival("a", cost_bytes=8000), 0.0)
     subject.adopt(proxy_settings({"a": {"quota": QUOTAS | {"burst_bytes": 9000}}}))
-    assert isinstance(subject.arrive(ask("a", cost_bytes=1000), 0.0), Request)
-    assert subject.arrive(ask("a", cost_bytes=1), 0.0).cause == "rate"
+    assert isinstance(subject.arrive(arrival("a", cost_bytes=1000), 0.0), Ticket)
+    assert subject.arrive(arrival("a", cost_bytes=1), 0.0).cause == "rate"
 
 
 def test_advice_is_twice_the_job_s_share_of_the_places():
     subject = traffic(proxy_settings(**BIG), backends(4, 4))
-    requests = [subject.arrive(ask("a", "x"), 0.0) for _ in range(50)]
+    requests = [subject.arrive(arrival("a", "x"), 0.0) for _ in range(50)]
     subject.dispatch(0.0)
     assert (subject.advice(requests[0]).outstanding, subject.advice(requests[0]).wanted) == (50, 16)
-    subject.arrive(ask("b", "y"), 0.0)
+    subject.arrive(arrival("b", "y"), 0.0)
     assert subject.advice(requests[0]).wanted == 8
 
 
 def test_a_request_moves_to_a_backend_that_was_not_tried():
     some = backends(1, 1)
     subject = traffic(some=some)
-    request = subject.arrive(ask("a"), 0.0)
-    subject.dispatch(0.0)
-    first = request.backend
-    assert subject.move(request, 0.1, but=(first,))
-    assert request.backend is not first
-    assert (first.in_flight, request.backend.in_flight) == (0, 1)
-    assert not subject.move(request, 0.2, but=tuple(some))
+    ticket = subject.arrive(arrival("a"), 0.0)
+    (first,) = subject.dispatch(0.0)
+    second = subject.move(first, 0.1, tried=(first.backend,))
+    assert second.ticket is ticket
+    assert second.backend is not first.backend
+    assert (first.backend.in_flight, second.backend.in_flight) == (0, 1)
+    assert subject.move(second, 0.2, tried=tuple(some)) is None
+    subject.finish(second, 0.3)
+
+
+@pytest.mark.parametrize("end", ["finish", "abandon", "move"])
+def test_a_lease_is_released_once(end):
+    some = backends(2, 2)
+    subject = traffic(some=some)
+    subject.arrive(arrival("a"), 0.0)
+    (lease,) = subject.dispatch(0.0)
+    getattr(subject, end)(lease, 0.1)
+    for again in ("finish", "abandon", "move"):
+        with pytest.raises(ValueError, match="is not held"):
+            getattr(subject, again)(lease, 0.2)
+    assert sum(one.in_flight for one in some) == (1 if end == "move" else 0)
+
+
+def test_an_abandoned_try_leaves_the_try_of_a_half_open_backend_to_the_next():
+    (only,) = some = backends(1)
+    ejections = Ejections(EjectionRule(failures=1, eject_s=1.0))
+    only.breaker, _ = Breaker(ejections), Breaker(ejections)  # of two, one may be ejected
+    subject = traffic(some=some)
+    only.breaker.failed("request", 0.0)
+    assert only.breaker.state == "ejected"
+    subject.arrive(arrival("a"), 2.0)
+    (trying,) = subject.dispatch(2.0)
+    assert not only.breaker.allows(2.0)
+    subject.abandon(trying, 2.5)
+    assert only.breaker.allows(2.5)

@@ -4,12 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.traffic.balancer import Backend
+from proxy.traffic.balancer import Backend, serving
 from proxy.traffic.concurrency import FixedLimit
-from proxy.traffic.lease import Request
-from proxy.traffic.pinning import serving
-from tests.fakes.proxy_parts import ask, proxy_settings, waits
-from tests.unit.proxy.traffic.test_controller import BIG, CALLS, Play, passed, traffic
+from proxy.traffic.ticket import Ticket
+from tests.fakes.proxy_parts import arrival, proxy_settings, waits
+from tests.unit.proxy.traffic.test_controller import BIG, CALLS, Play, leases, passed, traffic
 
 OLD, NEW, OTHER = frozenset({"old"}), frozenset({"new"}), frozenset({"other"})
 NONE = frozenset()
@@ -29,8 +28,8 @@ def patient(*some):
 
 
 def arrive(subject, pin=NONE, now_s=0.0, **members):
-    request = subject.arrive(ask(pin=pin, **members), now_s)
-    assert isinstance(request, Request)
+    request = subject.arrive(arrival(pin=pin, **members), now_s)
+    assert isinstance(request, Ticket)
     return request
 
 
@@ -62,9 +61,10 @@ def test_pinned_requests_go_where_their_version_is_and_others_anywhere():
     subject = patient(old, new)
     pinned = [arrive(subject, NEW) for _ in range(10)]
     free = [arrive(subject) for _ in range(20)]
-    assert len(passed(subject.dispatch(0.0))) == 30
-    assert {request.backend for request in pinned} == {new}
-    assert {request.backend for request in free} == {old, new}
+    at = {lease.ticket: lease.backend for lease in subject.dispatch(0.0)}
+    assert len(at) == 30
+    assert {at[ticket] for ticket in pinned} == {new}
+    assert {at[ticket] for ticket in free} == {old, new}
 
 
 @pytest.mark.parametrize("class_name", ["batch", "interactive"])
@@ -74,13 +74,13 @@ def test_one_that_waits_for_its_version_lets_those_behind_it_pass(class_name, jo
     subject = patient(old, new)
     first, second = (arrive(subject, NEW, job="x", class_name=class_name) for _ in range(2))
     behind = arrive(subject, job=job)
-    assert set(passed(subject.dispatch(0.0))) == {first, behind}
-    assert (first.backend, behind.backend) == (new, old)
-    subject.finish(behind, 1.0)
+    at = {lease.ticket: lease for lease in subject.dispatch(0.0)}
+    assert {ticket: lease.backend for ticket, lease in at.items()} == {first: new, behind: old}
+    subject.finish(at[behind], 1.0)
     assert subject.dispatch(1.0) == []
-    subject.finish(first, 2.0)
-    assert passed(subject.dispatch(2.0)) == [second]
-    assert second.backend is new
+    subject.finish(at[first], 2.0)
+    (last,) = subject.dispatch(2.0)
+    assert (last.ticket, last.backend) == (second, new)
 
 
 def test_people_s_extra_places_are_at_their_version_too():
@@ -100,9 +100,10 @@ def test_with_its_version_away_it_waits_and_its_tenant_s_others_are_let_in():
     assert subject.dispatch(0.0) == []
     for second in range(5):  # the tenant's queue is full, but this one needn't wait
         other = arrive(subject, now_s=second)
-        assert passed(subject.dispatch(second)) == [other]
-        subject.finish(other, second + 0.5)
-    assert subject.arrive(ask(pin=NEW), 5.0).cause == "queue_requests"
+        (lease,) = subject.dispatch(second)
+        assert lease.ticket is other
+        subject.finish(lease, second + 0.5)
+    assert subject.arrive(arrival(pin=NEW), 5.0).cause == "queue_requests"
     assert subject.expire(waiting[0], 10.0).cause == "waited"
     new.ready = True
     assert passed(subject.dispatch(10.0)) == [waiting[1]]
@@ -121,12 +122,11 @@ def test_when_the_last_of_a_version_gets_another_one_what_waits_is_sent_to_hear_
 def test_a_second_attempt_is_made_at_the_same_version_or_not_at_all():
     old, new, same = stating(OLD, NEW, OLD)
     subject = patient(old, new, same)
-    request = arrive(subject, OLD)
-    subject.dispatch(0.0)
-    first = request.backend
-    assert subject.move(request, 0.1, but=(first,))
-    assert {first, request.backend} == {old, same}
-    assert not subject.move(request, 0.2, but=(old, same))
+    arrive(subject, OLD)
+    (first,) = subject.dispatch(0.0)
+    second = subject.move(first, 0.1, tried=(first.backend,))
+    assert {first.backend, second.backend} == {old, same}
+    assert subject.move(second, 0.2, tried=(old, same)) is None
 
 
 def test_what_serves_a_version_elsewhere_is_what_states_it():
@@ -141,8 +141,8 @@ def test_what_serves_a_version_elsewhere_is_what_states_it():
 def test_advice_counts_the_places_of_the_version_only():
     subject = patient(*stating(OLD, NEW, places=4))
     free, pinned = arrive(subject, job="x"), arrive(subject, NEW, job="x")
-    subject.dispatch(0.0)
-    subject.finish(free, 1.0)
+    at = {lease.ticket: lease for lease in subject.dispatch(0.0)}
+    subject.finish(at[free], 1.0)
     assert subject.advice(pinned).wanted == 8
 
 
@@ -152,17 +152,17 @@ def test_what_a_tenant_was_passed_over_for_is_made_good_but_not_without_end():
     old.ready = False
     pinned = [arrive(subject, OLD, tenant="a", cost_bytes=100_000) for _ in range(40)]
     for second in range(100):
-        other = arrive(subject, now_s=second, tenant="b", cost_bytes=100_000)
-        subject.dispatch(second)
-        subject.finish(other, second + 0.5)
+        arrive(subject, now_s=second, tenant="b", cost_bytes=100_000)
+        (lease,) = subject.dispatch(second)
+        subject.finish(lease, second + 0.5)
     old.ready, new.fingerprints, new.ready = True, OLD, False
     others = [arrive(subject, now_s=100.0, tenant="b", cost_bytes=100_000) for _ in range(20)]
     order = []
     for second in itertools.count(100):
-        got = passed(subject.dispatch(second))
+        got = leases(subject.dispatch(second))
         if not got:
             break
-        order.append(got[0].tenant)
+        order.append(got[0].ticket.tenant)
         subject.finish(got[0], second + 0.5)
     assert order[:2] == ["a", "a"]
     assert "b" in order[:6]
@@ -176,18 +176,18 @@ class PinnedPlay(Play):
     def __init__(self, subject, some, pins):
         super().__init__(subject, some)
         self._pins = itertools.cycle(pins)
+        self.checked = set()
 
     def arrive(self, one, how, tries=1):
         if tries == 1:
-            one = ask(one.tenant, one.job, one.cost_bytes, class_name=one.class_name, pin=next(self._pins))
+            one = arrival(one.tenant, one.job, one.cost_bytes, class_name=one.class_name, pin=next(self._pins))
         super().arrive(one, how, tries)
 
     def dispatch(self):
-        before = {request: request.backend for request in self.traffic.queue}
         super().dispatch()
-        for request in before:
-            if request.backend is not None:
-                assert request.backend in serving(request.pin, self.backends)
+        for lease in self.held - self.checked:
+            assert lease.backend in serving(lease.ticket.pin, self.backends)
+        self.checked = set(self.held)
 
     def check(self):
         room = [one for one in self.backends if one.in_flight < min(one.limit.value, one.workers)]
@@ -209,4 +209,4 @@ def test_every_pinned_request_has_one_fate_at_its_version_and_nothing_is_left_be
     play.run(calls)
     assert sum(play.fates.values()) == len(calls)
     assert all(one.in_flight == one.outstanding_bytes == 0 for one in some)
-    assert play.traffic.queue.usage.requests == 0
+    assert play.traffic.queue.backlog.requests == 0
