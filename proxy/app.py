@@ -14,16 +14,17 @@ from nlpbatch.errors import InvalidRequest, NotFound
 from nlpbatch.serving.drain import Drain
 from nlpbatch.serving.query import read_query
 from proxy.config import ProxySettings
-from proxy.forwarding.answer_cache import Replays
+from proxy.forwarding.answer_cache import AnswerCache
 from proxy.forwarding.delivery import Delivery
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.gateway import Gateway, Parts
-from proxy.forwarding.response_headers import Explanations
-from proxy.forwarding.single_flight import Flights
+from proxy.forwarding.limits import limits_of
+from proxy.forwarding.response_headers import ResponseHeaders
+from proxy.forwarding.single_flight import SingleFlight
 from proxy.live import Live, Snapshot
 from proxy.metrics import Metrics
 from proxy.traffic.controller import TrafficController
-from proxy.traffic.retry_budget import RetryBudget
+from proxy.traffic.retries import RetryBudget
 from proxy.upstream.backends import Backends
 from proxy.upstream.client import Upstream
 from proxy.upstream.discovery import Address, Discovery, Lookup, look_up
@@ -57,19 +58,19 @@ class Proxy:
         upstream = settings.upstream
         self._upstream = Upstream(self.live)
         self._budget = RetryBudget(upstream.retry_ratio, upstream.retry_min)
-        self._replays = Replays(lambda: self.live.settings.replay)
-        self._flights = Flights(self._replays)
+        self._answers = AnswerCache(lambda: self.live.settings.replay)
+        self._single_flight = SingleFlight(self._answers)
         self._usage = UsageCounter(uuid.uuid4().hex, datetime.now(UTC).isoformat(timespec="milliseconds"))
         delivery = Delivery(self.gate, self._budget, self._upstream, self._usage, self.metrics)
-        parts = Parts(self.gate, delivery, self._flights, self.metrics, self._usage)
+        parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self._usage)
         self.gateway = Gateway(self.live, parts)
-        self.explanations = Explanations(self.traffic, self.live)
+        self.response_headers = ResponseHeaders(self.traffic)
         self._discovery = Discovery(lookup)
         self._drain = drain
         self._watched: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._watch_tenants()
-        self.metrics.watch_replays(lambda: self._replays.size_bytes)
+        self.metrics.watch_replays(lambda: self._answers.size_bytes)
         self.metrics.configured(self.generation, valid=True)
 
     @property
@@ -95,7 +96,7 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.backends.health is not None:
             await self.backends.health.close()
-        await self._flights.close()
+        await self._single_flight.close()
         await self._upstream.close()
 
     async def adopt(self, settings: ProxySettings) -> None:
@@ -138,7 +139,7 @@ class Proxy:
         if request.method not in _READING:
             raise web.HTTPMethodNotAllowed(request.method, _READING)
         tenant, key_id = self.gateway.authenticate(request)
-        return web.json_response(self.explanations.limits_of(tenant, key_id))
+        return web.json_response(limits_of(self.traffic, self.settings, tenant, key_id))
 
     async def usage(self, request: web.Request) -> web.Response:
         """Answer `GET /v1/usage?job=NAME`; a tenant sees its own jobs only."""
@@ -166,7 +167,7 @@ class Proxy:
             "generation": self.generation,
             "draining": self._drain.draining,
             "in_progress": self._drain.in_progress,
-            "replay_bytes": self._replays.size_bytes,
+            "replay_bytes": self._answers.size_bytes,
             "backends": self.backends.to_json(),
             "tenants": tenants,
         }

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from proxy.traffic.balancer import Backend
 from proxy.traffic.controller import TrafficController
-from proxy.traffic.ticket import CLASS_NAMES, ClassName, Usage
+from proxy.traffic.ticket import CLASS_NAMES, Backlog, ClassName
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 UNKNOWN_TENANT = "-"
@@ -114,9 +114,9 @@ def _remove(metric: Any, *labels: str) -> None:
         metric.remove(*labels)
 
 
-def _requests(waiting: Callable[[], Usage]) -> float:
+def _requests(waiting: Callable[[], Backlog]) -> float:
     return waiting().requests
 
 
-def _size_bytes(waiting: Callable[[], Usage]) -> float:
+def _size_bytes(waiting: Callable[[], Backlog]) -> float:
     return waiting().size_bytes

@@ -15,4 +15,4 @@ def add_routes(app: web.Application, proxy: Proxy) -> None:
     app.router.add_route("*", USAGE_PATH, proxy.usage)
     app.router.add_route("*", "/v1/{rest:.*}", proxy.gateway.handle, expect_handler=expect)
     add_health_routes(app, proxy.readiness, proxy.metrics.registry)
-    app.on_response_prepare.append(proxy.explanations.on_response_prepare)
+    app.on_response_prepare.append(proxy.response_headers.on_response_prepare)

@@ -1,7 +1,7 @@
-"""Answers kept for requests that come again with the same Idempotency-Key. Pure; the flights share them.
+"""Cached answers for requests that come again with the same Idempotency-Key. Pure.
 
-Least recently used first out, over all tenants. What an answer occupies is counted with an allowance for what Python
-adds, so that millions of tiny ones can't outgrow the bound.
+The least recently used answer of all tenants goes first. Each counts with an allowance for what Python adds, so that
+millions of tiny answers can't outgrow the bound.
 """
 
 import re
@@ -13,11 +13,11 @@ from typing import Final
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.wire.media import IDEMPOTENCY_KEY
 from proxy.config import ReplaySettings
-from proxy.upstream.messages import Answer
+from proxy.upstream.messages import UpstreamResponse
 
 _OVERHEAD_BYTES: Final = 2048
 _FINAL: Final = frozenset({400, 404, 405, 406, 413, 415, 422})
-"""Refusals that depend on nothing but the request; the others may end."""
+"""Refusals that depend on nothing but the request; others may be gone the next time."""
 _NAME = re.compile(r'"([\x21\x23-\x7e]{1,128})"|([\x21\x23-\x7e]{1,128})')
 
 Name = tuple[str, str]
@@ -27,12 +27,12 @@ Name = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class _Kept:
     digest: bytes
-    answer: Answer
+    answer: UpstreamResponse
     size_bytes: int
     until_s: float
 
 
-class Replays:
+class AnswerCache:
     """The kept answers.
 
     Args:
@@ -45,8 +45,8 @@ class Replays:
         self.size_bytes = 0
         self._kept: OrderedDict[Name, _Kept] = OrderedDict()
 
-    def find(self, name: Name, now_s: float) -> tuple[bytes, Answer] | None:
-        """Return the digest of the question and its answer, None if none is kept."""
+    def find(self, name: Name, now_s: float) -> tuple[bytes, UpstreamResponse] | None:
+        """Return the digest of the request and its answer; None if none is cached."""
         kept = self._kept.get(name)
         if kept is None:
             return None
@@ -56,8 +56,8 @@ class Replays:
         self._kept.move_to_end(name)
         return kept.digest, kept.answer
 
-    def keep(self, name: Name, digest: bytes, answer: Answer, now_s: float) -> None:
-        """Keep an answer if it is final and not too large; the oldest make room."""
+    def keep(self, name: Name, digest: bytes, answer: UpstreamResponse, now_s: float) -> None:
+        """Cache an answer if it is final and not too large; the least recently used make room."""
         size_bytes = len(answer.body) + _OVERHEAD_BYTES
         again = "no-store" in answer.headers.get("Cache-Control", "")
         settings = self._settings()

@@ -15,13 +15,12 @@ from proxy.forwarding.gate import Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY
 from proxy.traffic.balancer import Backend
 from proxy.traffic.lease import Lease
-from proxy.traffic.retries import Failure, GiveUp, Retries, Return
-from proxy.traffic.retry_budget import RetryBudget
+from proxy.traffic.retries import Failure, GiveUp, Retries, RetryBudget, Return
 from proxy.upstream.client import NotConnected, Upstream
-from proxy.upstream.messages import Answer, Question
+from proxy.upstream.messages import UpstreamRequest, UpstreamResponse
 from proxy.usage import UsageCounter
 
-_CHANGED: Final = "the version that If-Match names has no free place at this moment: send again"
+_CHANGED: Final = "the version that If-Match names has no free slot at this moment: send again"
 
 
 class _HasStatus(Protocol):
@@ -50,19 +49,19 @@ class Call:
 
     Args:
         request: As it came from the caller.
-        question: As backends get it.
+        sent: As backends get it.
         key: Its Idempotency-Key; None without one.
 
     """
 
     request: web.Request
-    question: Question
+    sent: UpstreamRequest
     key: str | None
 
     @property
     def identity(self) -> str:
         """Return what recognises the request when it fails again."""
-        return self.question.digest().hex() if self.key is None else self.key
+        return self.sent.digest().hex() if self.key is None else self.key
 
 
 class Delivery:
@@ -93,17 +92,17 @@ class Delivery:
             NlpbatchError: The last attempt's error.
 
         """
-        send = partial(self._upstream.pass_back, question=call.question, request=call.request)
+        send = partial(self._upstream.stream, sent=call.sent, request=call.request)
         return await self._deliver(lease, call, send)
 
-    async def fetch(self, lease: Lease, call: Call) -> Answer:
+    async def fetch(self, lease: Lease, call: Call) -> UpstreamResponse:
         """Return the whole answer to a call, and release its slot.
 
         Raises:
             NlpbatchError: The last attempt's error.
 
         """
-        return await self._deliver(lease, call, partial(self._upstream.ask, question=call.question))
+        return await self._deliver(lease, call, partial(self._upstream.fetch, sent=call.sent))
 
     async def _deliver(self, lease: Lease, call: Call, send: Callable[[Backend], Awaitable[A]]) -> A:
         retries = self._gate.retries(lease, self._budget, call.identity)
@@ -144,7 +143,7 @@ class Delivery:
             self._observer.upstream(backend.url, time.monotonic() - started_s)
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:  # whether or not anybody still waits for it
             arrival = call.request[ARRIVAL_KEY]
-            self._usage.analysed(arrival.tenant, arrival.job, len(call.question.body))
+            self._usage.analysed(arrival.tenant, arrival.job, len(call.sent.body))
         return answer
 
 

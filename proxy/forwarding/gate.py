@@ -14,8 +14,7 @@ from proxy.forwarding.refusals import refusal_error
 from proxy.traffic.admission import Cause, Refuse
 from proxy.traffic.controller import Dropped, TrafficController
 from proxy.traffic.lease import Lease
-from proxy.traffic.retries import Retries
-from proxy.traffic.retry_budget import RetryBudget
+from proxy.traffic.retries import Retries, RetryBudget
 from proxy.traffic.ticket import Arrival, Ticket
 
 _Turn = asyncio.Future[Lease | Refuse]
@@ -108,7 +107,7 @@ class Gate:
 
 
 class Admission:
-    """The slot of an admitted request until it is used: `take` it once; the end of the `with` block abandons it else.
+    """The slot of an admitted request until it is used: `take` it once, or the end of the `with` block abandons it.
 
     Args:
         gate: Where it came from.

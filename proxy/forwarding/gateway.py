@@ -1,4 +1,7 @@
-"""One request's way: who asks, what it costs, may it come in, read the body, have it answered, record."""
+"""The way of a request: authenticate, find its cost, admit it, read its body, have it answered, count it.
+
+The body is read only when the request has a slot, so that a waiting request holds a socket and not memory.
+"""
 
 import asyncio
 import re
@@ -28,12 +31,12 @@ from proxy.forwarding.answer_cache import idempotency_key
 from proxy.forwarding.delivery import Call, Delivery
 from proxy.forwarding.gate import Admission, Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY, LEASE_KEY, wanted_wait_s
-from proxy.forwarding.single_flight import Flight, Flights
+from proxy.forwarding.single_flight import Flight, SingleFlight
 from proxy.live import Live
 from proxy.metrics import UNKNOWN_TENANT, Metrics
 from proxy.traffic.lease import Lease
 from proxy.traffic.ticket import Arrival, ClassName
-from proxy.upstream.messages import Answer, Question, check_target, question_headers
+from proxy.upstream.messages import UpstreamRequest, UpstreamResponse, check_target, headers_for_backend
 from proxy.usage import HUNG_UP, UsageCounter
 
 _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -47,7 +50,7 @@ class Parts:
 
     gate: Gate
     delivery: Delivery
-    flights: Flights
+    single_flight: SingleFlight
     metrics: Metrics
     usage: UsageCounter
 
@@ -105,7 +108,7 @@ class Gateway:
     async def _forward(self, request: web.Request, tenant: str, key_id: str) -> web.StreamResponse:
         check_target(request)
         arrival = request[ARRIVAL_KEY] = self._arrival(request, tenant, key_id)
-        headers = question_headers(request)
+        headers = headers_for_backend(request)
         request[LOG_KEY] = {
             "tenant": tenant,
             "job": arrival.job,
@@ -113,12 +116,12 @@ class Gateway:
             "bytes": arrival.cost_bytes,
         }
         key = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, ()))
-        if key is not None and self._parts.flights.knows(tenant, key):
+        if key is not None and self._parts.single_flight.knows(tenant, key):
             # Already cached or in flight: no slot needed unless that attempt fails.
             call = Call(request, await self._read(request, headers), key)
             return await self._share(call, key, Admission(self._parts.gate, None))
         lease = await self._admit(request)
-        with Admission(self._parts.gate, lease) as admission:  # the body is read once there is a slot for it
+        with Admission(self._parts.gate, lease) as admission:
             call = Call(request, await self._read(request, headers), key)
             if key is not None:
                 return await self._share(call, key, admission)
@@ -126,21 +129,21 @@ class Gateway:
         return await self._parts.delivery.stream(lease, call)
 
     async def _share(self, call: Call, key: str, admission: Admission) -> web.StreamResponse:
-        """Answer a call that may come again, or whose question another caller has asked already."""
+        """Answer a call with an Idempotency-Key: it may come again, or another caller may have sent it already."""
         parts, arrival = self._parts, call.request[ARRIVAL_KEY]
-        if parts.flights.knows(arrival.tenant, key):
+        if parts.single_flight.knows(arrival.tenant, key):
             admission.abandon()
         fetch = partial(self._fetch, call, admission)
-        answer, replayed = await parts.flights.share(arrival.tenant, key, call.question.digest(), fetch)
+        answer, replayed = await parts.single_flight.share(arrival.tenant, key, call.sent.digest(), fetch)
         response = answer.to_response()
         if replayed:
             response.headers[IDEMPOTENCY_REPLAYED] = "true"
             call.request[LOG_KEY] |= {"replayed": True}
             parts.metrics.replayed(arrival.tenant)
-            parts.usage.replayed(arrival.tenant, arrival.job, len(call.question.body))
+            parts.usage.replayed(arrival.tenant, arrival.job, len(call.sent.body))
         return response
 
-    async def _fetch(self, call: Call, admission: Admission, flight: Flight) -> Answer:
+    async def _fetch(self, call: Call, admission: Admission, flight: Flight) -> UpstreamResponse:
         """Return the answer that all callers of a flight share.
 
         The first caller's slot is gone if that caller hung up before this began, or if another flight came to nothing.
@@ -156,10 +159,10 @@ class Gateway:
         request[LOG_KEY] |= {"queue_s": round(lease.waited_s, 4)}
         return lease
 
-    async def _read(self, request: web.Request, headers: CIMultiDict[str]) -> Question:
-        """Return the question with its body; a slow sender mustn't hold its place for long."""
+    async def _read(self, request: web.Request, headers: CIMultiDict[str]) -> UpstreamRequest:
+        """Return the request with its body; a slow sender mustn't hold its slot for long."""
         try:
-            if request.content.is_eof():  # it has come already
+            if request.content.is_eof():  # it has arrived already
                 body = await request.read()
             else:
                 body = await self._receive(request)
@@ -168,7 +171,7 @@ class Gateway:
                 f"the body's {request.content_length:,} bytes did not arrive within {self._limits.body_timeout_s:g} s: "
                 "send it faster, or fewer documents at a time"
             ) from None
-        return Question(request.method, request.rel_url.raw_path_qs, headers, body)
+        return UpstreamRequest(request.method, request.rel_url.raw_path_qs, headers, body)
 
     async def _receive(self, request: web.Request) -> bytes:
         async with asyncio.timeout(self._limits.body_timeout_s):
@@ -179,11 +182,11 @@ class Gateway:
     def _arrival(self, request: web.Request, tenant: str, key_id: str) -> Arrival:
         job, cost_bytes = _job(request), self._cost_bytes(request)
         class_name = _class_name(request, self._live.now.classes[tenant])
-        # Who has no Idempotency-Key is known by what can be seen of it.
+        # Without an Idempotency-Key, identify the caller by key, job, class and size.
         named = request.headers.get(IDEMPOTENCY_KEY)
-        who = (tenant, named) if named is not None else (key_id, job, class_name, cost_bytes)
+        identity = (tenant, named) if named is not None else (key_id, job, class_name, cost_bytes)
         wait_s, pin = wanted_wait_s(request.headers.get(PREFER)), pinned_to(request.headers.getall("If-Match", ()))
-        return Arrival(tenant, key_id, job, class_name, cost_bytes, who, wait_s, pin)
+        return Arrival(tenant, key_id, job, class_name, cost_bytes, identity, wait_s, pin)
 
     def _cost_bytes(self, request: web.Request) -> int:
         """Return the body's declared bytes: known before it is read, and what will be read at most."""
@@ -203,7 +206,7 @@ class Gateway:
 
 
 async def expect(_: web.Request) -> None:
-    """Leave `Expect: 100-continue` unanswered: the body is asked for when the request has its place, see `_read`."""
+    """Leave `Expect: 100-continue` unanswered: the body is asked for when the request has its slot, see `_receive`."""
 
 
 async def _ask_for_body(request: web.Request) -> None:

@@ -1,4 +1,4 @@
-"""What a caller is told who is refused: one row per cause."""
+"""The error that a refused caller gets: one row per cause."""
 
 from collections.abc import Callable
 from typing import Final
@@ -55,7 +55,7 @@ _ROWS: Final[dict[Cause, _Row]] = {
         NoCapacity,
         lambda refuse, _: f"the wait would be {refuse.value:,.1f} s, the limit is {refuse.bound:,.3g} s: {_AGAIN}",
     ),
-    "waited": (NoCapacity, lambda refuse, _: f"no place became free within {refuse.bound:,.3g} s: {_AGAIN}"),
+    "waited": (NoCapacity, lambda refuse, _: f"no slot became free within {refuse.bound:,.3g} s: {_AGAIN}"),
     "delay": (
         NoCapacity,
         lambda refuse, _: (
@@ -68,7 +68,7 @@ _ROWS: Final[dict[Cause, _Row]] = {
 
 
 def refusal_error(tenant: str, refusal: Refuse) -> NlpbatchError:
-    """Return the error that tells a caller why it is refused, and when to come back."""
+    """Return the error that says why a caller is refused, and when to come back."""
     cls, detail = _ROWS[refusal.cause]
     after_s = None if refusal.retry_after_s is None else round(refusal.retry_after_s, 3)
     whose = _WHOSE[refusal.scope].replace("this tenant", f"tenant {tenant}")

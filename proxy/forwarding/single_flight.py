@@ -1,12 +1,12 @@
-"""The same question at the same time is one analysis, whose answer all who ask get; and who asks shortly after.
+"""Requests with the same Idempotency-Key share one analysis, at the same time or shortly after each other.
 
-    asked ──kept──────────────────────────────> its answer
-      ├──under way, same question──> wait ──> its answer; if that one fails, ask anew
-      ├──under way or kept, another question──> IdempotencyConflict
-      └──new──> perform, in a task of its own ──> kept
+    arrived ──cached──────────────────────────> the cached answer
+      ├──in flight, same request──> wait ──> the flight's answer; if the flight fails, start again
+      ├──in flight or cached, another request──> IdempotencyConflict
+      └──new──> fetch, in a task of its own ──> cached
 
-The task goes on when its caller hangs up after the request was sent to a backend, because the caller will ask again.
-Before that, it ends with its last caller.
+A flight that has been sent to a backend continues when its caller hangs up, because the caller will send the request
+again. Before that, it ends with its last caller.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ import time
 from collections.abc import Awaitable, Callable
 
 from nlpbatch.errors import IdempotencyConflict
-from proxy.forwarding.answer_cache import Name, Replays
-from proxy.upstream.messages import Answer
+from proxy.forwarding.answer_cache import AnswerCache, Name
+from proxy.upstream.messages import UpstreamResponse
 
 
 class Flight:
-    """One question under way.
+    """A request in flight.
 
     Args:
-        digest: Of the question.
+        digest: Identifies the request's content.
 
     """
 
@@ -30,99 +30,99 @@ class Flight:
         self.digest = digest
         self.callers = 0
         self.left = False
-        """Whether it has left for a backend."""
+        """Whether it was sent to a backend."""
 
     def sent(self) -> None:
-        """Note that it has left for a backend."""
+        """Note that it is sent to a backend from now on."""
         self.left = True
 
 
-Perform = Callable[[Flight], Awaitable[Answer]]
+Fetch = Callable[[Flight], Awaitable[UpstreamResponse]]
 
 
-class Flights:
-    """All questions under way, and the answers kept.
+class SingleFlight:
+    """All requests in flight, and the cached answers.
 
     Args:
-        replays: The kept answers.
+        answers: The cached answers.
 
     """
 
-    def __init__(self, replays: Replays) -> None:
-        self._replays = replays
-        self._tasks: dict[Name, tuple[Flight, asyncio.Task[Answer]]] = {}
+    def __init__(self, answers: AnswerCache) -> None:
+        self._answers = answers
+        self._tasks: dict[Name, tuple[Flight, asyncio.Task[UpstreamResponse]]] = {}
 
     def knows(self, tenant: str, key: str) -> bool:
-        """Return whether the key is under way, or its answer kept."""
+        """Return whether the key is in flight or its answer cached."""
         name = (tenant, key)
-        return name in self._tasks or self._replays.find(name, time.monotonic()) is not None
+        return name in self._tasks or self._answers.find(name, time.monotonic()) is not None
 
-    async def share(self, tenant: str, key: str, digest: bytes, perform: Perform) -> tuple[Answer, bool]:
-        """Return the answer, and whether it is another's.
+    async def share(self, tenant: str, key: str, digest: bytes, fetch: Fetch) -> tuple[UpstreamResponse, bool]:
+        """Return the answer, and whether another request's analysis gave it.
 
         Args:
-            tenant: Whose question it is.
+            tenant: Whose request it is.
             key: Its Idempotency-Key.
-            digest: What it has in common with the same question.
-            perform: Gets an answer; called if there is none.
+            digest: Identifies its content.
+            fetch: Gets an answer; called if there is none.
 
         Raises:
-            IdempotencyConflict: The key was used for another question.
-            NlpbatchError: What `perform` raised.
+            IdempotencyConflict: The key was used for another request.
+            NlpbatchError: What `fetch` raised.
 
         """
         name = (tenant, key)
         while True:
-            kept = self._replays.find(name, time.monotonic())
+            kept = self._answers.find(name, time.monotonic())
             if kept is not None:
                 _check_same(kept[0], digest)
                 return kept[1], True
             under_way = self._tasks.get(name)
             if under_way is None:
-                return await self._join(name, *self._begin(name, digest, perform)), False
+                return await self._join(name, *self._begin(name, digest, fetch)), False
             _check_same(under_way[0].digest, digest)
             try:
                 return await self._join(name, *under_way), True
-            except Exception:  # noqa: BLE001, S112  (another's failure isn't everybody's: this one asks for itself)
+            except Exception:  # noqa: BLE001, S112  (another caller's failure: this one starts again)
                 continue
 
     async def close(self) -> None:
-        """End what is under way."""
+        """End all flights."""
         tasks = [task for _, task in self._tasks.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, name: Name, digest: bytes, perform: Perform) -> tuple[Flight, asyncio.Task[Answer]]:
+    def _begin(self, name: Name, digest: bytes, fetch: Fetch) -> tuple[Flight, asyncio.Task[UpstreamResponse]]:
         flight = Flight(digest)
-        task = asyncio.create_task(self._perform(name, flight, perform))
+        task = asyncio.create_task(self._run(name, flight, fetch))
         self._tasks[name] = (flight, task)
         task.add_done_callback(lambda done: self._end(name, done))
         return flight, task
 
-    async def _perform(self, name: Name, flight: Flight, perform: Perform) -> Answer:
-        answer = await perform(flight)
-        self._replays.keep(name, flight.digest, answer, time.monotonic())
+    async def _run(self, name: Name, flight: Flight, fetch: Fetch) -> UpstreamResponse:
+        answer = await fetch(flight)
+        self._answers.keep(name, flight.digest, answer, time.monotonic())
         return answer
 
-    def _end(self, name: Name, task: asyncio.Task[Answer]) -> None:
+    def _end(self, name: Name, task: asyncio.Task[UpstreamResponse]) -> None:
         if self._tasks.get(name, (None, None))[1] is task:
             del self._tasks[name]
         if not task.cancelled():
-            task.exception()  # which may have no caller left to be told
+            task.exception()  # mark as seen: there may be no caller left to raise it to
 
-    async def _join(self, name: Name, flight: Flight, task: asyncio.Task[Answer]) -> Answer:
+    async def _join(self, name: Name, flight: Flight, task: asyncio.Task[UpstreamResponse]) -> UpstreamResponse:
         flight.callers += 1
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if task.cancelled():
-                raise ConnectionAbortedError("the one who asked first hung up") from None
+                raise ConnectionAbortedError("the first caller hung up") from None
             raise
         finally:
             flight.callers -= 1
             if not flight.callers and not flight.left and not task.done():
-                # Nobody may join a task that is about to end.
+                # Nobody may join a task that is about to be cancelled.
                 self._tasks.pop(name, None)
                 task.cancel()
 
@@ -130,5 +130,5 @@ class Flights:
 def _check_same(known: bytes, digest: bytes) -> None:
     if known != digest:
         raise IdempotencyConflict(
-            "the Idempotency-Key was used for another question within the last minutes: make one key for each question"
+            "the Idempotency-Key was used for another request within the last minutes: make one key for each request"
         )

@@ -20,8 +20,7 @@ from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, Ejections, ejection_rule
 from proxy.traffic.concurrency import new_limit
 from proxy.traffic.controller import Dropped, TrafficController
-from proxy.traffic.retries import Failure, Outcome, Retries, TryAt
-from proxy.traffic.retry_budget import RetryBudget
+from proxy.traffic.retries import Failure, Outcome, Retries, RetryBudget, TryAt
 from proxy.traffic.ticket import Arrival, ClassName, Ticket
 
 _SAMPLE_S: Final = 1.0
@@ -164,7 +163,7 @@ class Simulation:
                 continue
             call = self._calls.pop(step.ticket)
             call.tally.waits_s.append(step.waited_s)
-            retries = Retries(self._traffic, self._budget, step, str(call.arrival.who), now_s)
+            retries = Retries(self._traffic, self._budget, step, str(call.arrival.identity), now_s)
             self._attempt(step.ticket, retries, call)
 
     def _attempt(self, request: Ticket, retries: Retries, call: _Call) -> None:

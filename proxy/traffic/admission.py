@@ -1,11 +1,11 @@
-"""May it come in? Pure: a decision with its reason. Overload is an expected result, returned and not raised."""
+"""Whether a request may wait in the queue. Pure. Overload is an expected result: it is returned, not raised."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from proxy.traffic.drain_rate import DrainRate
-from proxy.traffic.quota import Scope
-from proxy.traffic.ticket import Usage
+from proxy.traffic.quotas import Scope
+from proxy.traffic.ticket import Backlog
 
 LONGEST_RETRY_AFTER_S: Final = 30.0
 """For what is a guess."""
@@ -29,7 +29,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Send it away.
+    """A refusal.
 
     Args:
         cause: Which bound it is over.
@@ -47,7 +47,9 @@ class Refuse:
     scope: Scope | None = None
 
 
-def over_queue(cost_bytes: int, *, waiting: Usage, promised: Usage, bounds: Bounds, rate: DrainRate) -> Refuse | None:
+def over_queue(
+    cost_bytes: int, *, waiting: Backlog, promised: Backlog, bounds: Bounds, rate: DrainRate
+) -> Refuse | None:
     """Return why a request can't wait with those of its tenant, None if it can.
 
     Args:

@@ -1,12 +1,12 @@
-"""How many requests a backend may have at a time: numbers in, a number out. Pure; enforcement is the traffic's.
+"""How many requests a backend may have at a time: numbers in, a number out. Pure; `Slots` enforces the limit.
 
 `AdaptiveLimit` is TCP Vegas (Brakmo, Peterson 1995; Netflix's concurrency-limits) with three changes, each because the
 original fails here:
 - Latency is divided by the service time that the request's size predicts. Raw latency takes a shift from short texts to
   long ones for congestion, and rejects nearly half of a load that fits.
 - The backend states its workers, so the limit starts there, and the queue that is wanted inside the backend is half a
-  request to one per worker. The original's 3 to 6 requests are too many for 2 workers: who has few requests at a time
-  would lose its share to who has many.
+  request to one per worker. The original's 3 to 6 requests are too many for 2 workers: a job with few requests at a
+  time would lose its share to one with many.
 - The service time is learned while there are no more requests than workers, when nothing waits inside the backend.
   Under lasting load that never happens by itself, so the limit goes down to the workers every few seconds, which
   leaves none of them idle. (Probing at one request, as others do, pins the throughput: envoy#46532.)
@@ -54,10 +54,10 @@ class Limit(Protocol):
 
 
 class FixedLimit:
-    """So many places per stated worker, whatever happens.
+    """A constant number of slots for each stated worker.
 
     Args:
-        per_worker: Places for each.
+        per_worker: Slots for each.
 
     """
 
@@ -67,7 +67,7 @@ class FixedLimit:
 
     @property
     def value(self) -> int:
-        """Return the places."""
+        """Return the slots."""
         return max(1, round(self._workers * self._per_worker))
 
     def stated(self, workers: int) -> None:
@@ -109,7 +109,7 @@ class AdaptiveLimit:
     """As many requests as keep the backend's workers busy with the next one at hand.
 
     Args:
-        per_worker: Places for each stated worker, to begin with.
+        per_worker: Slots for each stated worker, to begin with.
         max_per_worker: As far as it goes.
 
     """
@@ -119,7 +119,7 @@ class AdaptiveLimit:
         self._max_per_worker = max_per_worker
         self._workers = 0
         self._limit = 1.0
-        self._places = 1
+        self._slots = 1
         self._service = ServiceTime()
         self._window = _Window(0.0)
         self._probe_s = 0.0
@@ -127,8 +127,8 @@ class AdaptiveLimit:
 
     @property
     def value(self) -> int:
-        """Return the places."""
-        return self._workers if self._probe_left else self._places
+        """Return the slots."""
+        return self._workers if self._probe_left else self._slots
 
     def stated(self, workers: int) -> None:
         """Start over with another number of workers."""
@@ -136,7 +136,7 @@ class AdaptiveLimit:
         if workers != self._workers:
             self._workers = workers
             self._limit = max(1.0, workers * self._per_worker)
-            self._places = int(self._limit)
+            self._slots = int(self._limit)
 
     def record(self, *, now_s: float, seconds: float, cost_bytes: int, in_flight: int, failed: bool) -> None:
         """Learn from one finished request; see `Limit`."""
@@ -164,13 +164,13 @@ class AdaptiveLimit:
             self._limit *= _BACK_OFF
         elif window.most_in_flight >= self._limit / 2:  # else it isn't the limit that holds anything back
             queued = window.queued
-            if queued < self._workers / 2 and window.most_in_flight >= self._places:
+            if queued < self._workers / 2 and window.most_in_flight >= self._slots:
                 self._limit += step
             elif queued > self._workers:
                 # One more than workers, or they wait for us between two requests.
                 self._limit = max(self._limit - step, min(self._limit, self._workers + 1.0))
         self._limit = min(max(self._limit, 1.0), max(1.0, self._workers * self._max_per_worker))
-        self._places = int(self._limit)
+        self._slots = int(self._limit)
 
     def _probe(self, now_s: float) -> None:
         """Go down to the workers for some requests, when there has been no such moment for long."""

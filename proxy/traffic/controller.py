@@ -1,4 +1,4 @@
-"""The proxy's decisions as one whole: what may come in, who is next, which backend. Pure: the time is an argument.
+"""All decisions about a request: whether it may wait, when its turn is, and at which backend. Pure.
 
     arrive ──> Refuse
        └─────> Ticket, which waits ──dispatch──> Lease, at a backend ──> finish, abandon
@@ -26,17 +26,15 @@ from proxy.traffic.admission import (
     over_wait,
     retry_after_s,
 )
-from proxy.traffic.balancer import Backend
+from proxy.traffic.balancer import Backend, stating
 from proxy.traffic.codel import Codel
 from proxy.traffic.drain_rate import DrainRate
 from proxy.traffic.fair_queue import FairQueue
 from proxy.traffic.lease import Lease
-from proxy.traffic.pinning import stating
-from proxy.traffic.quota import Over, Quota, charge_all, first_over
-from proxy.traffic.quotas import Quotas
-from proxy.traffic.reservations import Appointment, Appointments
-from proxy.traffic.slots import Places
-from proxy.traffic.ticket import Arrival, ClassName, Ticket, Usage
+from proxy.traffic.quotas import Over, Quota, Quotas, charge_all, first_over
+from proxy.traffic.reservations import Reservation, Reservations
+from proxy.traffic.slots import Slots
+from proxy.traffic.ticket import Arrival, Backlog, ClassName, Ticket
 
 _NS = 1_000_000_000
 _PAUSED_RETRY_AFTER_S = 30.0
@@ -51,7 +49,7 @@ class Dropped:
 
 
 class TrafficController:
-    """Everything that a request is decided by.
+    """Decides about all requests.
 
     Args:
         settings: The configuration; `adopt` exchanges it.
@@ -73,13 +71,13 @@ class TrafficController:
         self._rates: defaultdict[tuple[str, ClassName], DrainRate] = defaultdict(DrainRate)
         self.quotas = Quotas()
         self._chance = chance
-        self._appointments = Appointments()
-        self._places = Places(backends, self.queue, choose)
+        self._reservations = Reservations()
+        self._slots = Slots(backends, self.queue, choose)
         self._codels: dict[ClassName, Codel] = {}
         self.adopt(settings)
 
     def adopt(self, settings: ProxySettings) -> None:
-        """Decide by these settings from now on; what waits stays, and what quotas have counted."""
+        """Decide by these settings from now on; waiting requests and the counts of quotas stay."""
         self._settings = settings
         classes = settings.classes
         self._classes: dict[ClassName, ClassSettings] = {"interactive": classes.interactive, "batch": classes.batch}
@@ -91,23 +89,23 @@ class TrafficController:
             codel.target_s, codel.interval_s = class_.target_delay_s, class_.interval_s
 
     def pause(self, tenant: str, *, paused: bool) -> None:
-        """Let nothing of a tenant's through any more, or again; what waits stays until its time is over."""
+        """Pause or resume a tenant; its waiting requests stay until their time is over."""
         others = {name for name in self.queue.paused if name != tenant}
         self.queue.paused = frozenset(others | {tenant} if paused else others)
 
     def arrive(self, arrival: Arrival, now_s: float) -> Ticket | Refuse:
         """Return the ticket that waits for its turn, or why the request is refused; then `dispatch`."""
         quotas = self.quotas.of(arrival.tenant, arrival.key_id)
-        appointment = self._appointments.of(arrival.who, now_s)
-        if appointment is not None and not self._appointments.is_due(appointment, now_s):
-            return self._too_early(appointment, now_s)
-        refusal = self._refusal(arrival, quotas, now_s, promised=appointment is not None)
-        if appointment is not None:
-            self._appointments.keep(appointment)
+        reservation = self._reservations.of(arrival.identity, now_s)
+        if reservation is not None and not self._reservations.is_due(reservation, now_s):
+            return self._too_early(reservation, now_s)
+        refusal = self._refusal(arrival, quotas, now_s, promised=reservation is not None)
+        if reservation is not None:
+            self._reservations.redeem(reservation)
         if refusal is not None:
-            # Who was promised and finds no room goes behind the others who were.
+            # A request with a reservation that finds no room goes behind the other reservations.
             refusal = (
-                refusal if appointment is None else self._refusal(arrival, quotas, now_s, promised=False) or refusal
+                refusal if reservation is None else self._refusal(arrival, quotas, now_s, promised=False) or refusal
             )
             return self._turned_away(arrival, quotas, refusal, now_s)
         charge_all(quotas, arrival.cost_bytes, int(now_s * _NS))
@@ -121,7 +119,7 @@ class TrafficController:
     def dispatch(self, now_s: float) -> list[Lease | Dropped]:
         """Return what became of those whose turn has come, in order; to be called after anything has changed."""
         steps: list[Lease | Dropped] = []
-        while self.queue.usage.requests and (next_ := self._places.next(now_s, self._extra_places)) is not None:
+        while self.queue.backlog.requests and (next_ := self._slots.next(now_s, self._extra_slots)) is not None:
             backend, ticket = next_
             waited_s = now_s - ticket.arrived_s
             if self._codels[ticket.class_name].drops(waited_s, now_s):
@@ -129,7 +127,7 @@ class TrafficController:
                 self._settle(ticket)
                 steps.append(Dropped(ticket, self._late(ticket, "delay", waited_s)))
                 continue
-            steps.append(self._places.give(ticket, backend, now_s))
+            steps.append(self._slots.give(ticket, backend, now_s))
         return steps
 
     def finish(self, lease: Lease, now_s: float, *, failed: bool = False) -> None:
@@ -169,11 +167,11 @@ class TrafficController:
             ValueError: The lease isn't held.
 
         """
-        return self._places.move(lease, now_s, tried=tried, learn=learn, extra=self._extra_places)
+        return self._slots.move(lease, now_s, tried=tried, learn=learn, beyond_limit=self._extra_slots)
 
     def serves_elsewhere(self, ticket: Ticket, tried: Sequence[Backend]) -> bool:
         """Return whether another backend than these states the version that the request is pinned to."""
-        return any(backend not in tried for backend in stating(ticket.pin, self._places.backends))
+        return any(backend not in tried for backend in stating(ticket.pin, self._slots.backends))
 
     def leave(self, ticket: Ticket) -> None:
         """Take out a request that waits: its caller hung up."""
@@ -187,9 +185,9 @@ class TrafficController:
 
     def advice(self, ticket: Ticket) -> Advice:
         """Return how many requests of the ticket's job are here, and how many would keep its share busy."""
-        places = self._places.count(ticket.pin)
+        slots = self._slots.count(ticket.pin)
         jobs = max(1, self.queue.active_jobs(ticket.tenant, ticket.class_name))
-        wanted = 2 * places * self.queue.share(ticket.tenant, ticket.class_name) / jobs
+        wanted = 2 * slots * self.queue.share(ticket.tenant, ticket.class_name) / jobs
         return Advice(self.queue.under_way(ticket), max(2, round(wanted)))
 
     def wait_s(self, tenant: str, class_name: ClassName) -> float | None:
@@ -198,12 +196,12 @@ class TrafficController:
         return self._rate(ticket).seconds_for(self.queue.ahead_bytes(ticket))
 
     def _rate(self, arrival: Arrival | Ticket) -> DrainRate:
-        """Return how fast what waits of the tenant's class is worked off, which its share and the others decide."""
+        """Return how fast the tenant's queue in that class is worked off, which depends on all that is queued."""
         return self._rates[arrival.tenant, arrival.class_name]
 
     def in_flight(self, tenant: str) -> int:
         """Return how many of a tenant's requests are at backends."""
-        return self._places.of_tenant(tenant)
+        return self._slots.of_tenant(tenant)
 
     def _refusal(self, arrival: Arrival, quotas: Sequence[Quota], now_s: float, *, promised: bool) -> Refuse | None:
         if arrival.tenant in self.queue.paused:
@@ -211,11 +209,11 @@ class TrafficController:
         over = first_over(quotas, arrival.cost_bytes, int(now_s * _NS), promised=promised)
         if over is not None:
             return _over_quota(over)
-        if self._places.is_free(arrival.pin, now_s):
+        if self._slots.is_free(arrival.pin, now_s):
             return None
-        held = Usage() if promised else self._appointments.promised(arrival.tenant, arrival.class_name)
+        held = Backlog() if promised else self._reservations.promised(arrival.tenant, arrival.class_name)
         queue, waiting = self._settings.queue, self.queue.of(arrival.tenant, arrival.class_name)
-        # Who comes as told to finds room, even if the work went slower than it seemed it would.
+        # A request that comes back on time finds room, even if the queue was worked off more slowly than predicted.
         slack = 5 if promised else 4
         bounds = Bounds(queue.requests * slack // 4, queue.size_bytes * slack // 4, self._max_wait_s(arrival))
         refusal = over_queue(
@@ -230,12 +228,12 @@ class TrafficController:
         )
 
     def _turned_away(self, arrival: Arrival, quotas: Sequence[Quota], refusal: Refuse, now_s: float) -> Refuse:
-        """Say when to come back, and hold what the request will need then."""
+        """Return the refusal with the time to come back, and reserve what the request will need then."""
         if refusal.retry_after_s is None or refusal.cause == "paused":
             return refusal
         due_s = now_s + max(refusal.retry_after_s, SHORTEST_RETRY_AFTER_S) * (1 + JITTER * self._chance())
-        self._appointments.make(
-            arrival.who,
+        self._reservations.make(
+            arrival.identity,
             flow=(arrival.tenant, arrival.class_name),
             cost_bytes=arrival.cost_bytes,
             quotas=quotas,
@@ -245,13 +243,13 @@ class TrafficController:
         )
         return replace(refusal, retry_after_s=min(due_s - now_s, LONGEST_PROMISE_S))
 
-    def _too_early(self, appointment: Appointment, now_s: float) -> Refuse:
-        """Say the same again; Retry-After is never as long as a very deep queue is."""
-        return replace(appointment.refusal, retry_after_s=min(appointment.due_s - now_s, LONGEST_PROMISE_S))
+    def _too_early(self, reservation: Reservation, now_s: float) -> Refuse:
+        """Repeat the refusal with the time that is left, which is bounded however deep the queue is."""
+        return replace(reservation.refusal, retry_after_s=min(reservation.due_s - now_s, LONGEST_PROMISE_S))
 
     def _end(self, lease: Lease, now_s: float, *, failed: bool, learn: bool) -> None:
         ticket = lease.ticket
-        self._places.release(lease, now_s, failed=failed, learn=learn)
+        self._slots.release(lease, now_s, failed=failed, learn=learn)
         self.queue.finish(ticket)
         backlogged = self.queue.of(ticket.tenant, ticket.class_name).requests > 0
         self._rate(ticket).finished(ticket.cost_bytes, now_s, backlogged=backlogged)
@@ -264,13 +262,13 @@ class TrafficController:
         return Refuse(cause, waited_s, bound_s, after_s)
 
     def _settle(self, ticket: Ticket) -> None:
-        """Give back what a request was charged that was not served."""
+        """Refund a request that was not served."""
         for quota in ticket.quotas:
             quota.give_back(ticket.cost_bytes)
             quota.release(None)
 
     @property
-    def _extra_places(self) -> int:
+    def _extra_slots(self) -> int:
         return self._settings.classes.interactive.extra_places
 
     def _max_wait_s(self, arrival: Arrival) -> float:

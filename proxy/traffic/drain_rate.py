@@ -25,7 +25,7 @@ class DrainRate:
         self._window_start_s: float | None = None
 
     def finished(self, cost_bytes: int, now_s: float, *, backlogged: bool) -> None:
-        """Count one finished request; `backlogged` tells whether others wait for its place."""
+        """Count one finished request; `backlogged` tells whether others wait for its slot."""
         if not backlogged:
             self._window_bytes, self._window_start_s = 0, None
             return

@@ -1,7 +1,7 @@
 """The weighted fair queue: who is served next, by bytes: first of classes, then tenants, then jobs. Pure.
 
-Work-conserving and max-min fair: whoever has nothing waiting leaves its share to the others, and saves nothing up. A
-request occupies one place, however large, and is charged for its bytes, so a wide one neither waits nor blocks.
+Work-conserving and max-min fair: a flow with nothing waiting leaves its share to the others, and saves nothing up. A
+request occupies one slot, however large, and is charged for its bytes, so a large one neither waits nor blocks.
 
 Classes and tenants: start-time fair queueing (Goyal, Vin, Cheng 1996): delays don't depend on the others' weights.
 - A flow that gets something to do starts at S = max(V, its last F).
@@ -11,12 +11,13 @@ Classes and tenants: start-time fair queueing (Goyal, Vin, Cheng 1996): delays d
 Jobs: self-clocked fair queueing, see `tenant_flow`.
 
 A flow with few requests at a time is between two of them most of the time. As long as it has one under way it counts as
-active: it keeps up to 256 KiB of what it is behind. Places that only keep a backend's workers from waiting for the next
+active: it keeps up to 256 KiB of what it is behind. Slots that only keep a backend's workers from waiting for the next
 request (`SPARE`) are left empty for a moment rather than given, out of turn, to one with hundreds of requests.
 
-Pins: what is pinned to a version can only go where that is served, so a job's requests with different pins are flows of
-their own. Who gives a place says which pins may have it; the others keep their turn, and let those behind them pass.
-What a flow was passed over for is made good up to 256 KiB, not without end: its backend may have been away for long.
+Pins: a request that is pinned to a version can only go to backends that serve it, so a job's requests with different
+pins are different flows. For each slot the caller says which pins may have it; other tickets keep their turn, and let
+those behind them pass. A flow that was passed over catches up by at most 256 KiB: its backend may have been away for
+long.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -26,10 +27,10 @@ from typing import Final
 from nlpbatch.wire.limits import KIB
 from proxy.traffic.shares import share
 from proxy.traffic.tenant_flow import LAG_BYTES, JobFlow, TenantFlow
-from proxy.traffic.ticket import CLASS_NAMES, NOTHING, ClassName, OpenTo, Place, Ticket, Usage
+from proxy.traffic.ticket import CLASS_NAMES, NOTHING, Backlog, ClassName, OpenTo, SlotKind, Ticket
 
 _LEAD_BYTES: Final = 256 * KIB
-"""How far a class may be ahead of its share in places that no worker is idle for."""
+"""How far a class may be ahead of its share in slots that no worker is idle for."""
 
 
 @dataclass(slots=True)
@@ -41,15 +42,15 @@ class _Class:
     in_flight: int = 0
     virtual: float = 0.0
     tenants: dict[str, TenantFlow] = field(default_factory=dict)
-    waiting: Usage = NOTHING
+    waiting: Backlog = NOTHING
 
     def waits(self, open_to: OpenTo) -> bool:
-        """Return whether anything waits that may have the place."""
+        """Return whether anything waits that may have the slot."""
         return self.waiting.requests > 0 and any(tenant.waits(open_to) for tenant in self.tenants.values())
 
 
 class FairQueue:
-    """Tickets in the order in which they are to be served.
+    """The waiting tickets, in the order in which they are served.
 
     Args:
         weights: The tenants' weights; a tenant without one has 1.
@@ -61,7 +62,7 @@ class FairQueue:
         self._weights: Mapping[str, float] = {}
         self._virtual = 0.0
         self._classes: dict[ClassName, _Class] = {"interactive": _Class(1.0), "batch": _Class(1.0)}
-        self._waiting = Usage()
+        self._waiting = Backlog()
         self._under_way = 0
         self.pinned = 0
         """How many of those that wait have a pin."""
@@ -78,19 +79,19 @@ class FairQueue:
                 flow.weight = self._weight(tenant)
 
     @property
-    def usage(self) -> Usage:
-        """Return what waits in all."""
+    def backlog(self) -> Backlog:
+        """Return all that waits."""
         return self._waiting
 
-    def of(self, tenant: str, class_name: ClassName | None = None) -> Usage:
+    def of(self, tenant: str, class_name: ClassName | None = None) -> Backlog:
         """Return what waits of a tenant, of one class or both."""
         if class_name is None:
-            people, jobs = (self.of(tenant, name) for name in CLASS_NAMES)
-            return people.plus(jobs.requests, jobs.size_bytes)
+            interactive, batch = (self.of(tenant, name) for name in CLASS_NAMES)
+            return interactive.plus(batch.requests, batch.size_bytes)
         flow = self._classes[class_name].tenants.get(tenant)
         return flow.waiting if flow is not None else NOTHING
 
-    def waiting_in(self, class_name: ClassName) -> Usage:
+    def waiting_in(self, class_name: ClassName) -> Backlog:
         """Return what waits of a class."""
         return self._classes[class_name].waiting
 
@@ -133,7 +134,7 @@ class FairQueue:
         return ahead + (flow.ahead_bytes(ticket, ahead + ticket.cost_bytes) if flow is not None else 0)
 
     def waits(self, open_to: OpenTo) -> bool:
-        """Return whether anything waits that may have such a place, be its tenant paused or not."""
+        """Return whether anything waits that may have such a slot, be its tenant paused or not."""
         return any(class_.waits(open_to) for class_ in self._classes.values())
 
     def push(self, ticket: Ticket) -> None:
@@ -149,12 +150,12 @@ class FairQueue:
         tenant.push(ticket)
         self._count(class_, ticket, 1)
 
-    def pop(self, place: Place = Place.WORKER, open_to: OpenTo = lambda _: True) -> Ticket | None:
-        """Remove and return the ticket to serve next; None when none waits, or none may have such a place now.
+    def pop(self, kind: SlotKind = SlotKind.WORKER, open_to: OpenTo = lambda _: True) -> Ticket | None:
+        """Remove and return the ticket to serve next; None when none waits, or none may have such a slot now.
 
         `finish` it when it has been served.
         """
-        chosen = self._choose(place, open_to)
+        chosen = self._choose(kind, open_to)
         if chosen is None:
             return None
         class_, tenant, job = chosen
@@ -163,7 +164,7 @@ class FairQueue:
         tenant.start = max(tenant.start, class_.virtual - LAG_BYTES / tenant.weight)
         class_.virtual = max(class_.virtual, tenant.start)
         tenant.start += ticket.cost_bytes / tenant.weight
-        if place is not Place.EXTRA:  # which goes ahead of its turn, so it says nothing of whose turn it is
+        if kind is not SlotKind.EXTRA:  # which goes ahead of its turn, so it says nothing of whose turn it is
             self._virtual = class_.start
         class_.start += ticket.cost_bytes / class_.weight
         class_.in_flight += 1
@@ -196,23 +197,23 @@ class FairQueue:
                 for job in tenant.jobs.values():
                     yield from job.tickets
 
-    def _choose(self, place: Place, open_to: OpenTo) -> tuple[_Class, TenantFlow, JobFlow] | None:
+    def _choose(self, kind: SlotKind, open_to: OpenTo) -> tuple[_Class, TenantFlow, JobFlow] | None:
         classes = [class_ for class_ in self._classes.values() if class_.waiting.requests]
-        if place is Place.EXTRA:
+        if kind is SlotKind.EXTRA:
             classes = [class_ for class_ in classes if class_ is self._classes["interactive"]]
-        if place is not Place.WORKER:
+        if kind is not SlotKind.WORKER:
             classes = [class_ for class_ in classes if self._within(class_, open_to)]
         for class_ in sorted(classes, key=lambda flow: flow.start):
-            tenant = self._next_tenant(class_, place, open_to)
-            job = tenant.next_job(place, open_to) if tenant is not None else None
+            tenant = self._next_tenant(class_, kind, open_to)
+            job = tenant.next_job(kind, open_to) if tenant is not None else None
             if tenant is not None and job is not None:
                 return class_, tenant, job
         return None
 
-    def _next_tenant(self, class_: _Class, place: Place, open_to: OpenTo) -> TenantFlow | None:
+    def _next_tenant(self, class_: _Class, kind: SlotKind, open_to: OpenTo) -> TenantFlow | None:
         waiting = [flow for name, flow in class_.tenants.items() if name not in self.paused and flow.waits(open_to)]
         tenant = min(waiting, key=lambda flow: flow.start, default=None)
-        if tenant is None or place is not Place.SPARE:
+        if tenant is None or kind is not SlotKind.SPARE:
             return tenant
         kept = any(
             flow.comes_back(open_to) and max(class_.virtual - flow.lag, flow.start) < tenant.start
@@ -221,9 +222,9 @@ class FairQueue:
         return None if kept else tenant
 
     def _within(self, class_: _Class, open_to: OpenTo) -> bool:
-        """Return whether the class has had no more than its share, or nobody else has anything for such a place.
+        """Return whether the class has had no more than its share, or nobody else has anything for such a slot.
 
-        Requests under way count: inside a backend people's go first, so that a flood of them could keep jobs' there.
+        Requests under way count: a backend serves interactive ones first, which could hold up batches there.
         """
         others = [
             other.start

@@ -18,6 +18,7 @@ class Lease:
         backend: Where the slot is.
         in_flight: Requests at the backend when the slot was given, this one included.
         sent_s: When the slot was given.
+        waited_s: How long the request had waited for it since it arrived.
 
     """
 
@@ -25,8 +26,4 @@ class Lease:
     backend: Backend
     in_flight: int
     sent_s: float
-
-    @property
-    def waited_s(self) -> float:
-        """Return how long the request waited for this slot since it arrived."""
-        return self.sent_s - self.ticket.arrived_s
+    waited_s: float

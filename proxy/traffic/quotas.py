@@ -1,11 +1,138 @@
-"""The quotas of all keys and tenants, as the configuration states them. Pure."""
+"""What a caller may send: bytes a second with a burst, and requests at a time. Pure; times are integer nanoseconds.
+
+Bytes are limited by the generic cell rate algorithm (ITU-T I.371): with T = the time that a byte takes at the rate,
+TAT' = max(now, TAT) + cost·T, and a request conforms if TAT' - burst·T ≤ now. Otherwise it will conform at
+TAT' - burst·T, and nothing changes. Integers, because a float loses the last nanoseconds of a long TAT.
+
+A request has to pass several quotas (its key's, its tenant's, everybody's): all are checked, then all are charged, or
+none. Bytes that were promised to callers with a Retry-After count as sent for everyone else.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from nlpbatch.wire.limits import MIB
 from proxy.config import ProxySettings, QuotaSettings
-from proxy.traffic.quota import NO_LIMIT, Quota, Rule, Scope
 
-_BURST_S = 10
-_LEAST_BURST_BYTES = 8 * MIB
+_NS: Final = 1_000_000_000
+_STAY_SMOOTHING: Final = 0.1
+_BURST_S: Final = 10
+_LEAST_BURST_BYTES: Final = 8 * MIB
+
+Scope = Literal["key", "tenant", "global"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A quota as the operator states it; None is no limit.
+
+    Args:
+        bytes_per_s: Bytes a second on the average.
+        burst_bytes: What may be sent at once after a pause; a larger request never passes.
+        concurrency: Requests at a time.
+
+    """
+
+    bytes_per_s: int | None = None
+    burst_bytes: int = 0
+    concurrency: int | None = None
+
+
+NO_LIMIT: Final = Rule()
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The quota that a request exceeds, and when it would pass.
+
+    Args:
+        scope: Whose quota it is.
+        kind: Which of its limits.
+        value: What the request would have made of it.
+        bound: The limit.
+        wait_s: When it would pass, if nothing else came meanwhile; None if it never will.
+
+    """
+
+    scope: Scope
+    kind: Literal["rate", "burst", "concurrency"]
+    value: float
+    bound: float
+    wait_s: float | None
+
+
+class Quota:
+    """The quota of one key, of one tenant, or of the whole service.
+
+    Args:
+        scope: Whose it is.
+        rule: Its limits.
+
+    """
+
+    def __init__(self, scope: Scope, rule: Rule) -> None:
+        self.scope: Scope = scope
+        self.rule = rule
+        self.in_use = 0
+        self.promised_bytes = 0
+        self.promised_requests = 0
+        self._tat_ns = 0
+        self._stay_s = 0.0
+
+    def over(self, cost_bytes: int, now_ns: int, *, promised: bool) -> Over | None:
+        """Return the limit that the request is over, None if it conforms; `promised` if it has a reservation."""
+        rule = self.rule
+        if rule is NO_LIMIT:
+            return None
+        if rule.bytes_per_s is not None:
+            if cost_bytes > rule.burst_bytes:
+                return Over(self.scope, "burst", cost_bytes, rule.burst_bytes, None)
+            wait_ns = self._wait_ns(cost_bytes + (0 if promised else self.promised_bytes), now_ns, rule.bytes_per_s)
+            if wait_ns > 0:
+                return Over(self.scope, "rate", cost_bytes, rule.bytes_per_s, wait_ns / _NS)
+        if rule.concurrency is None:
+            return None
+        ahead = 0 if promised else self.promised_requests
+        if self.in_use + ahead < rule.concurrency:
+            return None
+        wait_s = (self.in_use + ahead + 1 - rule.concurrency) * self._stay_s / rule.concurrency
+        return Over(self.scope, "concurrency", self.in_use + 1, rule.concurrency, wait_s)
+
+    def charge(self, cost_bytes: int, now_ns: int) -> None:
+        """Count a request that begins; check it first."""
+        self.in_use += 1
+        if self.rule.bytes_per_s is not None:
+            self._tat_ns = max(now_ns, self._tat_ns) + _ns_for(cost_bytes, self.rule.bytes_per_s)
+
+    def release(self, stay_s: float | None) -> None:
+        """Count a request that has ended, and how long it was here; None for one that ended otherwise."""
+        self.in_use -= 1
+        if stay_s is not None:
+            keep = 1 - _STAY_SMOOTHING if self._stay_s else 0.0
+            self._stay_s = keep * self._stay_s + (1 - keep) * stay_s
+
+    def give_back(self, cost_bytes: int) -> None:
+        """Undo the charge for the bytes of a request that was not sent on after all."""
+        if self.rule.bytes_per_s is not None:
+            self._tat_ns -= _ns_for(cost_bytes, self.rule.bytes_per_s)
+
+    def left_bytes(self, now_ns: int) -> int | None:
+        """Return what may be sent at once now; None if it isn't limited."""
+        rule = self.rule
+        if rule.bytes_per_s is None:
+            return None
+        used = -(-max(0, self._tat_ns - now_ns) * rule.bytes_per_s // _NS)
+        return max(0, rule.burst_bytes - used)
+
+    def full_in_s(self, now_ns: int) -> float:
+        """Return when the whole burst may be sent again."""
+        return max(0, self._tat_ns - now_ns) / _NS
+
+    def _wait_ns(self, size_bytes: int, now_ns: int, bytes_per_s: int) -> int:
+        # What was promised may be more than a burst; it is spread over time, so it delays and doesn't forbid.
+        tat_ns = max(now_ns, self._tat_ns) + _ns_for(size_bytes, bytes_per_s)
+        return tat_ns - _ns_for(self.rule.burst_bytes, bytes_per_s) - now_ns
 
 
 def rule_of(settings: QuotaSettings) -> Rule:
@@ -48,3 +175,20 @@ def _kept(scope: Scope, before: dict[str, Quota], rules: dict[str, Rule]) -> dic
     for name, quota in quotas.items():
         quota.rule = rules[name]
     return quotas
+
+
+def first_over(quotas: Iterable[Quota], cost_bytes: int, now_ns: int, *, promised: bool) -> Over | None:
+    """Return the limit that binds: one that never passes, else the one to wait for longest; None if all conform."""
+    overs = [found for quota in quotas if (found := quota.over(cost_bytes, now_ns, promised=promised)) is not None]
+    return max(overs, key=lambda over: float("inf") if over.wait_s is None else over.wait_s, default=None)
+
+
+def charge_all(quotas: Sequence[Quota], cost_bytes: int, now_ns: int) -> None:
+    """Charge every quota; only after `first_over` found none."""
+    for quota in quotas:
+        quota.charge(cost_bytes, now_ns)
+
+
+def _ns_for(size_bytes: int, bytes_per_s: int) -> int:
+    """Return the nanoseconds that bytes take at a rate, rounded up: at most one nanosecond's worth is too many."""
+    return -(-size_bytes * _NS // bytes_per_s)

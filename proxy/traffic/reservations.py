@@ -1,10 +1,11 @@
-"""Who was refused and told when to come back. Pure.
+"""Reservations for requests that were refused with a Retry-After. Pure.
 
-A Retry-After is only worth keeping if it is kept on both sides. Whoever was told a time has its bytes held for it:
-others count them as sent or waiting, so that those who just came don't take what those who waited were promised.
-Each refusal is told a later time than the one before. Who doesn't come within the grace loses what was held.
+A Retry-After is only worth following if the proxy keeps it, too. So it reserves the refused request's bytes: for all
+others they count as sent or waiting, and new requests don't take what refused ones were promised. Each refusal gets a
+later time than the one before. A request that doesn't come within the grace period loses its reservation.
 
-A request is known again by its identity (`who`): its Idempotency-Key, or else what can be seen of it.
+A request is known again by its identity : its Idempotency-Key, or without one its key, job,
+class and size.
 """
 
 import heapq
@@ -14,57 +15,57 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.traffic.admission import LONGEST_RETRY_AFTER_S, Refuse
-from proxy.traffic.quota import Quota
-from proxy.traffic.ticket import NOTHING, ClassName, Usage
+from proxy.traffic.quotas import Quota
+from proxy.traffic.ticket import NOTHING, Backlog, ClassName
 
 _MOST: Final = 20_000
-"""Appointments at a time; beyond, a refusal holds nothing."""
+"""Reservations at a time; beyond that, a refusal reserves nothing."""
 _FURTHEST_S: Final = 600.0
 _GRACE_S: Final = 1.5
-"""How late one may come: Retry-After is in whole seconds, and callers spread."""
+"""How late a request may come: Retry-After is in whole seconds, and callers add jitter."""
 _GRACE_PART: Final = 0.25
 _EARLY_S: Final = 0.005
 
 
 @dataclass(eq=False, slots=True)
-class Appointment:
-    """What is held for one request that was refused."""
+class Reservation:
+    """What is reserved for one refused request."""
 
-    who: Hashable
+    identity: Hashable
     flow: tuple[str, ClassName]
     cost_bytes: int
     quotas: Sequence[Quota]
     due_s: float
     until_s: float
     refusal: Refuse
-    """What it was told."""
+    """The refusal that its caller got."""
 
 
-class Appointments:
-    """All that are open."""
+class Reservations:
+    """All open reservations."""
 
     def __init__(self) -> None:
-        self._open: dict[Hashable, Appointment] = {}
-        self._by_end: list[tuple[float, int, Appointment]] = []
+        self._open: dict[Hashable, Reservation] = {}
+        self._by_end: list[tuple[float, int, Reservation]] = []
         self._count = 0
-        self._promised: defaultdict[tuple[str, ClassName], Usage] = defaultdict(Usage)
+        self._promised: defaultdict[tuple[str, ClassName], Backlog] = defaultdict(Backlog)
 
-    def promised(self, tenant: str, class_name: ClassName) -> Usage:
-        """Return what is held for a tenant's requests of a class."""
+    def promised(self, tenant: str, class_name: ClassName) -> Backlog:
+        """Return what is reserved for a tenant's requests of a class."""
         return self._promised.get((tenant, class_name), NOTHING)
 
-    def of(self, who: Hashable, now_s: float) -> Appointment | None:
-        """Return the appointment of a request that arrives, whether it is due or not; None without one."""
+    def of(self, identity: Hashable, now_s: float) -> Reservation | None:
+        """Return the reservation of a request that arrives, whether it is due or not; None without one."""
         self._expire(now_s)
-        return self._open.get(who)
+        return self._open.get(identity)
 
-    def is_due(self, appointment: Appointment, now_s: float) -> bool:
-        """Return whether its time has come."""
-        return now_s >= appointment.due_s - _EARLY_S
+    def is_due(self, reservation: Reservation, now_s: float) -> bool:
+        """Return whether the time has come that the caller was given."""
+        return now_s >= reservation.due_s - _EARLY_S
 
     def make(
         self,
-        who: Hashable,
+        identity: Hashable,
         *,
         flow: tuple[str, ClassName],
         cost_bytes: int,
@@ -73,32 +74,32 @@ class Appointments:
         due_s: float,
         refusal: Refuse,
     ) -> None:
-        """Hold what a request needs until it comes back at that time; nothing for what is too far away."""
+        """Reserve what a request needs until it comes back at that time; nothing if that is too far away."""
         after_s = due_s - now_s
         if len(self._open) >= _MOST or after_s > _FURTHEST_S:
             return
         until_s = due_s + _GRACE_S + _GRACE_PART * min(after_s, LONGEST_RETRY_AFTER_S)
-        appointment = Appointment(who, flow, cost_bytes, quotas, due_s, until_s, refusal)
-        self._open[who] = appointment
+        reservation = Reservation(identity, flow, cost_bytes, quotas, due_s, until_s, refusal)
+        self._open[identity] = reservation
         self._count += 1
-        heapq.heappush(self._by_end, (until_s, self._count, appointment))
-        self._hold(appointment, 1)
+        heapq.heappush(self._by_end, (until_s, self._count, reservation))
+        self._hold(reservation, 1)
 
-    def keep(self, appointment: Appointment) -> None:
-        """End an appointment: its request has come."""
-        if self._open.pop(appointment.who, None) is not None:
-            self._hold(appointment, -1)
+    def redeem(self, reservation: Reservation) -> None:
+        """End a reservation, because its request has come or its time is over; a second time does nothing."""
+        if self._open.pop(reservation.identity, None) is not None:
+            self._hold(reservation, -1)
 
     def _expire(self, now_s: float) -> None:
         while self._by_end and self._by_end[0][0] <= now_s:
-            appointment = heapq.heappop(self._by_end)[2]
-            if self._open.get(appointment.who) is appointment:
-                self.keep(appointment)
+            reservation = heapq.heappop(self._by_end)[2]
+            if self._open.get(reservation.identity) is reservation:
+                self.redeem(reservation)
 
-    def _hold(self, appointment: Appointment, sign: int) -> None:
-        size_bytes = sign * appointment.cost_bytes
-        flow = appointment.flow
+    def _hold(self, reservation: Reservation, sign: int) -> None:
+        size_bytes = sign * reservation.cost_bytes
+        flow = reservation.flow
         self._promised[flow] = self._promised[flow].plus(sign, size_bytes)
-        for quota in appointment.quotas:
+        for quota in reservation.quotas:
             quota.promised_bytes += size_bytes
             quota.promised_requests += sign

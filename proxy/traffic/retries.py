@@ -12,6 +12,9 @@ These rules keep retries from making things worse:
   next health check. Up to three backends are tried, without the budget. If one states the version but has no free slot,
   the request has to come back.
 
+The budget allows retries for a part of the recent requests, and a few in any case (after Finagle's RetryBudget and
+Google's SRE book): without it, a service that fails because of its load gets double the load.
+
 Pure: the simulator follows the same rules as the running proxy. Everything is decided by `Retries.after`, which also
 tells the breakers and the limits about each attempt and releases the slot at the end.
 """
@@ -23,7 +26,6 @@ from typing import Final
 from proxy.traffic.balancer import Backend
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.lease import Lease
-from proxy.traffic.retry_budget import RetryBudget
 
 _CONNECTION_ATTEMPTS: Final = 3
 _VERSION_ATTEMPTS: Final = 3
@@ -32,6 +34,9 @@ _OTHER_VERSION: Final = 412
 _NO_ROOM: Final = 503
 _RETRIED: Final = frozenset({500, 502, _NO_ROOM})
 _FAILED: Final = 500
+_BUDGET_WINDOW_S: Final = 10.0
+_ROUNDING: Final = 1e-9
+"""A hundred times a fifth is twenty retries, not nineteen."""
 
 
 class Failure(Enum):
@@ -63,6 +68,45 @@ class GiveUp:
     """The only backends with the pinned version have no free slot: the caller should come back."""
 
     retry_after_s: float
+
+
+class RetryBudget:
+    """A balance: each request pays in a part of a retry, a few come in with time, and each retry costs one.
+
+    Args:
+        ratio: Retries per request.
+        least: Retries each 10 s, however few requests there are.
+
+    """
+
+    def __init__(self, ratio: float, least: int) -> None:
+        self.ratio = ratio
+        self.least = least
+        self._balance = float(least)
+        self._at_s: float | None = None
+
+    def request(self, now_s: float) -> None:
+        """Count a request."""
+        self._pass(now_s)
+        self._balance += self.ratio
+
+    def take(self, now_s: float) -> bool:
+        """Return whether a retry may be made, and count it if so."""
+        self._pass(now_s)
+        if self._balance < 1 - _ROUNDING:
+            return False
+        self._balance -= 1
+        return True
+
+    def _pass(self, now_s: float) -> None:
+        """Let time pay in the few, and forget what was paid in more than about 10 s ago."""
+        passed_s = max(0.0, now_s - self._at_s) if self._at_s is not None else 0.0
+        self._at_s = now_s
+        kept = max(0.0, 1 - passed_s / _BUDGET_WINDOW_S)
+        over = max(0.0, self._balance - self.least) * kept
+        self._balance = min(self._balance, self.least) + over
+        if self._balance < self.least:
+            self._balance = min(self.least, self._balance + self.least * passed_s / _BUDGET_WINDOW_S)
 
 
 class Retries:

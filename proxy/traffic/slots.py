@@ -1,21 +1,20 @@
-"""The places at backends: who has one, which is free, and who gets it. Pure; the time is an argument."""
+"""The slots at backends: which requests hold one, and which ticket gets the next. Pure; the time is an argument."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from proxy.traffic.balancer import Backend, pick
+from proxy.traffic.balancer import Backend, Pin, pick, serving
 from proxy.traffic.fair_queue import FairQueue
 from proxy.traffic.lease import Lease
-from proxy.traffic.pinning import serving
-from proxy.traffic.ticket import OpenTo, Pin, Place, Ticket
+from proxy.traffic.ticket import OpenTo, SlotKind, Ticket
 
 
-class Places:
-    """The places at all backends.
+class Slots:
+    """The slots at all backends.
 
     Args:
         backends: Those that may be used; the caller may exchange the list's content.
-        queue: Who waits.
+        queue: The waiting tickets.
         choose: Returns a random number in [0, n).
 
     """
@@ -32,29 +31,31 @@ class Places:
         return self._by_tenant.get(tenant, 0)
 
     def count(self, pin: Pin) -> int:
-        """Return the places of the backends that are ready and serve a pin."""
+        """Return the slots of the backends that are ready and serve a pin."""
         return sum(backend.limit.value for backend in serving(pin, self.backends) if backend.ready)
 
     def is_free(self, pin: Pin, now_s: float) -> bool:
-        """Return whether there is a place for a request with this pin that nobody waits for."""
-        if self._queue.usage.requests > self._queue.pinned:
-            return False  # who could go anywhere would have
+        """Return whether a request with this pin can have a slot at once, ahead of nobody."""
+        if self._queue.backlog.requests > self._queue.pinned:
+            return False  # a ticket without a pin waits, so no backend has room
         free = (backend for backend in serving(pin, self.backends) if backend.has_room(now_s))
         return any(not self._queue.waits(self._open_at(backend)) for backend in free)
 
-    def next(self, now_s: float, extra: int) -> tuple[Backend, Ticket] | None:
-        """Return who gets a place next, and where; `extra` places at each backend are for people only."""
+    def next(self, now_s: float, beyond_limit: int) -> tuple[Backend, Ticket] | None:
+        """Return the next ticket and its backend; interactive ones may go `beyond_limit` requests over each limit."""
         found = self._fill(now_s)
         if found is not None or not self._queue.waiting_in("interactive").requests:
             return found
-        return self._fill(now_s, people=True) or self._fill(now_s, people=True, extra=extra)
+        return self._fill(now_s, interactive_only=True) or self._fill(
+            now_s, interactive_only=True, beyond_limit=beyond_limit
+        )
 
     def give(self, ticket: Ticket, backend: Backend, now_s: float) -> Lease:
         """Return the lease of a slot at the backend."""
         backend.in_flight += 1
         backend.outstanding_bytes += ticket.cost_bytes
         backend.breaker.sent()
-        lease = Lease(ticket, backend, backend.in_flight, now_s)
+        lease = Lease(ticket, backend, backend.in_flight, now_s, now_s - ticket.arrived_s)
         self._held.add(lease)
         self._by_tenant[ticket.tenant] = self.of_tenant(ticket.tenant) + 1
         return lease
@@ -88,7 +89,9 @@ class Places:
                 failed=failed,
             )
 
-    def move(self, lease: Lease, now_s: float, *, tried: Sequence[Backend], learn: bool, extra: int) -> Lease | None:
+    def move(
+        self, lease: Lease, now_s: float, *, tried: Sequence[Backend], learn: bool, beyond_limit: int
+    ) -> Lease | None:
         """Return the lease of a slot at a backend that was not tried, for which `lease` is released; None without one.
 
         Raises:
@@ -98,29 +101,31 @@ class Places:
         allowed = serving(lease.ticket.pin, self.backends)
         others = [backend for backend in allowed if backend is not lease.backend and backend not in tried]
         # A second attempt may go over the limit: the slot that it leaves was within.
-        other = pick(others, self._choose, now_s, extra=extra)
+        other = pick(others, self._choose, now_s, beyond_limit=beyond_limit)
         if other is None:
             return None
         self.release(lease, now_s, failed=True, learn=learn)
         return self.give(lease.ticket, other, now_s)
 
-    def _fill(self, now_s: float, *, people: bool = False, extra: int = 0) -> tuple[Backend, Ticket] | None:
-        """Return who gets a place next, and where; of people only, if so, and going beyond the limits by `extra`."""
+    def _fill(
+        self, now_s: float, *, interactive_only: bool = False, beyond_limit: int = 0
+    ) -> tuple[Backend, Ticket] | None:
+        """Return the next ticket and its backend, among interactive ones only if so, going so far beyond the limits."""
         backends = self.backends
-        while (backend := pick(backends, self._choose, now_s, extra=extra)) is not None:
-            place = Place.EXTRA if people else self._place_at(backend)
-            if (ticket := self._queue.pop(place, self._open_at(backend))) is not None:
+        while (backend := pick(backends, self._choose, now_s, beyond_limit=beyond_limit)) is not None:
+            kind = SlotKind.EXTRA if interactive_only else self._kind_at(backend)
+            if (ticket := self._queue.pop(kind, self._open_at(backend))) is not None:
                 return backend, ticket
-            # One that serves the same versions would get nobody either.
+            # No ticket fits a backend with the same versions either.
             backends = [other for other in backends if other.fingerprints != backend.fingerprints]
         return None
 
     def _open_at(self, backend: Backend) -> OpenTo:
-        """Return what says which pins may go to the backend; many jobs have the same one."""
+        """Return a function that says which pins may go to the backend; cached, since many jobs have the same pin."""
         return cache(lambda pin: backend in serving(pin, self.backends))
 
-    def _place_at(self, backend: Backend) -> Place:
+    def _kind_at(self, backend: Backend) -> SlotKind:
         workers = sum(other.workers for other in self.backends if other.ready)
         if backend.in_flight < backend.workers or len(self._held) < workers:
-            return Place.WORKER
-        return Place.NEXT if len(self._held) == workers else Place.SPARE
+            return SlotKind.WORKER
+        return SlotKind.NEXT if len(self._held) == workers else SlotKind.SPARE

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nlpbatch.wire.limits import KIB
-from proxy.traffic.ticket import NOTHING, OpenTo, Pin, Place, Ticket, Usage
+from proxy.traffic.balancer import Pin
+from proxy.traffic.ticket import NOTHING, Backlog, OpenTo, SlotKind, Ticket
 
 LAG_BYTES: Final = 256 * KIB
 """What a flow that always has something under way, but not always something waiting, may catch up."""
@@ -43,7 +44,7 @@ class TenantFlow:
     in_flight: int = 0
     virtual: int = 0
     jobs: dict[tuple[str, Pin], JobFlow] = field(default_factory=dict)
-    waiting: Usage = NOTHING
+    waiting: Backlog = NOTHING
     pinned: int = 0
     """How many of those that wait have a pin."""
 
@@ -61,20 +62,20 @@ class TenantFlow:
         self._count(job, ticket, 1)
 
     def waits(self, open_to: OpenTo) -> bool:
-        """Return whether anything waits that may have the place."""
+        """Return whether anything waits that may have the slot."""
         if self.waiting.requests > self.pinned:
             return True
         return self.pinned > 0 and any(job.tickets for job in self._jobs_for(open_to))
 
     def comes_back(self, open_to: OpenTo) -> bool:
-        """Return whether it only has something under way of what may have the place."""
+        """Return whether it only has something under way of what may have the slot."""
         return not self.waiting.requests and bool(self._jobs_for(open_to))
 
-    def next_job(self, place: Place, open_to: OpenTo) -> JobFlow | None:
-        """Return the job whose turn it is; None if the place is to be kept for one that will send soon."""
+    def next_job(self, kind: SlotKind, open_to: OpenTo) -> JobFlow | None:
+        """Return the job whose turn it is; None if the slot is to be kept for one that will send soon."""
         jobs = self._jobs_for(open_to)
         job = min((job for job in jobs if job.tickets), key=lambda flow: flow.finish)
-        if place is Place.SPARE and any(not other.tickets and other.start < job.start for other in jobs):
+        if kind is SlotKind.SPARE and any(not other.tickets and other.start < job.start for other in jobs):
             return None
         return job
 
@@ -113,7 +114,7 @@ class TenantFlow:
         return sum(min(size_bytes, own_bytes) for size_bytes in others)
 
     def _jobs_for(self, open_to: OpenTo) -> list[JobFlow]:
-        """Return those whose tickets may have the place."""
+        """Return those whose tickets may have the slot."""
         return [job for job in self.jobs.values() if not job.pin or open_to(job.pin)]
 
     def _count(self, job: JobFlow, ticket: Ticket, sign: int) -> None:

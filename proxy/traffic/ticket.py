@@ -5,28 +5,27 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
 
-from proxy.traffic.quota import Quota
+from proxy.traffic.balancer import Pin
+from proxy.traffic.quotas import Quota
 
 ClassName = Literal["interactive", "batch"]
 CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
 
-Pin = frozenset[str]
-"""Versions that a request may be answered by, by fingerprint; empty for any."""
 OpenTo = Callable[[Pin], bool]
-"""Returns whether a place is open to requests with that pin; not asked about those without."""
+"""Returns whether a slot is open to requests with that pin; requests without one may have any slot."""
 
 
-class Place(Enum):
-    """What a request is let in to."""
+class SlotKind(Enum):
+    """What a slot is for."""
 
     WORKER = "worker"
-    """Somebody must take it, or a worker has nothing to do."""
+    """A worker is idle until a request takes the slot."""
     NEXT = "next"
-    """What a worker will take next; without it, it would wait for us when it is done."""
+    """The next request for a worker, which would otherwise wait for the proxy when it is done."""
     SPARE = "spare"
-    """A further place in the workers' own queues."""
+    """A further slot in the workers' own queues."""
     EXTRA = "extra"
-    """A place beyond the backend's limit, for people."""
+    """A slot beyond the backend's limit, for interactive requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Arrival:
         job: Of which job; '' for none.
         class_name: Whether a person or a job waits for it.
         cost_bytes: What it costs.
-        who: Its identity, by which it is known again when it comes back.
+        identity: What recognises it when it comes back.
         wait_s: How long its caller would wait; None for as long as its class may.
         pin: Versions that may answer it; empty for any.
 
@@ -50,7 +49,7 @@ class Arrival:
     job: str
     class_name: ClassName
     cost_bytes: int
-    who: Hashable
+    identity: Hashable
     wait_s: float | None = None
     pin: Pin = frozenset()
 
@@ -87,15 +86,15 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class Backlog:
     """Requests and their bytes."""
 
     requests: int = 0
     size_bytes: int = 0
 
-    def plus(self, requests: int, size_bytes: int) -> "Usage":
+    def plus(self, requests: int, size_bytes: int) -> "Backlog":
         """Return the sum."""
-        return Usage(self.requests + requests, self.size_bytes + size_bytes)
+        return Backlog(self.requests + requests, self.size_bytes + size_bytes)
 
 
-NOTHING: Final = Usage()
+NOTHING: Final = Backlog()

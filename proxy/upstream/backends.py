@@ -1,4 +1,4 @@
-"""The backends that there are now: made, watched and let go as their addresses come and go."""
+"""The present backends: created, watched and removed as their addresses appear and disappear."""
 
 import time
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Backends:
         if settings.concurrency != self._concurrency:
             self._concurrency = settings.concurrency
             for backend in self.all:
-                _limit_anew(backend, settings.concurrency)
+                _replace_limit(backend, settings.concurrency)
 
     def set(self, addresses: Sequence[Address]) -> None:
         """Have exactly these; requests at one that goes end there."""
@@ -83,7 +83,7 @@ class Backends:
             self.health.forget(backend)
 
 
-def _limit_anew(backend: Backend, settings: ConcurrencySettings) -> None:
+def _replace_limit(backend: Backend, settings: ConcurrencySettings) -> None:
     backend.limit = new_limit(settings)
     if backend.workers:
         backend.limit.stated(backend.workers)

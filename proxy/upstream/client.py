@@ -1,4 +1,4 @@
-"""Calls to backends, and how a call that fails is understood."""
+"""Calls to backends; failures become the errors that the retry rules know."""
 
 import asyncio
 import io
@@ -20,7 +20,7 @@ from nlpbatch.wire.limits import KIB, MIB
 from proxy.config import UpstreamSettings
 from proxy.live import Live
 from proxy.traffic.balancer import Backend
-from proxy.upstream.messages import Answer, Question, answer_headers
+from proxy.upstream.messages import UpstreamRequest, UpstreamResponse, headers_for_caller
 
 _log = logging.getLogger("nlpbatch.proxy")
 
@@ -41,7 +41,7 @@ class NotConnected(BackendFailed):
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What a backend says of itself; as long as it isn't ready, it may not know all of it."""
+    """What a backend states on /readyz; before it is ready, it may not know everything."""
 
     ready: bool = False
     workers: int = 0
@@ -76,7 +76,7 @@ class Upstream:
         """Close all connections."""
         await self._session.close()
 
-    async def ask(self, backend: Backend, question: Question) -> Answer:
+    async def fetch(self, backend: Backend, sent: UpstreamRequest) -> UpstreamResponse:
         """Return the backend's whole answer.
 
         Raises:
@@ -85,40 +85,40 @@ class Upstream:
             ServiceTimeout: It took longer than `timeout_s`.
 
         """
-        async with self._asked(backend, question) as answer:
-            return Answer(answer.status, answer_headers(answer.headers), await answer.read())
+        async with self._sent(backend, sent) as answer:
+            return UpstreamResponse(answer.status, headers_for_caller(answer.headers), await answer.read())
 
-    async def pass_back(self, backend: Backend, question: Question, request: web.Request) -> web.StreamResponse:
-        """Answer the request, a long answer as it comes; 5xx and 412 are returned whole, for the caller to decide on.
+    async def stream(self, backend: Backend, sent: UpstreamRequest, request: web.Request) -> web.StreamResponse:
+        """Answer the request, a long answer as it comes; return 5xx and 412 whole, so that they can be retried.
 
-        Raises as `ask`; once a streamed answer has begun, its failure breaks the connection to the caller.
+        Raises as `fetch`; once a streamed answer has begun, its failure breaks the connection to the caller.
         """
-        async with self._asked(backend, question) as answer:
-            headers, size_bytes = answer_headers(answer.headers), answer.content_length
+        async with self._sent(backend, sent) as answer:
+            headers, size_bytes = headers_for_caller(answer.headers), answer.content_length
             whole = size_bytes is not None and size_bytes <= _WHOLE_ANSWER_BYTES
             if whole or answer.status >= _FAILED_STATUS or answer.status == _OTHER_VERSION_STATUS:
-                return Answer(answer.status, headers, await answer.read()).to_response()
+                return UpstreamResponse(answer.status, headers, await answer.read()).to_response()
             response = web.StreamResponse(status=answer.status, headers=headers)
             response.content_length = size_bytes
             return await _stream(answer, request, response)
 
     def _how(self, backend: Backend) -> dict[str, Any]:
         """Return what every request to a backend is made with."""
-        # Without `total`, which sees the backend only: a caller that doesn't read its answer holds a place, too.
+        # Without `total`, which sees the backend only: a caller that doesn't read its answer holds a slot, too.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.settings.connect_timeout_s)
         return {"timeout": timeout, "ssl": self._live.now.tls, **backend.connection}
 
     @asynccontextmanager
-    async def _asked(self, backend: Backend, question: Question) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _sent(self, backend: Backend, sent: UpstreamRequest) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
             async with (
                 asyncio.timeout(self.settings.timeout_s),
                 self._session.request(
-                    question.method,
+                    sent.method,
                     # As the caller wrote it: what it percent-encoded, and how, is between it and the backend.
-                    URL(f"{backend.url}{question.target}", encoded=True),
-                    headers=question.headers,
-                    data=_payload(question.body),
+                    URL(f"{backend.url}{sent.target}", encoded=True),
+                    headers=sent.headers,
+                    data=_payload(sent.body),
                     allow_redirects=False,
                     **self._how(backend),
                 ) as answer,
@@ -198,7 +198,7 @@ async def _stream(
 
 @contextmanager
 def _caller_may_leave() -> Iterator[None]:
-    """Keep a caller who hung up apart from a backend that did: aiohttp has the same error for both."""
+    """Tell a caller that hung up from a backend that did: aiohttp raises the same error for both."""
     try:
         yield
     except aiohttp.ClientError as error:

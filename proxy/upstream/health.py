@@ -1,4 +1,4 @@
-"""Active health checks: each backend's /readyz, again and again, while it is one."""
+"""Active health checks: asks each backend's /readyz in every period."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,16 +22,16 @@ class Health:
         self._checks: dict[Backend, asyncio.Task[None]] = {}
 
     def watch(self, backend: Backend) -> None:
-        """Arrival the backend every period from now on, whatever the others do."""
+        """Check the backend in every period from now on, independently of the others."""
         self._checks[backend] = asyncio.create_task(self._check(backend), name=f"health of {backend.url}")
 
     def forget(self, backend: Backend) -> None:
-        """Arrival it no more."""
+        """Stop checking the backend."""
         if (check := self._checks.pop(backend, None)) is not None:
             check.cancel()
 
     async def close(self) -> None:
-        """Arrival none any more."""
+        """Stop all checks."""
         checks = list(self._checks.values())
         for check in checks:
             check.cancel()

@@ -1,4 +1,4 @@
-"""What is passed on to a backend, and what comes back: header by header, by allow-list."""
+"""The requests that backends get and the responses that callers get: only listed headers pass."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ _CHOOSING_HEADERS: Final = ("Content-Type", "Accept", "If-Match")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class UpstreamRequest:
     """A request as a backend gets it; `target` is its path and query as the caller wrote them."""
 
     method: str
@@ -44,7 +44,7 @@ class Question:
     body: bytes
 
     def digest(self) -> bytes:
-        """Return what two requests have in common that ask the same."""
+        """Return a hash of all that decides about the answer: requests with the same digest get the same answer."""
         chosen = (value for name in _CHOOSING_HEADERS for value in (name, *self.headers.getall(name, ())))
         hashed = hashlib.sha256("\n".join((self.method, self.target, *chosen, "")).encode())
         hashed.update(self.body)
@@ -52,8 +52,8 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer as the caller gets it."""
+class UpstreamResponse:
+    """A whole response as the caller gets it."""
 
     status: int
     headers: Mapping[str, str]
@@ -65,7 +65,7 @@ class Answer:
 
 
 def check_target(request: web.Request) -> None:
-    """Refuse what backends may read differently: a way out of /v1/, and bytes that no URL has.
+    """Refuse targets that backends may read differently: paths out of /v1/, and bytes that URLs can't have.
 
     Raises:
         InvalidRequest: The path or query is not ASCII.
@@ -78,7 +78,7 @@ def check_target(request: web.Request) -> None:
         raise NotFound("no such path: leave out the dot segments")
 
 
-def question_headers(request: web.Request) -> CIMultiDict[str]:
+def headers_for_backend(request: web.Request) -> CIMultiDict[str]:
     """Return the headers that a backend gets.
 
     Raises:
@@ -93,7 +93,7 @@ def question_headers(request: web.Request) -> CIMultiDict[str]:
     return headers
 
 
-def answer_headers(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+def headers_for_caller(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
     """Return the headers that the caller gets; a value that is not ASCII couldn't be written."""
     return CIMultiDict(pair for pair in _known(headers, _ANSWER_HEADERS) if pair[1].isascii())
 

@@ -25,6 +25,6 @@ def waits(seconds: float, **interactive: Any) -> dict[str, Any]:
 
 
 def arrival(tenant: str = "a", job: str = "", cost_bytes: int = 100, **members: Any) -> Arrival:
-    """Return a request that arrives; another one each time, unless `who` says otherwise."""
-    given = {"class_name": "batch", "who": next(_NUMBERS)} | members
+    """Return a request that arrives; another one each time, unless `identity` says otherwise."""
+    given = {"class_name": "batch", "identity": next(_NUMBERS)} | members
     return Arrival(tenant, _ENTRIES[tenant].partition(":")[0], job, cost_bytes=cost_bytes, **given)

@@ -10,6 +10,7 @@ import pytest
 from nlpbatch.errors import ConfigError
 from nlpbatch.serving.drain import Drain
 from proxy.app import Proxy
+from proxy.forwarding.limits import limits_of
 from proxy.reload import reload
 from tests.fakes.proxy_parts import proxy_settings
 from tests.fakes.virtual_time import settle, virtual_time
@@ -48,7 +49,7 @@ def in_force(proxy):
     """Return what each part of the proxy goes by."""
     tenant = next(iter(proxy.live.settings.tenants))
     key_id = proxy.live.settings.tenants[tenant].keys[0].partition(":")[0]
-    limits = proxy.explanations.limits_of(tenant, key_id)
+    limits = limits_of(proxy.traffic, proxy.settings, tenant, key_id)
     return {
         "generation": proxy.state()["generation"],
         "backends": [backend["url"] for backend in proxy.state()["backends"]],

@@ -14,7 +14,7 @@ from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.controller import TrafficController
-from proxy.traffic.ticket import Usage
+from proxy.traffic.ticket import Backlog
 from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 from tests.fakes.virtual_time import settle, virtual_time
 
@@ -65,7 +65,7 @@ class Scene:
     @property
     def is_clean(self):
         idle = all(backend.in_flight == backend.outstanding_bytes == 0 for backend in self.backends)
-        return idle and self.traffic.queue.usage == Usage() and not self.gate._waiting
+        return idle and self.traffic.queue.backlog == Backlog() and not self.gate._waiting
 
 
 @virtual_time
@@ -85,11 +85,11 @@ async def test_the_next_one_gets_the_place_that_is_given_back():
     caller = scene.caller()
     await asyncio.sleep(2)
     assert not caller.done()
-    assert scene.traffic.queue.of("a") == Usage(1, 100)
+    assert scene.traffic.queue.of("a") == Backlog(1, 100)
     scene.leave(held)
     lease = await caller
     assert lease.waited_s == 2.0
-    assert scene.traffic.queue.of("a") == Usage()
+    assert scene.traffic.queue.of("a") == Backlog()
     scene.leave(lease)
     assert scene.is_clean
 
@@ -137,7 +137,7 @@ async def test_a_backend_that_becomes_ready_gets_what_waits_up_to_its_limit():
     scene = Scene(limits=(2,), ready=False)
     callers = [scene.caller() for _ in range(3)]
     await settle()
-    assert scene.traffic.queue.usage.requests == 3
+    assert scene.traffic.queue.backlog.requests == 3
     scene.backends[0].ready = True
     scene.gate.pump()
     await settle()
@@ -155,7 +155,7 @@ async def test_a_caller_that_leaves_the_queue_is_forgotten():
     await settle()
     gone.cancel()
     await settle()
-    assert scene.traffic.queue.usage == Usage(1, 100)
+    assert scene.traffic.queue.backlog == Backlog(1, 100)
     scene.leave(held)
     scene.leave(await stays)
     assert gone.cancelled()
@@ -220,7 +220,7 @@ async def test_one_that_waited_too_long_is_told_so():
     assert asyncio.get_running_loop().time() == started_s + 5.0
     assert 0 < caught.value.retry_after_s <= 30
     assert scene.refused == [("a", "waited")]
-    assert scene.traffic.queue.usage == Usage()
+    assert scene.traffic.queue.backlog == Backlog()
 
 
 @pytest.mark.parametrize("place_first", [True, False])
@@ -254,7 +254,7 @@ async def test_with_a_longest_wait_of_zero_nobody_waits():
     await scene.occupy()
     with pytest.raises(NoCapacity):
         await scene.enter("a", "", 100)
-    assert scene.traffic.queue.usage == Usage()
+    assert scene.traffic.queue.backlog == Backlog()
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ async def test_a_full_queue_refuses_its_own_tenant_and_no_other(bounds, cause, t
     assert scene.refused == [("a", cause)]
     other = scene.caller("b")
     await settle()
-    assert scene.traffic.queue.of("b") == Usage(1, 100)
+    assert scene.traffic.queue.of("b") == Backlog(1, 100)
     for caller in (waiting, other):
         caller.cancel()
 

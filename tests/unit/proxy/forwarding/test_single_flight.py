@@ -4,38 +4,38 @@ import pytest
 
 from nlpbatch.errors import BackendFailed, IdempotencyConflict
 from proxy.config import ReplaySettings
-from proxy.forwarding.answer_cache import Replays
-from proxy.forwarding.single_flight import Flights
-from proxy.upstream.messages import Answer
+from proxy.forwarding.answer_cache import AnswerCache
+from proxy.forwarding.single_flight import SingleFlight
+from proxy.upstream.messages import UpstreamResponse
 from tests.fakes.virtual_time import settle, virtual_time
 
-ANSWER = Answer(200, {}, b"{}")
+ANSWER = UpstreamResponse(200, {}, b"{}")
 
 
 class Questions:
-    """Flights, and what is asked of the backend."""
+    """A single flight, and what it asks of the backend."""
 
     def __init__(self, **settings):
         given = ReplaySettings(**settings)
-        self.flights = Flights(Replays(lambda: given))
-        self.performed = []
+        self.single_flight = SingleFlight(AnswerCache(lambda: given))
+        self.fetched = []
 
     def ask(self, *, tenant="home", key="k", digest=b"d", sent=True):
         """Ask meanwhile; the answer is given by `answer`."""
-        return asyncio.create_task(self.flights.share(tenant, key, digest, self._performer(sent)))
+        return asyncio.create_task(self.single_flight.share(tenant, key, digest, self._fetcher(sent)))
 
-    def _performer(self, sent):
-        async def perform(flight):
+    def _fetcher(self, sent):
+        async def fetch(flight):
             given = asyncio.get_running_loop().create_future()
-            self.performed.append(given)
+            self.fetched.append(given)
             if sent:
                 flight.sent()
             return await given
 
-        return perform
+        return fetch
 
     async def answer(self, number, outcome=ANSWER):
-        given = self.performed[number]
+        given = self.fetched[number]
         given.set_exception(outcome) if isinstance(outcome, Exception) else given.set_result(outcome)
         await settle()
 
@@ -45,7 +45,7 @@ async def test_the_same_question_at_the_same_time_is_asked_once():
     questions = Questions()
     first, second = questions.ask(), questions.ask()
     await settle()
-    assert len(questions.performed) == 1
+    assert len(questions.fetched) == 1
     await questions.answer(0)
     assert [await first, await second] == [(ANSWER, False), (ANSWER, True)]
 
@@ -57,9 +57,9 @@ async def test_and_shortly_after_it_is_not_asked_again():
     await settle()
     await questions.answer(0)
     await first
-    assert questions.flights.knows("home", "k")
+    assert questions.single_flight.knows("home", "k")
     assert await questions.ask() == (ANSWER, True)
-    assert len(questions.performed) == 1
+    assert len(questions.fetched) == 1
 
 
 @virtual_time
@@ -96,7 +96,7 @@ async def test_one_caller_s_failure_is_not_everybody_s():
     await questions.answer(0, BackendFailed("…"))
     with pytest.raises(BackendFailed):
         await first
-    assert len(questions.performed) == 2
+    assert len(questions.fetched) == 2
     await questions.answer(1)
     assert sorted([(await second)[1], (await third)[1]]) == [False, True]
 
@@ -119,11 +119,11 @@ async def test_what_still_waits_ends_with_its_last_caller():
     await settle()
     first.cancel()
     await settle()
-    assert not questions.performed[0].cancelled()
+    assert not questions.fetched[0].cancelled()
     second.cancel()
     await settle()
-    assert questions.performed[0].cancelled()
-    assert not questions.flights.knows("home", "k")
+    assert questions.fetched[0].cancelled()
+    assert not questions.single_flight.knows("home", "k")
 
 
 @virtual_time
@@ -131,6 +131,6 @@ async def test_at_the_end_nothing_goes_on():
     questions = Questions()
     asking = questions.ask()
     await settle()
-    await questions.flights.close()
+    await questions.single_flight.close()
     with pytest.raises(ConnectionError):
         await asking

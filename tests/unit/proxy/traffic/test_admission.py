@@ -4,10 +4,10 @@ from hypothesis import strategies as st
 
 from proxy.traffic.admission import LONGEST_RETRY_AFTER_S, Bounds, over_queue, over_wait, retry_after_s
 from proxy.traffic.drain_rate import DrainRate
-from proxy.traffic.ticket import Usage
+from proxy.traffic.ticket import Backlog
 
 BOUNDS = Bounds(requests=10, size_bytes=1000, max_wait_s=5.0)
-NOTHING = Usage()
+NOTHING = Backlog()
 CHANCES = st.floats(0, 1, exclude_max=True)
 BYTES = st.integers(0, 10**12)
 
@@ -29,18 +29,18 @@ def queued(cost_bytes=100, *, waiting=NOTHING, promised=NOTHING, bounds=BOUNDS, 
 
 @pytest.mark.parametrize(("requests", "fits"), [(9, True), (10, False), (11, False)])
 def test_a_tenant_may_have_so_many_requests_waiting(requests, fits):
-    assert (queued(waiting=Usage(requests, 0)) is None) == fits
+    assert (queued(waiting=Backlog(requests, 0)) is None) == fits
 
 
 @pytest.mark.parametrize(("size_bytes", "fits"), [(900, True), (901, False)])
 def test_a_tenant_may_have_so_many_bytes_waiting(size_bytes, fits):
-    assert (queued(100, waiting=Usage(1, size_bytes)) is None) == fits
+    assert (queued(100, waiting=Backlog(1, size_bytes)) is None) == fits
 
 
 def test_what_is_held_for_others_counts_as_waiting():
-    assert queued(waiting=Usage(5, 0), promised=Usage(4, 0)) is None
-    assert queued(waiting=Usage(5, 0), promised=Usage(5, 0)).cause == "queue_requests"
-    assert queued(waiting=Usage(1, 500), promised=Usage(1, 500)).cause == "queue_bytes"
+    assert queued(waiting=Backlog(5, 0), promised=Backlog(4, 0)) is None
+    assert queued(waiting=Backlog(5, 0), promised=Backlog(5, 0)).cause == "queue_requests"
+    assert queued(waiting=Backlog(1, 500), promised=Backlog(1, 500)).cause == "queue_bytes"
 
 
 @pytest.mark.parametrize(("ahead_bytes", "fits"), [(500, True), (501, False)])
@@ -55,8 +55,8 @@ def test_no_wait_is_foretold_before_anything_is_known():
 @pytest.mark.parametrize(
     ("refusal", "cause", "value", "bound"),
     [
-        (queued(waiting=Usage(10, 10)), "queue_requests", 11, 10),
-        (queued(200, waiting=Usage(1, 900)), "queue_bytes", 1100, 1000),
+        (queued(waiting=Backlog(10, 10)), "queue_requests", 11, 10),
+        (queued(200, waiting=Backlog(1, 900)), "queue_bytes", 1100, 1000),
         (over_wait(1000, max_wait_s=5.0, rate=rate_of(100)), "wait", 10.0, 5.0),
     ],
 )
@@ -73,9 +73,9 @@ def test_a_bound_of_zero_means_that_nothing_waits(bounds, cause):
 
 
 def test_it_is_told_when_the_queue_will_have_room():
-    assert queued(waiting=Usage(10, 900), rate=rate_of(100)).retry_after_s == pytest.approx(1000 / 11 / 100)
-    assert queued(waiting=Usage(14, 900), rate=rate_of(100)).retry_after_s == pytest.approx(5 * 1000 / 15 / 100)
-    assert queued(200, waiting=Usage(1, 900), rate=rate_of(100)).retry_after_s == pytest.approx(1.0)
+    assert queued(waiting=Backlog(10, 900), rate=rate_of(100)).retry_after_s == pytest.approx(1000 / 11 / 100)
+    assert queued(waiting=Backlog(14, 900), rate=rate_of(100)).retry_after_s == pytest.approx(5 * 1000 / 15 / 100)
+    assert queued(200, waiting=Backlog(1, 900), rate=rate_of(100)).retry_after_s == pytest.approx(1.0)
 
 
 def test_it_is_told_when_the_wait_will_be_short_enough():

@@ -75,8 +75,8 @@ def test_with_one_that_has_room_nothing_is_drawn():
 def test_beyond_its_limit_a_backend_has_so_many_places_more():
     some = backends(0)
     some[0].in_flight = 4
-    assert pick(some, chosen(), 0.0, extra=1) is None
-    assert pick(some, chosen(), 0.0, extra=2) is some[0]
+    assert pick(some, chosen(), 0.0, beyond_limit=1) is None
+    assert pick(some, chosen(), 0.0, beyond_limit=2) is some[0]
 
 
 def test_one_that_was_ejected_is_not_chosen():

@@ -123,7 +123,7 @@ class Play:
     def check(self):
         room = [one for one in self.backends if one.in_flight < one.limit.value]
         idle = sum(one.in_flight for one in self.backends) < sum(one.workers for one in self.backends)
-        assert not (room and idle and self.traffic.queue.usage.requests), "work waits beside an idle worker"
+        assert not (room and idle and self.traffic.queue.backlog.requests), "work waits beside an idle worker"
         assert all(one.in_flight <= one.limit.value + 4 for one in self.backends)
 
 
@@ -136,7 +136,7 @@ def test_every_request_has_one_fate_and_nothing_is_left_behind(calls, limited, p
     play.run(calls)
     assert sum(play.fates.values()) == len(calls)
     assert all(one.in_flight == one.outstanding_bytes == 0 for one in some)
-    assert play.traffic.queue.usage.requests == 0
+    assert play.traffic.queue.backlog.requests == 0
     for tenant in "abcd":
         key_id = settings.tenants[tenant].keys[0].partition(":")[0]
         assert [quota.in_use for quota in play.traffic.quotas.of(tenant, key_id)] == [0, 0, 0]
@@ -220,24 +220,24 @@ ONE = {"queue": {"requests": 1}, "classes": waits(100)}
 
 def test_who_comes_back_as_told_gets_in_before_one_who_just_came():
     subject, running, waiting = full(proxy_settings(**ONE))
-    told = subject.arrive(arrival("a", who="patient"), 1.0)
+    told = subject.arrive(arrival("a", identity="patient"), 1.0)
     assert told.cause == "queue_requests"
     subject.finish(running, 1.5)
     assert passed(subject.dispatch(1.5)) == [waiting]
     assert isinstance(subject.arrive(arrival("a"), 1.6), Refuse)
-    assert isinstance(subject.arrive(arrival("a", who="patient"), 1.0 + told.retry_after_s), Ticket)
+    assert isinstance(subject.arrive(arrival("a", identity="patient"), 1.0 + told.retry_after_s), Ticket)
 
 
 def test_who_comes_too_early_is_told_the_same_time_again():
     subject, *_ = full(proxy_settings(**ONE))
-    told = subject.arrive(arrival("a", who="hasty"), 1.0)
-    again = subject.arrive(arrival("a", who="hasty"), 1.0 + told.retry_after_s / 2)
+    told = subject.arrive(arrival("a", identity="hasty"), 1.0)
+    again = subject.arrive(arrival("a", identity="hasty"), 1.0 + told.retry_after_s / 2)
     assert again.retry_after_s == pytest.approx(told.retry_after_s / 2)
 
 
 def test_who_doesn_t_come_back_holds_nothing_up_for_long():
     subject, running, _ = full(proxy_settings(**ONE))
-    subject.arrive(arrival("a", who="gone"), 1.0)
+    subject.arrive(arrival("a", identity="gone"), 1.0)
     subject.finish(running, 1.0)
     subject.dispatch(1.0)
     assert isinstance(subject.arrive(arrival("a"), 2.0), Refuse)
@@ -253,7 +253,7 @@ def test_each_refusal_is_told_a_later_time():
     assert all(before < after + 1 for before, after in itertools.pairwise(told))
 
 
-def test_one_tenant_s_appointments_keep_no_other_tenant_out():
+def test_one_tenant_s_reservations_keep_no_other_tenant_out():
     subject, *_ = full(proxy_settings(**ONE))
     for _ in range(20):
         subject.arrive(arrival("a"), 1.0)

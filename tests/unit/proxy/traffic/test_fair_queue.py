@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.traffic.fair_queue import FairQueue
-from proxy.traffic.ticket import Place, Ticket, Usage
+from proxy.traffic.ticket import Backlog, SlotKind, Ticket
 
 MAX_BYTES = 1000
 WEIGHTS = {"a": 1.0, "b": 3.0, "c": 0.5}
@@ -72,7 +72,7 @@ def test_no_ticket_is_lost_or_doubled(history):
 def test_the_counts_equal_the_contents(history):
     queue = FairQueue(WEIGHTS)
     for waiting, _ in play(queue, history):
-        assert queue.usage == usage(waiting)
+        assert queue.backlog == usage(waiting)
         for tenant in "abcd":
             assert queue.of(tenant) == usage([one for one in waiting if one.tenant == tenant])
 
@@ -98,9 +98,9 @@ def test_nothing_is_kept_of_a_job_that_has_nothing_waiting(history):
 def test_what_was_never_there_or_is_no_longer_cannot_be_removed(history):
     queue = FairQueue(WEIGHTS)
     gone = [popped for _, popped in play(queue, history) if popped is not None]
-    before = queue.usage
+    before = queue.backlog
     assert not any(queue.remove(one) for one in [ticket("a", "x"), ticket("nobody"), *gone])
-    assert queue.usage == before
+    assert queue.backlog == before
 
 
 @given(st.lists(COSTS, min_size=1), st.lists(COSTS, min_size=1), st.sampled_from([1.0, 3.0, 0.5]))
@@ -279,7 +279,7 @@ def test_nothing_is_ahead_in_an_empty_queue():
 
 
 def usage(tickets):
-    return Usage(len(tickets), sum(one.cost_bytes for one in tickets))
+    return Backlog(len(tickets), sum(one.cost_bytes for one in tickets))
 
 
 def while_both_wait(queue, name, flows):
@@ -311,7 +311,7 @@ def test_people_go_first_in_places_of_their_own_only_within_their_share():
     for _ in range(20):
         queue.push(people(cost_bytes=64 * 1024))
         queue.push(ticket(cost_bytes=64 * 1024))
-    extra = list(itertools.takewhile(lambda one: one is not None, (queue.pop(Place.EXTRA) for _ in range(20))))
+    extra = list(itertools.takewhile(lambda one: one is not None, (queue.pop(SlotKind.EXTRA) for _ in range(20))))
     assert 4 <= len(extra) <= 6
     assert {one.class_name for one in extra} == {"interactive"}
     assert queue.pop().class_name == "batch"
@@ -321,14 +321,14 @@ def test_when_nobody_else_waits_people_may_have_all_their_places():
     queue = FairQueue({})
     for _ in range(20):
         queue.push(people(cost_bytes=64 * 1024))
-    assert all(queue.pop(Place.EXTRA) for _ in range(20))
-    assert queue.pop(Place.EXTRA) is None
+    assert all(queue.pop(SlotKind.EXTRA) for _ in range(20))
+    assert queue.pop(SlotKind.EXTRA) is None
 
 
 def test_jobs_never_get_a_place_of_the_people_s():
     queue = FairQueue({})
     queue.push(ticket())
-    assert queue.pop(Place.EXTRA) is None
+    assert queue.pop(SlotKind.EXTRA) is None
 
 
 @pytest.mark.parametrize(("first", "second"), [(("a", ""), ("b", "")), (("a", "x"), ("a", "y"))])
@@ -337,10 +337,10 @@ def test_a_spare_place_is_kept_for_one_who_is_between_two_requests(first, second
     queue.push(ticket(*first))
     under_way = queue.pop()
     fill(queue, [second], 5)
-    assert all(queue.pop(Place.WORKER) for _ in range(2))  # now it is ahead
-    assert queue.pop(Place.SPARE) is None
+    assert all(queue.pop(SlotKind.WORKER) for _ in range(2))  # now it is ahead
+    assert queue.pop(SlotKind.SPARE) is None
     queue.push(ticket(*first))
-    assert (queue.pop(Place.SPARE).tenant, under_way.tenant) == (first[0], first[0])
+    assert (queue.pop(SlotKind.SPARE).tenant, under_way.tenant) == (first[0], first[0])
 
 
 @pytest.mark.parametrize(("first", "second"), [(("a", ""), ("b", "")), (("a", "x"), ("a", "y"))])
@@ -349,7 +349,7 @@ def test_a_spare_place_is_kept_for_nobody_who_has_nothing_under_way(first, secon
     queue.push(ticket(*first))
     serve(queue)
     fill(queue, [second], 5)
-    assert all(queue.pop(Place.SPARE) for _ in range(5))
+    assert all(queue.pop(SlotKind.SPARE) for _ in range(5))
 
 
 def test_a_paused_tenant_s_requests_stay_where_they_are():

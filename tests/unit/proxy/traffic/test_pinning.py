@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.traffic.balancer import Backend
+from proxy.traffic.balancer import Backend, serving
 from proxy.traffic.concurrency import FixedLimit
-from proxy.traffic.pinning import serving
 from proxy.traffic.ticket import Ticket
 from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 from tests.unit.proxy.traffic.test_controller import BIG, CALLS, Play, leases, passed, traffic
@@ -210,4 +209,4 @@ def test_every_pinned_request_has_one_fate_at_its_version_and_nothing_is_left_be
     play.run(calls)
     assert sum(play.fates.values()) == len(calls)
     assert all(one.in_flight == one.outstanding_bytes == 0 for one in some)
-    assert play.traffic.queue.usage.requests == 0
+    assert play.traffic.queue.backlog.requests == 0

@@ -4,8 +4,7 @@ from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.controller import TrafficController
-from proxy.traffic.retries import Failure, GiveUp, Retries, Return, TryAt
-from proxy.traffic.retry_budget import RetryBudget
+from proxy.traffic.retries import Failure, GiveUp, Retries, RetryBudget, Return, TryAt
 from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 
 OLD, NEW = frozenset({"old"}), frozenset({"new"})

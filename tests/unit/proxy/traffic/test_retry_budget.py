@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.traffic.retry_budget import RetryBudget
+from proxy.traffic.retries import RetryBudget
 
 
 def taken(budget, now_s, tries=1000):

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.traffic.quota import Quota, Rule, charge_all, first_over
+from proxy.traffic.quotas import Quota, Rule, charge_all, first_over
 
 SECOND = 1_000_000_000
 COSTS = st.integers(1, 1000)
