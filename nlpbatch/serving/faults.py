@@ -10,6 +10,8 @@ from nlpbatch.serving.toml_lines import Location
 
 _SHOWN_CHARACTERS: Final = 80
 _RENAMED: Final = {
+    "jobs": "[[batch]]",
+    "people": "[[interactive]]",
     "concurrency.most_per_worker": "max_per_worker",
     "upstream.eject_most_s": "eject_max_s",
     "upstream.retry_least": "retry_min",

@@ -17,7 +17,7 @@ class Load:
     Args:
         tenant: Whose requests.
         size_bytes: How large each is.
-        class_name: Whether people or jobs send them.
+        class_name: Which class they are in.
         workers: Workers of all backends together.
         worker_bytes_per_s: What each of them analyses.
 

@@ -1,7 +1,7 @@
 """Plays a workload against the proxy's own deciding modules on a virtual clock: an hour in seconds.
 
 The traffic is the real one, with its limits, queue, admission and balancer. What is made up is what surrounds it: the
-callers (closed-loop tasks, people by chance) and the backends.
+callers (closed-loop tasks, interactive requests by chance) and the backends.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from typing import Final
 from nlpbatch.wire.advice import Advice
 from proxy.config import ProxySettings
 from proxy.planning.simulated_backend import SimulatedBackend, Timeline
-from proxy.planning.workloads import FaultWork, JobWork, PeopleWork, Workload
+from proxy.planning.workloads import FaultWork, InteractiveWork, JobWork, Workload
 from proxy.traffic.admission import Refuse
 from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, Ejections, ejection_rule
@@ -105,10 +105,10 @@ class Simulation:
         for fault in workload.faults:
             self._plan_fault(fault)
         self._check_health()
-        for job in workload.jobs:
+        for job in workload.batch:
             self._timeline.after(job.start_s, _JobPlayer(self, job).start)
-        for people in workload.people:
-            self._timeline.after(people.start_s, partial(self._people, people))
+        for work in workload.interactive:
+            self._timeline.after(work.start_s, partial(self._call_interactively, work))
         self._timeline.run(workload.duration_s)
         workers_s = sum(served.kind.workers for served in self._served.values()) * workload.duration_s
         utilisation = sum(served.busy_s for served in self._served.values()) / workers_s
@@ -203,12 +203,12 @@ class Simulation:
             return
         self._timeline.after(refusal.retry_after_s, lambda: self._send(call))
 
-    def _people(self, people: PeopleWork) -> None:
-        end_s = people.end_s if people.end_s is not None else self._workload.duration_s
+    def _call_interactively(self, work: InteractiveWork) -> None:
+        end_s = work.end_s if work.end_s is not None else self._workload.duration_s
         if self._timeline.now_s >= end_s:
             return
-        self.call(people.tenant, "", "interactive", people.request_bytes, lambda _: None)
-        self._timeline.after(self._random.expovariate(people.requests_per_s), lambda: self._people(people))
+        self.call(work.tenant, "", "interactive", work.request_bytes, lambda _: None)
+        self._timeline.after(self._random.expovariate(work.requests_per_s), lambda: self._call_interactively(work))
 
     def _check_health(self) -> None:
         for backend, served in self._served.items():

@@ -1,4 +1,4 @@
-"""A backend of a simulation: workers, a queue in front of them in which people go first, and its faults. Pure."""
+"""A backend of a simulation: workers, a queue that serves interactive requests first, and its faults. Pure."""
 
 import heapq
 from collections import deque
@@ -122,7 +122,7 @@ class SimulatedBackend:
         work.done(500 if failed else 200)
 
     def _preemptible(self) -> _Work | None:
-        """Return the job's request that would end last of those being served; None if people have all workers."""
+        """Return the job's request that would end last of those being served; None if interactive requests have all."""
         return max((work for work in self._running if not work.urgent), key=lambda work: work.end_s, default=None)
 
     def _seconds(self, size_bytes: int) -> float:

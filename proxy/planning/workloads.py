@@ -1,4 +1,4 @@
-"""What a simulation plays: jobs, people, backends and their faults, from a TOML file; `conf/workloads` has examples."""
+"""What a simulation plays, from a TOML file: batch jobs, interactive callers, backends and faults."""
 
 from typing import Annotated, Literal, Self
 
@@ -28,7 +28,7 @@ class JobWork(Settings):
     """Whether its tasks send fewer requests when the proxy says so, as the Spark client does."""
 
 
-class PeopleWork(Settings):
+class InteractiveWork(Settings):
     """Interactive calls that arrive by chance, at a mean rate; who is refused comes back once."""
 
     tenant: _Name
@@ -48,7 +48,7 @@ class BackendWork(Settings):
     bytes_per_s: float = Field(200_000.0, gt=0)
     """Text that one worker analyses in a second."""
     document_s: float = Field(0.001, ge=0, le=60)
-    """What one document of a job's takes: people go first between two of them."""
+    """What one document of a job's takes: interactive requests go first between two of them."""
     spread: float = Field(0.1, ge=0, le=2)
     """Standard deviation of the logarithm of the time that a request takes."""
 
@@ -71,8 +71,8 @@ class Workload(Settings):
 
     duration_s: float = Field(600.0, gt=0, le=7 * 24 * 3600)
     seed: int = 1
-    jobs: tuple[JobWork, ...] = ()
-    people: tuple[PeopleWork, ...] = ()
+    batch: tuple[JobWork, ...] = ()
+    interactive: tuple[InteractiveWork, ...] = ()
     backends: Annotated[list[BackendWork], Field(min_length=1)]
     faults: tuple[FaultWork, ...] = ()
 
@@ -82,10 +82,10 @@ class Workload(Settings):
         for fault in self.faults:
             if fault.backend >= count:
                 raise ValueError(f"a fault is at backend {fault.backend}, there are 0 to {count - 1}: choose one")
-        if not self.jobs and not self.people:
-            raise ValueError("neither jobs nor people: add [[jobs]] or [[people]]")
+        if not self.batch and not self.interactive:
+            raise ValueError("neither batch nor interactive work: add [[batch]] or [[interactive]]")
         return self
 
     def tenants(self) -> set[str]:
         """Return the tenants that send anything."""
-        return {job.tenant for job in self.jobs} | {people.tenant for people in self.people}
+        return {work.tenant for work in self.batch} | {work.tenant for work in self.interactive}

@@ -202,7 +202,7 @@ def _simulate(bytes_per_s: float, size_bytes: int, seconds: float) -> Figures:
     ]
     backends = [{"replicas": 2, "workers": 1, "base_s": 0, "bytes_per_s": bytes_per_s}]
     sizes = [job | {"request_bytes": size_bytes, "think_s": 0.003} for job in jobs]
-    members = {"duration_s": seconds * 10, "jobs": sizes, "backends": backends}
+    members = {"duration_s": seconds * 10, "batch": sizes, "backends": backends}
     outcome = figures(Simulation(settings, check(members, Workload, "benchmark")).run())["tenants"]
     return {name: outcome[f"{name}/batch"] for name in ("a", "b")}
 

@@ -84,7 +84,8 @@ def test_explain_refuses_what_it_can_t_explain(options, wanted, capsys):
 def workload(tmp_path):
     path = tmp_path / "workload.toml"
     path.write_text(
-        'duration_s = 20\n[[backends]]\nworkers = 2\n[[jobs]]\ntenant = "default"\nname = "nightly"\n', encoding="utf-8"
+        'duration_s = 20\n[[backends]]\nworkers = 2\n[[batch]]\ntenant = "default"\nname = "night"\n',
+        encoding="utf-8",
     )
     return path
 
@@ -119,7 +120,7 @@ def test_simulate_prints_figures_for_programs(workload, capsys):
             "duration_s = 20\nfaults = [{kind = 'down', backend = 7, start_s = 1, duration_s = 1}]",
             "a fault is at backend 7, there are 0 to 0",
         ),
-        ("[[jobs]]", "[[people]]", "name"),
+        ("[[batch]]", "[[interactive]]", "name"),
     ],
 )
 def test_simulate_refuses_a_wrong_workload(workload, old, new, wanted, capsys):

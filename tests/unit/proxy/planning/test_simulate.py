@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from nlpbatch.errors import ConfigError
 from nlpbatch.serving.settings import check, load
 from proxy.config import ProxySettings
 from proxy.planning.report import figures, quantile
@@ -37,59 +38,59 @@ def test_every_shipped_workload_plays_with_the_shipped_configuration(file):
 
 
 def test_the_same_seed_gives_the_same_and_another_one_another():
-    workload = {"duration_s": 30, "backends": TWO_WORKERS, "jobs": [job()]}
+    workload = {"duration_s": 30, "backends": TWO_WORKERS, "batch": [job()]}
     assert figures(play(workload)) == figures(play(workload))
     assert figures(play(workload)) != figures(play(workload | {"seed": 2}))
 
 
 def test_workers_are_never_idle_while_a_job_has_more_to_send():
-    assert play({"duration_s": 120, "backends": TWO_WORKERS, "jobs": [job()]}).utilisation > 0.99
+    assert play({"duration_s": 120, "backends": TWO_WORKERS, "batch": [job()]}).utilisation > 0.99
 
 
 def test_two_requests_at_a_time_get_as_much_as_two_hundred():
     jobs = [job("a", in_flight=2), job("b", tasks=100, in_flight=2)]
-    served = rates(play({"duration_s": 300, "backends": TWO_WORKERS, "jobs": jobs}))
+    served = rates(play({"duration_s": 300, "backends": TWO_WORKERS, "batch": jobs}))
     assert (served["a"] + served["b"]) ** 2 / (2 * (served["a"] ** 2 + served["b"] ** 2)) > 0.98
 
 
 def test_weights_of_three_to_one_give_three_to_one():
     settings = proxy_settings({"a": {"weight": 3.0}})
     jobs = [job("a", in_flight=20), job("b", in_flight=20)]
-    served = rates(play({"duration_s": 300, "backends": TWO_WORKERS, "jobs": jobs}, settings))
+    served = rates(play({"duration_s": 300, "backends": TWO_WORKERS, "batch": jobs}, settings))
     assert served["a"] / served["b"] == pytest.approx(3, rel=0.05)
 
 
 def test_people_beside_a_saturating_job_don_t_wait():
-    workload = {"duration_s": 120, "backends": TWO_WORKERS, "jobs": [job()]}
+    workload = {"duration_s": 120, "backends": TWO_WORKERS, "batch": [job()]}
     people = [{"tenant": "b", "requests_per_s": 20}]
-    tally = play(workload | {"people": people}).tallies["b", "interactive"]
+    tally = play(workload | {"interactive": people}).tallies["b", "interactive"]
     assert quantile(tally.waits_s, 0.99) < 0.01
     assert tally.refused == 0
 
 
 def test_a_flood_of_people_doesn_t_stop_a_job():
     people = [{"tenant": "a", "requests_per_s": 1000}]
-    workload = {"duration_s": 30, "backends": TWO_WORKERS, "jobs": [job()], "people": people}
+    workload = {"duration_s": 30, "backends": TWO_WORKERS, "batch": [job()], "interactive": people}
     served = {name: tally.size_bytes for (_, name), tally in play(workload).tallies.items()}
     assert served["batch"] > 0.4 * sum(served.values())
 
 
 def test_ten_times_what_fits_costs_no_throughput():
     settings = proxy_settings(queue={"requests": 20})
-    workload = {"duration_s": 300, "backends": TWO_WORKERS, "jobs": [job(tasks=100, in_flight=2)]}
+    workload = {"duration_s": 300, "backends": TWO_WORKERS, "batch": [job(tasks=100, in_flight=2)]}
     assert rates(play(workload, settings))["a"] > 0.95 * 400_000
 
 
 def test_who_waits_as_told_gets_in():
     settings = proxy_settings(queue={"requests": 20})
-    outcome = play({"duration_s": 300, "backends": TWO_WORKERS, "jobs": [job(tasks=60, in_flight=2)]}, settings)
+    outcome = play({"duration_s": 300, "backends": TWO_WORKERS, "batch": [job(tasks=60, in_flight=2)]}, settings)
     tally = outcome.tallies["a", "batch"]
     assert tally.first_tries_back > 100
     assert tally.let_in_at_once >= 0.9 * tally.first_tries_back
 
 
 def test_a_backend_that_dies_costs_its_share_and_nothing_else():
-    workload = {"duration_s": 60, "backends": [{"replicas": 2, "workers": 2}], "jobs": [job(in_flight=16)]}
+    workload = {"duration_s": 60, "backends": [{"replicas": 2, "workers": 2}], "batch": [job(in_flight=16)]}
     fault = {"kind": "down", "backend": 0, "start_s": 20, "duration_s": 20}
     tally = play(workload | {"faults": [fault]}).tallies["a", "batch"]
     speeds = [sum(tally.bytes_by_second.get(second, 0) for second in span) for span in (range(5, 19), range(22, 36))]
@@ -99,7 +100,7 @@ def test_a_backend_that_dies_costs_its_share_and_nothing_else():
 
 @pytest.mark.parametrize(("eject_failures", "is_ejected"), [(3, True), (1000, False)])
 def test_a_backend_that_fails_everything_is_ejected_as_the_configuration_says(eject_failures, is_ejected):
-    workload = {"duration_s": 60, "backends": [{"replicas": 2, "workers": 2}], "jobs": [job(in_flight=16)]}
+    workload = {"duration_s": 60, "backends": [{"replicas": 2, "workers": 2}], "batch": [job(in_flight=16)]}
     fault = {"kind": "failing", "backend": 0, "start_s": 0, "duration_s": 60}
     settings = proxy_settings(upstream={"eject_failures": eject_failures, "eject_s": 600.0, "eject_max_s": 600.0})
     utilisation = play(workload | {"faults": [fault]}, settings).utilisation  # an ejected backend's workers are idle
@@ -108,7 +109,7 @@ def test_a_backend_that_fails_everything_is_ejected_as_the_configuration_says(ej
 
 def play_with_a_failing_backend(**upstream):
     """Return the tally of a job while one of two backends fails everything."""
-    workload = {"duration_s": 60, "backends": [{"replicas": 2, "workers": 2}], "jobs": [job(in_flight=16)]}
+    workload = {"duration_s": 60, "backends": [{"replicas": 2, "workers": 2}], "batch": [job(in_flight=16)]}
     fault = {"kind": "failing", "backend": 0, "start_s": 0, "duration_s": 60}
     settings = proxy_settings(
         upstream={"eject_failures": 1000, "retry_ratio": 0.0, "retry_min": 0} | upstream,
@@ -140,7 +141,7 @@ def test_failures_stop_when_the_backend_is_ejected():
 
 
 def test_a_backend_that_fails_a_fifth_of_its_requests_fails_a_tenth_of_all():
-    workload = {"duration_s": 300, "backends": [{"replicas": 2, "workers": 2}], "jobs": [job(in_flight=16)]}
+    workload = {"duration_s": 300, "backends": [{"replicas": 2, "workers": 2}], "batch": [job(in_flight=16)]}
     fault = {"kind": "failing", "backend": 0, "start_s": 0, "duration_s": 300, "fraction": 0.2}
     upstream = {"eject_failures": 1000, "retry_ratio": 0.0, "retry_min": 0}
     settings = proxy_settings(upstream=upstream, concurrency={"policy": "fixed"})
@@ -148,9 +149,15 @@ def test_a_backend_that_fails_a_fifth_of_its_requests_fails_a_tenth_of_all():
     assert tally.failed / (tally.failed + tally.answered) == pytest.approx(0.1, abs=0.02)
 
 
+@pytest.mark.parametrize(("old", "new"), [("jobs", "batch"), ("people", "interactive")])
+def test_a_renamed_table_of_a_workload_is_refused_with_its_new_name(old, new):
+    with pytest.raises(ConfigError, match=rf"{old}: renamed: write \[\[{new}\]\] instead"):
+        play({"backends": TWO_WORKERS, old: [job()]})
+
+
 def test_a_workload_of_unknown_tenants_is_refused():
     with pytest.raises(ValueError, match="tenants nobody"):
-        play({"backends": TWO_WORKERS, "jobs": [job("nobody")]})
+        play({"backends": TWO_WORKERS, "batch": [job("nobody")]})
 
 
 class Station:
