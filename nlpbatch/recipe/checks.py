@@ -3,7 +3,7 @@
 import difflib
 import importlib
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -25,7 +25,7 @@ from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.limits import SizeLimits
 
 _UNPINNED: Final = Pinned(AnalyzerInfo("", "", "", "", {}, ()), SizeLimits())
-_NOWHERE: Final[Mapping[str, Any]] = {"service": "http://localhost", "job": "check"}
+_NOWHERE: Final = "http://localhost"
 _PACKAGES: Final = {
     "sample": ("nlpbatch.recipe.sampled", "explore"),
     "profile": ("nlpbatch.recipe.report", "explore"),
@@ -109,10 +109,10 @@ def _try_stages(spark: SparkSession, recipe: Recipe, schema: StructType) -> None
     analyze, section = recipe.analyze, "[analyze]"
     if analyze is None:
         return
-    asked = analyze.job_options(input="", output="", service="").asked()
-    texts = text_columns(schema, analyze.columns, asked)
+    call = analyze.job_options(input="", output="", service=_NOWHERE).call("check")
+    texts = text_columns(schema, analyze.columns, call.asked)
     try:
-        analysed = Analysis(texts, asked, _UNPINNED, _NOWHERE).apply(spark.createDataFrame([], schema), None)
+        analysed = Analysis(texts, call, _UNPINNED).apply(spark.createDataFrame([], schema), None)
         if recipe.features is not None:
             from nlpbatch.recipe.features import check_features  # noqa: PLC0415  (pyspark.ml needs numpy)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -11,7 +11,6 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, FingerprintMismatch, InternalError, NlpbatchError, UnreadableInput
 from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.spark.failure import failure
@@ -30,6 +29,7 @@ from nlpbatch.spark.runs.lease import Lease
 from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.microbatches import Course, MicroBatches, Sizes
 from nlpbatch.spark.runs.versions import newest, next_version
+from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.spark.storage import Storage
 from nlpbatch.wire.limits import KIB
 
@@ -109,7 +109,7 @@ class _Plan:
 
     @property
     def name(self) -> str:
-        return str(self.analysis.settings["job"])
+        return self.analysis.call.job
 
     @property
     def files(self) -> Mapping[str, int]:
@@ -146,13 +146,15 @@ def _plan(session: SparkSession, options: JobOptions) -> _Plan:
     )
     output = newest(session, base) if options.reprocess else base
     existing = None if options.overwrite else _existing(output)
-    pinned = _pin(options, None if options.reprocess or existing is None else existing.identity.fingerprint, output)
+    call = options.call(existing.run if existing else new_name(output))
+    pinned = _pin(call, None if options.reprocess or existing is None else existing.identity.fingerprint, output)
     identity = _identity(options, source, pinned, Storage(session, options.input).url)
     if existing is not None and options.reprocess and not existing.identity.is_same(identity):
         output, existing = next_version(session, base), None
+        call = replace(call, job=new_name(output))
     if existing is not None:
         existing.check(identity, output)
-    analysis = _analysis(options, source, pinned, existing.run if existing else new_name(output))
+    analysis = Analysis(text_columns(source.schema, options.text, call.asked), call, pinned)
     _check_added(analysis, source)
     # An empty frame finds everything that is wrong with the columns, without reading a row.
     analysis.apply(session.createDataFrame([], source.schema), None)
@@ -174,10 +176,9 @@ def _existing(output: Storage) -> RunFile | None:
     return RunFile.read(output) if output.exists(layout.RUN) else None
 
 
-def _pin(options: JobOptions, fingerprint: str | None, output: Storage) -> Pinned:
-    retry = RetryPolicy(patience_s=options.patience_s)
+def _pin(call: ServiceCall, fingerprint: str | None, output: Storage) -> Pinned:
     try:
-        return pin(options.service, options.asked(), api_key=options.api_key, retry=retry, fingerprint=fingerprint)
+        return pin(call, fingerprint)
     except FingerprintMismatch as error:
         raise ConfigError(
             f"output {output.url} can't be gone on with: {error.message}: let a server have that version again, "
@@ -196,19 +197,6 @@ def _identity(options: JobOptions, source: Input, pinned: Pinned, url: str) -> I
         fingerprint=pinned.info.fingerprint,
         where=options.where,
     )
-
-
-def _analysis(options: JobOptions, source: Input, pinned: Pinned, name: str) -> Analysis:
-    asked = options.asked()
-    settings = {
-        "service": options.service,
-        "api_key": options.api_key,
-        "job": name,
-        "request_bytes": options.request_bytes,
-        "in_flight": options.in_flight,
-        "retry": RetryPolicy(patience_s=options.patience_s),
-    }
-    return Analysis(text_columns(source.schema, options.text, asked), asked, pinned, settings)
 
 
 def _check_added(analysis: Analysis, source: Input) -> None:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
+from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, RequestError
 from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8
 from nlpbatch.spark.option_types import OPTION_TYPES
-from nlpbatch.spark.prepare import IN_FLIGHT, REQUEST_BYTES
+from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, ServiceCall
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation, Options
 
@@ -105,6 +106,24 @@ class JobOptions:
         of_analyze = {name: getattr(self, name) for name in ("fields", "tags", "top_n", "sentences")}
         given = {name: value for name, value in of_analyze.items() if value != plain[name]}
         return Options.checked(self.operation, {"analyzer": self.analyzer, **given, **self.options})
+
+    def call(self, job: str) -> ServiceCall:
+        """Return how the service is called, under a job's name.
+
+        Raises:
+            InvalidRequest, InvalidOption, UnknownField: As `asked`, or a number is out of its range.
+            ConfigError: `patience_s` is out of its range.
+
+        """
+        return ServiceCall(
+            self.service,
+            self.asked(),
+            job,
+            api_key=self.api_key,
+            request_bytes=self.request_bytes,
+            in_flight=self.in_flight,
+            retry=RetryPolicy(patience_s=self.patience_s),
+        )
 
     def deciding(self) -> dict[str, Any]:
         """Return the options that decide what an output is; the others decide where it is, and how it is made."""

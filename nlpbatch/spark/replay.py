@@ -15,7 +15,6 @@ from nlpbatch.spark.figures import TaskFigures
 from nlpbatch.spark.ledger import Ledger
 from nlpbatch.spark.options import DEFAULT_PATIENCE_S
 from nlpbatch.spark.pinning import Pinned, pin
-from nlpbatch.spark.prepare import IN_FLIGHT, REQUEST_BYTES
 from nlpbatch.spark.report import Report
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.batches import FAILED, OUTCOME, Batches, BatchRecord
@@ -24,6 +23,7 @@ from nlpbatch.spark.runs.identity import RunFile
 from nlpbatch.spark.runs.lease import Lease
 from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.usage import UsageCounter
+from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, ServiceCall
 from nlpbatch.spark.storage import Storage
 
 
@@ -102,13 +102,9 @@ def _replay_all(spark: SparkSession, options: ReplayOptions, output: Storage, le
     return Replayed(sent, sent - report.dead, report)
 
 
-def _pin(options: ReplayOptions, run_file: RunFile) -> Pinned:
-    identity = run_file.identity
-    fingerprint = None if options.accept_new_version else identity.fingerprint
-    retry = RetryPolicy(patience_s=options.patience_s)
-    asked = identity.options()
+def _pin(call: ServiceCall, fingerprint: str | None) -> Pinned:
     try:
-        return pin(options.service, asked, api_key=options.api_key, retry=retry, fingerprint=fingerprint)
+        return pin(call, fingerprint)
     except FingerprintMismatch as error:
         raise ConfigError(
             f"{error.message}: to have rows of both versions in one output, which says so, give --accept-new-version"
@@ -119,15 +115,17 @@ def _analysis(options: ReplayOptions, run_file: RunFile, dead: DataFrame) -> Ana
     """Return what is asked of the dead rows: the same as of all others."""
     identity = run_file.identity
     asked = identity.options()
-    settings = {
-        "service": options.service,
-        "api_key": options.api_key,
-        "job": run_file.run,
-        "request_bytes": options.request_bytes,
-        "in_flight": options.in_flight,
-        "retry": RetryPolicy(patience_s=options.patience_s),
-    }
-    return Analysis(text_columns(dead.schema, identity.text, asked), asked, _pin(options, run_file), settings)
+    call = ServiceCall(
+        options.service,
+        asked,
+        run_file.run,
+        api_key=options.api_key,
+        request_bytes=options.request_bytes,
+        in_flight=options.in_flight,
+        retry=RetryPolicy(patience_s=options.patience_s),
+    )
+    pinned = _pin(call, None if options.accept_new_version else identity.fingerprint)
+    return Analysis(text_columns(dead.schema, identity.text, asked), call, pinned)
 
 
 def _replay(
@@ -148,7 +146,7 @@ def _replay(
     written = spark.read.parquet(output.within(staged))
     lease.check()
     client: dict[str, float] = ledger.since(TaskFigures())
-    proxy = UsageCounter(analysis).now()
+    proxy = UsageCounter(analysis.call).now()
     for row in _counted(written, analysis):
         record = _mended(records[row[layout.PARTITION]], row, analysis.pinned.info.fingerprint)
         merges.commit(replace(record, client=_sum(record.client, client), proxy=[*record.proxy, *proxy]), staged)

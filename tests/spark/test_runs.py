@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.orc
@@ -314,7 +315,8 @@ def test_a_key_that_is_taken_back_in_the_middle_fails_the_run_and_the_next_goes_
 
     def taken_back(batches, number):
         if number == 1:
-            batches._analysis.settings["api_key"] = "nlpb_0123456789ab_" + "x" * 43
+            call = replace(batches._analysis.call, api_key="nlpb_0123456789ab_" + "x" * 43)
+            batches._analysis = replace(batches._analysis, call=call)
         do(batches, number)
 
     monkeypatch.setattr(microbatches.MicroBatches, "_do", taken_back)

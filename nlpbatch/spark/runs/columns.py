@@ -15,6 +15,7 @@ from nlpbatch.spark.prepare import Prepared, holds_texts, prepare
 from nlpbatch.spark.runs.batches import FAILED, OK, OUTCOME
 from nlpbatch.spark.runs.formats import CORRUPT
 from nlpbatch.spark.schema import ERROR_TYPE, named
+from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DOCUMENT_CODES
 
@@ -84,16 +85,14 @@ class Analysis:
 
     Args:
         columns: The text columns.
-        asked: What is asked of each text.
+        call: What is asked of each text, and how.
         pinned: By which version.
-        settings: Further arguments of `prepare`: service, api_key, job, request_bytes, in_flight, retry.
 
     """
 
     columns: tuple[TextColumn, ...]
-    asked: Options
+    call: ServiceCall
     pinned: Pinned
-    settings: Mapping[str, Any]
 
     def apply(self, df: DataFrame, report: Callable[..., None] | None) -> DataFrame:
         """Return the rows with all outcome columns, and with `OUTCOME` last.
@@ -105,7 +104,7 @@ class Analysis:
         corrupt = CORRUPT in df.columns
         for column in self.columns:
             df = self._prepared(df, column).apply(report)
-            first = column.names[self.asked.columns[0]]
+            first = column.names[self.call.asked.columns[0]]
             df = df.withColumn(first, named(first).alias(first, metadata=self._metadata()))
         if corrupt:
             first = self.columns[0].names["error"]
@@ -136,7 +135,7 @@ class Analysis:
         return reduce(Column.__add__, (self._tokens(column) for column in self.columns))
 
     def _prepared(self, df: DataFrame, column: TextColumn) -> Prepared:
-        return prepare(df, text=column.name, asked=self.asked, names=column.names, pinned=self.pinned, **self.settings)
+        return prepare(df, self.call, text=column.name, names=column.names, pinned=self.pinned)
 
     def _metadata(self) -> dict[str, Any]:
         """Return what stands at the column in every file's footer: by what it was made."""
@@ -145,7 +144,7 @@ class Analysis:
 
     def _tokens(self, column: TextColumn) -> Column:
         """Return how many tokens a row has, of all its candidates and elements; nothing counts as none."""
-        what = self.asked.columns[0]
+        what = self.call.asked.columns[0]
         if what not in _SIZES:
             return sf.lit(0)
         found, per_text = named(column.names[what]), _SIZES[what]

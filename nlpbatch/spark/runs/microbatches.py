@@ -127,7 +127,7 @@ class MicroBatches:
         self._pushgateway = pushgateway
         self._batches = Batches(output)
         self._ledger = Ledger(spark.sparkContext)
-        self._usage = UsageCounter(analysis)
+        self._usage = UsageCounter(analysis.call)
         self._failure: Exception | None = None
         self._hopeless: str | None = None
         self._rows = self._dead = self._new_rows = 0
@@ -151,7 +151,7 @@ class MicroBatches:
         if len(self._source.schema) > _WIDE_COLUMNS:
             self._spark.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
         left_bytes = max(0, sum(self._source.files.values()) - done_bytes)
-        lanes = self._sizes.cores * int(self._analysis.settings["in_flight"])
+        lanes = self._sizes.cores * self._analysis.call.in_flight
         self._tracker = Tracker(left_bytes, self._ledger.total, lanes)
         with watching(self._tracker.look, terminal=on_terminal(self._spark), others=self._others()):
             stopped = self._stream()
@@ -160,7 +160,7 @@ class MicroBatches:
     def _others(self) -> list[Show]:
         others: list[Show] = [self._watch_errors]
         if self._pushgateway:
-            others.append(pusher(self._pushgateway, str(self._analysis.settings["job"])))
+            others.append(pusher(self._pushgateway, self._analysis.call.job))
         return others
 
     def _stream(self) -> str | None:

@@ -11,6 +11,7 @@ from nlpbatch.errors import Unauthenticated
 from nlpbatch.spark import task
 from nlpbatch.spark.blocks import Cut
 from nlpbatch.spark.figures import TaskFigures
+from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
 from nlpbatch.wire.arrow import answer_schema
 from nlpbatch.wire.options import Options
@@ -18,19 +19,22 @@ from nlpbatch.wire.options import Options
 KEY = "nlpb_secret"
 FINGERPRINT = "f" * 32
 STATS = ClientStats(requests=3, sent_bytes=7)
+CALL = ServiceCall(
+    "http://proxy.example:8700",
+    Options(fields=("form",)),
+    "job-1",
+    api_key=KEY,
+    in_flight=2,
+    retry=RetryPolicy(patience_s=1),
+)
 
 
 def options(**changes):
     values = {
-        "service": "http://proxy.example:8700",
-        "api_key": KEY,
-        "job": "job-1",
+        "call": CALL,
         "text": 1,
         "fingerprint": FINGERPRINT,
-        "asked": Options(fields=("form",)),
         "cut": Cut(block_bytes=100, request_bytes=6, request_documents=2, text_bytes=100),
-        "in_flight": 2,
-        "retry": RetryPolicy(patience_s=1),
     }
     return TaskOptions(**values | changes)
 
