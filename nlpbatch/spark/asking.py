@@ -22,9 +22,9 @@ from nlpbatch.errors import (
     PatienceExhausted,
     RequestTooLarge,
 )
-from nlpbatch.spark.figures import TaskFigures
 from nlpbatch.spark.list_documents import empty_document
 from nlpbatch.spark.schema import OUTCOME_ERROR_TYPE, outcome_schema
+from nlpbatch.spark.task_stats import TaskStats
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DEADLINE_EXCEEDED, MEMORY_EXCEEDED, TEXT_TOO_LARGE, WORKER_DIED
 
@@ -41,12 +41,12 @@ class Answer:
 
     Args:
         table: A row for each text: what its operation answers, and the error with what its request took.
-        figures: What it took.
+        stats: What it took.
 
     """
 
     table: pa.Table
-    figures: TaskFigures = field(default_factory=TaskFigures)
+    stats: TaskStats = field(default_factory=TaskStats)
 
 
 class Asker:
@@ -88,20 +88,20 @@ class Asker:
                 return self._halved(texts)
             if not isinstance(error, RequestTooLarge):
                 self._check_service(error)
-            return Answer(self._refused(error), TaskFigures(split=1))
+            return Answer(self._refused(error), TaskStats(split=1))
 
     def _once(self, texts: pa.Array) -> Answer:
         traces: list[Trace] = []
         table = self._ask(texts, traces.append)
         trace = traces[-1]
-        figures = TaskFigures(answered=1, answered_bytes=trace.body_bytes, replayed=int(trace.replayed))
-        return Answer(self._with_trace(table, trace), figures)
+        stats = TaskStats(answered=1, answered_bytes=trace.body_bytes, replayed=int(trace.replayed))
+        return Answer(self._with_trace(table, trace), stats)
 
     def _halved(self, texts: pa.Array) -> Answer:
         middle = len(texts) // 2
         first, second = self._whole(texts.slice(0, middle)), self._whole(texts.slice(middle))
         table = pa.concat_tables([first.table, second.table])
-        return Answer(table, first.figures + second.figures + TaskFigures(split=1))
+        return Answer(table, first.stats + second.stats + TaskStats(split=1))
 
     def _mended(self, answer: Answer, texts: pa.Array, again: list[int]) -> Answer:
         """Return the answer with some of its rows asked for anew."""
@@ -110,7 +110,7 @@ class Asker:
         positions = list(range(len(texts)))
         for row, position in enumerate(again):
             positions[position] = len(texts) + row
-        return Answer(both.take(pa.array(positions)).combine_chunks(), answer.figures + other.figures)
+        return Answer(both.take(pa.array(positions)).combine_chunks(), answer.stats + other.stats)
 
     def _check_service(self, error: NlpbatchError) -> None:
         """Raise the error unless the service answers an empty text: then the text that got it is to blame."""

@@ -11,7 +11,6 @@ from pyspark.sql.types import ArrayType, DataType, StringType, StructField, Stru
 
 from nlpbatch.errors import ConfigError, InvalidRequest
 from nlpbatch.spark.blocks import Cut, column_names
-from nlpbatch.spark.figures import TaskFigures
 from nlpbatch.spark.list_documents import LIST_OPERATIONS, holds_documents, wanted_type
 from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.runs.formats import CORRUPT
@@ -19,6 +18,7 @@ from nlpbatch.spark.schema import with_outcome
 from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.spark.storage import first_line
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
+from nlpbatch.spark.task_stats import TaskStats
 from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 from nlpbatch.wire.options import Operation
 
@@ -36,8 +36,8 @@ class Prepared:
     schema: StructType
     options: TaskOptions
 
-    def apply(self, report: Callable[[TaskFigures], None] | None = None) -> DataFrame:
-        """Return the DataFrame with the added columns; `report` gets each task's figures in its executor."""
+    def apply(self, report: Callable[[TaskStats], None] | None = None) -> DataFrame:
+        """Return the DataFrame with the added columns; `report` gets each task's stats in its executor."""
         plain = self.df.toDF(*column_names(len(self.df.columns)))
         task = AnalyzeTask(self.options, report)
         try:

@@ -11,8 +11,6 @@ from pyspark.sql import functions as sf
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, FingerprintMismatch
 from nlpbatch.spark.failure import failure
-from nlpbatch.spark.figures import TaskFigures
-from nlpbatch.spark.ledger import Ledger
 from nlpbatch.spark.options import DEFAULT_PATIENCE_S
 from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.report import Report
@@ -25,6 +23,8 @@ from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.usage import UsageCounter
 from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, ServiceCall
 from nlpbatch.spark.storage import Storage
+from nlpbatch.spark.task_stats import TaskStats
+from nlpbatch.spark.task_totals import TaskTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,13 @@ def _replay(
 ) -> None:
     """Analyse all dead rows in one go; then each micro-batch gets its own back."""
     dead = dead.drop(*(name for column in analysis.columns for name in column.names.values()))
-    ledger = Ledger(spark.sparkContext)
+    totals = TaskTotals(spark.sparkContext)
     merges = Merges(output)
     staged = merges.stage()
-    analysis.apply(dead, ledger).write.partitionBy(layout.PARTITION, OUTCOME).parquet(output.within(staged))
+    analysis.apply(dead, totals).write.partitionBy(layout.PARTITION, OUTCOME).parquet(output.within(staged))
     written = spark.read.parquet(output.within(staged))
     lease.check()
-    client: dict[str, float] = ledger.since(TaskFigures())
+    client: dict[str, float] = totals.since(TaskStats())
     proxy = UsageCounter(analysis.call).now()
     for row in _counted(written, analysis):
         record = _mended(records[row[layout.PARTITION]], row, analysis.pinned.info.fingerprint)

@@ -12,9 +12,9 @@ from nlpbatch.client.ordered_calls import Bounds, in_order
 from nlpbatch.client.sync import Client
 from nlpbatch.spark.asking import Answer, Asker
 from nlpbatch.spark.blocks import Block, Cut, cut_batch, join_block
-from nlpbatch.spark.figures import TaskFigures
 from nlpbatch.spark.pacing import Pacing
 from nlpbatch.spark.service_call import ServiceCall
+from nlpbatch.spark.task_stats import TaskStats
 from nlpbatch.wire.limits import MIB
 from nlpbatch.wire.priority import BATCH
 
@@ -63,7 +63,7 @@ class AnalyzeTask:
 
     """
 
-    def __init__(self, options: TaskOptions, report: Callable[[TaskFigures], None] | None) -> None:
+    def __init__(self, options: TaskOptions, report: Callable[[TaskStats], None] | None) -> None:
         self._options = options
         self._report = report
 
@@ -81,10 +81,10 @@ class AnalyzeTask:
             on_advice=lambda advice: pacing.advised(advice, time.monotonic()),
             on_retry=lambda error: pacing.refused(error, time.monotonic()),
         ) as client:
-            self._figures = TaskFigures()
+            self._stats = TaskStats()
             yield from self._answer(client, batches, pacing)
             if self._report is not None:
-                self._report(self._figures + TaskFigures.of_client(client.stats.snapshot()))
+                self._report(self._stats + TaskStats.of_client(client.stats.snapshot()))
 
     def _answer(self, client: Client, batches: Iterator[pa.RecordBatch], pacing: Pacing) -> Iterator[pa.RecordBatch]:
         options, asked = self._options, self._options.call.asked
@@ -106,13 +106,13 @@ class AnalyzeTask:
         for ask, answer in in_order(asks, call, bounds=bounds, size_bytes=_Ask.size_bytes, has_room=pacing.has_room):
             if answer is not None:
                 answers.append(answer.table)
-                self._figures += answer.figures
-                pacing.answered(answer.figures.answered_bytes)
+                self._stats += answer.stats
+                pacing.answered(answer.stats.answered_bytes)
                 continue
             joined = join_block(ask.block, answers, options.cut, asked)
             errors = joined.column(joined.num_columns - 1)
             documents = joined.num_rows - joined.column(options.text).null_count
-            self._figures += TaskFigures(documents=documents, failed=len(errors) - errors.null_count)
+            self._stats += TaskStats(documents=documents, failed=len(errors) - errors.null_count)
             yield joined
             answers = []
 

@@ -17,7 +17,6 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
 
 from nlpbatch.errors import NlpbatchError, TooManyErrors
-from nlpbatch.spark.ledger import Ledger
 from nlpbatch.spark.progress import Progress, RowCounter, Show, bytes_text, on_terminal, watching
 from nlpbatch.spark.runs.attempts import now_text
 from nlpbatch.spark.runs.batch_files import BatchFiles
@@ -33,6 +32,7 @@ from nlpbatch.spark.runs.stages import StageWatch
 from nlpbatch.spark.runs.tracker import Tracker
 from nlpbatch.spark.runs.usage import UsageCounter
 from nlpbatch.spark.storage import Storage
+from nlpbatch.spark.task_totals import TaskTotals
 from nlpbatch.wire.limits import KIB, MIB
 
 _BATCH_BYTES_PER_CORE: Final = 8 * MIB
@@ -126,7 +126,7 @@ class MicroBatches:
         self._max_record_lines = max_record_lines
         self._pushgateway = pushgateway
         self._batches = Batches(output)
-        self._ledger = Ledger(spark.sparkContext)
+        self._totals = TaskTotals(spark.sparkContext)
         self._usage = UsageCounter(analysis.call)
         self._failure: Exception | None = None
         self._hopeless: str | None = None
@@ -152,7 +152,7 @@ class MicroBatches:
             self._spark.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
         left_bytes = max(0, sum(self._source.files.values()) - done_bytes)
         lanes = self._sizes.cores * self._analysis.call.in_flight
-        self._tracker = Tracker(left_bytes, self._ledger.total, lanes)
+        self._tracker = Tracker(left_bytes, self._totals.total, lanes)
         with watching(self._tracker.look, terminal=on_terminal(self._spark), others=self._others()):
             stopped = self._stream()
         return Course(self._new_rows, stopped)
@@ -228,9 +228,9 @@ class MicroBatches:
         rows = files.count()
         watch = StageWatch(context, self._query.runId)
         self._tracker.begin(size_bytes, rows, RowCounter(self._spark).rows, watch.share)
-        before = self._ledger.total()
+        before = self._totals.total()
         counts = Observation(f"nlpbatch-{number}")
-        result = self._analysis.apply(self._spread(files.rows(), size_bytes), self._ledger)
+        result = self._analysis.apply(self._spread(files.rows(), size_bytes), self._totals)
         staged = self._batches.stage(number)
         result = result.observe(counts, *self._analysis.counts())
         result.write.partitionBy(OUTCOME).parquet(self._output.within(staged))
@@ -252,7 +252,7 @@ class MicroBatches:
             text_bytes=found["text_bytes"] or 0,
             started_at=started_at,
             seconds=round(time.monotonic() - started_s, 3),
-            client=self._ledger.since(before),
+            client=self._totals.since(before),
             proxy=self._usage.now(),
             set_aside=dict(files.set_aside),
         )
@@ -265,7 +265,7 @@ class MicroBatches:
 
     def _watch_errors(self, _: Progress) -> None:
         """Stop the micro-batch under way if it is hopeless already."""
-        now = self._ledger.total()
+        now = self._totals.total()
         self._hopeless = too_many_errors(self._dead + now.failed, self._rows + now.documents, self._max_error_ratio)
         if self._hopeless is not None:
             self._spark.sparkContext.cancelJobGroup(str(self._query.runId))

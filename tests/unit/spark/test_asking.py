@@ -57,7 +57,7 @@ def asking(service, texts):
     answer = Asker(service, ASKED)(pa.array(texts, pa.string()))
     rows = answer.table.to_pylist()
     assert len(rows) == len(texts)
-    return rows, answer.figures
+    return rows, answer.stats
 
 
 def gave_up(code):
@@ -74,7 +74,7 @@ def gave_up(code):
 @given(st.integers(0, 20), st.integers(1, 21))
 def test_the_text_at_fault_stands_alone_and_all_others_are_answered(error, code, position, count):
     texts = [str(number) for number in range(max(count, position + 1))]
-    rows, figures = asking(Service(str(position), error), texts)
+    rows, stats = asking(Service(str(position), error), texts)
     for number, row in enumerate(rows):
         if number == position:
             assert row["tokens"] is None
@@ -83,16 +83,16 @@ def test_the_text_at_fault_stands_alone_and_all_others_are_answered(error, code,
             assert row["error"]["attempts"] == error.details.get("attempts", 1)
         else:
             assert (row["tokens"], row["error"]) == ([{"form": str(number)}], None)
-    assert figures.split >= 1
+    assert stats.split >= 1
 
 
 @given(st.integers(1, 30), st.integers(1, 30))
 def test_a_request_that_is_too_large_is_cut_until_it_fits(count, most):
     service = Service(most=most)
-    rows, figures = asking(service, [str(number) for number in range(count)])
+    rows, stats = asking(service, [str(number) for number in range(count)])
     assert [row["tokens"][0]["form"] for row in rows] == [str(number) for number in range(count)]
-    assert figures.answered == sum(len(texts) <= most for texts in service.asked)
-    assert figures.answered_bytes == 10 * figures.answered
+    assert stats.answered == sum(len(texts) <= most for texts in service.asked)
+    assert stats.answered_bytes == 10 * stats.answered
 
 
 def test_a_single_text_that_is_too_large_gets_the_error_of_one():
@@ -129,10 +129,10 @@ def test_a_service_that_answers_nothing_at_all_is_at_fault_itself():
 
 def test_a_text_whose_worker_was_killed_is_asked_again_by_itself():
     service = Service(errors={"b": ["worker_died"]})
-    rows, figures = asking(service, ["a", "b", "c"])
+    rows, stats = asking(service, ["a", "b", "c"])
     assert [row["error"] for row in rows] == [None, None, None]
     assert service.asked == [["a", "b", "c"], ["b"]]
-    assert figures.answered == 2
+    assert stats.answered == 2
 
 
 def test_a_text_that_kills_every_worker_keeps_its_error():

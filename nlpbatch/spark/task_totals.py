@@ -1,0 +1,39 @@
+"""Adds up over all tasks what they and their clients did for the answers that stand in the output.
+
+An accumulator in the very stage that writes: Spark adds each task's stats once, those of the attempt that succeeded.
+What lost attempts did is in the proxy's count alone; rows are counted by `Observation`.
+"""
+
+from dataclasses import asdict
+
+from pyspark import Accumulator, AccumulatorParam, SparkContext
+
+from nlpbatch.spark.task_stats import TaskStats
+
+
+class _Adding(AccumulatorParam[TaskStats]):
+    def zero(self, value: TaskStats) -> TaskStats:  # noqa: ARG002
+        return TaskStats()
+
+    def addInPlace(self, value1: TaskStats, value2: TaskStats) -> TaskStats:  # noqa: N802  (PySpark's name)
+        return value1 + value2
+
+
+class TaskTotals:
+    """The sums on the driver, and the callable that tasks report to."""
+
+    def __init__(self, context: SparkContext) -> None:
+        self._sums: Accumulator[TaskStats] = context.accumulator(TaskStats(), _Adding())
+
+    def __call__(self, stats: TaskStats) -> None:
+        """Add one task's stats; called in executors."""
+        self._sums.add(stats)
+
+    def total(self) -> TaskStats:
+        """Return the sums of all tasks that have ended; called on the driver."""
+        return self._sums.value
+
+    def since(self, before: TaskStats) -> dict[str, float]:
+        """Return by name what has been added to an earlier total."""
+        now = asdict(self.total())
+        return {name: value - getattr(before, name) for name, value in now.items()}
