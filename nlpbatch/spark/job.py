@@ -19,15 +19,19 @@ from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.report import Report
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.attempts import Attempts, now_text
+from nlpbatch.spark.runs.batch_writer import BatchWriter
 from nlpbatch.spark.runs.batches import Batches
 from nlpbatch.spark.runs.budget import Budget, parse_until
 from nlpbatch.spark.runs.columns import Analysis, text_columns
+from nlpbatch.spark.runs.error_limit import ErrorLimit
 from nlpbatch.spark.runs.finished import FinishedRun
 from nlpbatch.spark.runs.identity import Identity, RunFile, identified, new_name
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.lease import Lease
 from nlpbatch.spark.runs.merging import Merges
-from nlpbatch.spark.runs.microbatches import Course, MicroBatches, Sizes
+from nlpbatch.spark.runs.microbatches import MicroBatches, RunResult
+from nlpbatch.spark.runs.pushing import pusher
+from nlpbatch.spark.runs.sizes import Sizes
 from nlpbatch.spark.runs.versions import newest, next_version
 from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.spark.storage import Storage
@@ -70,14 +74,14 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
         run_file = plan.begin()
         Merges(plan.output).redo()
 
-        def work() -> Course:
-            return _go(session, options, plan, lease) if isinstance(plan, _Plan) else Course(0, None)
+        def work() -> RunResult:
+            return run_batches(session, options, plan, lease) if isinstance(plan, _Plan) else RunResult(0, None)
 
         return _attempt(options, plan, run_file, application, work)
 
 
 def _attempt(
-    options: JobOptions, plan: "_Plan | FinishedRun", run_file: RunFile, application: str, work: Callable[[], Course]
+    options: JobOptions, plan: "_Plan | FinishedRun", run_file: RunFile, application: str, work: Callable[[], RunResult]
 ) -> Report:
     """Do what is left, and write down how this start ended."""
     attempts = Attempts(plan.output)
@@ -143,6 +147,7 @@ def _plan(session: SparkSession, options: JobOptions) -> _Plan:
         ddl=options.schema,
         where=options.where,
         encoding=known_encoding(options.encoding),
+        max_record_lines=options.max_record_lines,
     )
     output = newest(session, base) if options.reprocess else base
     existing = None if options.overwrite else _existing(output)
@@ -208,29 +213,28 @@ def _check_added(analysis: Analysis, source: Input) -> None:
         raise ConfigError(f"the input has a column {twice!r}, which the output adds: rename it in the input")
 
 
-def _go(session: SparkSession, options: JobOptions, plan: _Plan, lease: Lease) -> Course:
+def run_batches(session: SparkSession, options: JobOptions, plan: _Plan, lease: Lease) -> RunResult:
+    """Do all micro-batches that are left, within the budget and the error limit.
+
+    Raises:
+        NlpbatchError: As `run`.
+
+    """
     now = datetime.now().astimezone()
     budget = Budget(options.max_bytes, parse_until(options.until, now) if options.until else None)
-    batches = MicroBatches(
-        session,
-        plan.source,
-        plan.analysis,
-        plan.output,
-        lease=lease,
-        sizes=Sizes.choose(plan.source, session.sparkContext.defaultParallelism, options.batch_bytes),
-        budget=budget,
-        max_error_ratio=options.max_error_ratio,
-        max_record_lines=options.max_record_lines,
-        pushgateway=options.pushgateway,
-    )
+    sizes = Sizes.choose(plan.source, session.sparkContext.defaultParallelism, options.batch_bytes)
+    writer = BatchWriter(session, plan.analysis, plan.output, sizes)
+    error_limit = ErrorLimit(options.max_error_ratio, f"{plan.output.url}/{layout.DEAD}")
+    batches = MicroBatches(plan.source, writer, lease=lease, budget=budget, error_limit=error_limit)
+    shows = [pusher(options.pushgateway, plan.name)] if options.pushgateway else []
     try:
-        return batches.run()
+        return batches.run(shows)
     except (PySparkException, Py4JError) as error:
         raise failure(error) from error
 
 
 def _report(
-    options: JobOptions, plan: _Plan | FinishedRun, run_file: RunFile, course: Course, attempts: Attempts
+    options: JobOptions, plan: _Plan | FinishedRun, run_file: RunFile, course: RunResult, attempts: Attempts
 ) -> Report:
     return Report.of(
         Batches(plan.output).records(),

@@ -1,7 +1,7 @@
 """Sends the dead letters of an output again, and puts what is answered now where it belongs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -23,7 +23,6 @@ from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.usage import UsageCounter
 from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, ServiceCall
 from nlpbatch.spark.storage import Storage
-from nlpbatch.spark.task_stats import TaskStats
 from nlpbatch.spark.task_totals import TaskTotals
 
 
@@ -145,7 +144,7 @@ def _replay(
     analysis.apply(dead, totals).write.partitionBy(layout.PARTITION, OUTCOME).parquet(output.within(staged))
     written = spark.read.parquet(output.within(staged))
     lease.check()
-    client: dict[str, float] = totals.since(TaskStats())
+    client: dict[str, float] = asdict(totals.total())
     proxy = UsageCounter(analysis.call).now()
     for row in _counted(written, analysis):
         record = _mended(records[row[layout.PARTITION]], row, analysis.pinned.info.fingerprint)

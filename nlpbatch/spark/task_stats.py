@@ -33,6 +33,12 @@ class TaskStats(ClientStats):
             self, **{item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(self)}
         )
 
+    def __sub__(self, other: "TaskStats") -> Self:
+        """Return the differences, field by field."""
+        return replace(
+            self, **{item.name: getattr(self, item.name) - getattr(other, item.name) for item in fields(self)}
+        )
+
     @classmethod
     def of_client(cls, stats: ClientStats) -> Self:
         """Return what a client did, as part of a task."""

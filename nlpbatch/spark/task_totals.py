@@ -4,8 +4,6 @@ An accumulator in the very stage that writes: Spark adds each task's stats once,
 What lost attempts did is in the proxy's count alone; rows are counted by `Observation`.
 """
 
-from dataclasses import asdict
-
 from pyspark import Accumulator, AccumulatorParam, SparkContext
 
 from nlpbatch.spark.task_stats import TaskStats
@@ -24,6 +22,7 @@ class TaskTotals:
 
     def __init__(self, context: SparkContext) -> None:
         self._sums: Accumulator[TaskStats] = context.accumulator(TaskStats(), _Adding())
+        self._before: TaskStats | None = None
 
     def __call__(self, stats: TaskStats) -> None:
         """Add one task's stats; called in executors."""
@@ -33,7 +32,14 @@ class TaskTotals:
         """Return the sums of all tasks that have ended; called on the driver."""
         return self._sums.value
 
-    def since(self, before: TaskStats) -> dict[str, float]:
-        """Return by name what has been added to an earlier total."""
-        now = asdict(self.total())
-        return {name: value - getattr(before, name) for name, value in now.items()}
+    def begin(self) -> None:
+        """Note that a micro-batch begins, or begins again."""
+        self._before = self.total()
+
+    def end(self) -> None:
+        """Note that the micro-batch under way is part of the output."""
+        self._before = None
+
+    def under_way(self) -> TaskStats:
+        """Return the sums of the micro-batch under way; zeros if there is none."""
+        return TaskStats() if self._before is None else self.total() - self._before

@@ -12,8 +12,8 @@ import pytest
 
 from nlpbatch.errors import ConfigError, InvalidRequest, TooManyErrors, Unauthenticated
 from nlpbatch.spark.job import run
-from nlpbatch.spark.runs import microbatches
 from nlpbatch.spark.runs.batches import Batches
+from nlpbatch.spark.runs.microbatches import MicroBatches
 
 POISON = "가" * 400_000
 """Over the service's limit for one text."""
@@ -311,15 +311,16 @@ def test_a_column_that_is_no_text_is_refused(spark, source, options):
 def test_a_key_that_is_taken_back_in_the_middle_fails_the_run_and_the_next_goes_on(spark, source, options, monkeypatch):
     for number in range(3):
         source(f"{number}.parquet", id=[number], text=[f"글 {number}"])
-    do = microbatches.MicroBatches._do
+    process_batch = MicroBatches.process_batch
 
     def taken_back(batches, number):
         if number == 1:
-            call = replace(batches._analysis.call, api_key="nlpb_0123456789ab_" + "x" * 43)
-            batches._analysis = replace(batches._analysis, call=call)
-        do(batches, number)
+            analysis = batches._writer.analysis
+            call = replace(analysis.call, api_key="nlpb_0123456789ab_" + "x" * 43)
+            batches._writer.analysis = replace(analysis, call=call)
+        process_batch(batches, number)
 
-    monkeypatch.setattr(microbatches.MicroBatches, "_do", taken_back)
+    monkeypatch.setattr(MicroBatches, "process_batch", taken_back)
     with pytest.raises(Unauthenticated):
         run(spark, options(batch_bytes=1))
     monkeypatch.undo()

@@ -34,7 +34,7 @@ class BatchFiles:
     _rows: DataFrame | None = None
 
     @classmethod
-    def of(cls, spark: SparkSession, source: Input, paths: Iterable[str], max_record_lines: int) -> "BatchFiles":
+    def of(cls, spark: SparkSession, source: Input, paths: Iterable[str]) -> "BatchFiles":
         """Return files, those set aside that are known or found not to be readable."""
         paths = list(paths)
         source = source.including(spark, paths)
@@ -42,7 +42,7 @@ class BatchFiles:
         found.set_aside.update({path: source.faults[path] for path in paths if path in source.faults})
         while True:
             try:
-                found.set_aside.update(inspect(spark, source, found.left, max_record_lines))
+                found.set_aside.update(inspect(spark, source, found.left))
             except (PySparkException, Py4JJavaError) as error:
                 if not found.sets_aside(error):
                     raise

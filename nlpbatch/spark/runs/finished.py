@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.runs.batches import Batches
-from nlpbatch.spark.runs.budget import too_many_errors
+from nlpbatch.spark.runs.error_limit import too_many_errors
 from nlpbatch.spark.runs.identity import RunFile
 from nlpbatch.spark.runs.layout import RUN, SUCCESS
 from nlpbatch.spark.runs.listing import list_files

@@ -12,6 +12,7 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import DataType, StructType
 
 from nlpbatch.errors import ConfigError, InternalError
+from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8, java_name, known_encoding
 from nlpbatch.formats.names import format_of
 from nlpbatch.spark.runs.batches import OUTCOME
@@ -42,6 +43,7 @@ class Input:
         is_file: Whether the path names a single file.
         where: Condition that rows have to meet; None for all.
         encoding: Of the characters of line formats.
+        max_record_lines: Lines that a record of CSV may have.
         listing: How the files were found; None if there are none.
         faults: Why some of the files cannot be read, by path.
         headers: Of CSV files, by path; None if Spark itself reads them.
@@ -57,6 +59,7 @@ class Input:
     is_file: bool
     where: str | None = None
     encoding: str = UTF_8
+    max_record_lines: int = MAX_RECORD_LINES
     listing: Listing | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, CsvHeader] | None = None
@@ -73,6 +76,7 @@ class Input:
         ddl: str | None,
         where: str | None = None,
         encoding: str = UTF_8,
+        max_record_lines: int = MAX_RECORD_LINES,
     ) -> Self:
         """List the files and find out their columns.
 
@@ -84,6 +88,7 @@ class Input:
             ddl: The columns, such as "id bigint, review string"; None to find them in the files.
             where: Condition that rows have to meet; None for all.
             encoding: Of the characters of line formats, as `known_encoding` returns it.
+            max_record_lines: Lines that a record of CSV may have; more are taken for a quote that isn't closed.
 
         Raises:
             ConfigError: There is nothing, or it can't be read, or the files don't agree, or the condition is none.
@@ -105,6 +110,7 @@ class Input:
             listing.is_file,
             where,
             encoding=encoding,
+            max_record_lines=max_record_lines,
             listing=listing,
             faults=known.faults,
             headers=known.headers,

@@ -31,7 +31,7 @@ _BYTES: Final = "latin-1"
 """Any encoding in which a byte is a character: quotes and separators are ASCII's in all that are inspected."""
 
 
-def inspect(spark: SparkSession, source: Input, files: list[str], max_record_lines: int) -> dict[str, str]:
+def inspect(spark: SparkSession, source: Input, files: list[str]) -> dict[str, str]:
     """Return why files cannot be taken, by path.
 
     Raises:
@@ -41,7 +41,7 @@ def inspect(spark: SparkSession, source: Input, files: list[str], max_record_lin
     if source.format not in _LINE_FORMATS or not is_of_lines(source.encoding) or not files:
         return {}
     separators = {file: source.headers[file].separator for file in files} if source.headers is not None else {}
-    task = Inspection(source.encoding, separators, max_record_lines)
+    task = Inspection(source.encoding, separators, source.max_record_lines)
     largest_bytes = max(source.files.get(file, 0) for file in files) if separators else None
     with _whole_files(spark, largest_bytes):
         lines = spark.read.format("text").options(**EXACTLY).load(files)

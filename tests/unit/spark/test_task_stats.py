@@ -16,6 +16,11 @@ def test_stats_are_added_field_by_field(left, right):
         assert getattr(total, field.name) == getattr(left, field.name) + getattr(right, field.name)
 
 
+@given(stats, stats)
+def test_what_was_added_can_be_taken_away(left, right):
+    assert left + right - right == left
+
+
 @given(stats)
 def test_adding_nothing_changes_nothing(some):
     assert some + TaskStats() == some
