@@ -10,7 +10,7 @@ import pyarrow as pa
 from nlpbatch.client.calls import Trace
 from nlpbatch.client.ordered_calls import Bounds, in_order
 from nlpbatch.client.sync import Client
-from nlpbatch.spark.asking import Answer, Asker
+from nlpbatch.spark.bisecting_client import BisectedAnswer, BisectingClient
 from nlpbatch.spark.blocks import Block, Cut, cut_batch, join_block
 from nlpbatch.spark.pacing import Pacing
 from nlpbatch.spark.service_call import ServiceCall
@@ -25,8 +25,8 @@ _HELD_BYTES: Final = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
-    """One request of a block; after the last of them comes one without texts, which closes the block."""
+class _BlockRequest:
+    """One request of a block; the last one has no texts and closes the block."""
 
     block: Block
     texts: pa.Array | None
@@ -59,7 +59,7 @@ class AnalyzeTask:
 
     Args:
         options: The run's.
-        report: Called once at a task's end with what it did; None to tell nobody.
+        report: Called once at a task's end with what it did, if it isn't None.
 
     """
 
@@ -89,37 +89,38 @@ class AnalyzeTask:
     def _answer(self, client: Client, batches: Iterator[pa.RecordBatch], pacing: Pacing) -> Iterator[pa.RecordBatch]:
         options, asked = self._options, self._options.call.asked
 
-        def ask_service(texts: pa.Array, on_answer: Callable[[Trace], None]) -> pa.Table:
+        def send(texts: pa.Array, on_answer: Callable[[Trace], None]) -> pa.Table:
             members = asked.to_members()
             return client.ask_arrow(
                 asked.operation, texts, if_match=options.fingerprint, on_answer=on_answer, **members
             )
 
-        asker = Asker(ask_service, asked)
+        bisecting = BisectingClient(send, asked)
 
-        def call(ask: _Ask) -> Answer | None:
-            return None if ask.texts is None else asker(ask.texts)
+        def call(request: _BlockRequest) -> BisectedAnswer | None:
+            return None if request.texts is None else bisecting.answer(request.texts)
 
         answers: list[pa.Table] = []
         bounds = Bounds(options.call.in_flight, options.call.in_flight * _AHEAD_PER_CALL, _HELD_BYTES)
-        asks = self._asks(batches)
-        for ask, answer in in_order(asks, call, bounds=bounds, size_bytes=_Ask.size_bytes, has_room=pacing.has_room):
+        requests = self._requests(batches)
+        size_bytes, has_room = _BlockRequest.size_bytes, pacing.has_room
+        for request, answer in in_order(requests, call, bounds=bounds, size_bytes=size_bytes, has_room=has_room):
             if answer is not None:
                 answers.append(answer.table)
                 self._stats += answer.stats
                 pacing.answered(answer.stats.answered_bytes)
                 continue
-            joined = join_block(ask.block, answers, options.cut, asked)
+            joined = join_block(request.block, answers, options.cut, asked)
             errors = joined.column(joined.num_columns - 1)
             documents = joined.num_rows - joined.column(options.text).null_count
             self._stats += TaskStats(documents=documents, failed=len(errors) - errors.null_count)
             yield joined
             answers = []
 
-    def _asks(self, batches: Iterator[pa.RecordBatch]) -> Iterator[_Ask]:
+    def _requests(self, batches: Iterator[pa.RecordBatch]) -> Iterator[_BlockRequest]:
         options = self._options
         for batch in batches:
             for block in cut_batch(batch, options.text, options.cut, options.call.asked.operation):
                 for request in block.requests:
-                    yield _Ask(block, block.texts(request))
-                yield _Ask(block, None)
+                    yield _BlockRequest(block, block.texts(request))
+                yield _BlockRequest(block, None)
