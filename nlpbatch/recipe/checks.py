@@ -17,7 +17,7 @@ from nlpbatch.recipe.dump import frame
 from nlpbatch.recipe.settings import Recipe, Source
 from nlpbatch.recipe.stages import DUMP, Stages
 from nlpbatch.spark.pinning import Pinned
-from nlpbatch.spark.runs.columns import Analysis, text_columns
+from nlpbatch.spark.runs.columns import RunAnalysis, text_columns
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.listing import list_files
 from nlpbatch.spark.storage import first_line
@@ -112,7 +112,7 @@ def _try_stages(spark: SparkSession, recipe: Recipe, schema: StructType) -> None
     call = analyze.job_options(input="", output="", service=_NOWHERE).call("check")
     texts = text_columns(schema, analyze.columns, call.asked)
     try:
-        analysed = Analysis(texts, call, _UNPINNED).apply(spark.createDataFrame([], schema), None)
+        analysed = RunAnalysis(texts, call, _UNPINNED).apply(spark.createDataFrame([], schema), None)
         if recipe.features is not None:
             from nlpbatch.recipe.features import check_features  # noqa: PLC0415  (pyspark.ml needs numpy)
 

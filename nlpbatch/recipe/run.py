@@ -14,7 +14,7 @@ from nlpbatch.recipe.records import LEASE, StageRecord, changes, key_of
 from nlpbatch.recipe.settings import Recipe
 from nlpbatch.recipe.stages import RunOptions, Stage, Stages
 from nlpbatch.spark.runs.attempts import now_text
-from nlpbatch.spark.runs.lease import Lease
+from nlpbatch.spark.runs.lease import OutputLease
 
 
 class RecipeRun:
@@ -61,7 +61,7 @@ class RecipeRun:
                 self._need(stage)
         check_early(self._spark, self._recipe, self._stages, only)
         application = self._spark.sparkContext.applicationId
-        with Lease(self._stages.base, LEASE, application, say=self._say) as lease:
+        with OutputLease(self._stages.base, LEASE, application, say=self._say) as lease:
             for stage in stages:
                 if only in (None, stage.name):
                     lease.check()

@@ -15,14 +15,14 @@ from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.report import Report
 from nlpbatch.spark.run_plan import RunPlan, plan_run
 from nlpbatch.spark.runs import layout
-from nlpbatch.spark.runs.attempts import Attempts
+from nlpbatch.spark.runs.attempts import AttemptLog
 from nlpbatch.spark.runs.batch_writer import BatchWriter
 from nlpbatch.spark.runs.batches import Batches
 from nlpbatch.spark.runs.budget import Budget, parse_until
 from nlpbatch.spark.runs.error_limit import ErrorLimit
 from nlpbatch.spark.runs.finished import FinishedRun
 from nlpbatch.spark.runs.identity import RunFile
-from nlpbatch.spark.runs.lease import Lease
+from nlpbatch.spark.runs.lease import OutputLease
 from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.microbatches import MicroBatches, RunResult
 from nlpbatch.spark.runs.pushing import pusher
@@ -61,7 +61,7 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
         session.conf.set(name, value)
     application = session.sparkContext.applicationId
     plan = FinishedRun.find(session, options) or plan_run(session, options)
-    with Lease(plan.output, layout.LEASE, application) as lease:
+    with OutputLease(plan.output, layout.LEASE, application) as lease:
         if options.overwrite:
             lease.delete_output()
         run_file = plan.begin()
@@ -77,7 +77,7 @@ def _attempt(
     options: JobOptions, plan: RunPlan | FinishedRun, run_file: RunFile, application: str, work: Callable[[], RunResult]
 ) -> Report:
     """Do what is left, and record how this start ended."""
-    attempts = Attempts(plan.output)
+    attempts = AttemptLog(plan.output)
     attempt = attempts.begin(application)
     try:
         result = work()
@@ -93,7 +93,7 @@ def _attempt(
     return report
 
 
-def run_batches(session: SparkSession, options: JobOptions, plan: RunPlan, lease: Lease) -> RunResult:
+def run_batches(session: SparkSession, options: JobOptions, plan: RunPlan, lease: OutputLease) -> RunResult:
     """Do all micro-batches that are left, within the budget and the error limit.
 
     Raises:
@@ -114,7 +114,7 @@ def run_batches(session: SparkSession, options: JobOptions, plan: RunPlan, lease
 
 
 def _report(
-    options: JobOptions, plan: RunPlan | FinishedRun, run_file: RunFile, result: RunResult, attempts: Attempts
+    options: JobOptions, plan: RunPlan | FinishedRun, run_file: RunFile, result: RunResult, attempts: AttemptLog
 ) -> Report:
     return Report.of(
         Batches(plan.output).records(),

@@ -16,11 +16,11 @@ from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.report import Report
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.batches import FAILED, OUTCOME, Batches, BatchRecord
-from nlpbatch.spark.runs.columns import Analysis, text_columns
+from nlpbatch.spark.runs.columns import RunAnalysis, text_columns
 from nlpbatch.spark.runs.identity import RunFile
-from nlpbatch.spark.runs.lease import Lease
+from nlpbatch.spark.runs.lease import OutputLease
 from nlpbatch.spark.runs.merging import Merges
-from nlpbatch.spark.runs.usage import UsageCounter
+from nlpbatch.spark.runs.usage import UsagePoller
 from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, ServiceCall
 from nlpbatch.spark.storage import Storage
 from nlpbatch.spark.task_totals import TaskTotals
@@ -79,11 +79,11 @@ def replay(spark: SparkSession, options: ReplayOptions) -> Replayed:
     output = Storage(spark, options.output)
     if not output.exists(layout.RUN):
         raise ConfigError(f"{output.url} is no output of the analysis job: check the path given with --output")
-    with Lease(output, layout.LEASE, spark.sparkContext.applicationId) as lease:
+    with OutputLease(output, layout.LEASE, spark.sparkContext.applicationId) as lease:
         return _replay_all(spark, options, output, lease)
 
 
-def _replay_all(spark: SparkSession, options: ReplayOptions, output: Storage, lease: Lease) -> Replayed:
+def _replay_all(spark: SparkSession, options: ReplayOptions, output: Storage, lease: OutputLease) -> Replayed:
     merges = Merges(output)
     merges.redo()
     output.delete(layout.STAGING)
@@ -110,7 +110,7 @@ def _pin(call: ServiceCall, fingerprint: str | None) -> Pinned:
         ) from error
 
 
-def _analysis(options: ReplayOptions, run_file: RunFile, dead: DataFrame) -> Analysis:
+def _analysis(options: ReplayOptions, run_file: RunFile, dead: DataFrame) -> RunAnalysis:
     """Return what is asked of the dead rows: the same as of all others."""
     identity = run_file.identity
     asked = identity.options()
@@ -124,17 +124,17 @@ def _analysis(options: ReplayOptions, run_file: RunFile, dead: DataFrame) -> Ana
         retry=RetryPolicy(patience_s=options.patience_s),
     )
     pinned = _pin(call, None if options.accept_new_version else identity.fingerprint)
-    return Analysis(text_columns(dead.schema, identity.text, asked), call, pinned)
+    return RunAnalysis(text_columns(dead.schema, identity.text, asked), call, pinned)
 
 
 def _replay(
     spark: SparkSession,
     dead: DataFrame,
-    analysis: Analysis,
+    analysis: RunAnalysis,
     output: Storage,
     records: Mapping[int, BatchRecord],
     *,
-    lease: Lease,
+    lease: OutputLease,
 ) -> None:
     """Analyse all dead rows in one go; then each micro-batch gets its own back."""
     dead = dead.drop(*(name for column in analysis.columns for name in column.names.values()))
@@ -145,14 +145,14 @@ def _replay(
     written = spark.read.parquet(output.within(staged))
     lease.check()
     client: dict[str, float] = asdict(totals.total())
-    proxy = UsageCounter(analysis.call).now()
+    proxy = UsagePoller(analysis.call).now()
     for row in _counted(written, analysis):
         record = _mended(records[row[layout.PARTITION]], row, analysis.pinned.info.fingerprint)
         merges.commit(replace(record, client=_sum(record.client, client), proxy=[*record.proxy, *proxy]), staged)
         client = {}  # the replay's work stands once
 
 
-def _counted(written: DataFrame, analysis: Analysis) -> list[Row]:
+def _counted(written: DataFrame, analysis: RunAnalysis) -> list[Row]:
     """Return for each micro-batch what was written: mended rows, their tokens, and dead rows by code."""
     code = analysis.error_code()
     tokens = sf.sum(sf.when(sf.col(OUTCOME) != FAILED, analysis.tokens()).otherwise(0)).alias("tokens")

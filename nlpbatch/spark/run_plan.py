@@ -13,7 +13,7 @@ from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.attempts import now_text
-from nlpbatch.spark.runs.columns import Analysis, text_columns
+from nlpbatch.spark.runs.columns import RunAnalysis, text_columns
 from nlpbatch.spark.runs.identity import Identity, RunFile, identified, new_name
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.versions import newest, next_version
@@ -37,7 +37,7 @@ class RunPlan:
 
     output: Storage
     source: Input
-    analysis: Analysis
+    analysis: RunAnalysis
     identity: Identity
     existing: RunFile | None
     given: Mapping[str, Any]
@@ -99,7 +99,7 @@ def plan_run(session: SparkSession, options: JobOptions) -> RunPlan:
         call = replace(call, job=new_name(output))
     if existing is not None:
         existing.check(identity, output)
-    analysis = Analysis(text_columns(source.schema, options.text, call.asked), call, pinned)
+    analysis = RunAnalysis(text_columns(source.schema, options.text, call.asked), call, pinned)
     _check_added(analysis, source)
     # An empty frame finds everything that is wrong with the columns, without reading a row.
     analysis.apply(session.createDataFrame([], source.schema), None)
@@ -144,7 +144,7 @@ def _identity(options: JobOptions, source: Input, pinned: Pinned, url: str) -> I
     )
 
 
-def _check_added(analysis: Analysis, source: Input) -> None:
+def _check_added(analysis: RunAnalysis, source: Input) -> None:
     """Refuse an input that has a column of a name which the output adds; Spark knows no upper and lower case."""
     taken = {name.lower(): name for name in source.schema.names}
     added = (name.lower() for column in analysis.columns for name in column.names.values())

@@ -14,7 +14,7 @@ from nlpbatch.spark.job import run
 from nlpbatch.spark.runs import lease as leases
 from nlpbatch.spark.runs.batch_writer import BatchWriter
 from nlpbatch.spark.runs.holder import Holder, process_start
-from nlpbatch.spark.runs.lease import Lease
+from nlpbatch.spark.runs.lease import OutputLease
 from nlpbatch.spark.storage import Storage
 
 DIRECTORY = "_nlpbatch/lease"
@@ -32,7 +32,7 @@ def lease(output, monkeypatch):
     said = []
 
     def make(name, expire_s=0.6):
-        return Lease(output, DIRECTORY, name, say=said.append, expire_s=expire_s)
+        return OutputLease(output, DIRECTORY, name, say=said.append, expire_s=expire_s)
 
     make.said = said
     return make

@@ -34,7 +34,7 @@ class Attempt:
     reason: str | None = None
 
 
-class Attempts:
+class AttemptLog:
     """The starts on one output."""
 
     def __init__(self, output: Storage) -> None:

@@ -10,11 +10,11 @@ from nlpbatch.spark.progress import RowCounter, bytes_text
 from nlpbatch.spark.runs.attempts import now_text
 from nlpbatch.spark.runs.batch_files import BatchFiles
 from nlpbatch.spark.runs.batches import OK, OUTCOME, Batches, BatchRecord
-from nlpbatch.spark.runs.columns import Analysis, errors_by_code
+from nlpbatch.spark.runs.columns import RunAnalysis, errors_by_code
 from nlpbatch.spark.runs.sizes import Sizes
 from nlpbatch.spark.runs.stages import StageWatch
 from nlpbatch.spark.runs.tracker import Tracker
-from nlpbatch.spark.runs.usage import UsageCounter
+from nlpbatch.spark.runs.usage import UsagePoller
 from nlpbatch.spark.storage import Storage
 from nlpbatch.spark.task_totals import TaskTotals
 
@@ -30,14 +30,14 @@ class BatchWriter:
 
     """
 
-    def __init__(self, spark: SparkSession, analysis: Analysis, output: Storage, sizes: Sizes) -> None:
+    def __init__(self, spark: SparkSession, analysis: RunAnalysis, output: Storage, sizes: Sizes) -> None:
         self.spark = spark
         self.output = output
         self.analysis = analysis
         self.sizes = sizes
         self.batches = Batches(output)
         self.totals = TaskTotals(spark.sparkContext)
-        self._usage = UsageCounter(analysis.call)
+        self._usage = UsagePoller(analysis.call)
         sizes.configure(spark)
 
     def write(self, files: BatchFiles, number: int, tracker: Tracker, group: str) -> tuple[BatchRecord, str]:
@@ -89,7 +89,7 @@ class BatchWriter:
         return rows
 
     def _write_rows(self, files: BatchFiles, number: int, staged: str) -> dict[str, Any]:
-        """Write the rows with their outcome; return what `Analysis.counts` counted of them."""
+        """Write the rows with their outcome; return what `RunAnalysis.counts` counted of them."""
         counts = Observation(f"nlpbatch-{number}")
         result = self.analysis.apply(self.sizes.spread(files.rows(), files.size_bytes), self.totals)
         result = result.observe(counts, *self.analysis.counts())

@@ -80,7 +80,7 @@ def text_columns(schema: StructType, names: tuple[str, ...], asked: Options) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
+class RunAnalysis:
     """What is asked of every row.
 
     Args:
@@ -157,7 +157,7 @@ class Analysis:
 
 
 def errors_by_code(counts: Mapping[str, Any]) -> dict[str, int]:
-    """Return the rows with an error by code, of what `Analysis.counts` counted."""
+    """Return the rows with an error by code, of what `RunAnalysis.counts` counted."""
     return {code: counts[f"error_{code}"] for code in (*_COUNTED, OTHER) if counts[f"error_{code}"]}
 
 

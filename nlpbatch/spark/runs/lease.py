@@ -30,7 +30,7 @@ _POLL_S: Final = 0.5
 _DIGITS: Final = 6
 
 
-class Lease:
+class OutputLease:
     """The lease of one directory, acquired by entering and given back by leaving the context.
 
     Args:

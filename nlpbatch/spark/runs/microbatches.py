@@ -24,7 +24,7 @@ from nlpbatch.spark.runs.budget import Budget
 from nlpbatch.spark.runs.error_limit import ErrorLimit
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.layout import CHECKPOINT, SUCCESS
-from nlpbatch.spark.runs.lease import Lease
+from nlpbatch.spark.runs.lease import OutputLease
 from nlpbatch.spark.runs.source_log import files_of
 from nlpbatch.spark.runs.tracker import Tracker
 
@@ -54,7 +54,7 @@ class MicroBatches:
     """
 
     def __init__(
-        self, source: Input, writer: BatchWriter, *, lease: Lease, budget: Budget, error_limit: ErrorLimit
+        self, source: Input, writer: BatchWriter, *, lease: OutputLease, budget: Budget, error_limit: ErrorLimit
     ) -> None:
         self._source = source
         self._writer = writer

@@ -13,7 +13,7 @@ from nlpbatch.spark.service_call import ServiceCall
 _PATIENCE_S: Final = 5.0
 
 
-class UsageCounter:
+class UsagePoller:
     """The last count of every proxy process that answered; there may be several behind one address."""
 
     def __init__(self, call: ServiceCall) -> None:
