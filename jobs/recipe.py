@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from nlpbatch.recipe.hive import settings_of
+from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.run import RecipeRun, options_from_environment
-from nlpbatch.recipe.settings import Recipe
 from nlpbatch.recipe.stages import STAGES
 from nlpbatch.spark.script import run_script, running_session
 

@@ -31,7 +31,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(arguments: argparse.Namespace) -> int:
     """Submit it; return what the job returns."""
     import jobs.recipe  # noqa: PLC0415  (needs the spark extra)
-    from nlpbatch.recipe.settings import Recipe  # noqa: PLC0415
+    from nlpbatch.recipe.recipe_file import Recipe  # noqa: PLC0415
 
     recipe = Recipe.load(arguments.recipe)  # what is wrong is told before anything starts
     options = [str(arguments.recipe), "--on", arguments.on]

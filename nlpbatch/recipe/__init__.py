@@ -1,7 +1,7 @@
 """What the data should become, stated in one file, and made of it stage by stage."""
 
+from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.run import RecipeRun
-from nlpbatch.recipe.settings import Recipe
 from nlpbatch.recipe.stages import RunOptions
 
 __all__ = ["Recipe", "RecipeRun", "RunOptions"]

@@ -14,7 +14,8 @@ from nlpbatch.errors import ConfigError, InvalidRequest
 from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.formats.names import format_of
 from nlpbatch.recipe.dump import frame
-from nlpbatch.recipe.settings import Recipe, Source
+from nlpbatch.recipe.recipe_file import Recipe
+from nlpbatch.recipe.settings import SourceSettings
 from nlpbatch.recipe.stages import DUMP, Stages
 from nlpbatch.spark.pinning import Pinned
 from nlpbatch.spark.runs.columns import RunAnalysis, text_columns
@@ -89,7 +90,7 @@ def _schema(spark: SparkSession, recipe: Recipe, stages: Stages) -> StructType |
         raise ConfigError(f"[source] {error.message} (in a recipe, --NAME is NAME in [source])") from error
 
 
-def _of_files(spark: SparkSession, source: Source, where: str | None) -> StructType | None:
+def _of_files(spark: SparkSession, source: SourceSettings, where: str | None) -> StructType | None:
     path = str(source.files)
     kind = source.format or format_of(list_files(spark, path))
     if kind == "json":

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from nlpbatch.formats.names import format_of
 from nlpbatch.recipe.dump import frame
 from nlpbatch.recipe.records import StageRecord
-from nlpbatch.recipe.settings import Source
+from nlpbatch.recipe.settings import SourceSettings
 from nlpbatch.recipe.stages import ANALYZED, Stages
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.formats import FORMATS
@@ -55,7 +55,7 @@ class Estimate:
         return ", ".join(known)
 
 
-def estimate(spark: SparkSession, source: Source, stages: Stages) -> Estimate:
+def estimate(spark: SparkSession, source: SourceSettings, stages: Stages) -> Estimate:
     """Return how much there is.
 
     Raises:
@@ -75,7 +75,7 @@ def estimate(spark: SparkSession, source: Source, stages: Stages) -> Estimate:
     return Estimate(*_of_query(spark, str(source.query)), exact=False, documents_per_s=speed)
 
 
-def _of_files(spark: SparkSession, source: Source) -> tuple[int | None, int]:
+def _of_files(spark: SparkSession, source: SourceSettings) -> tuple[int | None, int]:
     files = list_files(spark, str(source.files))
     kind = source.format or format_of(files)
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from nlpbatch.client.sync import Client
 from nlpbatch.profile import ProfileColumns, page, report, to_json
-from nlpbatch.recipe.settings import Recipe
+from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.sampling import read_sample
 from nlpbatch.spark.storage import Storage
 

@@ -10,8 +10,8 @@ from pyspark.sql import SparkSession
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.checks import check_early
 from nlpbatch.recipe.estimate import estimate
+from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.records import LEASE, StageRecord, changes, key_of
-from nlpbatch.recipe.settings import Recipe
 from nlpbatch.recipe.stages import RunOptions, Stage, Stages
 from nlpbatch.spark.runs.attempts import now_text
 from nlpbatch.spark.runs.lease import OutputLease

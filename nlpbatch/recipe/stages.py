@@ -9,8 +9,9 @@ from pyspark.sql import SparkSession
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.dump import MANIFEST, dump
+from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.records import StageRecord, State, key_of, state_of, withdraw
-from nlpbatch.recipe.settings import DESCRIPTION, Analyze, Recipe, Source
+from nlpbatch.recipe.settings import DESCRIPTION, AnalyzeSettings, SourceSettings
 from nlpbatch.spark.job import run as run_analysis
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.attempts import now_text
@@ -157,8 +158,8 @@ class Stages:
         return self._recipe.source.files is not None and not self._options.on_sample
 
     @property
-    def _analysis(self) -> Analyze:
-        return self._recipe.analyze or Analyze()
+    def _analysis(self) -> AnalyzeSettings:
+        return self._recipe.analyze or AnalyzeSettings()
 
     def _source(self) -> str:
         """Return where the files are, with their file system: Spark's own default isn't everybody's."""
@@ -177,7 +178,7 @@ class Stages:
         return {"query": source.query, "metastore": source.metastore, "warehouse": source.warehouse}
 
     def _files(self) -> Mapping[str, Any]:
-        source, plain = self._recipe.source, Source().reading()
+        source, plain = self._recipe.source, SourceSettings().reading()
         given = {name: value for name, value in source.reading().items() if value != plain[name]}
         return {"files": source.files, **given}
 
