@@ -6,7 +6,8 @@ from pathlib import Path
 
 from nlpbatch.recipe.hive import settings_of
 from nlpbatch.recipe.recipe_file import Recipe
-from nlpbatch.recipe.run import RecipeRun, options_from_environment
+from nlpbatch.recipe.run import RecipeRun
+from nlpbatch.recipe.run_options import RunOptions
 from nlpbatch.recipe.stages import STAGES
 from nlpbatch.spark.script import run_script, running_session
 
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(argv: list[str] | None) -> int:
     given = parser().parse_args(argv)
     recipe = Recipe.load(given.recipe)
-    options = options_from_environment(
+    options = RunOptions.from_environment(
         on_sample=given.on == "sample", stage=given.stage, overwrite=given.overwrite, dry_run=given.dry_run
     )
     hive = recipe.source.query is not None

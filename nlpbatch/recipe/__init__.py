@@ -2,6 +2,6 @@
 
 from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.run import RecipeRun
-from nlpbatch.recipe.stages import RunOptions
+from nlpbatch.recipe.run_options import RunOptions
 
 __all__ = ["Recipe", "RecipeRun", "RunOptions"]

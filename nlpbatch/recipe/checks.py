@@ -13,10 +13,11 @@ from pyspark.sql.types import ArrayType, AtomicType, DataType, StringType, Struc
 from nlpbatch.errors import ConfigError, InvalidRequest
 from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.formats.names import format_of
-from nlpbatch.recipe.dump import frame
 from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.settings import SourceSettings
-from nlpbatch.recipe.stages import DUMP, Stages
+from nlpbatch.recipe.stages import check_places, stages_of
+from nlpbatch.recipe.stages.dump import query_frame
+from nlpbatch.recipe.stages.stage import DUMP, StageContext
 from nlpbatch.spark.pinning import Pinned
 from nlpbatch.spark.runs.columns import RunAnalysis, text_columns
 from nlpbatch.spark.runs.inputs import Input
@@ -30,23 +31,22 @@ _NOWHERE: Final = "http://localhost"
 _PACKAGES: Final = {
     "sample": ("nlpbatch.recipe.sampled", "explore"),
     "profile": ("nlpbatch.recipe.report", "explore"),
-    "features": ("nlpbatch.recipe.features", "explore"),
+    "features": ("nlpbatch.recipe.feature_columns", "explore"),
 }
 
 
-def check_early(spark: SparkSession, recipe: Recipe, stages: Stages, only: str | None) -> None:
+def check_early(context: StageContext, only: str | None) -> None:
     """Refuse a recipe that can't be done here, or doesn't fit its source.
 
     Args:
-        spark: Session.
-        recipe: What is to be done.
-        stages: Its stages.
-        only: The only stage to do; None for all.
+        context: What is to be done.
+        only: The only stage to run; None for all.
 
     Raises:
         ConfigError: All that is wrong, a line for each fault.
 
     """
+    spark, recipe, stages = context.spark, context.recipe, stages_of(context)
     wanted = [stage.name for stage in stages if only in (None, stage.name)]
     for name in wanted:
         _check_packages(name)
@@ -55,9 +55,9 @@ def check_early(spark: SparkSession, recipe: Recipe, stages: Stages, only: str |
 
         options_of(recipe.sample, recipe.source)
     if {"profile", "analyze"} & set(wanted):
-        stages.service()
-    stages.check_places()
-    schema = _schema(spark, recipe, stages)
+        context.service()
+    check_places(stages)
+    schema = _schema(context)
     if schema is not None:
         faults = list(_faults(recipe, {field.name: field.dataType for field in schema}))
         if faults:
@@ -76,12 +76,17 @@ def _check_packages(stage: str) -> None:
         ) from error
 
 
-def _schema(spark: SparkSession, recipe: Recipe, stages: Stages) -> StructType | None:
+def _schema(context: StageContext) -> StructType | None:
     """Return the source's columns; None if only reading it all would tell."""
+    spark, recipe = context.spark, context.recipe
     source = recipe.source
     where = recipe.analyze.where if recipe.analyze is not None else None
     if source.files is None:
-        df = spark.read.parquet(stages.base.within(DUMP)) if _is_dumped(stages) else frame(spark, str(source.query))
+        df = (
+            spark.read.parquet(context.base.within(DUMP))
+            if _is_dumped(context)
+            else query_frame(spark, str(source.query))
+        )
         Input("", "parquet", {}, df.schema, {}, is_file=False, where=where).check_where(spark)
         return df.schema
     try:
@@ -115,7 +120,7 @@ def _try_stages(spark: SparkSession, recipe: Recipe, schema: StructType) -> None
     try:
         analysed = RunAnalysis(texts, call, _UNPINNED).apply(spark.createDataFrame([], schema), None)
         if recipe.features is not None:
-            from nlpbatch.recipe.features import check_features  # noqa: PLC0415  (pyspark.ml needs numpy)
+            from nlpbatch.recipe.feature_columns import check_features  # noqa: PLC0415  (pyspark.ml needs numpy)
 
             section = "[features]"
             check_features(analysed, texts, recipe.features, recipe.sink)
@@ -125,8 +130,8 @@ def _try_stages(spark: SparkSession, recipe: Recipe, schema: StructType) -> None
         raise ConfigError(f"{section} can't be done with these columns: {first_line(error)}") from error
 
 
-def _is_dumped(stages: Stages) -> bool:
-    (dump,) = (stage for stage in stages if stage.name == "dump")
+def _is_dumped(context: StageContext) -> bool:
+    (dump,) = (stage for stage in stages_of(context) if stage.name == DUMP)
     return dump.state() == "done"
 
 

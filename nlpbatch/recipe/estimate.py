@@ -9,10 +9,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from nlpbatch.formats.names import format_of
-from nlpbatch.recipe.dump import frame
 from nlpbatch.recipe.records import StageRecord
 from nlpbatch.recipe.settings import SourceSettings
-from nlpbatch.recipe.stages import ANALYZED, Stages
+from nlpbatch.recipe.stages.dump import query_frame
+from nlpbatch.recipe.stages.stage import ANALYZED, StageContext
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.formats import FORMATS
 from nlpbatch.spark.runs.listing import EXACTLY, list_files
@@ -22,7 +22,7 @@ _UNKNOWN_BYTES: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class WorkEstimate:
     """What there is to do: documents, bytes, and seconds of analysis; None for what nobody knows yet.
 
     Args:
@@ -55,24 +55,24 @@ class Estimate:
         return ", ".join(known)
 
 
-def estimate(spark: SparkSession, source: SourceSettings, stages: Stages) -> Estimate:
+def estimate(spark: SparkSession, source: SourceSettings, context: StageContext) -> WorkEstimate:
     """Return how much there is.
 
     Raises:
         ConfigError: The source can't be looked at.
 
     """
-    speed = _speed(stages)
-    dumped = StageRecord.read(stages.base, "dump")
+    speed = _speed(context)
+    dumped = StageRecord.read(context.base, "dump")
     if source.files is not None:
         rows, size_bytes = _of_files(spark, source)
-        sampled = StageRecord.read(stages.base, "sample")
+        sampled = StageRecord.read(context.base, "sample")
         if rows is None and sampled is not None:
             rows = sampled.result["rows_total"]
-        return Estimate(rows, size_bytes, exact=True, documents_per_s=speed)
+        return WorkEstimate(rows, size_bytes, exact=True, documents_per_s=speed)
     if dumped is not None:
-        return Estimate(dumped.result["rows"], dumped.result["bytes"], exact=True, documents_per_s=speed)
-    return Estimate(*_of_query(spark, str(source.query)), exact=False, documents_per_s=speed)
+        return WorkEstimate(dumped.result["rows"], dumped.result["bytes"], exact=True, documents_per_s=speed)
+    return WorkEstimate(*_of_query(spark, str(source.query)), exact=False, documents_per_s=speed)
 
 
 def _of_files(spark: SparkSession, source: SourceSettings) -> tuple[int | None, int]:
@@ -89,16 +89,16 @@ def _of_files(spark: SparkSession, source: SourceSettings) -> tuple[int | None, 
 
 def _of_query(spark: SparkSession, query: str) -> tuple[int | None, int | None]:
     """Return what Spark's optimizer expects of a query, from what the metastore knows of its tables."""
-    plan: Any = frame(spark, query)._jdf.queryExecution().optimizedPlan()  # noqa: SLF001
+    plan: Any = query_frame(spark, query)._jdf.queryExecution().optimizedPlan()  # noqa: SLF001
     statistics = plan.stats()
     rows, size_bytes = statistics.rowCount(), int(str(statistics.sizeInBytes()))
     documents = int(str(rows.get())) if rows.isDefined() else None
     return documents, size_bytes if size_bytes < _UNKNOWN_BYTES else None
 
 
-def _speed(stages: Stages) -> float | None:
+def _speed(context: StageContext) -> float | None:
     """Return what the analysis did in a second, of everything or else of the sample."""
-    for place in (stages.base, stages.on_sample):
+    for place in (context.base, context.on_sample):
         name = f"{ANALYZED}/{layout.SUMMARY}"
         if place.exists(name):
             speed: float = json.loads(place.read_text(name))["documents_per_s"]

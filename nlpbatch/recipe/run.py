@@ -1,6 +1,5 @@
 """Makes of a recipe what it says, stage by stage; what is done for the same inputs isn't done again."""
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +11,9 @@ from nlpbatch.recipe.checks import check_early
 from nlpbatch.recipe.estimate import estimate
 from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.records import LEASE, StageRecord, changes, key_of
-from nlpbatch.recipe.stages import RunOptions, Stage, Stages
+from nlpbatch.recipe.run_options import RunOptions
+from nlpbatch.recipe.stages import stages_of
+from nlpbatch.recipe.stages.stage import Stage, StageContext
 from nlpbatch.spark.runs.attempts import now_text
 from nlpbatch.spark.runs.lease import OutputLease
 
@@ -35,7 +36,8 @@ class RecipeRun:
         self._recipe = recipe
         self._options = options
         self._say = say
-        self._stages = Stages(spark, recipe, options, say)
+        self._context = StageContext(spark, recipe, options, say)
+        self._stages = stages_of(self._context)
 
     def run(self) -> None:
         """Do what is to be done.
@@ -45,7 +47,7 @@ class RecipeRun:
             NlpbatchError: A stage failed; those before it are done, and the next run goes on after them.
 
         """
-        stages = list(self._stages)
+        stages = self._stages
         names = [stage.name for stage in stages]
         only = self._options.stage
         if only is not None and only not in names:
@@ -54,14 +56,14 @@ class RecipeRun:
             changed: set[str] = set()
             for stage in stages:
                 self._tell(stage, changed)
-            self._say(f"everything: {estimate(self._spark, self._recipe.source, self._stages)}")
+            self._say(f"everything: {estimate(self._spark, self._recipe.source, self._context)}")
             return
         for stage in stages if only is not None else ():
             if stage.name in self._needed(str(only)):
                 self._need(stage)
-        check_early(self._spark, self._recipe, self._stages, only)
+        check_early(self._context, only)
         application = self._spark.sparkContext.applicationId
-        with OutputLease(self._stages.base, LEASE, application, say=self._say) as lease:
+        with OutputLease(self._context.base, LEASE, application, say=self._say) as lease:
             for stage in stages:
                 if only in (None, stage.name):
                     lease.check()
@@ -77,14 +79,14 @@ class RecipeRun:
             what = "; ".join(changes(record, stage.settings()))
             if stage.name == "dump" and not self._options.overwrite:
                 raise ConfigError(
-                    f"the dump at {self._stages.base.within('dump')} was made otherwise: {what}: "
+                    f"the dump at {self._context.base.within('dump')} was made otherwise: {what}: "
                     "give --overwrite to replace it and all that was made of it, or another [sink] path"
                 )
             self._say(f"{stage.name}: stale, {what}")
         if stage.name != "analyze":  # which says itself how far it is
             self._say(f"{stage.name}: begun")
         began_s = time.monotonic()
-        result = stage.do()
+        result = stage.run()
         settings, seconds = stage.settings(), round(time.monotonic() - began_s, 3)
         StageRecord(stage.name, key_of(settings), settings, now_text(), seconds, result).write(stage.place)
         self._say(f"{stage.name}: done in {seconds:,.1f} s{_told(result)}")
@@ -128,10 +130,3 @@ def _told(result: Mapping[str, Any]) -> str:
         f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in told.items() if value
     ]
     return f": {', '.join(shown)}" if shown else ""
-
-
-def options_from_environment(**given: Any) -> RunOptions:
-    """Return options with the service and the key that the environment names."""
-    return RunOptions(
-        service=os.environ.get("NLPBATCH_SERVICE"), api_key=os.environ.get("NLPBATCH_API_KEY") or None, **given
-    )

@@ -1,4 +1,4 @@
-"""features: what a model gets of analysed documents, made with Spark ML.
+"""The columns that a model gets of analysed documents, made with Spark ML.
 
     FEATURES/split=train/part-….parquet   id, label, terms (a sparse vector), sequence (numbers)
     FEATURES/_nlpbatch/vocabulary.jsonl   a line for each term: its number, and the weight of rare terms
@@ -35,7 +35,7 @@ _UNITS: Final = "_units"
 _ALL: Final = "_terms"
 
 
-def features(
+def write_features(
     spark: SparkSession,
     analysed: str,
     texts: tuple[TextColumn, ...],
