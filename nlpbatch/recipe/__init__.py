@@ -1,4 +1,4 @@
-"""What the data should become, stated in one file, and made of it stage by stage."""
+"""Recipes: one file states what the data should become; stages make it."""
 
 from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.run import RecipeRun

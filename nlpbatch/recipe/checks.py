@@ -1,4 +1,4 @@
-"""What can be known to be wrong before anything of a recipe is done: hours may lie between a dump and its features."""
+"""Checks a recipe before anything is done, because hours may pass between a dump and its features."""
 
 import difflib
 import importlib
@@ -36,7 +36,7 @@ _PACKAGES: Final = {
 
 
 def check_early(context: StageContext, only: str | None) -> None:
-    """Refuse a recipe that can't be done here, or doesn't fit its source.
+    """Refuse a recipe that can't be run here, or doesn't fit its source.
 
     Args:
         context: What is to be done.
@@ -106,7 +106,7 @@ def _of_files(spark: SparkSession, source: SourceSettings, where: str | None) ->
 
 
 def _try_stages(spark: SparkSession, recipe: Recipe, schema: StructType) -> None:
-    """Do with the source's columns what analyze and features do, without a row.
+    """Run analyze and features on the source's columns without a row.
 
     Raises:
         ConfigError: They would fail, with the reason.
@@ -144,7 +144,8 @@ def _faults(recipe: Recipe, types: Mapping[str, DataType]) -> Iterator[str]:
         elif key == "[analyze] columns" and not _is_text(types[name]):
             yield f"{key}: column {name!r} is {types[name].simpleString()}, not text: choose another"
         elif key == "[sink] partition_by" and not isinstance(types[name], AtomicType):
-            yield f"{key}: column {name!r} is {types[name].simpleString()}, which names no directory: choose another"
+            kind = types[name].simpleString()
+            yield f"{key}: column {name!r} is {kind}, which can't name a directory: choose another"
 
 
 def _named(recipe: Recipe) -> Iterator[tuple[str, str]]:

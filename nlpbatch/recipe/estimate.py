@@ -18,12 +18,12 @@ from nlpbatch.spark.runs.formats import FORMATS
 from nlpbatch.spark.runs.listing import EXACTLY, list_files
 
 _UNKNOWN_BYTES: Final = 2**62
-"""Spark's guess for a table that it knows nothing of is larger still."""
+"""Spark's guess for a table that it knows nothing about is even larger."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkEstimate:
-    """What there is to do: documents, bytes, and seconds of analysis; None for what nobody knows yet.
+    """How much there is to do: documents, bytes, and the speed of the analysis; None for what isn't known yet.
 
     Args:
         documents: How many there are; `where` is not applied.
@@ -79,11 +79,11 @@ def _of_files(spark: SparkSession, source: SourceSettings) -> tuple[int | None, 
     files = list_files(spark, str(source.files))
     kind = source.format or format_of(files)
     try:
-        # their footers say it
+        # their footers have the number of rows
         reader = spark.read.format(kind).options(**EXACTLY)
         rows = reader.load(list(files)).count() if FORMATS[kind].counted else None
     except (PySparkException, Py4JJavaError):
-        rows = None  # damaged files are the analysis's to tell
+        rows = None  # the analysis reports damaged files
     return rows, sum(files.values())
 
 

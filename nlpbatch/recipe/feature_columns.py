@@ -4,7 +4,8 @@
     FEATURES/_nlpbatch/vocabulary.jsonl   a line for each term: its number, and the weight of rare terms
                       /features.json      how they were made, and from which version of the analysis
 
-The vocabulary and its weights are learned from the training part alone; what is in the other parts only stays unknown.
+The vocabulary and its weights are learned from the training part alone; units that are only in the other parts stay
+unknown.
 """
 
 import json
@@ -45,7 +46,7 @@ def write_features(
     origin: Mapping[str, Any],
     target: Storage,
 ) -> Mapping[str, Any]:
-    """Write the features of an analysed data set; return what is told of them, which is also written.
+    """Write the features of an analysed data set; return their description, which is also written.
 
     Args:
         spark: Session.
@@ -53,7 +54,7 @@ def write_features(
         texts: Its text columns.
         settings: What to make.
         sink: Format and partitions.
-        origin: What is to be told of the analysis, such as its fingerprint.
+        origin: What the description says about the analysis, such as its fingerprint.
         target: Empty directory to write.
 
     Raises:
@@ -134,7 +135,7 @@ def _renamed(df: DataFrame, kept: Mapping[str, str], added: list[str]) -> DataFr
 
 def split_of(settings: FeatureSettings) -> Column:
     """Return the part that a row belongs to: by the hash of its id, so that it stays there when rows are added."""
-    # Spark's own 64-bit xxHash with its default seed, so that anybody can say again where a document belongs.
+    # Spark's own 64-bit xxHash with its default seed, so that anybody can compute where a document belongs.
     position = sf.pmod(sf.xxhash64(named(settings.id).cast("string")), sf.lit(_BUCKETS)) / _BUCKETS
     until, found = 0.0, None
     for name, part in settings.split.items():

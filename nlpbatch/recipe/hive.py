@@ -1,4 +1,4 @@
-"""Hive's metastore: a remote one, or one of our own in a directory."""
+"""Settings for Hive's metastore: a remote one, or a local one in a directory."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""sample: rows of a recipe's source, kept beside what is made of them."""
+"""Draws the sample of a recipe's source and writes it beside the other results."""
 
 import tempfile
 from dataclasses import asdict
@@ -50,7 +50,7 @@ def options_of(settings: SampleSettings, source: SourceSettings) -> SampleOption
     """Return what to draw, and how the files are to be read.
 
     Raises:
-        ConfigError: By an option of Spark's reader that nobody else follows.
+        ConfigError: An option of Spark's reader can't be followed by the sampler.
 
     """
     if source.files is None:

@@ -53,7 +53,7 @@ class RunPlan:
         return self.source.files
 
     def begin(self) -> RunFile:
-        """Return what the output's file says, written if there is none.
+        """Return what the output's run file says, after writing it if there is none.
 
         Raises:
             ConfigError: There was none when the plan was made, and there is one now.
@@ -62,7 +62,9 @@ class RunPlan:
         if self.existing is not None:
             return self.existing
         if self.output.exists(layout.RUN):
-            raise ConfigError(f"output {self.output.url} was made by another driver meanwhile: start again to go on")
+            raise ConfigError(
+                f"output {self.output.url} was created by another driver in the meantime: start again to resume it"
+            )
         run_file = RunFile(self.name, self.identity, nlpbatch_version(), now_text(), self.given)
         run_file.write(self.output)
         return run_file
@@ -107,9 +109,9 @@ def plan_run(session: SparkSession, options: JobOptions) -> RunPlan:
 
 
 def _check_place(output: Storage, source: Storage, options: JobOptions) -> None:
-    """Refuse what would destroy: an output around the input, one that next time is input too, somebody else's files."""
+    """Refuse an output that overlaps the input, or that holds files of something else."""
     if output.overlaps(source):
-        raise ConfigError(f"output {output.url} and input {source.url} lie in one another: choose another output")
+        raise ConfigError(f"output {output.url} and input {source.url} overlap: choose another output")
     if output.exists() and not output.exists(layout.RUN) and output.names() and not options.overwrite:
         raise ConfigError(
             f"output {output.url} exists already and was not made by this job: "
@@ -126,8 +128,8 @@ def _pin(call: ServiceCall, fingerprint: str | None, output: Storage) -> Pinned:
         return pin(call, fingerprint)
     except FingerprintMismatch as error:
         raise ConfigError(
-            f"output {output.url} can't be gone on with: {error.message}: let a server have that version again, "
-            "or begin a new version of the output beside it with --reprocess"
+            f"output {output.url} cannot be resumed: {error.message}: let a server have that version again, "
+            "or write a new version of the output beside it with --reprocess"
         ) from error
 
 
@@ -145,7 +147,7 @@ def _identity(options: JobOptions, source: Input, pinned: Pinned, url: str) -> I
 
 
 def _check_added(analysis: RunAnalysis, source: Input) -> None:
-    """Refuse an input that has a column of a name which the output adds; Spark knows no upper and lower case."""
+    """Refuse an input column whose name is that of an added column; Spark ignores case."""
     taken = {name.lower(): name for name in source.schema.names}
     added = (name.lower() for column in analysis.columns for name in column.names.values())
     twice = next((taken[name] for name in added if name in taken), None)

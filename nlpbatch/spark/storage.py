@@ -67,7 +67,7 @@ class Storage:
             return sorted(status.getPath().getName() for status in self._files.listStatus(self._path(name)))
 
     def overlaps(self, other: "Storage") -> bool:
-        """Return whether the two are one directory, or one lies in the other."""
+        """Return whether the two are the same directory, or one contains the other."""
         mine, others = f"{self.url.rstrip('/')}/", f"{other.url.rstrip('/')}/"
         return mine.startswith(others) or others.startswith(mine)
 

@@ -1,7 +1,7 @@
-"""Adds up over all tasks what they and their clients did for the answers that stand in the output.
+"""Adds up over all tasks what they and their clients did for the answers that are in the output.
 
-An accumulator in the very stage that writes: Spark adds each task's stats once, those of the attempt that succeeded.
-What lost attempts did is in the proxy's count alone; rows are counted by `Observation`.
+The accumulator is updated in the stage that writes, so Spark adds each task's stats once: those of the attempt that
+succeeded. Only the proxy's count includes the work of lost attempts. Rows are counted by `Observation`.
 """
 
 from pyspark import Accumulator, AccumulatorParam, SparkContext

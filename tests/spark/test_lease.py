@@ -103,7 +103,7 @@ def test_a_driver_that_was_taken_over_finds_out(lease, tmp_path, monkeypatch):
             second.check()
             with pytest.raises(ConfigError, match="was taken over by app-2"):
                 first.check()
-        with pytest.raises(ConfigError, match="was taken over and given back"):
+        with pytest.raises(ConfigError, match="was taken over and released"):
             first.check()
 
 

@@ -97,7 +97,7 @@ def test_a_start_that_ends_before_the_rename_leaves_no_rows_and_the_next_does_th
 def test_an_output_that_was_begun_otherwise_is_not_mixed(spark, source, options, rows, change, said):
     source("a.parquet", id=[1], text=["하나"], other=["다른"])
     run(spark, options())
-    with pytest.raises(ConfigError, match=f"was begun otherwise: {said}.*--reprocess"):
+    with pytest.raises(ConfigError, match=f"was created with different settings: {said}.*--reprocess"):
         run(spark, options(**change))
     assert len(rows()) == 1
 
@@ -129,7 +129,7 @@ def test_a_budget_ends_a_run_between_two_micro_batches_and_the_next_goes_on(spar
 def test_too_many_errors_stop_a_run_and_a_higher_ratio_lets_it_go_on(
     spark, source, options, monkeypatch, tmp_path, records
 ):
-    monkeypatch.setattr("nlpbatch.spark.runs.budget.LEAST_ROWS", 2)
+    monkeypatch.setattr("nlpbatch.spark.runs.error_limit.MIN_ROWS", 2)
     for number in range(3):
         source(f"{number}.parquet", id=[number, -number], text=[POISON, "글"])
     with pytest.raises(TooManyErrors, match=r"1 of 2 rows failed \(50.0%\), allowed are 10.0%.*_nlpbatch/dead"):

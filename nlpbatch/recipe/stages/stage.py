@@ -119,7 +119,7 @@ class Stage(ABC):
         return StageRecord.read(self.place, self.name)
 
     def state(self) -> State:
-        """Return whether it has to be run, as it has if somebody deleted what it made."""
+        """Return whether it has to be run, which is also the case if its result was deleted."""
         record = self.record()
         return state_of(record, self.settings()) if record is None or self.place.exists(self.makes) else "to do"
 

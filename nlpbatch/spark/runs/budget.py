@@ -20,7 +20,7 @@ class Budget:
     until: datetime | None = None
 
     def spent(self, done_bytes: int, now: datetime) -> str | None:
-        """Return why nothing more is begun, in words; None if there is something left."""
+        """Return why no other micro-batch may start, in words; None if something is left."""
         if self.max_bytes is not None and done_bytes >= self.max_bytes:
             return f"the budget of {self.max_bytes:,} bytes is used up"
         if self.until is not None and now >= self.until:

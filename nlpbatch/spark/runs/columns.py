@@ -22,8 +22,10 @@ from nlpbatch.wire.outcome import DOCUMENT_CODES
 MALFORMED: Final = "malformed_record"
 OTHER: Final = "other"
 _NAMES: Final[Mapping[str, str]] = {"space": "spaced", "join": "joined", "glue": "glued"}
-"""What an answer's `text` is called, by operation: its own name would be taken for the input's."""
-_MALFORMED_MESSAGE: Final = f"the line can't be parsed: it stands in {CORRUPT}; mend it, and send it in another file"
+"""What an answer's `text` is called, by operation: `text` would be mistaken for the input's."""
+_MALFORMED_MESSAGE: Final = (
+    f"the line can't be parsed: it is in {CORRUPT}; correct it, and add it to the input in another file"
+)
 
 
 def _codes(root: type[errors.NlpbatchError]) -> Iterator[str]:
@@ -138,7 +140,7 @@ class RunAnalysis:
         return prepare(df, self.call, text=column.name, names=column.names, pinned=self.pinned)
 
     def _metadata(self) -> dict[str, Any]:
-        """Return what stands at the column in every file's footer: by what it was made."""
+        """Return the column's metadata in every file's footer: which analyzer made it."""
         info = self.pinned.info
         return {"nlpbatch.analyzer": info.name, "nlpbatch.fingerprint": info.fingerprint}
 

@@ -16,7 +16,7 @@ _STAT_STATE, _STAT_STARTED = 0, 19
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lease.
+    """The driver that holds a lease.
 
     Args:
         key: Tells this lease from all others.

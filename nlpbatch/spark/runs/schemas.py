@@ -189,7 +189,7 @@ class SchemaFinder:
         if self._ddl is not None:
             reader = reader.schema(self._ddl)
         elif FORMATS[self._name].merged:
-            # A file that is damaged is told when its rows are read; here it would stop all others.
+            # A damaged file is reported when its rows are read; failing here would stop all others.
             reader = reader.options(mergeSchema="true", ignoreCorruptFiles="true")
         if self._ddl is not None and self._listing.partitions:
             schema = self._ddl
