@@ -100,7 +100,7 @@ class RecipeRun:
         """Refuse to run a stage without one that it needs, or with one that is stale."""
         record, state = stage.record(), stage.state()
         if state == "to do":
-            raise ConfigError(f"--stage {self._options.stage} needs {stage.name}, which is not done: run it first")
+            raise ConfigError(f"--stage {self._options.stage} needs {stage.name}, which isn't done: run it first")
         if state == "stale" and record is not None:
             raise ConfigError(
                 f"--stage {self._options.stage} needs {stage.name}, which is stale "
