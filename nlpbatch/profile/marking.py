@@ -1,6 +1,6 @@
 """Words that mark a group of documents: the log-odds ratio with an informative Dirichlet prior. Pure.
 
-What is counted is documents that have a word, not how often they have it: one that says it ten times is one witness.
+Documents that have a word are counted, not its occurrences: a document that has it ten times counts once.
 
 Monroe, Colaresi and Quinn, "Fightin' Words" (2008): a word's odds in the group over its odds elsewhere, shrunk towards
 its odds in all documents, over its standard error. Plain ratios are topped by words that occur once; this isn't.

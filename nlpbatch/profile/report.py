@@ -28,7 +28,7 @@ def report(
     tokens: int = MOST_TOKENS,
     analyzer: str = DEFAULT_ANALYZER,
 ) -> Mapping[str, Any]:
-    """Return what there is to know, ready for JSON; `page` and `to_json` make files of it.
+    """Return all measures, ready for JSON; `page` and `to_json` make files of it.
 
     Args:
         drawn: The sample.

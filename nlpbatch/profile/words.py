@@ -22,7 +22,7 @@ _FREQUENT: Final = 30
 
 
 def words_of(view: View, tokens: Tokens) -> dict[str, Any]:
-    """Return what there is to know of the words, ready for JSON."""
+    """Return the measures of the words, ready for JSON."""
     flat = pc.list_flatten(tokens.tokens)
     parents = pc.list_parent_indices(tokens.tokens).to_numpy()
     fields = {name: pc.struct_field(flat, name) for name in ("form", "tag", "lemma", "oov")}

@@ -33,12 +33,12 @@ from nlpbatch.wire.limits import KIB
 _CONFIGURED: Final = {
     # Rows of a task go to two directories, the output's and that of dead letters, without being sorted first.
     "spark.sql.maxConcurrentOutputFileWriters": "2",
-    # What opening a file counts for when files are packed into tasks: what is analysed in that time. Spark's 4 MB
-    # would make a task of every tiny file.
+    # The cost of opening a file, in bytes, when files are packed into tasks: what is analysed in that time. Spark's
+    # 4 MB would make a task of every tiny file.
     "spark.sql.files.openCostInBytes": str(8 * KIB),
     # Spark looks at the files of a micro-batch in as many tasks as there are files, up to this number.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",
-    # Tasks are cut by their bytes; Spark would put small ones together again, whose work is done elsewhere.
+    # Tasks are cut by their bytes. Spark would merge small ones, without knowing that the service does their work.
     "spark.sql.adaptive.enabled": "false",
 }
 

@@ -78,10 +78,10 @@ class RowCounter:
             newest = self._newest()
             return self._rows(newest) if newest > self._before else 0
         except (Py4JError, ValueError):
-            return 0  # the plan isn't published yet, or a forgotten query: progress is never worth a failure
+            return 0  # the plan isn't published yet, or was forgotten: progress must not fail a run
 
     def _newest(self) -> int:
-        """Return the id of the newest query; -1 if there is none. Their number doesn't tell: old ones are forgotten."""
+        """Return the id of the newest query; -1 if there is none. Their number is no id, because Spark forgets old ones."""
         count = self._store.executionsCount()
         return int(self._store.executionsList(count - 1, 1).head().executionId()) if count else -1
 

@@ -60,7 +60,7 @@ class Storage:
             return bool(self._files.exists(self._path(name)))
 
     def names(self, name: str = "") -> list[str]:
-        """Return the names of what lies directly in a directory, sorted; none if it is absent."""
+        """Return the names of a directory's direct entries, sorted; none if it doesn't exist."""
         with self._reached():
             if not self._files.exists(self._path(name)):
                 return []
@@ -82,7 +82,7 @@ class Storage:
             self._files.mkdirs(self._path(name))
 
     def move(self, name: str, target: str) -> None:
-        """Rename a file or directory; the target must be free. On HDFS and local disks it happens wholly or not at all.
+        """Rename a file or directory; the target must be free. On HDFS and local disks the move is atomic.
 
         Raises:
             ConfigError: The target exists already, or the file system refuses.

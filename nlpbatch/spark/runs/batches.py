@@ -104,7 +104,7 @@ class Batches:
             raise ConfigError(
                 f"{self._output.within(name)} exists already: does another job write this output? Stop one of them"
             )
-        self._output.delete(f"{DEAD}/{name}")  # of a start that got no further than this
+        self._output.delete(f"{DEAD}/{name}")  # left by a start that was killed at this point
         if self._output.exists(dead):
             self._output.move(dead, f"{DEAD}/{name}")
         self._output.move(rows, name)

@@ -1,4 +1,4 @@
-"""A run that has nothing to do, known from its records and names of files: none is opened, and no service is asked."""
+"""Recognises a run that has nothing to do by its records and names of files, without opening any."""
 
 import json
 from collections.abc import Container, Iterable, Mapping
@@ -33,7 +33,7 @@ class FinishedRun:
 
     @classmethod
     def find(cls, spark: SparkSession, options: JobOptions) -> Self | None:
-        """Return the run; None if there is something to do, or only a look into files would tell.
+        """Return the run; None if there is something to do, or if files would have to be opened to know.
 
         Raises:
             ConfigError: Input or output can't be used.

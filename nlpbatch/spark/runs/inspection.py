@@ -1,7 +1,7 @@
-"""A look at all bytes of line formats before anything of them is sent: Spark decodes what it must, without a word.
+"""Checks all bytes of line formats before anything is sent, because Spark decodes wrong bytes without an error.
 
 Bytes that are not of the encoding become replacement characters, and a quote that is not closed makes one value of all
-lines after it. Both are found here, so that the file is set aside with its reason.
+lines after it. Both are found here, so that the file is set aside with the reason.
 """
 
 from codecs import BOM_UTF8

@@ -21,7 +21,7 @@ class UsagePoller:
         self._last: dict[str, Mapping[str, Any]] = {}
 
     def now(self) -> Sequence[Mapping[str, Any]]:
-        """Return the counts as they are now; without an answer, as they were before: no count is worth a failure."""
+        """Return the counts as they are now; those from before if the proxy doesn't answer, without an error."""
         call, retry = self._call, RetryPolicy(patience_s=_PATIENCE_S)
         with suppress(NlpbatchError), Client(call.service, api_key=call.api_key, retry=retry) as client:
             usage = client.usage(call.job)
