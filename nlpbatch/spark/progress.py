@@ -81,7 +81,7 @@ class RowCounter:
             return 0  # the plan isn't published yet, or was forgotten: progress must not fail a run
 
     def _newest(self) -> int:
-        """Return the id of the newest query; -1 if there is none. Their number is no id, because Spark forgets old ones."""
+        """Return the id of the newest query; -1 if there is none. Spark forgets old ones, so their number is no id."""
         count = self._store.executionsCount()
         return int(self._store.executionsList(count - 1, 1).head().executionId()) if count else -1
 
