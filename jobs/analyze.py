@@ -17,19 +17,19 @@ from nlpbatch.wire.options import OPERATIONS, OPTIONS
 from nlpbatch.wire.options.values import parse_text
 
 SET_ASIDE: Final = 3
-"""Exit code of a run that is done but for files that cannot be read."""
+"""Exit code of a run that is done, except for files that can't be read."""
 
 
 def parse(argv: list[str] | None = None) -> JobOptions:
     """Return the options of the command line and of --config; exits with 2 on wrong usage."""
     parser = argparse.ArgumentParser(
         prog="analyze.py",
-        description="Add the tokens of text columns to a data set, as Parquet. Started again, it goes on where it "
-        "ended; once all is done, it takes only files that are new.",
+        description="Add the tokens of text columns to a data set, as Parquet. Started again, it resumes where it "
+        "ended; once everything is done, it reads only new files.",
         epilog=f"Token fields: {', '.join(TOKEN_FIELDS)}. The API key is read from NLPBATCH_API_KEY, or from --config: "
         "Spark shows the arguments of a job in its UI and keeps them in its event log. "
-        "Exit codes: 0 done, or stopped as asked; 1 failed; 2 wrong options, input or output; 3 done, but for "
-        "files that were set aside.",
+        "Exit codes: 0 done, or stopped as asked; 1 failed; 2 wrong options, input or output; 3 done, except "
+        "for files that were set aside.",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file with any of these options; - becomes _")
     parser.add_argument("--input", metavar="PATH", help="file, directory or glob to read")
@@ -58,7 +58,7 @@ def parse(argv: list[str] | None = None) -> JobOptions:
         "--max-record-lines",
         type=int,
         metavar="N",
-        help="lines of one CSV record; more are taken for a quote that isn't closed (default: 1000)",
+        help="most lines of one CSV record; a longer one counts as a quote that isn't closed (default: 1000)",
     )
     parser.add_argument("--schema", metavar="DDL", help="its columns, such as 'id bigint, review string'")
     parser.add_argument("--where", metavar="SQL", help="take only rows that meet this, such as 'rating >= 9'")
@@ -67,7 +67,7 @@ def parse(argv: list[str] | None = None) -> JobOptions:
         "--reprocess",
         action="store_true",
         default=None,
-        help="if the output was made otherwise, begin a new version beside it: OUTPUT.v2",
+        help="if the output was created with different settings, write a new version beside it: OUTPUT.v2",
     )
     parser.add_argument("--max-bytes", type=int, metavar="N", help="end after so many bytes of input files")
     parser.add_argument("--until", metavar="TIME", help="end at 06:00, or 2026-11-24T06:00")
@@ -75,7 +75,7 @@ def parse(argv: list[str] | None = None) -> JobOptions:
         "--max-error-ratio", type=float, metavar="R", help="stop if a greater share of rows fails: 0.01"
     )
     parser.add_argument("--batch-bytes", type=int, metavar="N", help="bytes of input files in a micro-batch")
-    parser.add_argument("--pushgateway", metavar="URL", help="Prometheus Pushgateway to tell the progress")
+    parser.add_argument("--pushgateway", metavar="URL", help="Prometheus Pushgateway that gets the progress")
     parser.add_argument("--request-bytes", type=int, metavar="N", help="text per request (default: 65536)")
     parser.add_argument("--in-flight", type=int, metavar="N", help="requests under way per task (default: 4)")
     parser.add_argument("--patience-s", type=float, metavar="S", help="keep retrying for so long (default: 300)")
@@ -105,16 +105,16 @@ def _value(name: str, text: str) -> Any:
     return parse_text(OPTIONS[name], text) if name in OPTIONS else text
 
 
-def _ended(report: Report) -> str:
+def _render_outcome(report: Report) -> str:
     if report.stopped is not None:
-        return f"stopped, {report.stopped}: start it again to go on"
+        return f"stopped, {report.stopped}: start it again to resume"
     return "done" if report.new_rows or report.attempts == 1 else "nothing new, all was done before"
 
 
 def main() -> int:
     """Run the job; return 0 when done or stopped as asked, 1 when it failed, 2 for wrong options, 130 after Ctrl-C.
 
-    3 means that files were set aside which are still in the input, and all else is done.
+    3 means that everything is done, except for files that were set aside and are still in the input.
     """
     return run_script("analyze", _run)
 
@@ -123,11 +123,11 @@ def _run() -> int:
     options = parse()
     with running_session("analyze") as spark:
         report = run(spark, options)
-    print(f"analyze: {_ended(report)}\n{report.to_text()}", file=sys.stderr)
+    print(f"analyze: {_render_outcome(report)}\n{report.to_text()}", file=sys.stderr)
     if report.unread:
         print(
-            f"analyze: {len(report.unread):,} of {report.files:,} files were set aside, see above: mend them and put "
-            "them into the input under other names, or take them out of it",
+            f"analyze: {len(report.unread):,} of {report.files:,} files were set aside, see above: correct them and "
+            "add them to the input under other names, or remove them from it",
             file=sys.stderr,
         )
         return SET_ASIDE

@@ -1,12 +1,13 @@
-"""spark-submit jobs/recipe.py recipe.toml: make of data what a recipe says."""
+"""spark-submit jobs/recipe.py recipe.toml: run the stages of a recipe."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from nlpbatch.recipe.hive import settings_of
-from nlpbatch.recipe.run import RecipeRun, options_from_environment
-from nlpbatch.recipe.settings import Recipe
+from nlpbatch.recipe.recipe_file import Recipe
+from nlpbatch.recipe.run import RecipeRun
+from nlpbatch.recipe.run_options import RunOptions
 from nlpbatch.recipe.stages import STAGES
 from nlpbatch.spark.script import run_script, running_session
 
@@ -15,8 +16,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, which `nlpbatch run` has, too."""
     found = argparse.ArgumentParser(
         prog="recipe.py",
-        description="Dump, sample, profile, analyze and make features of a data set, as a recipe says. What is done "
-        "for the same inputs isn't done again.",
+        description="Dump, sample, profile, analyze and make features of a data set, as a recipe says. Stages that "
+        "are done for the same inputs are skipped.",
         epilog="The address and the key of the service are read from NLPBATCH_SERVICE and NLPBATCH_API_KEY.",
     )
     add_arguments(found)
@@ -33,7 +34,7 @@ def add_arguments(found: argparse.ArgumentParser) -> None:
         help="analyze and make features of this (default: %(default)s)",
     )
     found.add_argument("--stage", choices=STAGES, help="do this stage only")
-    found.add_argument("--overwrite", action="store_true", help="make anew what is done already")
+    found.add_argument("--overwrite", action="store_true", help="also run stages that are done already")
     found.add_argument(
         "--dry-run", action="store_true", help="say what would be done, what is done, and how much it is"
     )
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(argv: list[str] | None) -> int:
     given = parser().parse_args(argv)
     recipe = Recipe.load(given.recipe)
-    options = options_from_environment(
+    options = RunOptions.from_environment(
         on_sample=given.on == "sample", stage=given.stage, overwrite=given.overwrite, dry_run=given.dry_run
     )
     hive = recipe.source.query is not None

@@ -18,7 +18,7 @@ def parse(argv: list[str] | None = None) -> ReplayOptions:
     """
     parser = argparse.ArgumentParser(
         prog="replay.py",
-        description="Send the dead letters of an output of analyze.py again, and merge what is answered now.",
+        description="Send the dead letters of an output of analyze.py again, and merge the answers into the output.",
         epilog="The API key is read from NLPBATCH_API_KEY.",
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="output of analyze.py")
@@ -44,9 +44,10 @@ def _run() -> int:
     options = parse()
     with running_session("replay") as spark:
         done = replay(spark, options)
-    left = done.sent - done.mended
+    left = done.sent - done.recovered
     print(
-        f"replay: {done.sent:,} sent, {done.mended:,} mended, {left:,} left\n{done.report.to_text()}", file=sys.stderr
+        f"replay: {done.sent:,} sent, {done.recovered:,} recovered, {left:,} left\n{done.report.to_text()}",
+        file=sys.stderr,
     )
     return 3 if left else 0
 

@@ -87,7 +87,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan."""
-    from nlpbatch.spark.prepare import check_in_flight  # noqa: PLC0415  (takes the Spark extra)
+    from nlpbatch.spark.service_call import check_in_flight  # noqa: PLC0415  (takes the Spark extra)
 
     fault = check_in_flight(arguments.in_flight)
     if fault:

@@ -44,7 +44,7 @@ def shares(rows: Sequence[Mapping[str, Any]], name: str) -> Chart:
 def estimates(
     rows: Sequence[Mapping[str, Any]], name: str, what: str, *, title: str, percent: bool = False, line: bool = False
 ) -> Chart:
-    """Return an estimate for each row, with the interval it may lie in: bars, or a line over time."""
+    """Return an estimate for each row, with its interval: bars, or a line over time."""
     values = [
         {"name": row[name], "mean": row[what]["mean"], "low": row[what]["low"], "high": row[what]["high"]}
         for row in rows

@@ -1,6 +1,6 @@
 """Words that mark a group of documents: the log-odds ratio with an informative Dirichlet prior. Pure.
 
-What is counted is documents that have a word, not how often they have it: one that says it ten times is one witness.
+Documents that have a word are counted, not its occurrences: a document that has it ten times counts once.
 
 Monroe, Colaresi and Quinn, "Fightin' Words" (2008): a word's odds in the group over its odds elsewhere, shrunk towards
 its odds in all documents, over its standard error. Plain ratios are topped by words that occur once; this isn't.
@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 _PRIOR_WORDS: Final = 1_000.0
 """Weight of the prior, in words: what all documents say counts like so many words of the group."""
-LEAST_SCORE: Final = 1.96
-LEAST_COUNT: Final = 3
+MIN_SCORE: Final = 1.96
+MIN_COUNT: Final = 3
 """Documents that a word has to be in: the standard error means nothing for a word that one or two have."""
 
 
@@ -55,10 +55,10 @@ def marks(words: list[str], here: npt.NDArray[np.int64], elsewhere: npt.NDArray[
     rest_of_group, rest_of_others = in_group.sum() - in_group, in_others.sum() - in_others
     ratio = np.log(in_group / rest_of_group) - np.log(in_others / rest_of_others)
     score = ratio / np.sqrt(1 / in_group + 1 / in_others)
-    score[here < LEAST_COUNT] = 0
+    score[here < MIN_COUNT] = 0
     best = np.argsort(-score, kind="stable")[:most]
     return [
         Mark(words[position], round(float(score[position]), 2), int(here[position]), int(elsewhere[position]))
         for position in best
-        if score[position] >= LEAST_SCORE
+        if score[position] >= MIN_SCORE
     ]

@@ -1,4 +1,4 @@
-"""What there is to know of a sample of texts, as plain numbers: the report's JSON."""
+"""Measures a sample of texts, as plain numbers for the report's JSON."""
 
 import math
 from collections.abc import Mapping

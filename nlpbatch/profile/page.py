@@ -43,7 +43,7 @@ class _Page:
 @cache
 def _vega() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script, as vl-convert has them."""
-    import vl_convert  # noqa: PLC0415  (30 MB, for those who make reports)
+    import vl_convert  # noqa: PLC0415  (30 MB, only for reports)
 
     script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     return script.replace("</script", "<\\/script")
@@ -166,12 +166,12 @@ def _interval(estimate: Mapping[str, Any], form: str) -> str:
     if low is None or low == high:
         return ""
     if margin is None:  # all values are the same
-        told = f"at most {high:{form}}" if mean == 0 else f"at least {low:{form}}"
+        margin_text = f"at most {high:{form}}" if mean == 0 else f"at least {low:{form}}"
     elif low == mean - margin and high == mean + margin:
-        told = f"± {margin:{form}}"
+        margin_text = f"± {margin:{form}}"
     else:
-        told = f"{low:{form}} to {high:{form}}"
-    return f" <small>{told}</small>"
+        margin_text = f"{low:{form}} to {high:{form}}"
+    return f" <small>{margin_text}</small>"
 
 
 def _section(title: str, body: str) -> str:

@@ -17,7 +17,7 @@ from nlpbatch.sampling.sample import Sample
 from nlpbatch.wire.options import DEFAULT_ANALYZER
 
 MOST_TOKENS = 20_000
-"""Rows that are analysed, unless told otherwise: enough for words that mark a group, a minute's work."""
+"""Rows that are analysed by default: enough for words that mark a group, and done in a minute."""
 
 
 def report(
@@ -28,7 +28,7 @@ def report(
     tokens: int = MOST_TOKENS,
     analyzer: str = DEFAULT_ANALYZER,
 ) -> Mapping[str, Any]:
-    """Return what there is to know, ready for JSON; `page` and `to_json` make files of it.
+    """Return all measures, ready for JSON; `page` and `to_json` make files of it.
 
     Args:
         drawn: The sample.
@@ -45,7 +45,7 @@ def report(
     measured: Tokens | None = None
     notes: tuple[str, ...] = ()
     drawn = _by_element(drawn, columns.text)
-    View.of(drawn, columns)  # what is wrong is told before anybody is asked
+    View.of(drawn, columns)  # errors are found before the service is called
     texts = drawn.table.column(columns.text).combine_chunks()
     if client is not None and tokens and texts.null_count < len(texts):
         measured, notes = analyse(client, texts.cast(pa.string()), tokens, drawn.design.seed, analyzer)

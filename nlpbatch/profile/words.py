@@ -16,13 +16,13 @@ CONTENT_TAGS: Final = ("NNG", "NNP", "VV", "VV-R", "VV-I", "VA", "VA-R", "VA-I",
 """Tags of words that mean something by themselves."""
 _MOST_VALUES: Final = 12
 _FEW_VALUES: Final = 6
-"""A number with more values than that is cut into thirds, to be told apart by words."""
+"""A number with more values than that is cut into thirds, which words then distinguish."""
 _MOST_MARKS: Final = 15
 _FREQUENT: Final = 30
 
 
 def words_of(view: View, tokens: Tokens) -> dict[str, Any]:
-    """Return what there is to know of the words, ready for JSON."""
+    """Return the measures of the words, ready for JSON."""
     flat = pc.list_flatten(tokens.tokens)
     parents = pc.list_parent_indices(tokens.tokens).to_numpy()
     fields = {name: pc.struct_field(flat, name) for name in ("form", "tag", "lemma", "oov")}

@@ -1,7 +1,7 @@
-"""What the data should become, stated in one file, and made of it stage by stage."""
+"""Recipes: one file states what the data should become; stages make it."""
 
+from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.run import RecipeRun
-from nlpbatch.recipe.settings import Recipe
-from nlpbatch.recipe.stages import RunOptions
+from nlpbatch.recipe.run_options import RunOptions
 
 __all__ = ["Recipe", "RecipeRun", "RunOptions"]

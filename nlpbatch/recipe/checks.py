@@ -1,9 +1,9 @@
-"""What can be known to be wrong before anything of a recipe is done: hours may lie between a dump and its features."""
+"""Checks a recipe before anything is done, because hours may pass between a dump and its features."""
 
 import difflib
 import importlib
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -13,11 +13,13 @@ from pyspark.sql.types import ArrayType, AtomicType, DataType, StringType, Struc
 from nlpbatch.errors import ConfigError, InvalidRequest
 from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.formats.names import format_of
-from nlpbatch.recipe.dump import frame
-from nlpbatch.recipe.settings import Recipe, Source
-from nlpbatch.recipe.stages import DUMP, Stages
+from nlpbatch.recipe.recipe_file import Recipe
+from nlpbatch.recipe.settings import SourceSettings
+from nlpbatch.recipe.stages import check_places, stages_of
+from nlpbatch.recipe.stages.dump import query_frame
+from nlpbatch.recipe.stages.stage import DUMP, StageContext
 from nlpbatch.spark.pinning import Pinned
-from nlpbatch.spark.runs.columns import Analysis, text_columns
+from nlpbatch.spark.runs.columns import RunAnalysis, text_columns
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.listing import list_files
 from nlpbatch.spark.storage import first_line
@@ -25,27 +27,26 @@ from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.limits import SizeLimits
 
 _UNPINNED: Final = Pinned(AnalyzerInfo("", "", "", "", {}, ()), SizeLimits())
-_NOWHERE: Final[Mapping[str, Any]] = {"service": "http://localhost", "job": "check"}
+_NOWHERE: Final = "http://localhost"
 _PACKAGES: Final = {
     "sample": ("nlpbatch.recipe.sampled", "explore"),
     "profile": ("nlpbatch.recipe.report", "explore"),
-    "features": ("nlpbatch.recipe.features", "explore"),
+    "features": ("nlpbatch.recipe.feature_columns", "explore"),
 }
 
 
-def check_early(spark: SparkSession, recipe: Recipe, stages: Stages, only: str | None) -> None:
-    """Refuse a recipe that can't be done here, or doesn't fit its source.
+def check_early(context: StageContext, only: str | None) -> None:
+    """Refuse a recipe that can't be run here, or doesn't fit its source.
 
     Args:
-        spark: Session.
-        recipe: What is to be done.
-        stages: Its stages.
-        only: The only stage to do; None for all.
+        context: What is to be done.
+        only: The only stage to run; None for all.
 
     Raises:
         ConfigError: All that is wrong, a line for each fault.
 
     """
+    spark, recipe, stages = context.spark, context.recipe, stages_of(context)
     wanted = [stage.name for stage in stages if only in (None, stage.name)]
     for name in wanted:
         _check_packages(name)
@@ -54,9 +55,9 @@ def check_early(spark: SparkSession, recipe: Recipe, stages: Stages, only: str |
 
         options_of(recipe.sample, recipe.source)
     if {"profile", "analyze"} & set(wanted):
-        stages.service()
-    stages.check_places()
-    schema = _schema(spark, recipe, stages)
+        context.service()
+    check_places(stages)
+    schema = _schema(context)
     if schema is not None:
         faults = list(_faults(recipe, {field.name: field.dataType for field in schema}))
         if faults:
@@ -75,12 +76,17 @@ def _check_packages(stage: str) -> None:
         ) from error
 
 
-def _schema(spark: SparkSession, recipe: Recipe, stages: Stages) -> StructType | None:
+def _schema(context: StageContext) -> StructType | None:
     """Return the source's columns; None if only reading it all would tell."""
+    spark, recipe = context.spark, context.recipe
     source = recipe.source
     where = recipe.analyze.where if recipe.analyze is not None else None
     if source.files is None:
-        df = spark.read.parquet(stages.base.within(DUMP)) if _is_dumped(stages) else frame(spark, str(source.query))
+        df = (
+            spark.read.parquet(context.base.within(DUMP))
+            if _is_dumped(context)
+            else query_frame(spark, str(source.query))
+        )
         Input("", "parquet", {}, df.schema, {}, is_file=False, where=where).check_where(spark)
         return df.schema
     try:
@@ -89,7 +95,7 @@ def _schema(spark: SparkSession, recipe: Recipe, stages: Stages) -> StructType |
         raise ConfigError(f"[source] {error.message} (in a recipe, --NAME is NAME in [source])") from error
 
 
-def _of_files(spark: SparkSession, source: Source, where: str | None) -> StructType | None:
+def _of_files(spark: SparkSession, source: SourceSettings, where: str | None) -> StructType | None:
     path = str(source.files)
     kind = source.format or format_of(list_files(spark, path))
     if kind == "json":
@@ -100,7 +106,7 @@ def _of_files(spark: SparkSession, source: Source, where: str | None) -> StructT
 
 
 def _try_stages(spark: SparkSession, recipe: Recipe, schema: StructType) -> None:
-    """Do with the source's columns what analyze and features do, without a row.
+    """Run analyze and features on the source's columns without a row.
 
     Raises:
         ConfigError: They would fail, with the reason.
@@ -109,12 +115,12 @@ def _try_stages(spark: SparkSession, recipe: Recipe, schema: StructType) -> None
     analyze, section = recipe.analyze, "[analyze]"
     if analyze is None:
         return
-    asked = analyze.job_options(input="", output="", service="").asked()
-    texts = text_columns(schema, analyze.columns, asked)
+    call = analyze.job_options(input="", output="", service=_NOWHERE).call("check")
+    texts = text_columns(schema, analyze.columns, call.asked)
     try:
-        analysed = Analysis(texts, asked, _UNPINNED, _NOWHERE).apply(spark.createDataFrame([], schema), None)
+        analysed = RunAnalysis(texts, call, _UNPINNED).apply(spark.createDataFrame([], schema), None)
         if recipe.features is not None:
-            from nlpbatch.recipe.features import check_features  # noqa: PLC0415  (pyspark.ml needs numpy)
+            from nlpbatch.recipe.feature_columns import check_features  # noqa: PLC0415  (pyspark.ml needs numpy)
 
             section = "[features]"
             check_features(analysed, texts, recipe.features, recipe.sink)
@@ -124,8 +130,8 @@ def _try_stages(spark: SparkSession, recipe: Recipe, schema: StructType) -> None
         raise ConfigError(f"{section} can't be done with these columns: {first_line(error)}") from error
 
 
-def _is_dumped(stages: Stages) -> bool:
-    (dump,) = (stage for stage in stages if stage.name == "dump")
+def _is_dumped(context: StageContext) -> bool:
+    (dump,) = (stage for stage in stages_of(context) if stage.name == DUMP)
     return dump.state() == "done"
 
 
@@ -138,7 +144,8 @@ def _faults(recipe: Recipe, types: Mapping[str, DataType]) -> Iterator[str]:
         elif key == "[analyze] columns" and not _is_text(types[name]):
             yield f"{key}: column {name!r} is {types[name].simpleString()}, not text: choose another"
         elif key == "[sink] partition_by" and not isinstance(types[name], AtomicType):
-            yield f"{key}: column {name!r} is {types[name].simpleString()}, which names no directory: choose another"
+            kind = types[name].simpleString()
+            yield f"{key}: column {name!r} is {kind}, which can't name a directory: choose another"
 
 
 def _named(recipe: Recipe) -> Iterator[tuple[str, str]]:

@@ -9,21 +9,21 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from nlpbatch.formats.names import format_of
-from nlpbatch.recipe.dump import frame
 from nlpbatch.recipe.records import StageRecord
-from nlpbatch.recipe.settings import Source
-from nlpbatch.recipe.stages import ANALYZED, Stages
+from nlpbatch.recipe.settings import SourceSettings
+from nlpbatch.recipe.stages.dump import query_frame
+from nlpbatch.recipe.stages.stage import ANALYZED, StageContext
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.formats import FORMATS
 from nlpbatch.spark.runs.listing import EXACTLY, list_files
 
 _UNKNOWN_BYTES: Final = 2**62
-"""Spark's guess for a table that it knows nothing of is larger still."""
+"""Spark's guess for a table that it knows nothing about is even larger."""
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """What there is to do: documents, bytes, and seconds of analysis; None for what nobody knows yet.
+class WorkEstimate:
+    """How much there is to do: documents, bytes, and the speed of the analysis; None for what isn't known yet.
 
     Args:
         documents: How many there are; `where` is not applied.
@@ -55,50 +55,50 @@ class Estimate:
         return ", ".join(known)
 
 
-def estimate(spark: SparkSession, source: Source, stages: Stages) -> Estimate:
+def estimate(spark: SparkSession, source: SourceSettings, context: StageContext) -> WorkEstimate:
     """Return how much there is.
 
     Raises:
         ConfigError: The source can't be looked at.
 
     """
-    speed = _speed(stages)
-    dumped = StageRecord.read(stages.base, "dump")
+    speed = _speed(context)
+    dumped = StageRecord.read(context.base, "dump")
     if source.files is not None:
         rows, size_bytes = _of_files(spark, source)
-        sampled = StageRecord.read(stages.base, "sample")
+        sampled = StageRecord.read(context.base, "sample")
         if rows is None and sampled is not None:
             rows = sampled.result["rows_total"]
-        return Estimate(rows, size_bytes, exact=True, documents_per_s=speed)
+        return WorkEstimate(rows, size_bytes, exact=True, documents_per_s=speed)
     if dumped is not None:
-        return Estimate(dumped.result["rows"], dumped.result["bytes"], exact=True, documents_per_s=speed)
-    return Estimate(*_of_query(spark, str(source.query)), exact=False, documents_per_s=speed)
+        return WorkEstimate(dumped.result["rows"], dumped.result["bytes"], exact=True, documents_per_s=speed)
+    return WorkEstimate(*_of_query(spark, str(source.query)), exact=False, documents_per_s=speed)
 
 
-def _of_files(spark: SparkSession, source: Source) -> tuple[int | None, int]:
+def _of_files(spark: SparkSession, source: SourceSettings) -> tuple[int | None, int]:
     files = list_files(spark, str(source.files))
     kind = source.format or format_of(files)
     try:
-        # their footers say it
+        # their footers have the number of rows
         reader = spark.read.format(kind).options(**EXACTLY)
         rows = reader.load(list(files)).count() if FORMATS[kind].counted else None
     except (PySparkException, Py4JJavaError):
-        rows = None  # damaged files are the analysis's to tell
+        rows = None  # the analysis reports damaged files
     return rows, sum(files.values())
 
 
 def _of_query(spark: SparkSession, query: str) -> tuple[int | None, int | None]:
     """Return what Spark's optimizer expects of a query, from what the metastore knows of its tables."""
-    plan: Any = frame(spark, query)._jdf.queryExecution().optimizedPlan()  # noqa: SLF001
+    plan: Any = query_frame(spark, query)._jdf.queryExecution().optimizedPlan()  # noqa: SLF001
     statistics = plan.stats()
     rows, size_bytes = statistics.rowCount(), int(str(statistics.sizeInBytes()))
     documents = int(str(rows.get())) if rows.isDefined() else None
     return documents, size_bytes if size_bytes < _UNKNOWN_BYTES else None
 
 
-def _speed(stages: Stages) -> float | None:
+def _speed(context: StageContext) -> float | None:
     """Return what the analysis did in a second, of everything or else of the sample."""
-    for place in (stages.base, stages.on_sample):
+    for place in (context.base, context.on_sample):
         name = f"{ANALYZED}/{layout.SUMMARY}"
         if place.exists(name):
             speed: float = json.loads(place.read_text(name))["documents_per_s"]

@@ -1,15 +1,15 @@
-"""Hive's metastore: a remote one, or one of our own in a directory."""
+"""Settings for Hive's metastore: a remote one, or a local one in a directory."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from nlpbatch.recipe.settings import Source
+from nlpbatch.recipe.settings import SourceSettings
 
 _REMOTE: Final = "thrift://"
 
 
-def settings_of(source: Source) -> Mapping[str, str]:
+def settings_of(source: SourceSettings) -> Mapping[str, str]:
     """Return Spark's settings for a source's tables.
 
     Without any, Spark's own hold: what `hive-site.xml` says, or `metastore_db` in the current directory.

@@ -1,8 +1,9 @@
-"""What has been done of a recipe: a record for each stage, and whether it still holds.
+"""What has been done of a recipe: a record for each stage, and whether the stage is up to date.
 
-A stage's key is made of everything that decides its result: its own settings, and the keys and results of the stages
-before it. The same key means that there is nothing to do; another one says that the stage is stale. A record is
-withdrawn before what it tells of is replaced, and written when the new is whole: there is none of what isn't there.
+A stage's key is a hash of everything that decides its result: its own settings, and the keys and results of the stages
+before it. If the key is the same, there is nothing to do; if it differs, the stage is stale. A record is deleted before
+the result it describes is replaced, and written when the new result is complete, so that it never describes a result
+that doesn't exist.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ RECORDS: Final = "_recipe"
 LEASE: Final = f"{RECORDS}/lease"
 State = Literal["done", "stale", "to do"]
 _BEFORE: Final = ("dump", "sample", "analyze")
-"""Members of a stage's settings that tell of the stages before it."""
+"""Members of a stage's settings that describe the stages before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class StageRecord:
         settings: The same, to say what has changed.
         ended_at: ISO 8601, UTC.
         seconds: What it took.
-        result: What is to be told of it, and what later stages depend on.
+        result: What is reported of it, and what later stages depend on.
 
     """
 
@@ -76,7 +77,7 @@ def changes(record: StageRecord, settings: Mapping[str, Any]) -> list[str]:
     return [
         f"{name} was {_shown(record.settings.get(name))}, is {_shown(now.get(name))}"
         if name not in _BEFORE
-        else f"{name} was done anew"
+        else f"{name} was run again"
         for name in names
         if record.settings.get(name) != now.get(name)
     ]

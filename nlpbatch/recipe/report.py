@@ -1,4 +1,4 @@
-"""profile: the report of a recipe's sample."""
+"""Writes the report of a recipe's sample."""
 
 import tempfile
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from nlpbatch.client.sync import Client
 from nlpbatch.profile import ProfileColumns, page, report, to_json
-from nlpbatch.recipe.settings import Recipe
+from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.sampling import read_sample
 from nlpbatch.spark.storage import Storage
 
@@ -15,7 +15,7 @@ from nlpbatch.spark.storage import Storage
 def make_report(
     recipe: Recipe, base: Storage, sample_file: str, *, service: str, api_key: str | None
 ) -> Mapping[str, Any]:
-    """Write `profile/COLUMN.html` and `.json` for each text column; return what there is to tell."""
+    """Write `profile/COLUMN.html` and `.json` for each text column; return where they are."""
     profile, analyze = recipe.profile, recipe.analyze
     assert profile is not None  # noqa: S101  (there is no such stage without)
     assert analyze is not None  # noqa: S101  (the recipe's check: a profile has columns)

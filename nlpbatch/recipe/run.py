@@ -1,6 +1,5 @@
-"""Makes of a recipe what it says, stage by stage; what is done for the same inputs isn't done again."""
+"""Runs the stages of a recipe in order, and skips those that are done for the same inputs."""
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,11 +9,13 @@ from pyspark.sql import SparkSession
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.checks import check_early
 from nlpbatch.recipe.estimate import estimate
+from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.records import LEASE, StageRecord, changes, key_of
-from nlpbatch.recipe.settings import Recipe
-from nlpbatch.recipe.stages import RunOptions, Stage, Stages
+from nlpbatch.recipe.run_options import RunOptions
+from nlpbatch.recipe.stages import stages_of
+from nlpbatch.recipe.stages.stage import Stage, StageContext
 from nlpbatch.spark.runs.attempts import now_text
-from nlpbatch.spark.runs.lease import Lease
+from nlpbatch.spark.runs.lease import OutputLease
 
 
 class RecipeRun:
@@ -24,7 +25,7 @@ class RecipeRun:
         spark: Session; with Hive, if the recipe names a table or a query.
         recipe: What to make.
         options: How.
-        say: Told what happens, a line at a time.
+        say: Gets what happens, a line at a time.
 
     """
 
@@ -35,17 +36,18 @@ class RecipeRun:
         self._recipe = recipe
         self._options = options
         self._say = say
-        self._stages = Stages(spark, recipe, options, say)
+        self._context = StageContext(spark, recipe, options, say)
+        self._stages = stages_of(self._context)
 
     def run(self) -> None:
-        """Do what is to be done.
+        """Run the stages that are not done.
 
         Raises:
             ConfigError: The recipe doesn't fit the data, or a stage is missing that another one needs.
-            NlpbatchError: A stage failed; those before it are done, and the next run goes on after them.
+            NlpbatchError: A stage failed; those before it are done, and the next run resumes after them.
 
         """
-        stages = list(self._stages)
+        stages = self._stages
         names = [stage.name for stage in stages]
         only = self._options.stage
         if only is not None and only not in names:
@@ -53,85 +55,82 @@ class RecipeRun:
         if self._options.dry_run:
             changed: set[str] = set()
             for stage in stages:
-                self._tell(stage, changed)
-            self._say(f"everything: {estimate(self._spark, self._recipe.source, self._stages)}")
+                self._report_state(stage, changed)
+            self._say(f"everything: {estimate(self._spark, self._recipe.source, self._context)}")
             return
         for stage in stages if only is not None else ():
-            if stage.name in self._needed(str(only)):
-                self._need(stage)
-        check_early(self._spark, self._recipe, self._stages, only)
+            if stage.name in self._needed_stages(str(only)):
+                self._check_done(stage)
+        check_early(self._context, only)
         application = self._spark.sparkContext.applicationId
-        with Lease(self._stages.base, LEASE, application, say=self._say) as lease:
+        with OutputLease(self._context.base, LEASE, application, say=self._say) as lease:
             for stage in stages:
                 if only in (None, stage.name):
                     lease.check()
-                    self._do(stage)
+                    self._run_stage(stage)
 
-    def _do(self, stage: Stage) -> None:
+    def _run_stage(self, stage: Stage) -> None:
         record, state = stage.record(), stage.state()
-        anew = self._options.overwrite
-        if state == "done" and not anew and not stage.resumes:
+        if state == "done" and not self._options.overwrite and not stage.resumes:
             self._say(f"{stage.name}: done already")
             return
         if record is not None and state == "stale":
             what = "; ".join(changes(record, stage.settings()))
             if stage.name == "dump" and not self._options.overwrite:
                 raise ConfigError(
-                    f"the dump at {self._stages.base.within('dump')} was made otherwise: {what}: "
+                    f"the dump at {self._context.base.within('dump')} was made with different settings: {what}: "
                     "give --overwrite to replace it and all that was made of it, or another [sink] path"
                 )
             self._say(f"{stage.name}: stale, {what}")
-        if stage.name != "analyze":  # which says itself how far it is
-            self._say(f"{stage.name}: begun")
+        if stage.name != "analyze":  # it shows its own progress
+            self._say(f"{stage.name}: started")
         began_s = time.monotonic()
-        result = stage.do()
+        result = stage.run()
         settings, seconds = stage.settings(), round(time.monotonic() - began_s, 3)
         StageRecord(stage.name, key_of(settings), settings, now_text(), seconds, result).write(stage.place)
-        self._say(f"{stage.name}: done in {seconds:,.1f} s{_told(result)}")
+        self._say(f"{stage.name}: done in {seconds:,.1f} s{render_result(result)}")
 
-    def _needed(self, name: str) -> set[str]:
-        """Return the stages that one is made of, and what those are made of."""
+    def _needed_stages(self, name: str) -> set[str]:
+        """Return the stages that one needs, directly and indirectly."""
         (needs,) = (stage.needs for stage in self._stages if stage.name == name)
         present = {stage.name for stage in self._stages}
-        return {one for need in needs if need in present for one in (need, *self._needed(need))}
+        return {one for need in needs if need in present for one in (need, *self._needed_stages(need))}
 
-    def _need(self, stage: Stage) -> None:
-        """Refuse a stage that would be made of what isn't there, or of what is stale."""
+    def _check_done(self, stage: Stage) -> None:
+        """Refuse to run a stage without one that it needs, or with one that is stale."""
         record, state = stage.record(), stage.state()
         if state == "to do":
-            raise ConfigError(f"--stage {self._options.stage} needs {stage.name}, which isn't done: run that first")
+            raise ConfigError(f"--stage {self._options.stage} needs {stage.name}, which isn't done: run it first")
         if state == "stale" and record is not None:
             raise ConfigError(
                 f"--stage {self._options.stage} needs {stage.name}, which is stale "
-                f"({'; '.join(changes(record, stage.settings()))}): run that first"
+                f"({'; '.join(changes(record, stage.settings()))}): run it first"
             )
 
-    def _tell(self, stage: Stage, changed: set[str]) -> None:
+    def _report_state(self, stage: Stage, changed: set[str]) -> None:
         record, state = stage.record(), stage.state()
         before = changed & set(stage.needs)
         if state != "done" or before or self._options.overwrite:
             changed.add(stage.name)
         if state == "done" and (before or self._options.overwrite):
-            why = f"{min(before)} will be done anew" if before else "--overwrite"
-            self._say(f"{stage.name}: will be done anew, {why}")
+            why = f"{min(before)} will be run again" if before else "--overwrite"
+            self._say(f"{stage.name}: will be run again, {why}")
             return
         if state == "stale" and record is not None:
             self._say(f"{stage.name}: stale, {'; '.join(changes(record, stage.settings()))}")
         else:
-            told = "" if record is None or state == "to do" else f" at {record.ended_at}{_told(record.result)}"
-            self._say(f"{stage.name}: {state}{told}")
+            result = (
+                "" if record is None or state == "to do" else f" at {record.ended_at}{render_result(record.result)}"
+            )
+            self._say(f"{stage.name}: {state}{result}")
 
 
-def _told(result: Mapping[str, Any]) -> str:
-    told = {name: value for name, value in result.items() if name != "is"}
+def render_result(result: Mapping[str, Any]) -> str:
+    """Return what a stage reports, for a line of output."""
+    reported = {name: value for name, value in result.items() if name != "is"}
     shown = [
-        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in told.items() if value
+        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
+        for name, value in reported.items()
+        if value
     ]
     return f": {', '.join(shown)}" if shown else ""
-
-
-def options_from_environment(**given: Any) -> RunOptions:
-    """Return options with the service and the key that the environment names."""
-    return RunOptions(
-        service=os.environ.get("NLPBATCH_SERVICE"), api_key=os.environ.get("NLPBATCH_API_KEY") or None, **given
-    )

@@ -1,4 +1,4 @@
-"""sample: rows of a recipe's source, kept beside what is made of them."""
+"""Draws the sample of a recipe's source and writes it beside the other results."""
 
 import tempfile
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.recipe.settings import SampleSettings, Source
+from nlpbatch.recipe.settings import SampleSettings, SourceSettings
 from nlpbatch.sampling import Design, SampleOptions, sample, write_sample
 from nlpbatch.spark.storage import Storage
 
@@ -23,7 +23,7 @@ _NO_MATTER: Final = (
 """Options that decide nothing about which lines are rows and which values they have."""
 
 
-def draw(settings: SampleSettings, source: Source, path: str, base: Storage, name: str) -> Design:
+def draw(settings: SampleSettings, source: SourceSettings, path: str, base: Storage, name: str) -> Design:
     """Draw a sample and write it; return how it was drawn.
 
     Args:
@@ -46,11 +46,11 @@ def draw(settings: SampleSettings, source: Source, path: str, base: Storage, nam
     return drawn.design
 
 
-def options_of(settings: SampleSettings, source: Source) -> SampleOptions:
+def options_of(settings: SampleSettings, source: SourceSettings) -> SampleOptions:
     """Return what to draw, and how the files are to be read.
 
     Raises:
-        ConfigError: By an option of Spark's reader that nobody else follows.
+        ConfigError: An option of Spark's reader can't be followed by the sampler.
 
     """
     if source.files is None:

@@ -1,4 +1,4 @@
-"""What ended a Spark job, in our own errors."""
+"""Translates what ended a Spark job into nlpbatch's errors."""
 
 import re
 from typing import Final
@@ -12,15 +12,15 @@ from nlpbatch.spark.storage import first_line
 
 _OWN: Final = re.compile(r"nlpbatch\.errors\.(\w+): (.*)")
 _DATA: Final = re.compile(r"SQLSTATE: 22")
-"""What Spark writes of errors that a value made, such as a cast that fails; it quotes the value, perhaps a text."""
+"""Marks Spark's errors about a value, such as a cast that fails; they quote the value, which may be a text."""
 _QUOTED: Final = re.compile(r"'.*'", re.DOTALL)
 _CAUSE: Final = re.compile(r"^Caused by: ([\w.$]+): (.+)$", re.MULTILINE)
 
 
 def failure(error: PySparkException | Py4JError | ConnectionError) -> NlpbatchError:
-    """Return the error of ours that a task failed with, found in the traceback that Spark brings from the executor.
+    """Return the nlpbatch error that a task failed with, found in the traceback that Spark returns from the executor.
 
-    If it is none of ours, it is an InternalError that names the deepest cause: "Job aborted" alone helps nobody.
+    Any other failure is an InternalError that names the deepest cause, because "Job aborted" alone doesn't help.
     """
     if isinstance(error, Py4JNetworkError | ConnectionError):
         return InternalError("Spark failed: its JVM has ended: see what it wrote last")
@@ -36,8 +36,8 @@ def failure(error: PySparkException | Py4JError | ConnectionError) -> NlpbatchEr
         return InternalError(f"Spark failed: {_without_values(line, said)}")
     name, message = causes[-1]
     cause = f"{name.rpartition('.')[2]}: {message}"
-    told = cause if message in line else f"{line}: {cause}"
-    return InternalError(f"Spark failed: {_without_values(told, said)}")
+    explained = cause if message in line else f"{line}: {cause}"
+    return InternalError(f"Spark failed: {_without_values(explained, said)}")
 
 
 def _without_values(message: str, said: str) -> str:

@@ -96,5 +96,5 @@ def _can_encode(text: str, charset: str) -> bool:
     except UnicodeEncodeError:
         return False
     except LookupError:
-        return True  # a charset that Python doesn't know: nothing can be told
+        return True  # a charset that Python doesn't know: there is nothing to compare
     return True

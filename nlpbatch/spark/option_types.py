@@ -8,9 +8,9 @@ from typing import Any, Final
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, RequestError, UnknownField
 from nlpbatch.formats.encodings import known_encoding
-from nlpbatch.spark.prepare import check_in_flight, check_request_bytes
 from nlpbatch.spark.runs.budget import parse_until
 from nlpbatch.spark.runs.formats import FORMATS
+from nlpbatch.spark.service_call import check_in_flight, check_request_bytes
 from nlpbatch.wire.fields import check_fields
 from nlpbatch.wire.limits import KIB
 from nlpbatch.wire.options import OPERATIONS, Options

@@ -1,7 +1,7 @@
-"""What a job is told to do: frozen values from the command line and from TOML, checked all at once.
+"""The options of a job: frozen values from the command line and from TOML, checked all at once.
 
-Dataclasses rather than pydantic: with `--deploy-mode cluster` the driver is a node of the cluster, where only pure
-Python can be brought along.
+They are dataclasses rather than pydantic models because with `--deploy-mode cluster` the driver runs on a node of the
+cluster, where only pure Python can be shipped.
 """
 
 import difflib
@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
+from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, RequestError
 from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8
 from nlpbatch.spark.option_types import OPTION_TYPES
-from nlpbatch.spark.prepare import IN_FLIGHT, REQUEST_BYTES
+from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, ServiceCall
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation, Options
 
@@ -33,7 +34,7 @@ class JobOptions:
     Args:
         input: File, directory or glob that Spark can read.
         text: Its columns to analyse, of strings or of arrays of strings.
-        output: Directory to write; if there is one of the same run, what is missing in it is done.
+        output: Directory to write; an output of the same run is resumed.
         service: Address of the proxy.
         api_key: The key for it.
         analyzer: Analyzer's name.
@@ -43,20 +44,20 @@ class JobOptions:
         sentences: Whether to return where sentences are, too.
         operation: One of `nlpbatch.wire.options.OPERATIONS`; fields, tags, top_n and sentences are of "analyze".
         options: Further options of that operation by name; see `nlpbatch.wire.options.OPTIONS`.
-        format: Of the input: parquet, orc, json, csv or text; None to tell it from the files' names.
+        format: Of the input: parquet, orc, json, csv or text; None to recognise it by the files' names.
         reader: Options of Spark's reader for that format.
         encoding: Of the characters of CSV, JSON and text; see `nlpbatch.formats.encodings`.
-        max_record_lines: Lines that a record of CSV may have; more are taken for a quote that isn't closed.
+        max_record_lines: Lines that a record of CSV may have; a longer one counts as a quote that isn't closed.
         schema: The input's columns, such as "id bigint, review string"; None to find them in the files.
-        where: Condition of SQL that rows have to meet, such as "rating >= 9"; None for all. The others don't stand in
-            the output; lines that can't be parsed do, among the dead letters.
+        where: Condition of SQL that rows have to meet, such as "rating >= 9"; None for all. Other rows are not in
+            the output; lines that can't be parsed are among the dead letters.
         overwrite: Whether to delete an existing output first.
-        reprocess: Whether to begin a new version beside an output that was made otherwise.
+        reprocess: Whether to write a new version beside an output that was created with different settings.
         batch_bytes: Bytes of input files in a micro-batch; None to choose them from the input.
         max_bytes: Bytes of input files after which this start ends; None for no bound.
         until: Time at which this start ends, such as "06:00"; None for no bound.
         max_error_ratio: Share of failed rows at which the run stops; None for no bound.
-        pushgateway: Address of a Prometheus Pushgateway to tell the progress; None to tell nobody.
+        pushgateway: Address of a Prometheus Pushgateway that gets the progress; None for none.
         request_bytes: Text per request.
         in_flight: Requests under way per task.
         patience_s: Seconds to keep retrying a request while the service is away.
@@ -105,6 +106,24 @@ class JobOptions:
         of_analyze = {name: getattr(self, name) for name in ("fields", "tags", "top_n", "sentences")}
         given = {name: value for name, value in of_analyze.items() if value != plain[name]}
         return Options.checked(self.operation, {"analyzer": self.analyzer, **given, **self.options})
+
+    def call(self, job: str) -> ServiceCall:
+        """Return how the service is called, under a job's name.
+
+        Raises:
+            InvalidRequest, InvalidOption, UnknownField: As `asked`, or a number is out of its range.
+            ConfigError: `patience_s` is out of its range.
+
+        """
+        return ServiceCall(
+            self.service,
+            self.asked(),
+            job,
+            api_key=self.api_key,
+            request_bytes=self.request_bytes,
+            in_flight=self.in_flight,
+            retry=RetryPolicy(patience_s=self.patience_s),
+        )
 
     def deciding(self) -> dict[str, Any]:
         """Return the options that decide what an output is; the others decide where it is, and how it is made."""

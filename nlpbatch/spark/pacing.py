@@ -1,12 +1,12 @@
-"""How many bytes a task has under way: as the proxy advises its job, and less at once when the service is in trouble.
+"""Bounds the bytes that a task has under way: by the proxy's advice to its job, and by half after a refusal.
 
-All tasks of a job get the same advice: so many requests are outstanding, so many would do. Each changes its own bound
-by the same factor, by a quarter at most and not more often than answers tell of it, so that together they come to what
-is wanted without knowing of each other, and don't swing.
+All tasks of a job get the same advice: how many requests are outstanding, and how many the proxy wants. Each task
+changes its own bound by their ratio, by a quarter at most and at most once a period, so that the tasks together
+converge on what is wanted without knowing of each other, and don't oscillate.
 
-A refusal halves the bound, once for all that come together. What was given up comes back as the proxy advises; of
-answers without advice, which come from elsewhere than the proxy, each bound's worth adds one request (AIMD: Chiu and
-Jain 1989).
+A refusal halves the bound; refusals that arrive together halve it once. The proxy's advice raises it again. Where
+answers carry no advice, because there is no proxy, each full bound of answers adds one request (AIMD: Chiu and Jain
+1989).
 """
 
 import threading
@@ -25,7 +25,7 @@ class Pacing:
     """One task's bound on bytes under way; safe to use from several threads.
 
     Args:
-        most: Most requests under way; the bound begins at that many full ones and doesn't go over.
+        most: Most requests under way; the bound starts at that many full requests and never exceeds them.
         request_bytes: What a full request holds.
 
     """
@@ -40,7 +40,7 @@ class Pacing:
         self._lock = threading.Lock()
 
     def has_room(self, running: int, running_bytes: int) -> bool:
-        """Return whether another request may be begun; one always may."""
+        """Return whether another request may start; a first one always may."""
         if running == 0 or self._bound_bytes >= self._most_bytes:
             return running < self._most
         half = self._request_bytes / 2  # so that a bound of 2.6 requests lets three be under way, and one of 2.4 two
@@ -55,14 +55,14 @@ class Pacing:
             self._change(min(max(advice.wanted / max(1, advice.outstanding), 1 / _STEP), _STEP))
 
     def refused(self, error: NlpbatchError, now_s: float) -> None:
-        """Make way after an error that says that the service is busy or away."""
+        """Halve the bound after an error that says that the service is busy or away."""
         with self._lock:
             if not is_doubtful(error) and _due(self._cut_s, now_s):
                 self._cut_s = now_s
                 self._change(_CUT)
 
     def answered(self, body_bytes: int) -> None:
-        """Add back a little after an answer, unless the proxy says how much."""
+        """Raise the bound a little after an answer, unless the proxy's advice sets it."""
         with self._lock:
             if self._advised_s is None:
                 self._change(1 + self._request_bytes * body_bytes / self._bound_bytes**2)

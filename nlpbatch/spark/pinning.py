@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.sync import Client
 from nlpbatch.errors import FingerprintMismatch, UnknownAnalyzer, UnknownField
+from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import Options
@@ -19,21 +19,11 @@ class Pinned:
     limits: SizeLimits
 
 
-def pin(
-    service: str,
-    asked: Options,
-    *,
-    api_key: str | None = None,
-    retry: RetryPolicy | None = None,
-    fingerprint: str | None = None,
-) -> Pinned:
+def pin(call: ServiceCall, fingerprint: str | None = None) -> Pinned:
     """Return the analyzer that the options name, in the version that the service has now, or in the one asked for.
 
     Args:
-        service: Address of the proxy.
-        asked: What is asked of each text.
-        api_key: Its key.
-        retry: How long to retry.
+        call: What is asked of each text, and how.
         fingerprint: The version that it must be; the service may have a newer one beside it.
 
     Raises:
@@ -42,9 +32,9 @@ def pin(
         Unauthenticated, PatienceExhausted: The key is wrong, or the service is away.
 
     """
-    with Client(service, api_key=api_key, retry=retry or RetryPolicy()) as client:
+    with Client(call.service, api_key=call.api_key, retry=call.retry) as client:
         catalogue = client.analyzers()
-        info = _choose(catalogue, asked, service)
+        info = _choose(catalogue, call.asked, call.service)
         if fingerprint is not None and fingerprint != info.fingerprint:
             info = _earlier(client, info, fingerprint)
     return Pinned(info, catalogue.limits)

@@ -1,4 +1,4 @@
-"""How far a running job is, for those who watch: a bar in a terminal, plain lines in a log, and whoever else asks."""
+"""Shows how far a running job is: a bar in a terminal, lines in a log, and any other receiver."""
 
 import sys
 import threading
@@ -52,7 +52,7 @@ class Progress:
 
     @property
     def left_s(self) -> float | None:
-        """Return the seconds that are left if it goes on so; None if nobody can know yet."""
+        """Return the seconds that are left at this rate; None if that can't be known yet."""
         if not 0 < self.share < 1:
             return None
         return self.seconds * (1 - self.share) / self.share
@@ -78,10 +78,10 @@ class RowCounter:
             newest = self._newest()
             return self._rows(newest) if newest > self._before else 0
         except (Py4JError, ValueError):
-            return 0  # the plan isn't published yet, or a forgotten query: progress is never worth a failure
+            return 0  # the plan isn't published yet, or was forgotten: progress must not fail a run
 
     def _newest(self) -> int:
-        """Return the id of the newest query; -1 if there is none. Their number doesn't tell: old ones are forgotten."""
+        """Return the id of the newest query; -1 if there is none. Spark forgets old ones, so their number is no id."""
         count = self._store.executionsCount()
         return int(self._store.executionsList(count - 1, 1).head().executionId()) if count else -1
 
@@ -102,7 +102,7 @@ def _value(values: Any, metrics: Any) -> int:
 
 
 def on_terminal(spark: SparkSession) -> bool:
-    """Return whether somebody watches: under spark-submit our output goes through a pipe to the JVM, which knows."""
+    """Return whether the output is a terminal. Under spark-submit it is a pipe to the JVM, which knows."""
     if sys.stderr.isatty():
         return True
     console: Any = spark._jvm.java.lang.System.console()  # type: ignore[union-attr]  # noqa: SLF001
@@ -120,20 +120,20 @@ def watching(
     out: TextIO | None = None,
     others: Sequence[Show] = (),
 ) -> Iterator[None]:
-    """Show progress while the block runs. Progress is never worth a failure: a log that has gone away is ignored.
+    """Show progress while the block runs. An error while showing it is ignored, such as that of a closed log.
 
     Args:
         look: Returns how far it is.
         terminal: Whether to show a bar, instead of a line every 10 s.
         out: Where to; stderr if None.
-        others: Who is told as well, every 10 s and at the end.
+        others: Further receivers, called every 10 s and at the end.
 
     """
     out = out or sys.stderr
     stop = threading.Event()
     bar = _bar(out) if terminal else None
     period_s = _LINE_PERIOD_S if bar is None else _BAR_PERIOD_S
-    told_each = max(1, round(_LINE_PERIOD_S / period_s))
+    periods_per_line = max(1, round(_LINE_PERIOD_S / period_s))
     with bar or _lines(out) as show:
 
         def report(progress: Progress, audience: Sequence[Show]) -> None:
@@ -145,7 +145,7 @@ def watching(
             periods = 0
             while not stop.wait(period_s):
                 periods += 1
-                report(look(), (show, *others) if periods % told_each == 0 else (show,))
+                report(look(), (show, *others) if periods % periods_per_line == 0 else (show,))
 
         thread = threading.Thread(target=watch, name="progress", daemon=True)
         thread.start()

@@ -1,7 +1,7 @@
-"""Sends the dead letters of an output again, and puts what is answered now where it belongs."""
+"""Sends the dead letters of an output again, and moves the rows that are answered now into the output."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -11,20 +11,19 @@ from pyspark.sql import functions as sf
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, FingerprintMismatch
 from nlpbatch.spark.failure import failure
-from nlpbatch.spark.figures import TaskFigures
-from nlpbatch.spark.ledger import Ledger
 from nlpbatch.spark.options import DEFAULT_PATIENCE_S
 from nlpbatch.spark.pinning import Pinned, pin
-from nlpbatch.spark.prepare import IN_FLIGHT, REQUEST_BYTES
 from nlpbatch.spark.report import Report
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.batches import FAILED, OUTCOME, Batches, BatchRecord
-from nlpbatch.spark.runs.columns import Analysis, text_columns
+from nlpbatch.spark.runs.columns import RunAnalysis, text_columns
 from nlpbatch.spark.runs.identity import RunFile
-from nlpbatch.spark.runs.lease import Lease
+from nlpbatch.spark.runs.lease import OutputLease
 from nlpbatch.spark.runs.merging import Merges
-from nlpbatch.spark.runs.usage import UsageCounter
+from nlpbatch.spark.runs.usage import UsagePoller
+from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, ServiceCall
 from nlpbatch.spark.storage import Storage
+from nlpbatch.spark.task_totals import TaskTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +57,18 @@ class Replayed:
 
     Args:
         sent: Dead rows there were.
-        mended: Those of them that are in the output now.
+        recovered: Those of them that are in the output now.
         report: The report of the whole run.
 
     """
 
     sent: int
-    mended: int
+    recovered: int
     report: Report
 
 
 def replay(spark: SparkSession, options: ReplayOptions) -> Replayed:
-    """Send all dead rows again, and merge what is answered.
+    """Send all dead rows again, and merge the answers.
 
     Raises:
         ConfigError: There is no output of the job, or its analyzer's version is gone.
@@ -79,12 +78,12 @@ def replay(spark: SparkSession, options: ReplayOptions) -> Replayed:
     """
     output = Storage(spark, options.output)
     if not output.exists(layout.RUN):
-        raise ConfigError(f"{output.url} is no output of the analysis job: check the path given with --output")
-    with Lease(output, layout.LEASE, spark.sparkContext.applicationId) as lease:
-        return _replay_all(spark, options, output, lease)
+        raise ConfigError(f"{output.url} is not an output of the analysis job: check the path given with --output")
+    with OutputLease(output, layout.LEASE, spark.sparkContext.applicationId) as lease:
+        return _replay_output(spark, options, output, lease)
 
 
-def _replay_all(spark: SparkSession, options: ReplayOptions, output: Storage, lease: Lease) -> Replayed:
+def _replay_output(spark: SparkSession, options: ReplayOptions, output: Storage, lease: OutputLease) -> Replayed:
     merges = Merges(output)
     merges.redo()
     output.delete(layout.STAGING)
@@ -94,7 +93,7 @@ def _replay_all(spark: SparkSession, options: ReplayOptions, output: Storage, le
     if sent:
         try:
             dead = spark.read.option("mergeSchema", "true").parquet(output.within(layout.DEAD))
-            _replay(spark, dead, _analysis(options, run_file, dead), output, records, lease=lease)
+            _replay_rows(spark, dead, _analysis(options, run_file, dead), output, records, lease=lease)
         except (PySparkException, Py4JJavaError) as error:
             raise failure(error) from error
     report = _report(options, run_file, output)
@@ -102,61 +101,59 @@ def _replay_all(spark: SparkSession, options: ReplayOptions, output: Storage, le
     return Replayed(sent, sent - report.dead, report)
 
 
-def _pin(options: ReplayOptions, run_file: RunFile) -> Pinned:
-    identity = run_file.identity
-    fingerprint = None if options.accept_new_version else identity.fingerprint
-    retry = RetryPolicy(patience_s=options.patience_s)
-    asked = identity.options()
+def _pin(call: ServiceCall, fingerprint: str | None) -> Pinned:
     try:
-        return pin(options.service, asked, api_key=options.api_key, retry=retry, fingerprint=fingerprint)
+        return pin(call, fingerprint)
     except FingerprintMismatch as error:
         raise ConfigError(
-            f"{error.message}: to have rows of both versions in one output, which says so, give --accept-new-version"
+            f"{error.message}: to mix rows of both versions in one output, give --accept-new-version"
         ) from error
 
 
-def _analysis(options: ReplayOptions, run_file: RunFile, dead: DataFrame) -> Analysis:
+def _analysis(options: ReplayOptions, run_file: RunFile, dead: DataFrame) -> RunAnalysis:
     """Return what is asked of the dead rows: the same as of all others."""
     identity = run_file.identity
     asked = identity.options()
-    settings = {
-        "service": options.service,
-        "api_key": options.api_key,
-        "job": run_file.run,
-        "request_bytes": options.request_bytes,
-        "in_flight": options.in_flight,
-        "retry": RetryPolicy(patience_s=options.patience_s),
-    }
-    return Analysis(text_columns(dead.schema, identity.text, asked), asked, _pin(options, run_file), settings)
+    call = ServiceCall(
+        options.service,
+        asked,
+        run_file.run,
+        api_key=options.api_key,
+        request_bytes=options.request_bytes,
+        in_flight=options.in_flight,
+        retry=RetryPolicy(patience_s=options.patience_s),
+    )
+    pinned = _pin(call, None if options.accept_new_version else identity.fingerprint)
+    return RunAnalysis(text_columns(dead.schema, identity.text, asked), call, pinned)
 
 
-def _replay(
+def _replay_rows(
     spark: SparkSession,
     dead: DataFrame,
-    analysis: Analysis,
+    analysis: RunAnalysis,
     output: Storage,
     records: Mapping[int, BatchRecord],
     *,
-    lease: Lease,
+    lease: OutputLease,
 ) -> None:
-    """Analyse all dead rows in one go; then each micro-batch gets its own back."""
+    """Analyse all dead rows at once, then merge the results into their micro-batches."""
     dead = dead.drop(*(name for column in analysis.columns for name in column.names.values()))
-    ledger = Ledger(spark.sparkContext)
+    totals = TaskTotals(spark.sparkContext)
     merges = Merges(output)
     staged = merges.stage()
-    analysis.apply(dead, ledger).write.partitionBy(layout.PARTITION, OUTCOME).parquet(output.within(staged))
+    analysis.apply(dead, totals).write.partitionBy(layout.PARTITION, OUTCOME).parquet(output.within(staged))
     written = spark.read.parquet(output.within(staged))
     lease.check()
-    client: dict[str, float] = ledger.since(TaskFigures())
-    proxy = UsageCounter(analysis).now()
-    for row in _counted(written, analysis):
-        record = _mended(records[row[layout.PARTITION]], row, analysis.pinned.info.fingerprint)
-        merges.commit(replace(record, client=_sum(record.client, client), proxy=[*record.proxy, *proxy]), staged)
-        client = {}  # the replay's work stands once
+    client: dict[str, float] = asdict(totals.total())
+    proxy = UsagePoller(analysis.call).now()
+    for row in _count_written(written, analysis):
+        record = _updated_record(records[row[layout.PARTITION]], row, analysis.pinned.info.fingerprint)
+        merges.commit(replace(record, client=_add_counts(record.client, client), proxy=[*record.proxy, *proxy]), staged)
+        client = {}  # the replay's work is counted once
 
 
-def _counted(written: DataFrame, analysis: Analysis) -> list[Row]:
-    """Return for each micro-batch what was written: mended rows, their tokens, and dead rows by code."""
+def _count_written(written: DataFrame, analysis: RunAnalysis) -> list[Row]:
+    """Return for each micro-batch what was written: recovered rows, their tokens, and dead rows by code."""
     code = analysis.error_code()
     tokens = sf.sum(sf.when(sf.col(OUTCOME) != FAILED, analysis.tokens()).otherwise(0)).alias("tokens")
     per_code = written.where(sf.col(OUTCOME) == FAILED).groupBy(layout.PARTITION, code.alias("code")).count()
@@ -169,7 +166,7 @@ def _counted(written: DataFrame, analysis: Analysis) -> list[Row]:
     return counted.join(errors, layout.PARTITION, "left").orderBy(layout.PARTITION).collect()
 
 
-def _mended(record: BatchRecord, row: Row, fingerprint: str) -> BatchRecord:
+def _updated_record(record: BatchRecord, row: Row, fingerprint: str) -> BatchRecord:
     others = [one for one in (*record.replayed_by, fingerprint) if one != record.fingerprint]
     return replace(
         record,
@@ -180,7 +177,7 @@ def _mended(record: BatchRecord, row: Row, fingerprint: str) -> BatchRecord:
     )
 
 
-def _sum(left: Mapping[str, float], right: Mapping[str, float]) -> dict[str, float]:
+def _add_counts(left: Mapping[str, float], right: Mapping[str, float]) -> dict[str, float]:
     return {name: left.get(name, 0) + right.get(name, 0) for name in (*left, *right)}
 
 

@@ -1,4 +1,4 @@
-"""The truth about a run, all its starts together, for people and as JSON."""
+"""What a run has done over all its starts, as text for people and as JSON."""
 
 import json
 from collections import Counter
@@ -11,18 +11,18 @@ from nlpbatch.spark.runs.batches import BatchRecord
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Two counts of the run's requests: ours, of those whose answers stand in the output, and the proxy's, of all.
+    """Two counts of the run's requests: the job's, of answers that are in the output, and the proxy's, of all requests.
 
-    They agree if every answer was used; what the proxy has over is work that was done again: for a task whose executor
-    was lost, for a copy of a slow task, for a start that was killed.
+    They agree if every answer was used. If the proxy counts more, the difference was analysed again: for a task whose
+    executor was lost, for a copy of a slow task, or for a start that was killed.
 
     Args:
-        answered: Requests whose answers stand in the output or in the dead letters.
+        answered: Requests whose answers are in the output or in the dead letters.
         answered_bytes: Their bodies' bytes.
-        replayed: Those of them that were answered from what the proxy had kept: nothing was analysed again.
+        replayed: Those of them that the proxy answered from its cache, without another analysis.
         analysed: Requests that the proxy had analysed for the run; None if the proxy doesn't count.
         analysed_bytes: Their bodies' bytes.
-        proxies: Proxy processes that were seen counting; what one had counted since it was asked last is lost with it.
+        proxies: Proxy processes that answered with counts. What a process counts after its last answer is lost with it.
 
     """
 
@@ -45,7 +45,7 @@ class Work:
         last: dict[str, Mapping[str, Any]] = {}
         for record in records:
             ours.update({name: int(record.client.get(name, 0)) for name in ("answered", "answered_bytes", "replayed")})
-            for item in record.proxy:  # a replay is recorded in the micro-batch that it mended, so not in order of time
+            for item in record.proxy:  # not in order of time: a replay is recorded in the micro-batches that it changed
                 known = last.setdefault(item["instance"], item)
                 last[item["instance"]] = max(known, item, key=lambda count: int(count["analysed"]))
         counted = {name: sum(item[name] for item in last.values()) for name in ("analysed", "analysed_bytes")}
@@ -118,7 +118,7 @@ class Report:
         Args:
             records: Their records.
             present: Files that are in the input now.
-            given: What they don't tell.
+            given: The members that are not derived from the records.
 
         """
         records = tuple(records)

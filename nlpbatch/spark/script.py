@@ -43,7 +43,7 @@ def running_session(
     spark = session(f"nlpbatch {script}", hive=hive, settings=settings)
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        # At once: a moment later the JVM has ended as well, through which spark-submit passes on what a script writes.
+        # Write at once: spark-submit forwards a script's output through the JVM, which ends a moment later.
         # PySpark's own handler asks the JVM to cancel its jobs first, and fails.
         report_interrupt(script)
         logging.disable()  # py4j logs the stack trace of whatever call is interrupted

@@ -44,7 +44,7 @@ def session(name: str, *, hive: bool = False, settings: Mapping[str, str] | None
 
 
 def _quiet(spark: SparkSession) -> None:
-    """Leave out the stack traces with which Spark says again what the job says in one line."""
+    """Leave out Spark's stack traces of errors that the job reports in one line."""
     jvm: Any = spark.sparkContext._jvm  # noqa: SLF001
     for name in _LOUD:
         jvm.org.apache.logging.log4j.core.config.Configurator.setLevel(name, jvm.org.apache.logging.log4j.Level.OFF)

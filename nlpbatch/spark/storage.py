@@ -60,14 +60,14 @@ class Storage:
             return bool(self._files.exists(self._path(name)))
 
     def names(self, name: str = "") -> list[str]:
-        """Return the names of what lies directly in a directory, sorted; none if it is absent."""
+        """Return the names of a directory's direct entries, sorted; none if it doesn't exist."""
         with self._reached():
             if not self._files.exists(self._path(name)):
                 return []
             return sorted(status.getPath().getName() for status in self._files.listStatus(self._path(name)))
 
     def overlaps(self, other: "Storage") -> bool:
-        """Return whether the two are one directory, or one lies in the other."""
+        """Return whether the two are the same directory, or one contains the other."""
         mine, others = f"{self.url.rstrip('/')}/", f"{other.url.rstrip('/')}/"
         return mine.startswith(others) or others.startswith(mine)
 
@@ -82,7 +82,7 @@ class Storage:
             self._files.mkdirs(self._path(name))
 
     def move(self, name: str, target: str) -> None:
-        """Rename a file or directory; the target must be free. On HDFS and local disks it happens wholly or not at all.
+        """Rename a file or directory; the target must be free. On HDFS and local disks the move is atomic.
 
         Raises:
             ConfigError: The target exists already, or the file system refuses.

@@ -2,21 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
 
 from nlpbatch.client.calls import Trace
 from nlpbatch.client.ordered_calls import Bounds, in_order
-from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.sync import Client
-from nlpbatch.spark.asking import Answer, Asker
+from nlpbatch.spark.bisecting_client import BisectedAnswer, BisectingClient
 from nlpbatch.spark.blocks import Block, Cut, cut_batch, join_block
-from nlpbatch.spark.figures import TaskFigures
 from nlpbatch.spark.pacing import Pacing
+from nlpbatch.spark.service_call import ServiceCall
+from nlpbatch.spark.task_stats import TaskStats
 from nlpbatch.wire.limits import MIB
-from nlpbatch.wire.options import Options
 from nlpbatch.wire.priority import BATCH
 
 _AHEAD_PER_CALL: Final = 8
@@ -26,8 +25,8 @@ _HELD_BYTES: Final = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
-    """One request of a block; after the last of them comes one without texts, which closes the block."""
+class _BlockRequest:
+    """One request of a block; the last one has no texts and closes the block."""
 
     block: Block
     texts: pa.Array | None
@@ -42,27 +41,17 @@ class TaskOptions:
     """Everything a task needs to know; travels to the executors in pickled form.
 
     Args:
-        service: Address of the proxy.
-        api_key: Bearer key, if the service wants one.
-        job: The job all tasks belong to, for the proxy's fairness.
+        call: What is asked of each text, and how.
         text: Position of the column to analyse.
         fingerprint: The analyzer's version, pinned for the whole run.
-        asked: What is asked of each text.
         cut: How large requests may be.
-        in_flight: Requests under way at a time, per task, at most; the proxy's advice may make it fewer.
-        retry: How long to keep trying.
 
     """
 
-    service: str
-    api_key: str | None = field(repr=False)
-    job: str
+    call: ServiceCall
     text: int
     fingerprint: str
-    asked: Options
     cut: Cut
-    in_flight: int
-    retry: RetryPolicy
 
 
 class AnalyzeTask:
@@ -70,67 +59,68 @@ class AnalyzeTask:
 
     Args:
         options: The run's.
-        report: Called once at a task's end with what it did; None to tell nobody.
+        report: Called once at a task's end with what it did, if it isn't None.
 
     """
 
-    def __init__(self, options: TaskOptions, report: Callable[[TaskFigures], None] | None) -> None:
+    def __init__(self, options: TaskOptions, report: Callable[[TaskStats], None] | None) -> None:
         self._options = options
         self._report = report
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the blocks of all batches in row order."""
-        options = self._options
-        pacing = Pacing(options.in_flight, options.cut.request_bytes)
+        call = self._options.call
+        pacing = Pacing(call.in_flight, self._options.cut.request_bytes)
         with Client(
-            options.service,
-            api_key=options.api_key,
-            retry=options.retry,
-            job=options.job,
+            call.service,
+            api_key=call.api_key,
+            retry=call.retry,
+            job=call.job,
             priority=BATCH,
-            pool_size=options.in_flight,
+            pool_size=call.in_flight,
             on_advice=lambda advice: pacing.advised(advice, time.monotonic()),
             on_retry=lambda error: pacing.refused(error, time.monotonic()),
         ) as client:
-            self._figures = TaskFigures()
+            self._stats = TaskStats()
             yield from self._answer(client, batches, pacing)
             if self._report is not None:
-                self._report(self._figures + TaskFigures.of_client(client.stats.snapshot()))
+                self._report(self._stats + TaskStats.of_client(client.stats.snapshot()))
 
     def _answer(self, client: Client, batches: Iterator[pa.RecordBatch], pacing: Pacing) -> Iterator[pa.RecordBatch]:
-        options = self._options
+        options, asked = self._options, self._options.call.asked
 
-        def ask_service(texts: pa.Array, on_answer: Callable[[Trace], None]) -> pa.Table:
-            asked = options.asked
+        def send(texts: pa.Array, on_answer: Callable[[Trace], None]) -> pa.Table:
             members = asked.to_members()
             return client.ask_arrow(
                 asked.operation, texts, if_match=options.fingerprint, on_answer=on_answer, **members
             )
 
-        asker = Asker(ask_service, options.asked)
+        bisecting = BisectingClient(send, asked)
 
-        def call(ask: _Ask) -> Answer | None:
-            return None if ask.texts is None else asker(ask.texts)
+        def call(request: _BlockRequest) -> BisectedAnswer | None:
+            return None if request.texts is None else bisecting.answer(request.texts)
 
         answers: list[pa.Table] = []
-        bounds = Bounds(options.in_flight, options.in_flight * _AHEAD_PER_CALL, _HELD_BYTES)
-        asks = self._asks(batches)
-        for ask, answer in in_order(asks, call, bounds=bounds, size_bytes=_Ask.size_bytes, has_room=pacing.has_room):
+        bounds = Bounds(options.call.in_flight, options.call.in_flight * _AHEAD_PER_CALL, _HELD_BYTES)
+        requests = self._requests(batches)
+        size_bytes, has_room = _BlockRequest.size_bytes, pacing.has_room
+        for request, answer in in_order(requests, call, bounds=bounds, size_bytes=size_bytes, has_room=has_room):
             if answer is not None:
                 answers.append(answer.table)
-                self._figures += answer.figures
-                pacing.answered(answer.figures.answered_bytes)
+                self._stats += answer.stats
+                pacing.answered(answer.stats.answered_bytes)
                 continue
-            joined = join_block(ask.block, answers, options.cut, options.asked)
+            joined = join_block(request.block, answers, options.cut, asked)
             errors = joined.column(joined.num_columns - 1)
             documents = joined.num_rows - joined.column(options.text).null_count
-            self._figures += TaskFigures(documents=documents, failed=len(errors) - errors.null_count)
+            self._stats += TaskStats(documents=documents, failed=len(errors) - errors.null_count)
             yield joined
             answers = []
 
-    def _asks(self, batches: Iterator[pa.RecordBatch]) -> Iterator[_Ask]:
+    def _requests(self, batches: Iterator[pa.RecordBatch]) -> Iterator[_BlockRequest]:
+        options = self._options
         for batch in batches:
-            for block in cut_batch(batch, self._options.text, self._options.cut, self._options.asked.operation):
+            for block in cut_batch(batch, options.text, options.cut, options.call.asked.operation):
                 for request in block.requests:
-                    yield _Ask(block, block.texts(request))
-                yield _Ask(block, None)
+                    yield _BlockRequest(block, block.texts(request))
+                yield _BlockRequest(block, None)

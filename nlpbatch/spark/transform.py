@@ -1,12 +1,15 @@
 """`analyze`, `sentences`, `space`, `join`, `glue`: add what the service answers on a column to a DataFrame."""
 
+import uuid
 from collections.abc import Iterable
 from typing import Any, Unpack
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
 from nlpbatch.client.policy import RetryPolicy
-from nlpbatch.spark.prepare import IN_FLIGHT, REQUEST_BYTES, prepare
+from nlpbatch.spark.prepare import prepare
+from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, CallSettings, ServiceCall
 from nlpbatch.wire.extras import AnalyzeOptions, SentencesOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Options
@@ -57,18 +60,10 @@ def analyze(
         ConfigError: The address or the key can't be used, or the driver lacks a package that PySpark asks for.
 
     """
-    return prepare(
-        df,
-        text=text,
-        asked=Options.checked("analyze", {"analyzer": analyzer, "fields": fields, **options}),
-        names={"tokens": tokens, "sentences": "sentences", "candidates": "candidates", "error": error},
-        service=service,
-        api_key=api_key,
-        job=job,
-        request_bytes=request_bytes,
-        in_flight=in_flight,
-        retry=retry,
-    ).apply()
+    asked = Options.checked("analyze", {"analyzer": analyzer, "fields": fields, **options})
+    names = {"tokens": tokens, "sentences": "sentences", "candidates": "candidates", "error": error}
+    settings = CallSettings(api_key=api_key, job=job, request_bytes=request_bytes, in_flight=in_flight, retry=retry)
+    return prepare(df, _call(df, service, asked, settings), text=text, names=names).apply()
 
 
 def sentences(
@@ -80,7 +75,7 @@ def sentences(
     error: str = "error",
     analyzer: str = DEFAULT_ANALYZER,
     options: SentencesOptions | None = None,
-    **settings: Any,
+    **settings: Unpack[CallSettings],
 ) -> DataFrame:
     """Return the DataFrame with `sentences: array<struct<start, end, text>>` and `error` added.
 
@@ -98,7 +93,7 @@ def sentences(
     """
     asked = Options.checked("sentences", {"analyzer": analyzer, **(options or {})})
     names = {"sentences": into, "error": error}
-    return prepare(df, text=text, asked=asked, names=names, service=service, **settings).apply()
+    return prepare(df, _call(df, service, asked, settings), text=text, names=names).apply()
 
 
 def space(
@@ -110,7 +105,7 @@ def space(
     error: str = "error",
     analyzer: str = DEFAULT_ANALYZER,
     reset_whitespace: bool = False,
-    **settings: Any,
+    **settings: Unpack[CallSettings],
 ) -> DataFrame:
     """Return the DataFrame with the text whose blanks are corrected, and `error`, added.
 
@@ -118,7 +113,7 @@ def space(
     """
     asked = Options.checked("space", {"analyzer": analyzer, "reset_whitespace": reset_whitespace})
     names = {"text": into, "error": error}
-    return prepare(df, text=text, asked=asked, names=names, service=service, **settings).apply()
+    return prepare(df, _call(df, service, asked, settings), text=text, names=names).apply()
 
 
 def join(
@@ -130,7 +125,7 @@ def join(
     error: str = "error",
     analyzer: str = DEFAULT_ANALYZER,
     lm_search: bool = True,
-    **settings: Any,
+    **settings: Unpack[CallSettings],
 ) -> DataFrame:
     """Return the DataFrame with the text that each row's morphemes make, and `error`, added.
 
@@ -148,7 +143,7 @@ def join(
     """
     asked = Options.checked("join", {"analyzer": analyzer, "lm_search": lm_search})
     names = {"text": into, "error": error}
-    return prepare(df, text=morphemes, asked=asked, names=names, service=service, **settings).apply()
+    return prepare(df, _call(df, service, asked, settings), text=morphemes, names=names).apply()
 
 
 def glue(
@@ -159,7 +154,7 @@ def glue(
     into: str = "glued",
     error: str = "error",
     analyzer: str = DEFAULT_ANALYZER,
-    **settings: Any,
+    **settings: Unpack[CallSettings],
 ) -> DataFrame:
     """Return the DataFrame with the text that each row's chunks make, and `error`, added.
 
@@ -167,4 +162,17 @@ def glue(
     """
     asked = Options.checked("glue", {"analyzer": analyzer})
     names = {"text": into, "error": error}
-    return prepare(df, text=chunks, asked=asked, names=names, service=service, **settings).apply()
+    return prepare(df, _call(df, service, asked, settings), text=chunks, names=names).apply()
+
+
+def _call(df: DataFrame, service: str, asked: Options, settings: CallSettings) -> ServiceCall:
+    given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
+    return ServiceCall(service, asked, given.pop("job", None) or _application_id(df), **given)
+
+
+def _application_id(df: DataFrame) -> str:
+    try:
+        return str(df.sparkSession.sparkContext.applicationId)
+    except PySparkException:
+        # Spark Connect has no SparkContext; what matters is that all tasks of this call share one name.
+        return f"connect-{uuid.uuid4().hex[:12]}"

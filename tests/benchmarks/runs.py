@@ -27,7 +27,7 @@ from nlpbatch.cli.stack import Stack, StackOptions
 from nlpbatch.spark.job import run
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.runs.inputs import Input
-from nlpbatch.spark.runs.microbatches import Sizes
+from nlpbatch.spark.runs.sizes import Sizes
 
 FILES = 12
 LONG_SHARE = 0.01

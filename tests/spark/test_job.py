@@ -138,7 +138,7 @@ def test_overwrite_replaces_rows_and_summary(spark, options, output, source):
 @pytest.mark.parametrize("place", ["{source}", "{folder}", "file://{folder}", "{source}/out", "{folder}/x/../"])
 def test_an_output_around_or_inside_the_input_is_refused_and_the_input_stays(spark, options, source, tmp_path, place):
     target = place.format(source=source, folder=tmp_path)
-    with pytest.raises(ConfigError, match="lie in one another: choose another output"):
+    with pytest.raises(ConfigError, match="overlap: choose another output"):
         run(spark, options(output=target, overwrite=True))
     assert pq.read_table(source).num_rows == len(TEXTS)
 

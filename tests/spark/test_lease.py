@@ -12,9 +12,9 @@ import pytest
 from nlpbatch.errors import ConfigError
 from nlpbatch.spark.job import run
 from nlpbatch.spark.runs import lease as leases
-from nlpbatch.spark.runs import microbatches
+from nlpbatch.spark.runs.batch_writer import BatchWriter
 from nlpbatch.spark.runs.holder import Holder, process_start
-from nlpbatch.spark.runs.lease import Lease
+from nlpbatch.spark.runs.lease import OutputLease
 from nlpbatch.spark.storage import Storage
 
 DIRECTORY = "_nlpbatch/lease"
@@ -32,7 +32,7 @@ def lease(output, monkeypatch):
     said = []
 
     def make(name, expire_s=0.6):
-        return Lease(output, DIRECTORY, name, say=said.append, expire_s=expire_s)
+        return OutputLease(output, DIRECTORY, name, say=said.append, expire_s=expire_s)
 
     make.said = said
     return make
@@ -103,7 +103,7 @@ def test_a_driver_that_was_taken_over_finds_out(lease, tmp_path, monkeypatch):
             second.check()
             with pytest.raises(ConfigError, match="was taken over by app-2"):
                 first.check()
-        with pytest.raises(ConfigError, match="was taken over and given back"):
+        with pytest.raises(ConfigError, match="was taken over and released"):
             first.check()
 
 
@@ -129,7 +129,7 @@ def test_a_second_job_on_one_output_is_refused_and_the_first_ends_well(
     monkeypatch.setattr(leases, "RENEW_S", 0.05)
     source("a.parquet", id=[1, 2], text=["하나", "둘"])
     refused = []
-    write_batch = microbatches.MicroBatches._write
+    write_batch = BatchWriter.write
 
     def meanwhile(batches, *given):
         with pytest.raises(ConfigError, match="is being written by") as caught:
@@ -137,7 +137,7 @@ def test_a_second_job_on_one_output_is_refused_and_the_first_ends_well(
         refused.append(caught.value)
         return write_batch(batches, *given)
 
-    monkeypatch.setattr(microbatches.MicroBatches, "_write", meanwhile)
+    monkeypatch.setattr(BatchWriter, "write", meanwhile)
     report = run(spark, options())
     assert (report.rows, report.attempts, len(refused)) == (2, 1, 1)
     assert [row["id"] for row in rows()] == [1, 2]
@@ -145,7 +145,7 @@ def test_a_second_job_on_one_output_is_refused_and_the_first_ends_well(
 
 def test_a_job_whose_output_was_taken_over_commits_nothing_more(spark, source, options, tmp_path, monkeypatch):
     source("a.parquet", id=[1], text=["하나"])
-    write_batch = microbatches.MicroBatches._write
+    write_batch = BatchWriter.write
 
     def taken_over(batches, *given):
         number = int(names(tmp_path)[-1].removesuffix(".json"))
@@ -153,7 +153,7 @@ def test_a_job_whose_output_was_taken_over_commits_nothing_more(spark, source, o
         (tmp_path / "out" / DIRECTORY / f"{number + 1:06d}.json").write_text(json.dumps(other))
         return write_batch(batches, *given)
 
-    monkeypatch.setattr(microbatches.MicroBatches, "_write", taken_over)
+    monkeypatch.setattr(BatchWriter, "write", taken_over)
     with pytest.raises(ConfigError, match="was taken over by app-2"):
         run(spark, options())
     assert not list((tmp_path / "out").glob("run_batch=*"))

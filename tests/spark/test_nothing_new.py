@@ -44,12 +44,12 @@ def test_other_options_are_seen(spark, source, options):
     source("a.parquet", id=[1], text=["하나"])
     run(spark, options())
     for change in ({"where": "id > 0"}, {"tags": ("NNG",)}, {"schema": "id int, text string"}):
-        with pytest.raises(ConfigError, match="was begun otherwise"):
+        with pytest.raises(ConfigError, match="was created with different settings"):
             run(spark, options(**change))
 
 
 def test_files_that_were_set_aside_and_rows_that_failed_are_told_again(spark, source, options, nowhere, monkeypatch):
-    monkeypatch.setattr("nlpbatch.spark.runs.budget.LEAST_ROWS", 1)
+    monkeypatch.setattr("nlpbatch.spark.runs.error_limit.MIN_ROWS", 1)
     source("a.parquet", id=[1, 2], text=["하나", POISON])
     (source.folder / "b.parquet").write_bytes(b"garbage" * 100)
     first = run(spark, options())

@@ -8,7 +8,6 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8
 from nlpbatch.spark.runs.batch_files import BatchFiles
 from nlpbatch.spark.runs.formats import CORRUPT
@@ -37,7 +36,7 @@ def look(session, case, folder):
 
 def taken(session, source):
     """Return the rows of all files that can be read, as a micro-batch takes them, and the others with the reason."""
-    files = BatchFiles.of(session, source, source.files, MAX_RECORD_LINES)
+    files = BatchFiles.of(session, source, source.files)
     while True:
         try:
             rows = files.rows().toArrow().to_pylist()

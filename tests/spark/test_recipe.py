@@ -132,7 +132,7 @@ def test_a_dump_is_not_replaced_unless_told(go, recipe, tmp_path):
         go(other, stage="dump")
     go(other, stage="dump", overwrite=True)
     assert ds.dataset(tmp_path / "out" / "dump").count_rows() == 50
-    assert "dump: will be done anew, --overwrite" in go(other, dry_run=True, overwrite=True)
+    assert "dump: will be run again, --overwrite" in go(other, dry_run=True, overwrite=True)
     assert any(line.startswith("dump: done in") for line in go(other, stage="dump", overwrite=True))
 
 
@@ -263,7 +263,7 @@ def test_only_rows_that_meet_the_condition_are_analysed(go, recipe, tmp_path, re
     less = recipe(source={"files": str(tmp_path / "some.parquet")}, analyze={"where": "rating >= 10"})
     told = go(less, dry_run=True)
     assert 'analyze: stale, where was "rating >= 9", is "rating >= 10"' in told
-    assert "features: will be done anew, analyze will be done anew" in told
+    assert "features: will be run again, analyze will be run again" in told
 
 
 def test_tab_separated_values_go_all_the_way(go, recipe, tmp_path):

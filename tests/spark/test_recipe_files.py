@@ -115,7 +115,7 @@ def test_all_stages_take_names_with_dots_and_backticks(go, odd_names, spark, lab
         ({"id": [1], "text": ["글"], "error": ["x"]}, r"\[analyze\] there is a column 'error' already: rename it"),
         (
             {"id": [1], "text": ["글"], "in": [[1]]},
-            r"\[sink\] partition_by: column 'in' is array<bigint>, which names no",
+            r"\[sink\] partition_by: column 'in' is array<bigint>, which can't name a directory",
         ),
     ],
 )

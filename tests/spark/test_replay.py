@@ -45,7 +45,7 @@ def test_one_poison_in_each_batch_costs_that_row_only_and_a_replay_mends_all(
     assert [row["id"] for row in rows()] == sorted(set(range(ROWS * BATCHES)) - poisoned)
     with Stack(StackOptions(workers=2, server_config=generous)) as stack:
         done = replay(spark, ReplayOptions(str(tmp_path / "out"), stack.service, stack.api_key))
-    assert (done.sent, done.mended, done.report.dead, done.report.errors) == (BATCHES, BATCHES, 0, {})
+    assert (done.sent, done.recovered, done.report.dead, done.report.errors) == (BATCHES, BATCHES, 0, {})
     assert dead() == []
     assert [row["id"] for row in rows()] == list(range(ROWS * BATCHES))
     assert all(row["tokens"] for row in rows())
@@ -79,7 +79,7 @@ def test_a_replay_merges_what_is_answered_now_wherever_it_is_killed(
         monkeypatch.undo()
         assert len(dead()) == 2
         done = replay(spark, asked)
-    assert (done.sent, done.mended, done.report.dead, done.report.errors) == (1, 1, 0, {})
+    assert (done.sent, done.recovered, done.report.dead, done.report.errors) == (1, 1, 0, {})
     assert dead() == []
     found = rows()
     assert [row["id"] for row in found] == list(range(9))
@@ -92,6 +92,6 @@ def test_a_replay_of_nothing_and_of_no_output(spark, source, options, tmp_path, 
     source("a.parquet", id=[1], text=["하나"])
     run(spark, options())
     done = replay(spark, ReplayOptions(str(tmp_path / "out"), stack.service, stack.api_key))
-    assert (done.sent, done.mended) == (0, 0)
-    with pytest.raises(ConfigError, match="is no output of the analysis job"):
+    assert (done.sent, done.recovered) == (0, 0)
+    with pytest.raises(ConfigError, match="is not an output of the analysis job"):
         replay(spark, ReplayOptions(str(tmp_path / "in"), stack.service, stack.api_key))

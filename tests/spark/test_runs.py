@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.orc
@@ -11,8 +12,8 @@ import pytest
 
 from nlpbatch.errors import ConfigError, InvalidRequest, TooManyErrors, Unauthenticated
 from nlpbatch.spark.job import run
-from nlpbatch.spark.runs import microbatches
 from nlpbatch.spark.runs.batches import Batches
+from nlpbatch.spark.runs.microbatches import MicroBatches
 
 POISON = "가" * 400_000
 """Over the service's limit for one text."""
@@ -96,7 +97,7 @@ def test_a_start_that_ends_before_the_rename_leaves_no_rows_and_the_next_does_th
 def test_an_output_that_was_begun_otherwise_is_not_mixed(spark, source, options, rows, change, said):
     source("a.parquet", id=[1], text=["하나"], other=["다른"])
     run(spark, options())
-    with pytest.raises(ConfigError, match=f"was begun otherwise: {said}.*--reprocess"):
+    with pytest.raises(ConfigError, match=f"was created with different settings: {said}.*--reprocess"):
         run(spark, options(**change))
     assert len(rows()) == 1
 
@@ -128,7 +129,7 @@ def test_a_budget_ends_a_run_between_two_micro_batches_and_the_next_goes_on(spar
 def test_too_many_errors_stop_a_run_and_a_higher_ratio_lets_it_go_on(
     spark, source, options, monkeypatch, tmp_path, records
 ):
-    monkeypatch.setattr("nlpbatch.spark.runs.budget.LEAST_ROWS", 2)
+    monkeypatch.setattr("nlpbatch.spark.runs.error_limit.MIN_ROWS", 2)
     for number in range(3):
         source(f"{number}.parquet", id=[number, -number], text=[POISON, "글"])
     with pytest.raises(TooManyErrors, match=r"1 of 2 rows failed \(50.0%\), allowed are 10.0%.*_nlpbatch/dead"):
@@ -310,14 +311,16 @@ def test_a_column_that_is_no_text_is_refused(spark, source, options):
 def test_a_key_that_is_taken_back_in_the_middle_fails_the_run_and_the_next_goes_on(spark, source, options, monkeypatch):
     for number in range(3):
         source(f"{number}.parquet", id=[number], text=[f"글 {number}"])
-    do = microbatches.MicroBatches._do
+    process_batch = MicroBatches.process_batch
 
     def taken_back(batches, number):
         if number == 1:
-            batches._analysis.settings["api_key"] = "nlpb_0123456789ab_" + "x" * 43
-        do(batches, number)
+            analysis = batches._writer.analysis
+            call = replace(analysis.call, api_key="nlpb_0123456789ab_" + "x" * 43)
+            batches._writer.analysis = replace(analysis, call=call)
+        process_batch(batches, number)
 
-    monkeypatch.setattr(microbatches.MicroBatches, "_do", taken_back)
+    monkeypatch.setattr(MicroBatches, "process_batch", taken_back)
     with pytest.raises(Unauthenticated):
         run(spark, options(batch_bytes=1))
     monkeypatch.undo()

@@ -1,1 +1,1 @@
-"""Runs: what makes a job resumable, its output exact and its report true. `nlpbatch.spark.job` is the way in."""
+"""Runs: the parts that make a job resumable and its output exact. Start reading at `nlpbatch.spark.job`."""

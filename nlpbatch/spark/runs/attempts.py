@@ -1,4 +1,4 @@
-"""Every start of a driver on an output, and how it ended: a file each, written when it begins and when it ends."""
+"""Records every start of a driver on an output and how it ended, in a file that is written at its start and end."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +14,7 @@ _DIGITS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One start. One that was killed stays "running": nobody was left to say how it ended.
+    """One start of a driver. One that was killed stays "running", because it could not record its end.
 
     Args:
         number: From 1.
@@ -34,24 +34,24 @@ class Attempt:
     reason: str | None = None
 
 
-class Attempts:
+class AttemptLog:
     """The starts on one output."""
 
     def __init__(self, output: Storage) -> None:
         self._output = output
 
     def count(self) -> int:
-        """Return how many there have been."""
+        """Return how many attempts there have been."""
         return len(self._output.names(ATTEMPTS))
 
     def begin(self, application: str) -> Attempt:
-        """Return a new one, written down."""
+        """Return a new attempt, after recording it."""
         attempt = Attempt(self.count() + 1, now_text(), application)
         self._write(attempt)
         return attempt
 
     def end(self, attempt: Attempt, state: Ending, reason: str | None = None) -> None:
-        """Write down how it ended."""
+        """Record how an attempt ended."""
         self._write(replace(attempt, state=state, ended_at=now_text(), reason=reason))
 
     def _write(self, attempt: Attempt) -> None:

@@ -1,4 +1,4 @@
-"""The files of one micro-batch: those that can be read give its rows, the others are set aside with the reason."""
+"""The files of one micro-batch: readable files give its rows; the others are set aside with the reason."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class BatchFiles:
     _rows: DataFrame | None = None
 
     @classmethod
-    def of(cls, spark: SparkSession, source: Input, paths: Iterable[str], max_record_lines: int) -> "BatchFiles":
+    def of(cls, spark: SparkSession, source: Input, paths: Iterable[str]) -> "BatchFiles":
         """Return files, those set aside that are known or found not to be readable."""
         paths = list(paths)
         source = source.including(spark, paths)
@@ -42,7 +42,7 @@ class BatchFiles:
         found.set_aside.update({path: source.faults[path] for path in paths if path in source.faults})
         while True:
             try:
-                found.set_aside.update(inspect(spark, source, found.left, max_record_lines))
+                found.set_aside.update(inspect(spark, source, found.left))
             except (PySparkException, Py4JJavaError) as error:
                 if not found.sets_aside(error):
                     raise
@@ -61,7 +61,7 @@ class BatchFiles:
 
     def rows(self) -> DataFrame:
         """Return the rows of the files that can be read."""
-        if self._rows is None:  # Spark looks for each file when it is told to read them
+        if self._rows is None:  # Spark looks up each file when it creates the DataFrame
             self._rows = self.source.read(self.spark, self.left)
         return self._rows
 
@@ -72,11 +72,11 @@ class BatchFiles:
         return self.rows().count()
 
     def check(self, rows: int, counted: int | None) -> None:
-        """Hold the rows that were written against those that the files have.
+        """Compare the number of rows that were written with the number that the files have.
 
         Raises:
-            InternalError: They differ. What a condition takes may change from one reading to the next, as with
-                `rand()`: then nothing is held against it.
+            InternalError: They differ. With a condition they are not compared, because what it selects may change
+                from one reading to the next, as with `rand()`.
 
         """
         if counted is not None and counted != rows and self.source.where is None:

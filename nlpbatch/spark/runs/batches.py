@@ -1,7 +1,7 @@
-"""Micro-batches that are whole: each is written aside and then appears by one rename, with its record inside.
+"""Complete micro-batches: each is written to a staging directory and appears by one rename, with its record inside.
 
-A micro-batch that is there is never done again, however often its driver is started; one that isn't leaves nothing that
-a reader could take for rows.
+A complete micro-batch is never processed again, however often its driver is started. An incomplete one leaves nothing
+that a reader could mistake for rows.
 """
 
 import json
@@ -15,7 +15,7 @@ from nlpbatch.spark.runs.layout import DEAD, RECORD, STAGING, batch_directory, b
 from nlpbatch.spark.storage import Storage
 
 OUTCOME: Final = "_nlpbatch_outcome"
-"""Column that parts a micro-batch's rows into those of the output and those of the dead letters."""
+"""Column that separates a micro-batch's rows into output and dead letters."""
 OK: Final = "ok"
 FAILED: Final = "dead"
 
@@ -29,7 +29,7 @@ class BatchRecord:
         fingerprint: The analyzer's version.
         files: Bytes of the files it was made from, by path.
         set_aside: Those of them that couldn't be read, with the reason; they gave no rows.
-        replayed_by: Other versions of the analyzer that some rows were replayed by, if somebody wanted that.
+        replayed_by: Other versions of the analyzer that replayed some of the rows, if the caller accepted them.
         rows: Rows read: those in the output and those that are dead.
         dead: Rows that failed.
         nulls: Rows without any text.
@@ -38,7 +38,7 @@ class BatchRecord:
         text_bytes: UTF-8 bytes of the texts.
         started_at: ISO 8601.
         seconds: Wall time.
-        client: What the tasks' clients did whose work stands in the rows.
+        client: What the clients of the tasks did that wrote the rows.
         proxy: What each proxy process seen has counted for the run by then; none if they do not count.
 
     """
@@ -93,7 +93,7 @@ class Batches:
         """Make what was staged part of the output.
 
         Raises:
-            ConfigError: The micro-batch is there by now, so another driver works on this output.
+            ConfigError: The micro-batch exists already, so another driver writes this output.
 
         """
         name = batch_directory(record.number)
@@ -102,14 +102,14 @@ class Batches:
         self._output.write_text(f"{rows}/{RECORD}", record.to_json())
         if self._output.exists(name):
             raise ConfigError(
-                f"{self._output.within(name)} is there already: does another job write this output? Stop one of them"
+                f"{self._output.within(name)} exists already: does another job write this output? Stop one of them"
             )
-        self._output.delete(f"{DEAD}/{name}")  # of a start that got no further than this
+        self._output.delete(f"{DEAD}/{name}")  # left by a start that was killed at this point
         if self._output.exists(dead):
             self._output.move(dead, f"{DEAD}/{name}")
         self._output.move(rows, name)
         self._output.delete(staged)
 
     def sweep(self) -> None:
-        """Delete what earlier starts have begun and not finished."""
+        """Delete what earlier starts left unfinished."""
         self._output.delete(STAGING)

@@ -1,18 +1,14 @@
-"""When a run ends before its input does: a budget is used up, or too many rows fail. Pure; `now` is an argument."""
+"""When a run ends before its input does: a budget is used up. Pure; `now` is an argument."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from nlpbatch.errors import ConfigError
-
-LEAST_ROWS: Final = 1_000
-"""A ratio of errors is believed from so many rows on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one start may use. A micro-batch is begun only while something is left, and is finished then.
+    """What one start may use. A micro-batch begins only while something is left, and then runs to its end.
 
     Args:
         max_bytes: Bytes of input files; no bound if None.
@@ -24,26 +20,12 @@ class Budget:
     until: datetime | None = None
 
     def spent(self, done_bytes: int, now: datetime) -> str | None:
-        """Return why nothing more is begun, in words; None if there is something left."""
+        """Return why no other micro-batch may start, in words; None if something is left."""
         if self.max_bytes is not None and done_bytes >= self.max_bytes:
             return f"the budget of {self.max_bytes:,} bytes is used up"
         if self.until is not None and now >= self.until:
             return f"it is {self.until:%Y-%m-%d %H:%M}"
         return None
-
-
-def too_many_errors(dead: int, rows: int, most: float | None) -> str | None:
-    """Return what is wrong with the share of rows that failed, in words; None if it can be borne.
-
-    Args:
-        dead: Rows that failed.
-        rows: Rows in all.
-        most: Greatest share that is borne, 0 to 1; any if None.
-
-    """
-    if most is None or rows < LEAST_ROWS or dead <= most * rows:
-        return None
-    return f"{dead:,} of {rows:,} rows failed ({dead / rows:.1%}), allowed are {most:.1%}"
 
 
 def parse_until(text: str, now: datetime) -> datetime:

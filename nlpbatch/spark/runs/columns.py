@@ -15,14 +15,17 @@ from nlpbatch.spark.prepare import Prepared, holds_texts, prepare
 from nlpbatch.spark.runs.batches import FAILED, OK, OUTCOME
 from nlpbatch.spark.runs.formats import CORRUPT
 from nlpbatch.spark.schema import ERROR_TYPE, named
+from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DOCUMENT_CODES
 
 MALFORMED: Final = "malformed_record"
 OTHER: Final = "other"
 _NAMES: Final[Mapping[str, str]] = {"space": "spaced", "join": "joined", "glue": "glued"}
-"""What an answer's `text` is called, by operation: its own name would be taken for the input's."""
-_MALFORMED_MESSAGE: Final = f"the line can't be parsed: it stands in {CORRUPT}; mend it, and send it in another file"
+"""What an answer's `text` is called, by operation: `text` would be mistaken for the input's."""
+_MALFORMED_MESSAGE: Final = (
+    f"the line can't be parsed: it is in {CORRUPT}; correct it, and add it to the input in another file"
+)
 
 
 def _codes(root: type[errors.NlpbatchError]) -> Iterator[str]:
@@ -79,21 +82,19 @@ def text_columns(schema: StructType, names: tuple[str, ...], asked: Options) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
+class RunAnalysis:
     """What is asked of every row.
 
     Args:
         columns: The text columns.
-        asked: What is asked of each text.
+        call: What is asked of each text, and how.
         pinned: By which version.
-        settings: Further arguments of `prepare`: service, api_key, job, request_bytes, in_flight, retry.
 
     """
 
     columns: tuple[TextColumn, ...]
-    asked: Options
+    call: ServiceCall
     pinned: Pinned
-    settings: Mapping[str, Any]
 
     def apply(self, df: DataFrame, report: Callable[..., None] | None) -> DataFrame:
         """Return the rows with all outcome columns, and with `OUTCOME` last.
@@ -105,7 +106,7 @@ class Analysis:
         corrupt = CORRUPT in df.columns
         for column in self.columns:
             df = self._prepared(df, column).apply(report)
-            first = column.names[self.asked.columns[0]]
+            first = column.names[self.call.asked.columns[0]]
             df = df.withColumn(first, named(first).alias(first, metadata=self._metadata()))
         if corrupt:
             first = self.columns[0].names["error"]
@@ -136,16 +137,16 @@ class Analysis:
         return reduce(Column.__add__, (self._tokens(column) for column in self.columns))
 
     def _prepared(self, df: DataFrame, column: TextColumn) -> Prepared:
-        return prepare(df, text=column.name, asked=self.asked, names=column.names, pinned=self.pinned, **self.settings)
+        return prepare(df, self.call, text=column.name, names=column.names, pinned=self.pinned)
 
     def _metadata(self) -> dict[str, Any]:
-        """Return what stands at the column in every file's footer: by what it was made."""
+        """Return the column's metadata in every file's footer: which analyzer made it."""
         info = self.pinned.info
         return {"nlpbatch.analyzer": info.name, "nlpbatch.fingerprint": info.fingerprint}
 
     def _tokens(self, column: TextColumn) -> Column:
         """Return how many tokens a row has, of all its candidates and elements; nothing counts as none."""
-        what = self.asked.columns[0]
+        what = self.call.asked.columns[0]
         if what not in _SIZES:
             return sf.lit(0)
         found, per_text = named(column.names[what]), _SIZES[what]
@@ -158,7 +159,7 @@ class Analysis:
 
 
 def errors_by_code(counts: Mapping[str, Any]) -> dict[str, int]:
-    """Return the rows with an error by code, of what `Analysis.counts` counted."""
+    """Return the rows with an error by code, of what `RunAnalysis.counts` counted."""
     return {code: counts[f"error_{code}"] for code in (*_COUNTED, OTHER) if counts[f"error_{code}"]}
 
 

@@ -1,4 +1,4 @@
-"""A run that has nothing to do, known from its records and names of files: none is opened, and no service is asked."""
+"""Recognises a run that has nothing to do by its records and names of files, without opening any."""
 
 import json
 from collections.abc import Container, Iterable, Mapping
@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.runs.batches import Batches
-from nlpbatch.spark.runs.budget import too_many_errors
+from nlpbatch.spark.runs.error_limit import too_many_errors
 from nlpbatch.spark.runs.identity import RunFile
 from nlpbatch.spark.runs.layout import RUN, SUCCESS
 from nlpbatch.spark.runs.listing import list_files
@@ -33,7 +33,7 @@ class FinishedRun:
 
     @classmethod
     def find(cls, spark: SparkSession, options: JobOptions) -> Self | None:
-        """Return the run; None if there is something to do, or only a look into files would tell.
+        """Return the run; None if there is something to do, or if files would have to be opened to know.
 
         Raises:
             ConfigError: Input or output can't be used.

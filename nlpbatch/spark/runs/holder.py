@@ -1,4 +1,4 @@
-"""A driver that holds an output: which process of which machine, and whether that has ended."""
+"""The driver that holds an output: its machine and process, and whether the process has ended."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ _STAT_STATE, _STAT_STARTED = 0, 19
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lease.
+    """The driver that holds a lease.
 
     Args:
         key: Tells this lease from all others.
@@ -67,7 +67,7 @@ def _machine() -> str:
 
 
 def process_start(pid: int) -> str | None:
-    """Return when a process was started, in the system's own units; "" if the system doesn't tell, None if it ended."""
+    """Return when a process was started, in the system's own units; "" if the system doesn't say, None if it ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:

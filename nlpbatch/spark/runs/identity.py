@@ -1,4 +1,4 @@
-"""What an output is: everything that all its rows have in common, and that a later start must not change."""
+"""What all rows of an output have in common, and a later start must not change."""
 
 import json
 import re
@@ -12,7 +12,9 @@ from nlpbatch.spark.runs.layout import RUN
 from nlpbatch.spark.storage import Storage
 from nlpbatch.wire.options import Options
 
-_REMEDY = "choose another output, go back to what it was made with, or begin a new version beside it with --reprocess"
+_REMEDY = (
+    "choose another output, use the settings it was created with, or write a new version beside it with --reprocess"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class RunFile:
     Args:
         run: Name of the run, under which the proxy counts its requests over all attempts.
         identity: What the output is.
-        nlpbatch: The version that began it.
+        nlpbatch: The version that created it.
         created_at: When, ISO 8601.
         given: The options that decide what the output is, as the caller gave them.
 
@@ -88,7 +90,7 @@ class RunFile:
         """Return what the output's file says.
 
         Raises:
-            ConfigError: It isn't one of ours.
+            ConfigError: It can't be read.
 
         """
         try:
@@ -104,7 +106,7 @@ class RunFile:
         output.write_text(RUN, json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n")
 
     def check(self, now: Identity, output: Storage) -> None:
-        """Refuse to go on with other input, columns or options.
+        """Refuse to resume with another input, other columns or other options.
 
         Raises:
             ConfigError: Naming all that differs.
@@ -112,7 +114,9 @@ class RunFile:
         """
         differences = self.identity.differences(now)
         if differences:
-            raise ConfigError(f"output {output.url} was begun otherwise: {'; '.join(differences)}: {_REMEDY}")
+            raise ConfigError(
+                f"output {output.url} was created with different settings: {'; '.join(differences)}: {_REMEDY}"
+            )
 
 
 def identified(asked: Options, analyzer: str) -> dict[str, Any]:
@@ -122,7 +126,7 @@ def identified(asked: Options, analyzer: str) -> dict[str, Any]:
 
 
 def new_name(output: Storage) -> str:
-    """Return a name for a run that no other has, with the output's in front for those who watch the proxy."""
+    """Return a unique name for a run; it starts with the output's name, so that operators recognise it."""
     readable = re.sub(r"[^A-Za-z0-9._-]+", "-", output.url.rstrip("/").rpartition("/")[2])[:40]
     return f"{readable}-{uuid.uuid4().hex[:12]}"
 

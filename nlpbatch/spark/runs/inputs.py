@@ -12,6 +12,7 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import DataType, StructType
 
 from nlpbatch.errors import ConfigError, InternalError
+from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8, java_name, known_encoding
 from nlpbatch.formats.names import format_of
 from nlpbatch.spark.runs.batches import OUTCOME
@@ -42,6 +43,7 @@ class Input:
         is_file: Whether the path names a single file.
         where: Condition that rows have to meet; None for all.
         encoding: Of the characters of line formats.
+        max_record_lines: Lines that a record of CSV may have.
         listing: How the files were found; None if there are none.
         faults: Why some of the files cannot be read, by path.
         headers: Of CSV files, by path; None if Spark itself reads them.
@@ -57,6 +59,7 @@ class Input:
     is_file: bool
     where: str | None = None
     encoding: str = UTF_8
+    max_record_lines: int = MAX_RECORD_LINES
     listing: Listing | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, CsvHeader] | None = None
@@ -73,6 +76,7 @@ class Input:
         ddl: str | None,
         where: str | None = None,
         encoding: str = UTF_8,
+        max_record_lines: int = MAX_RECORD_LINES,
     ) -> Self:
         """List the files and find out their columns.
 
@@ -84,6 +88,7 @@ class Input:
             ddl: The columns, such as "id bigint, review string"; None to find them in the files.
             where: Condition that rows have to meet; None for all.
             encoding: Of the characters of line formats, as `known_encoding` returns it.
+            max_record_lines: Lines that a record of CSV may have; more are taken for a quote that isn't closed.
 
         Raises:
             ConfigError: There is nothing, or it can't be read, or the files don't agree, or the condition is none.
@@ -105,6 +110,7 @@ class Input:
             listing.is_file,
             where,
             encoding=encoding,
+            max_record_lines=max_record_lines,
             listing=listing,
             faults=known.faults,
             headers=known.headers,
@@ -129,7 +135,7 @@ class Input:
         return reader.load(self._listed.stream_pattern())
 
     def including(self, spark: SparkSession, files: Iterable[str]) -> Self:
-        """Return the input with what has to be known of files that came after it was looked at.
+        """Return the input with what has to be known of files that were added after it was listed.
 
         Raises:
             ConfigError: One has a column that the others lack.
@@ -143,7 +149,9 @@ class Input:
         known = {name.lower() for name in self.schema.names}
         more = next((name for name in columns_of(headers.values()) if name.lower() not in known), None)
         if more is not None:
-            raise ConfigError(f"a file that came meanwhile has another column, {more!r}: start the job again")
+            raise ConfigError(
+                f"a file that was added in the meantime has another column, {more!r}: start the job again"
+            )
         return replace(self, headers={**self.headers, **headers}, faults={**self.faults, **faults})
 
     def read(self, spark: SparkSession, files: Iterable[str]) -> DataFrame:
@@ -158,7 +166,7 @@ class Input:
             return spark.createDataFrame([], self.schema)
         df = reduce(DataFrame.union, (self._load(spark, key, paths) for key, paths in groups.items()))
         _check_files(df, [file for paths in groups.values() for file in paths])
-        return self._chosen(df)
+        return self._matching(df)
 
     def check_where(self, spark: SparkSession) -> None:
         """Refuse a condition that can't be one of these columns.
@@ -168,7 +176,7 @@ class Input:
 
         """
         try:
-            self._chosen(spark.createDataFrame([], self.schema))
+            self._matching(spark.createDataFrame([], self.schema))
         except PySparkException as error:
             raise ConfigError(
                 f"where {self.where!r} can't be used: {first_line(error)}: write a condition of SQL, such as "
@@ -232,12 +240,12 @@ class Input:
             else:
                 yield named(one.name)
 
-    def _chosen(self, df: DataFrame) -> DataFrame:
+    def _matching(self, df: DataFrame) -> DataFrame:
         if self.where is None:
             return df
         if CORRUPT not in df.columns:
             return df.where(self.where)
-        # of a line that can't be parsed nobody knows whether it would meet the condition: it isn't lost
+        # whether a line that can't be parsed would meet the condition is unknown, so it is kept
         return df.where(sf.coalesce(sf.expr(self.where), sf.lit(False)) | sf.col(CORRUPT).isNotNull())
 
 
@@ -249,7 +257,7 @@ def _encoding(given: str, reader: Mapping[str, str]) -> tuple[str, dict[str, str
 
 
 def _check_names(schema: StructType, format_name: str) -> None:
-    """Refuse columns whose names the output or Spark itself uses; Spark knows no upper and lower case.
+    """Refuse columns whose names the output or Spark itself uses; Spark ignores case.
 
     Raises:
         ConfigError: Naming the column, with the remedy.
@@ -271,7 +279,7 @@ def _check_names(schema: StructType, format_name: str) -> None:
 
 
 def _check_files(df: DataFrame, files: list[str]) -> None:
-    """Hold what Spark is going to read against what it is to read."""
+    """Compare the files that Spark is going to read with those that it should."""
     found = Counter(plain_path(uri) for uri in files_read(df))
     if found != Counter(files):
         odd = next(iter((found - Counter(files)) or (Counter(files) - found)))

@@ -1,7 +1,7 @@
-"""A look at all bytes of line formats before anything of them is sent: Spark decodes what it must, without a word.
+"""Checks all bytes of line formats before anything is sent, because Spark decodes wrong bytes without an error.
 
 Bytes that are not of the encoding become replacement characters, and a quote that is not closed makes one value of all
-lines after it. Both are found here, so that the file is set aside with its reason.
+lines after it. Both are found here, so that the file is set aside with the reason.
 """
 
 from codecs import BOM_UTF8
@@ -31,7 +31,7 @@ _BYTES: Final = "latin-1"
 """Any encoding in which a byte is a character: quotes and separators are ASCII's in all that are inspected."""
 
 
-def inspect(spark: SparkSession, source: Input, files: list[str], max_record_lines: int) -> dict[str, str]:
+def inspect(spark: SparkSession, source: Input, files: list[str]) -> dict[str, str]:
     """Return why files cannot be taken, by path.
 
     Raises:
@@ -41,7 +41,7 @@ def inspect(spark: SparkSession, source: Input, files: list[str], max_record_lin
     if source.format not in _LINE_FORMATS or not is_of_lines(source.encoding) or not files:
         return {}
     separators = {file: source.headers[file].separator for file in files} if source.headers is not None else {}
-    task = Inspection(source.encoding, separators, max_record_lines)
+    task = Inspection(source.encoding, separators, source.max_record_lines)
     largest_bytes = max(source.files.get(file, 0) for file in files) if separators else None
     with _whole_files(spark, largest_bytes):
         lines = spark.read.format("text").options(**EXACTLY).load(files)

@@ -1,8 +1,8 @@
-"""What lies where in an output.
+"""The files and directories of an output.
 
     OUT/run_batch=000007/part-….parquet    rows with their tokens, one directory for each micro-batch
-                        /_batch.json       its record; a directory with one is whole
-    OUT/_SUCCESS                           there while everything that the input held has been done
+                        /_batch.json       its record; a directory that has one is complete
+    OUT/_SUCCESS                           exists while everything in the input has been done
     OUT/_nlpbatch/run.json                 what this output is: input, columns, options, the analyzer's version
                  /summary.json             what has been done, all attempts together
                  /attempts/000001.json     each start of a driver, and how it ended
@@ -11,7 +11,7 @@
                  /checkpoint/              Spark's: which files have been taken
                  /staging/                 a micro-batch that is being written
 
-Readers of Parquet pass over names that begin with an underscore.
+Readers of Parquet ignore names that begin with an underscore.
 """
 
 from typing import Final
@@ -37,6 +37,6 @@ def batch_directory(number: int) -> str:
 
 
 def batch_number(name: str) -> int | None:
-    """Return the number of the micro-batch that a directory of this name holds; None if it is none."""
+    """Return the number of the micro-batch that a directory of this name holds; None if it holds none."""
     digits = name.removeprefix(_PREFIX)
     return int(digits) if name.startswith(_PREFIX) and digits.isdecimal() else None

@@ -1,11 +1,11 @@
-"""Who may write a directory: one driver at a time, which says so again every few seconds for as long as it lives.
+"""Lets one driver at a time write a directory. The driver renews its lease every few seconds while it lives.
 
     free ── create NNNNNN.json ──> held ── delete ──> free
                                     │ renewed by a heartbeat
                                     └── its process is gone, or no renewal for a while ──> taken over as NNNNNN + 1
 
-The record with the highest number holds. It is created exclusively, so of two drivers one gets it. A holder that was
-taken over, such as one whose machine slept, finds out before it makes anything part of the output.
+The record with the highest number is valid. It is created exclusively, so only one of two drivers gets it. A driver
+whose lease was taken over, perhaps because its machine slept, notices before it makes anything part of the output.
 """
 
 import json
@@ -25,23 +25,23 @@ from nlpbatch.spark.storage import Storage
 
 RENEW_S: Final = 5.0
 EXPIRE_S: Final = 20.0
-"""Without a renewal for so long, a driver of another machine counts as dead."""
+"""A driver of another machine counts as dead after this time without a renewal."""
 _POLL_S: Final = 0.5
 _DIGITS: Final = 6
 
 
-class Lease:
-    """The lease of one directory, acquired by entering and given back by leaving the context.
+class OutputLease:
+    """The lease of one directory, acquired on entering the context and released on leaving it.
 
     Args:
         output: What is written.
         directory: Where in it the records are.
         application: Spark's id of the application.
-        say: Told when somebody else's lease is waited for.
-        expire_s: Seconds after which a holder that doesn't renew counts as dead.
+        say: Called with a message when the lease of another driver is waited for.
+        expire_s: Seconds without a renewal after which a holder counts as dead.
 
     Raises:
-        ConfigError: Somebody else holds it, and lives.
+        ConfigError: Another driver holds it and is alive.
 
     """
 
@@ -65,7 +65,7 @@ class Lease:
         self._heartbeat = threading.Thread(target=self._renew, name="nlpbatch-lease", daemon=True)
 
     def __enter__(self) -> Self:
-        """Acquire it, waiting for as long as its holder may have died."""
+        """Acquire it; wait while its holder may be dead."""
         while not self._take(self._wait_until_free()):
             pass
         self._heartbeat.start()
@@ -74,7 +74,7 @@ class Lease:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give it back."""
+        """Release it."""
         self._ended.set()
         self._heartbeat.join()
         with suppress(ConfigError):  # a file system that is away: the lease expires by itself
@@ -82,7 +82,7 @@ class Lease:
                 self._output.delete(self._name(self._number))
 
     def delete_output(self) -> None:
-        """Delete everything in the directory, and hold it on.
+        """Delete everything in the directory, and keep the lease.
 
         Raises:
             ConfigError: Another driver was faster.
@@ -95,7 +95,7 @@ class Lease:
             self.check()
 
     def check(self) -> None:
-        """Refuse to go on if the lease is another's by now.
+        """Refuse to continue if another driver has the lease.
 
         Raises:
             ConfigError: Naming the new holder.
@@ -106,7 +106,7 @@ class Lease:
             holder = self._read(number) if number else None
         if number == self._number and (holder is None or holder.key == self._holder.key):
             return  # a record that can't be read is one that couldn't be renewed
-        by = f"by {holder}" if holder is not None else "and given back"
+        by = f"by {holder}" if holder is not None else "and released"
         raise ConfigError(f"output {self._output.url} was taken over {by} while this driver didn't renew its lease")
 
     def _wait_until_free(self) -> int:

@@ -1,4 +1,4 @@
-"""Which files a path names: a file, all files of a directory however deep they lie, or what a glob matches."""
+"""Which files a path names: a file, all files below a directory at any depth, or what a glob matches."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _FEW: Final = 1_000
 EXACTLY: Final[Mapping[str, str]] = {"__globPaths__": "false", "recursiveFileLookup": "true"}
 """Options with which Spark takes the paths that a reader gets for names, never for patterns.
 
-Without the second, a path with one of `_SPECIAL` in it stands for all files that lie in its directory.
+Without the second, a path that contains one of `_SPECIAL` means all files in its directory.
 """
 
 
@@ -52,7 +52,7 @@ class Listing:
         A path that exists is taken as it is, whatever characters it has; any other is a glob.
 
         Raises:
-            ConfigError: There are none, or they cannot be listed, or only some of them lie in partitions.
+            ConfigError: There are none, or they cannot be listed, or only some of them are in partitions.
 
         """
         place = Storage(spark, path)
@@ -137,7 +137,7 @@ def _partitions(files: Mapping[str, int], depth: int) -> tuple[str, ...]:
     """Return the partition columns that all files have.
 
     Raises:
-        ConfigError: Some files have others, or a partition lies in a directory that is none.
+        ConfigError: Some files have others, or a partition is below a directory that is not one.
 
     """
     first, first_keys = "", None
@@ -145,20 +145,20 @@ def _partitions(files: Mapping[str, int], depth: int) -> tuple[str, ...]:
         keys, is_nested = _keys(file, depth)
         if is_nested:
             raise ConfigError(
-                f"{file} lies in partitions ({', '.join(keys)}) below a directory that is no partition: give that "
+                f"{file} is in partitions ({', '.join(keys)}) below a directory that is not a partition: give that "
                 "directory as input"
             )
         if first_keys is None:
             first, first_keys = file, keys
         elif keys != first_keys:
             raise ConfigError(
-                f"{file} lies in {_words(keys)}, {first} in {_words(first_keys)}: give a path that holds one kind"
+                f"{file} is in {_words(keys)}, {first} in {_words(first_keys)}: give a path with one kind"
             )
     return first_keys or ()
 
 
 def _keys(file: str, depth: int) -> tuple[tuple[str, ...], bool]:
-    """Return a file's partition columns, and whether a directory without one lies around one with."""
+    """Return a file's partition columns, and whether a directory without one contains a directory with one."""
     directories = file.split("/")[depth:-1]
     flags = ["=" in name and not name.startswith("=") for name in directories]
     keys = tuple(_names(directories))

@@ -1,7 +1,7 @@
-"""Puts what a replay mended into the micro-batches that it came from, however often the driver is killed meanwhile.
+"""Moves the rows that a replay recovered into their micro-batches, even if the driver is killed in between.
 
-What is to be moved is staged, and a file in `_nlpbatch/replays/` says so: a redo log. From then on the moves are made,
-in an order in which each can be made again; the file goes last. A start that finds one makes its moves before all else.
+The rows are staged, and a redo log in `_nlpbatch/replays/` lists the moves. They are made in an order in which each
+can be repeated, and the log is deleted last. A start that finds a log makes its moves before anything else.
 """
 
 import json
@@ -18,7 +18,7 @@ _NEW: Final = "_record.json"
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """One micro-batch's mended rows and those that are still dead.
+    """One micro-batch's recovered rows, and those that failed again.
 
     Args:
         number: The micro-batch.
@@ -51,7 +51,7 @@ class Merges:
         self._move(merge)
 
     def redo(self) -> int:
-        """Make the moves that an earlier start has begun; return of how many merges."""
+        """Finish the merges that an earlier start left unfinished; return how many there were."""
         names = [name for name in self._output.names(REPLAYS) if name.endswith(".json")]
         for name in names:
             self._move(Merge(**json.loads(self._output.read_text(f"{REPLAYS}/{name}"))))
@@ -59,16 +59,16 @@ class Merges:
 
     def _move(self, merge: Merge) -> None:
         target = batch_directory(merge.number)
-        mended, dead = f"{merge.staged}/{OUTCOME}={OK}", f"{merge.staged}/{OUTCOME}={FAILED}"
-        for file in self._output.names(mended):
+        recovered, dead = f"{merge.staged}/{OUTCOME}={OK}", f"{merge.staged}/{OUTCOME}={FAILED}"
+        for file in self._output.names(recovered):
             if not file.startswith("_"):
-                # Spark's names hold an id of the write: they can't be taken.
-                self._output.move(f"{mended}/{file}", f"{target}/{file}")
+                # The names that Spark gives hold an id of the write, so they are unique.
+                self._output.move(f"{recovered}/{file}", f"{target}/{file}")
         if self._output.exists(f"{merge.staged}/{_NEW}"):
             record = self._output.read_text(f"{merge.staged}/{_NEW}")
             self._output.write_text(f"{target}/{RECORD}", record)
         if self._output.exists(dead):
-            # Moved aside as a whole: once it is gone, the dead letters are the new ones.
+            # Moved as a whole: once the staged directory is gone, the dead letters are the new ones.
             self._output.delete(f"{DEAD}/{target}")
             if any(not file.startswith("_") for file in self._output.names(dead)):
                 self._output.move(dead, f"{DEAD}/{target}")

@@ -1,7 +1,7 @@
-"""Tells a Prometheus Pushgateway how far a run is: a job ends, so nobody could scrape it.
+"""Pushes the progress of a run to a Prometheus Pushgateway, because a job ends before it could be scraped.
 
-By HTTP and in the text format, which are all of the protocol: in cluster mode the driver has what was bundled, and
-prometheus-client isn't. https://github.com/prometheus/pushgateway#api
+It speaks HTTP and the text format itself: in cluster mode the driver has only what was bundled, and prometheus-client
+isn't. https://github.com/prometheus/pushgateway#api
 """
 
 from typing import Final
@@ -19,15 +19,15 @@ _SAYS: Final = {
     "input_bytes": "Bytes of input files that this start has to do",
     "seconds": "Seconds since the driver started",
     "throttled_ratio": "Share of the requests' time spent waiting because the service asked for it",
-    "left_seconds": "Seconds left at this rate; NaN while nobody can know",
+    "left_seconds": "Seconds left at this rate; NaN while unknown",
 }
 
 
 def pusher(address: str, run: str) -> Show:
-    """Return what pushes a run's progress, grouped by the run's name; it raises if the gateway doesn't take it.
+    """Return a function that pushes a run's progress under the run's name; it raises if the gateway refuses it.
 
     Raises:
-        ConfigError: The address is none.
+        ConfigError: The address is not a URL.
 
     """
     if not address.startswith(("http://", "https://")):

@@ -30,7 +30,7 @@ _JSON_REMEDY: Final = "write one object on each line (jq -c . FILE), or one arra
 
 
 @dataclass(slots=True)
-class Found:
+class FoundSchema:
     """What is known of an input's files.
 
     Args:
@@ -80,14 +80,14 @@ class SchemaFinder:
         self._ddl = None if ddl is None else _parsed(ddl)
         self._faults = dict(listing.faults)
 
-    def find(self, name: str) -> Found:
+    def find(self, name: str) -> FoundSchema:
         """Return what is known of the files, read as one of `FORMATS`.
 
         Raises:
             ConfigError: None can be read, or they don't agree, or they have columns that can't be taken.
 
         """
-        find: Mapping[str, Callable[[], Found]] = {"csv": self._csv, "json": self._json, "text": self._text}
+        find: Mapping[str, Callable[[], FoundSchema]] = {"csv": self._csv, "json": self._json, "text": self._text}
         options = {**FORMATS[name].reader, **self._given}
         if name in find and self._encoding != UTF_8:
             options["encoding"] = java_name(self._encoding)
@@ -97,7 +97,7 @@ class SchemaFinder:
             raise self._refused(self._first_fault())
         return found
 
-    def _csv(self) -> Found:
+    def _csv(self) -> FoundSchema:
         options = CsvOptions.of(self._given, self._encoding)
         if options is None:
             self._beginnings()
@@ -121,9 +121,9 @@ class SchemaFinder:
         if self._ddl is not None:
             found = [one for one in self._ddl if one.name not in self._listing.partitions]
         schema = StructType([*found, *self._partition_fields()])
-        return self._lenient(Found(schema, self._options, self._faults, headers))
+        return self._lenient(FoundSchema(schema, self._options, self._faults, headers))
 
-    def _json(self) -> Found:
+    def _json(self) -> FoundSchema:
         beginnings = self._beginnings()
         if "multiline" not in {name.lower() for name in self._given}:
             self._check_shapes(beginnings)
@@ -137,12 +137,12 @@ class SchemaFinder:
             raise self._refused(f"no line is a JSON object: {_JSON_REMEDY}")
         return self._lenient(found)
 
-    def _text(self) -> Found:
+    def _text(self) -> FoundSchema:
         self._beginnings()
         self._check_lines()
         return self._infer(self._load)
 
-    def _merged(self) -> Found:
+    def _merged(self) -> FoundSchema:
         """Parquet or ORC, whose files have schemas of their own."""
         self._spark.conf.set(NANOS_AS_LONG, "false")
         try:
@@ -150,7 +150,7 @@ class SchemaFinder:
         except PySparkException as error:
             return self._with_nanos(error)
 
-    def _with_nanos(self, error: PySparkException) -> Found:
+    def _with_nanos(self, error: PySparkException) -> FoundSchema:
         """Return the columns of files with types that Spark doesn't read."""
         files = self._whole()
         wrong = unread_column(self._spark, files) if self._name == "parquet" else first_line(error)
@@ -165,16 +165,16 @@ class SchemaFinder:
         found.schema = with_timestamps(found.schema, found.nanos)
         return found
 
-    def _lenient(self, found: Found) -> Found:
+    def _lenient(self, found: FoundSchema) -> FoundSchema:
         if CORRUPT not in found.schema.names:
             found.schema = StructType([*found.schema.fields, StructField(CORRUPT, StringType())])
         return found
 
-    def _infer(self, load: Callable[[list[str]], StructType]) -> Found:
+    def _infer(self, load: Callable[[list[str]], StructType]) -> FoundSchema:
         """Return the schema of all files that can be read: each that can't be is left out, and the rest tried again."""
         while files := self._whole():
             try:
-                return Found(load(files), self._options, self._faults)
+                return FoundSchema(load(files), self._options, self._faults)
             except (PySparkException, Py4JJavaError) as error:
                 bad = unreadable_file(error)
                 if bad is None or bad[0] not in self._listing.files or bad[0] in self._faults:
@@ -189,7 +189,7 @@ class SchemaFinder:
         if self._ddl is not None:
             reader = reader.schema(self._ddl)
         elif FORMATS[self._name].merged:
-            # A file that is damaged is told when its rows are read; here it would stop all others.
+            # A damaged file is reported when its rows are read; failing here would stop all others.
             reader = reader.options(mergeSchema="true", ignoreCorruptFiles="true")
         if self._ddl is not None and self._listing.partitions:
             schema = self._ddl

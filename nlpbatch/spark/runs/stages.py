@@ -1,4 +1,4 @@
-"""How far a micro-batch is, by the tasks of its stages: for files that don't tell how many rows they have."""
+"""How far a micro-batch is, by the tasks of its stages, for files that don't say how many rows they have."""
 
 from pyspark import SparkContext
 
@@ -18,7 +18,7 @@ class StageWatch:
         self._before = set(self._status.getJobIdsForGroup(self._group))
 
     def share(self) -> float:
-        """Return the share of tasks that have ended, of those of all stages begun since this was made."""
+        """Return the share of ended tasks in all stages that started after this object was made."""
         done = total = 0
         for job in set(self._status.getJobIdsForGroup(self._group)) - self._before:
             info = self._status.getJobInfo(job)

@@ -1,4 +1,4 @@
-"""Keeps count of a run while it runs: micro-batches that are done, and how far the one under way is."""
+"""Tracks the progress of a run: the micro-batches that are done, and how far the one under way is."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ class _UnderWay:
 
 
 class Tracker:
-    """One start's progress; the micro-batches tell it, others look.
+    """The progress of one start: the stream reports to it, and watchers read it.
 
     Args:
         total_bytes: Bytes of all input files that are not done when it starts.

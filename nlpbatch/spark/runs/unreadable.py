@@ -1,4 +1,4 @@
-"""Files that Spark can't read, found in what it says."""
+"""Finds the file that Spark can't read in its error message."""
 
 import re
 from typing import Final
@@ -17,7 +17,7 @@ _REASONS: Final = {
     "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH": "a column has another type than in the other files",
     "FAILED_READ_FILE.UNSUPPORTED_FILE_SYSTEM": "its file system isn't supported",
 }
-# The storage's troubles, not the file's: they pass, and setting files aside for them would empty the input.
+# Temporary errors of the storage, not of the file: setting files aside for them would empty the input.
 _PASSING: Final = ("BlockMissingException", "ConnectException", "SocketTimeoutException", "Filesystem closed")
 _CODEC: Final = re.compile(r"Class \S*?(\w+)Codec was not found")
 
@@ -36,7 +36,7 @@ def unreadable_file(error: PySparkException | Py4JJavaError) -> tuple[str, str] 
 
 
 def is_passing(said: str) -> bool:
-    """Return whether an error is the storage's, and may be gone the next time."""
+    """Return whether an error is a temporary one of the storage."""
     return any(name in said for name in _PASSING)
 
 

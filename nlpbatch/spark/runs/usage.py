@@ -8,27 +8,22 @@ from typing import Any, Final
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.sync import Client
 from nlpbatch.errors import NlpbatchError
-from nlpbatch.spark.runs.columns import Analysis
+from nlpbatch.spark.service_call import ServiceCall
 
 _PATIENCE_S: Final = 5.0
 
 
-class UsageCounter:
+class UsagePoller:
     """The last count of every proxy process that answered; there may be several behind one address."""
 
-    def __init__(self, analysis: Analysis) -> None:
-        self._settings = analysis.settings
+    def __init__(self, call: ServiceCall) -> None:
+        self._call = call
         self._last: dict[str, Mapping[str, Any]] = {}
 
     def now(self) -> Sequence[Mapping[str, Any]]:
-        """Return the counts, asked for anew. Nothing is worth a failure here: without an answer they are as before."""
-        settings = self._settings
-        with (
-            suppress(NlpbatchError),
-            Client(
-                settings["service"], api_key=settings["api_key"], retry=RetryPolicy(patience_s=_PATIENCE_S)
-            ) as client,
-        ):
-            usage = client.usage(settings["job"])
+        """Return the counts as they are now; those from before if the proxy doesn't answer, without an error."""
+        call, retry = self._call, RetryPolicy(patience_s=_PATIENCE_S)
+        with suppress(NlpbatchError), Client(call.service, api_key=call.api_key, retry=retry) as client:
+            usage = client.usage(call.job)
             self._last[usage.instance] = asdict(usage)
         return tuple(self._last.values())

@@ -16,7 +16,7 @@ RECIPE = "nlpbatch.recipe"
 EXPLORING = (
     "nlpbatch.profile",
     "nlpbatch.sampling",
-    *(f"{RECIPE}.{name}" for name in ("features", "report", "sampled")),
+    *(f"{RECIPE}.{name}" for name in ("feature_columns", "report", "sampled")),
 )
 """What drivers import if nlpbatch[explore] is installed there."""
 

@@ -137,7 +137,7 @@ def test_a_finished_job_ends_in_0_with_its_summary(job, capsys):
 def test_a_job_that_set_files_aside_ends_in_3_and_says_so(job, capsys):
     report = replace(REPORT, set_aside={"file:/a": "x", "file:/b": "y"}, unread={"file:/a": "x"}, files=7)
     assert job(report) == 3
-    assert "analyze: 1 of 7 files were set aside, see above: mend them" in capsys.readouterr().err
+    assert "analyze: 1 of 7 files were set aside, see above: correct them" in capsys.readouterr().err
 
 
 def test_files_that_were_set_aside_once_and_are_gone_are_no_reason_for_3(job):

@@ -17,6 +17,6 @@ def test_what_has_changed_is_told_in_words():
     now = {"unit": "nouns", "columns": ("a",), "dump": "y", "ngrams": 2}
     assert changes(record(before), now) == [
         'unit was "lemmas", is "nouns"',
-        "dump was done anew",
+        "dump was run again",
         "ngrams was null, is 2",
     ]

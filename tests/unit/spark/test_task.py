@@ -10,27 +10,31 @@ from nlpbatch.client.stats import ClientStats
 from nlpbatch.errors import Unauthenticated
 from nlpbatch.spark import task
 from nlpbatch.spark.blocks import Cut
-from nlpbatch.spark.figures import TaskFigures
+from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
+from nlpbatch.spark.task_stats import TaskStats
 from nlpbatch.wire.arrow import answer_schema
 from nlpbatch.wire.options import Options
 
 KEY = "nlpb_secret"
 FINGERPRINT = "f" * 32
 STATS = ClientStats(requests=3, sent_bytes=7)
+CALL = ServiceCall(
+    "http://proxy.example:8700",
+    Options(fields=("form",)),
+    "job-1",
+    api_key=KEY,
+    in_flight=2,
+    retry=RetryPolicy(patience_s=1),
+)
 
 
 def options(**changes):
     values = {
-        "service": "http://proxy.example:8700",
-        "api_key": KEY,
-        "job": "job-1",
+        "call": CALL,
         "text": 1,
         "fingerprint": FINGERPRINT,
-        "asked": Options(fields=("form",)),
         "cut": Cut(block_bytes=100, request_bytes=6, request_documents=2, text_bytes=100),
-        "in_flight": 2,
-        "retry": RetryPolicy(patience_s=1),
     }
     return TaskOptions(**values | changes)
 
@@ -102,8 +106,8 @@ def test_each_request_pins_the_version_and_says_that_it_belongs_to_a_job(client)
 def test_a_finished_task_reports_once_what_its_client_did(client):
     reports = []
     list(AnalyzeTask(options(), reports.append)(batches(["가"], ["나"])))
-    done = TaskFigures(answered=2, answered_bytes=20, documents=2)
-    assert reports == [TaskFigures.of_client(STATS) + done]
+    done = TaskStats(answered=2, answered_bytes=20, documents=2)
+    assert reports == [TaskStats.of_client(STATS) + done]
     assert client.made[0].closed
 
 

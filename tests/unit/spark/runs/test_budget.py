@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.spark.runs.budget import LEAST_ROWS, Budget, parse_until, too_many_errors
+from nlpbatch.spark.runs.budget import Budget, parse_until
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 
@@ -41,17 +41,3 @@ def test_a_clock_means_its_next_time(text, expected):
 def test_a_time_that_is_none_or_has_passed_is_refused(text):
     with pytest.raises(ConfigError, match="until is"):
         parse_until(text, NOW)
-
-
-@pytest.mark.parametrize(
-    ("dead", "rows", "most", "said"),
-    [
-        (LEAST_ROWS, LEAST_ROWS, None, None),
-        (LEAST_ROWS - 1, LEAST_ROWS - 1, 0.0, None),
-        (10, LEAST_ROWS, 0.01, None),
-        (11, LEAST_ROWS, 0.01, "11 of 1,000 rows failed (1.1%), allowed are 1.0%"),
-        (1, LEAST_ROWS, 0.0, "1 of 1,000 rows failed (0.1%), allowed are 0.0%"),
-    ],
-)
-def test_a_ratio_is_believed_from_a_thousand_rows_on(dead, rows, most, said):
-    assert too_many_errors(dead, rows, most) == said

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nlpbatch.spark.runs.microbatches import Sizes
+from nlpbatch.spark.runs.sizes import Sizes
 from nlpbatch.wire.limits import KIB, MIB
 
 

@@ -1,8 +1,9 @@
-"""dump: what a query gives, as Parquet, with a manifest that says what it is."""
+"""dump: the rows of a query, as Parquet, with a manifest that says what they are."""
 
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from py4j.protocol import Py4JJavaError
@@ -11,6 +12,8 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as sf
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.recipe.records import withdraw
+from nlpbatch.recipe.stages.stage import DUMP, Stage
 from nlpbatch.spark.failure import failure
 from nlpbatch.spark.runs.attempts import now_text
 from nlpbatch.spark.storage import Storage, first_line
@@ -18,7 +21,35 @@ from nlpbatch.spark.storage import Storage, first_line
 MANIFEST: Final = "_manifest.json"
 
 
-def frame(spark: SparkSession, query: str) -> DataFrame:
+class DumpStage(Stage):
+    """Writes the rows of the source's query."""
+
+    name = "dump"
+
+    @property
+    def makes(self) -> str:
+        """Return the file in its place that is written last."""
+        return f"{DUMP}/{MANIFEST}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Return the stages that it is made of."""
+        return ()
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return everything that decides its result, as it is now."""
+        source = self._context.recipe.source
+        return {"query": source.query, "metastore": source.metastore, "warehouse": source.warehouse}
+
+    def run(self) -> Mapping[str, Any]:
+        """Write the dump; return its rows and bytes."""
+        base, query = self._context.base, str(self._context.recipe.source.query)
+        withdrawn = partial(withdraw, base, self.name)
+        manifest = write_dump(self._context.spark, base, query, DUMP, before_replacing=withdrawn)
+        return {"rows": manifest["rows"], "bytes": manifest["bytes"], "is": manifest["snapshot_at"]}
+
+
+def query_frame(spark: SparkSession, query: str) -> DataFrame:
     """Return what a query gives, not evaluated yet.
 
     Raises:
@@ -28,14 +59,14 @@ def frame(spark: SparkSession, query: str) -> DataFrame:
     try:
         return spark.sql(query)
     except (ParseException, AnalysisException) as error:
-        raise ConfigError(f"[source] the query can't be run: {first_line(error)}: mend it") from error
+        raise ConfigError(f"[source] the query can't be run: {first_line(error)}: correct it") from error
     except (PySparkException, Py4JJavaError) as error:
         raise ConfigError(
             f"[source] the query failed: {first_line(error)}: check the metastore and the query"
         ) from error
 
 
-def dump(
+def write_dump(
     spark: SparkSession, sink: Storage, query: str, directory: str, *, before_replacing: Callable[[], None]
 ) -> Mapping[str, Any]:
     """Write what a query gives; return the manifest, which is also written.
@@ -44,15 +75,15 @@ def dump(
         spark: Session.
         sink: Where to write.
         query: What to run.
-        directory: Name of the dump there; one that is there already is replaced when the new is whole.
+        directory: Name of the dump there; an earlier dump is replaced when the new one is complete.
         before_replacing: Called just before that.
 
     Raises:
-        ConfigError: As `frame`, or the query gives no rows.
+        ConfigError: As `query_frame`, or the query gives no rows.
         InternalError: Spark failed.
 
     """
-    df = frame(spark, query)
+    df = query_frame(spark, query)
     counts, began_s, snapshot_at = Observation("dump"), time.monotonic(), now_text()
     staged = f"_recipe/staging/{directory}"
     sink.delete(staged)

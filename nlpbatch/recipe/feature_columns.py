@@ -1,10 +1,11 @@
-"""features: what a model gets of analysed documents, made with Spark ML.
+"""The columns that a model gets of analysed documents, made with Spark ML.
 
     FEATURES/split=train/part-….parquet   id, label, terms (a sparse vector), sequence (numbers)
     FEATURES/_nlpbatch/vocabulary.jsonl   a line for each term: its number, and the weight of rare terms
                       /features.json      how they were made, and from which version of the analysis
 
-The vocabulary and its weights are learned from the training part alone; what is in the other parts only stays unknown.
+The vocabulary and its weights are learned from the training part alone; units that are only in the other parts stay
+unknown.
 """
 
 import json
@@ -22,7 +23,7 @@ from pyspark.sql.types import ArrayType, IntegerType, StructField, StructType
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.sequences import FIRST_TERM, SequenceEncoder
-from nlpbatch.recipe.settings import DESCRIPTION, UNITS, Features, Sink
+from nlpbatch.recipe.settings import DESCRIPTION, UNITS, FeatureSettings, SinkSettings
 from nlpbatch.spark.failure import failure
 from nlpbatch.spark.runs.columns import TextColumn
 from nlpbatch.spark.schema import named
@@ -35,17 +36,17 @@ _UNITS: Final = "_units"
 _ALL: Final = "_terms"
 
 
-def features(
+def write_features(
     spark: SparkSession,
     analysed: str,
     texts: tuple[TextColumn, ...],
     *,
-    settings: Features,
-    sink: Sink,
+    settings: FeatureSettings,
+    sink: SinkSettings,
     origin: Mapping[str, Any],
     target: Storage,
 ) -> Mapping[str, Any]:
-    """Write the features of an analysed data set; return what is told of them, which is also written.
+    """Write the features of an analysed data set; return their description, which is also written.
 
     Args:
         spark: Session.
@@ -53,7 +54,7 @@ def features(
         texts: Its text columns.
         settings: What to make.
         sink: Format and partitions.
-        origin: What is to be told of the analysis, such as its fingerprint.
+        origin: What the description says about the analysis, such as its fingerprint.
         target: Empty directory to write.
 
     Raises:
@@ -90,7 +91,7 @@ def features(
     return found
 
 
-def check_features(df: DataFrame, texts: tuple[TextColumn, ...], settings: Features, sink: Sink) -> None:
+def check_features(df: DataFrame, texts: tuple[TextColumn, ...], settings: FeatureSettings, sink: SinkSettings) -> None:
     """Try what is made of columns that an analysis gives, without reading a row.
 
     Args:
@@ -111,7 +112,7 @@ def check_features(df: DataFrame, texts: tuple[TextColumn, ...], settings: Featu
     _renamed(df, kept, ["split"])
 
 
-def _kept(settings: Features, sink: Sink) -> dict[str, str]:
+def _kept(settings: FeatureSettings, sink: SinkSettings) -> dict[str, str]:
     """Return the data's columns that go along, and what they are called meanwhile.
 
     Their own names could be those of columns that are added, or have dots and backticks, which Spark ML doesn't quote.
@@ -120,7 +121,9 @@ def _kept(settings: Features, sink: Sink) -> dict[str, str]:
     return {name: f"_kept_{position}" for position, name in enumerate(names)}
 
 
-def _selected(df: DataFrame, texts: tuple[TextColumn, ...], settings: Features, kept: Mapping[str, str]) -> DataFrame:
+def _selected(
+    df: DataFrame, texts: tuple[TextColumn, ...], settings: FeatureSettings, kept: Mapping[str, str]
+) -> DataFrame:
     own = [named(name).alias(meanwhile) for name, meanwhile in kept.items()]
     return df.select(*own, split_of(settings).alias("split"), _units(texts, settings.unit).alias(_UNITS))
 
@@ -130,9 +133,9 @@ def _renamed(df: DataFrame, kept: Mapping[str, str], added: list[str]) -> DataFr
     return df.select(*own, *(name for name in added if name not in kept))
 
 
-def split_of(settings: Features) -> Column:
+def split_of(settings: FeatureSettings) -> Column:
     """Return the part that a row belongs to: by the hash of its id, so that it stays there when rows are added."""
-    # Spark's own 64-bit xxHash with its default seed, so that anybody can say again where a document belongs.
+    # Spark's own 64-bit xxHash with its default seed, so that anybody can compute where a document belongs.
     position = sf.pmod(sf.xxhash64(named(settings.id).cast("string")), sf.lit(_BUCKETS)) / _BUCKETS
     until, found = 0.0, None
     for name, part in settings.split.items():
@@ -143,7 +146,7 @@ def split_of(settings: Features) -> Column:
     return found.otherwise(next(reversed([name for name, part in settings.split.items() if part])))
 
 
-def _check_columns(df: DataFrame, settings: Features, sink: Sink) -> None:
+def _check_columns(df: DataFrame, settings: FeatureSettings, sink: SinkSettings) -> None:
     wanted = [settings.id, *([settings.label] if settings.label else []), *sink.partition_by]
     for name in wanted:
         if name not in df.columns:
@@ -173,7 +176,7 @@ def _with_ngrams(df: DataFrame, most: int) -> DataFrame:
     return df.withColumn(_ALL, sf.concat(*names))
 
 
-def _vocabulary(train: DataFrame, settings: Features) -> CountVectorizerModel:
+def _vocabulary(train: DataFrame, settings: FeatureSettings) -> CountVectorizerModel:
     counter = CountVectorizer(
         inputCol=_ALL, outputCol="terms", minDF=float(settings.min_documents), vocabSize=settings.vocabulary
     )

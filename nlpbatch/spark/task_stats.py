@@ -1,4 +1,4 @@
-"""What tasks did, in figures that add up; pure Python, for it travels between executors and driver."""
+"""What tasks did, as numbers that add up; pure Python, because it travels between executors and driver."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Self
@@ -7,7 +7,7 @@ from nlpbatch.client.stats import ClientStats
 
 
 @dataclass(frozen=True, slots=True)
-class TaskFigures(ClientStats):
+class TaskStats(ClientStats):
     """What one task did, or several together.
 
     Args:
@@ -27,10 +27,16 @@ class TaskFigures(ClientStats):
     failed: int = 0
     split: int = 0
 
-    def __add__(self, other: "TaskFigures") -> Self:
+    def __add__(self, other: "TaskStats") -> Self:
         """Return the sums, field by field."""
         return replace(
             self, **{item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(self)}
+        )
+
+    def __sub__(self, other: "TaskStats") -> Self:
+        """Return the differences, field by field."""
+        return replace(
+            self, **{item.name: getattr(self, item.name) - getattr(other, item.name) for item in fields(self)}
         )
 
     @classmethod

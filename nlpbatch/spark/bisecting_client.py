@@ -1,11 +1,11 @@
-"""Asks for the texts of one request until each has an outcome of its own, however the service takes the whole.
+"""Sends the texts of one request until each has an outcome of its own, whatever happens to the request as a whole.
 
-- Refused as too large: it is cut in two, down to single texts.
-- Fails in a way that its content may be the cause of: it is halved until the text at fault stands alone. That text
-  gets the error if the service still answers anything else; if it doesn't, the service is at fault: the task fails.
-- Texts whose errors may not come again, such as that of a worker killed under them, are asked again by themselves.
+- A request that is refused as too large is cut in two, down to single texts.
+- A request that fails, perhaps because of its content, is halved until the text at fault is alone. That text gets the
+  error if the service still answers anything else. If it doesn't, the service is at fault and the task fails.
+- A text whose error may not happen again, such as that of a killed worker, is sent again by itself.
 
-Anything else, such as a key that isn't valid any more, is the same for every text: the task fails at once.
+Any other error, such as that of a revoked key, is the same for every text: the task fails at once.
 """
 
 from collections.abc import Callable
@@ -22,104 +22,104 @@ from nlpbatch.errors import (
     PatienceExhausted,
     RequestTooLarge,
 )
-from nlpbatch.spark.figures import TaskFigures
 from nlpbatch.spark.list_documents import empty_document
 from nlpbatch.spark.schema import OUTCOME_ERROR_TYPE, outcome_schema
+from nlpbatch.spark.task_stats import TaskStats
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DEADLINE_EXCEEDED, MEMORY_EXCEEDED, TEXT_TOO_LARGE, WORKER_DIED
 
-_ASKED_AGAIN: Final = {WORKER_DIED: 2, DEADLINE_EXCEEDED: 1, MEMORY_EXCEEDED: 1}
-"""How often a text is asked again, by the error that it got: a killed worker is hardly ever its fault."""
+_REPEATS: Final = {WORKER_DIED: 2, DEADLINE_EXCEEDED: 1, MEMORY_EXCEEDED: 1}
+"""How often a text is sent again, by the error that it got: a worker is seldom killed because of a text."""
 
-Ask = Callable[[pa.Array, Callable[[Trace], None]], pa.Table]
-"""Asks for texts; raises an NlpbatchError. The second is called when there is an answer."""
+Send = Callable[[pa.Array, Callable[[Trace], None]], pa.Table]
+"""Sends texts and returns the answer; raises an NlpbatchError. Calls its second argument when there is an answer."""
 
 
 @dataclass(slots=True)
-class Answer:
+class BisectedAnswer:
     """What was answered to the texts of one request.
 
     Args:
         table: A row for each text: what its operation answers, and the error with what its request took.
-        figures: What it took.
+        stats: What it took.
 
     """
 
     table: pa.Table
-    figures: TaskFigures = field(default_factory=TaskFigures)
+    stats: TaskStats = field(default_factory=TaskStats)
 
 
-class Asker:
+class BisectingClient:
     """Gets an outcome for each text.
 
     Args:
-        ask: Asks once, with the run's patience.
+        send: Sends one request, with the run's patience.
         asked: What is asked of each text.
 
     """
 
-    def __init__(self, ask: Ask, asked: Options) -> None:
-        self._ask = ask
+    def __init__(self, send: Send, asked: Options) -> None:
+        self._send = send
         self._asked = asked
         self._schema = outcome_schema(asked)
 
-    def __call__(self, texts: pa.Array) -> Answer:
+    def answer(self, texts: pa.Array) -> BisectedAnswer:
         """Return a row for each of `texts: string[n]`, in order.
 
         Raises:
-            NlpbatchError: The service as a whole can't answer, or not this caller.
+            NlpbatchError: The service can't answer at all, or refuses this caller.
 
         """
-        answer = self._whole(texts)
-        for round_ in range(1, max(_ASKED_AGAIN.values()) + 1):
-            again = _positions(answer.table, {code for code, times in _ASKED_AGAIN.items() if times >= round_})
+        answer = self._bisect(texts)
+        for attempt in range(1, max(_REPEATS.values()) + 1):
+            again = _positions(answer.table, {code for code, times in _REPEATS.items() if times >= attempt})
             if not again:
                 break
-            answer = self._mended(answer, texts, again)
+            answer = self._repeat(answer, texts, again)
         return answer
 
-    def _whole(self, texts: pa.Array) -> Answer:
+    def _bisect(self, texts: pa.Array) -> BisectedAnswer:
         try:
-            return self._once(texts)
+            return self._send_once(texts)
         except NlpbatchError as error:
-            if not _may_be_to_blame(error):
+            if not _may_be_caused_by_texts(error):
                 raise
             if len(texts) > 1:
-                return self._halved(texts)
+                return self._halve(texts)
             if not isinstance(error, RequestTooLarge):
                 self._check_service(error)
-            return Answer(self._refused(error), TaskFigures(split=1))
+            return BisectedAnswer(self._error_row(error), TaskStats(split=1))
 
-    def _once(self, texts: pa.Array) -> Answer:
+    def _send_once(self, texts: pa.Array) -> BisectedAnswer:
         traces: list[Trace] = []
-        table = self._ask(texts, traces.append)
+        table = self._send(texts, traces.append)
         trace = traces[-1]
-        figures = TaskFigures(answered=1, answered_bytes=trace.body_bytes, replayed=int(trace.replayed))
-        return Answer(self._with_trace(table, trace), figures)
+        stats = TaskStats(answered=1, answered_bytes=trace.body_bytes, replayed=int(trace.replayed))
+        return BisectedAnswer(self._with_trace(table, trace), stats)
 
-    def _halved(self, texts: pa.Array) -> Answer:
+    def _halve(self, texts: pa.Array) -> BisectedAnswer:
         middle = len(texts) // 2
-        first, second = self._whole(texts.slice(0, middle)), self._whole(texts.slice(middle))
+        first, second = self._bisect(texts.slice(0, middle)), self._bisect(texts.slice(middle))
         table = pa.concat_tables([first.table, second.table])
-        return Answer(table, first.figures + second.figures + TaskFigures(split=1))
+        return BisectedAnswer(table, first.stats + second.stats + TaskStats(split=1))
 
-    def _mended(self, answer: Answer, texts: pa.Array, again: list[int]) -> Answer:
-        """Return the answer with some of its rows asked for anew."""
-        other = self._whole(texts.take(pa.array(again)))
+    def _repeat(self, answer: BisectedAnswer, texts: pa.Array, again: list[int]) -> BisectedAnswer:
+        """Return the answer after sending the texts of some of its rows again."""
+        other = self._bisect(texts.take(pa.array(again)))
         both = pa.concat_tables([answer.table, other.table])
         positions = list(range(len(texts)))
         for row, position in enumerate(again):
             positions[position] = len(texts) + row
-        return Answer(both.take(pa.array(positions)).combine_chunks(), answer.figures + other.figures)
+        return BisectedAnswer(both.take(pa.array(positions)).combine_chunks(), answer.stats + other.stats)
 
     def _check_service(self, error: NlpbatchError) -> None:
-        """Raise the error unless the service answers an empty text: then the text that got it is to blame."""
+        """Raise the error unless the service answers an empty text, in which case the text itself caused the error."""
         try:
-            self._ask(empty_document(self._asked.operation), lambda _: None)
+            self._send(empty_document(self._asked.operation), lambda _: None)
         except NlpbatchError:
             raise error from None
 
-    def _refused(self, error: NlpbatchError) -> pa.Table:
+    def _error_row(self, error: NlpbatchError) -> pa.Table:
         """Return the row of a single text that can't be answered."""
         code = TEXT_TOO_LARGE if isinstance(error, RequestTooLarge) else str(error.details.get("last_code", error.code))
         row: dict[str, Any] = dict.fromkeys(self._schema.names)
@@ -148,8 +148,8 @@ def _positions(table: pa.Table, codes: set[str]) -> list[int]:
     return [row for row, error in enumerate(errors.to_pylist()) if error is not None and error["code"] in codes]
 
 
-def _may_be_to_blame(error: NlpbatchError) -> bool:
-    """Return whether the texts may be the cause; what is not known to be is the service's, or the caller's."""
+def _may_be_caused_by_texts(error: NlpbatchError) -> bool:
+    """Return whether the texts may be the cause; all other errors are caused by the service or the caller."""
     if isinstance(error, PatienceExhausted):
         return error.details.get("last_code") == InternalError.code
     return type(error) in (RequestTooLarge, InvalidRequest, InternalError)

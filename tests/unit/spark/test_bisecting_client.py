@@ -17,7 +17,7 @@ from nlpbatch.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from nlpbatch.spark.asking import Asker
+from nlpbatch.spark.bisecting_client import BisectingClient
 from nlpbatch.wire.arrow import answer_schema
 from nlpbatch.wire.options import Options
 
@@ -53,11 +53,11 @@ class Service:
         return {"tokens": [{"form": text}], "error": None}
 
 
-def asking(service, texts):
-    answer = Asker(service, ASKED)(pa.array(texts, pa.string()))
+def send(service, texts):
+    answer = BisectingClient(service, ASKED).answer(pa.array(texts, pa.string()))
     rows = answer.table.to_pylist()
     assert len(rows) == len(texts)
-    return rows, answer.figures
+    return rows, answer.stats
 
 
 def gave_up(code):
@@ -74,7 +74,7 @@ def gave_up(code):
 @given(st.integers(0, 20), st.integers(1, 21))
 def test_the_text_at_fault_stands_alone_and_all_others_are_answered(error, code, position, count):
     texts = [str(number) for number in range(max(count, position + 1))]
-    rows, figures = asking(Service(str(position), error), texts)
+    rows, stats = send(Service(str(position), error), texts)
     for number, row in enumerate(rows):
         if number == position:
             assert row["tokens"] is None
@@ -83,20 +83,20 @@ def test_the_text_at_fault_stands_alone_and_all_others_are_answered(error, code,
             assert row["error"]["attempts"] == error.details.get("attempts", 1)
         else:
             assert (row["tokens"], row["error"]) == ([{"form": str(number)}], None)
-    assert figures.split >= 1
+    assert stats.split >= 1
 
 
 @given(st.integers(1, 30), st.integers(1, 30))
 def test_a_request_that_is_too_large_is_cut_until_it_fits(count, most):
     service = Service(most=most)
-    rows, figures = asking(service, [str(number) for number in range(count)])
+    rows, stats = send(service, [str(number) for number in range(count)])
     assert [row["tokens"][0]["form"] for row in rows] == [str(number) for number in range(count)]
-    assert figures.answered == sum(len(texts) <= most for texts in service.asked)
-    assert figures.answered_bytes == 10 * figures.answered
+    assert stats.answered == sum(len(texts) <= most for texts in service.asked)
+    assert stats.answered_bytes == 10 * stats.answered
 
 
 def test_a_single_text_that_is_too_large_gets_the_error_of_one():
-    rows, _ = asking(Service("b", RequestTooLarge("413", request_id="r")), ["a", "b"])
+    rows, _ = send(Service("b", RequestTooLarge("413", request_id="r")), ["a", "b"])
     assert rows[1]["error"]["code"] == "text_too_large"
 
 
@@ -115,35 +115,35 @@ def test_a_single_text_that_is_too_large_gets_the_error_of_one():
 def test_what_is_the_same_for_every_text_fails_at_once(error):
     service = Service("b", error)
     with pytest.raises(type(error)):
-        asking(service, ["a", "b", "c"])
+        send(service, ["a", "b", "c"])
     assert len(service.asked) == 1
 
 
 def test_a_service_that_answers_nothing_at_all_is_at_fault_itself():
     service = Service(down_after=0)
     with pytest.raises(InternalError):
-        asking(service, ["a", "b", "c", "d"])
+        send(service, ["a", "b", "c", "d"])
     assert [len(texts) for texts in service.asked] == [4, 2, 1, 1]
     assert service.asked[-1] == [""]
 
 
 def test_a_text_whose_worker_was_killed_is_asked_again_by_itself():
     service = Service(errors={"b": ["worker_died"]})
-    rows, figures = asking(service, ["a", "b", "c"])
+    rows, stats = send(service, ["a", "b", "c"])
     assert [row["error"] for row in rows] == [None, None, None]
     assert service.asked == [["a", "b", "c"], ["b"]]
-    assert figures.answered == 2
+    assert stats.answered == 2
 
 
 def test_a_text_that_kills_every_worker_keeps_its_error():
     service = Service(errors={"b": ["worker_died"] * 9})
-    rows, _ = asking(service, ["a", "b"])
+    rows, _ = send(service, ["a", "b"])
     assert rows[1]["error"] == {"code": "worker_died", "message": "it went wrong", "attempts": 1, "request_id": "r3"}
     assert len(service.asked) == 3
 
 
 def test_an_error_that_would_come_again_is_not_asked_for_again():
     service = Service(errors={"a": ["invalid_text"]})
-    rows, _ = asking(service, ["a", "b"])
+    rows, _ = send(service, ["a", "b"])
     assert rows[0]["error"]["code"] == "invalid_text"
     assert len(service.asked) == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.recipe.settings import Recipe
+from nlpbatch.recipe.recipe_file import Recipe
 
 RECIPES = Path(__file__).parents[3] / "conf" / "recipes"
 WHOLE = {

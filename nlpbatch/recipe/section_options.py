@@ -1,0 +1,76 @@
+"""The options of a recipe's section, as the annotations of its dataclass state them, and values checked against them.
+
+rows: Annotated[int, whole(1), "Rows wanted."] = 10_000
+                type  accepted   help            default
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, get_args
+
+from nlpbatch.spark.option_types import OptionType, columns, columns_fault, is_names, is_number
+
+COLUMNS: Final = OptionType(is_names, 'a column, or several: ["title", "body"]', columns, columns_fault)
+SHARE: Final = OptionType(lambda value: is_number(value) and 0 < value <= 1, "a number over 0 and up to 1", float)
+
+
+@dataclass(frozen=True, slots=True)
+class SectionOption:
+    """One option of a section.
+
+    Args:
+        name: Its key.
+        kind: What it accepts, and what is wrong with other values.
+        help: What it means, in a sentence.
+
+    """
+
+    name: str
+    kind: OptionType
+    help: str
+
+
+def options_of(section: type[Any]) -> dict[str, SectionOption]:
+    """Return the options of a section by name, in order."""
+    found = {}
+    for item in fields(section):
+        _, kind, meaning = get_args(item.type)
+        found[item.name] = SectionOption(item.name, kind, meaning)
+    return found
+
+
+def read_section(section: type[Any], name: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the values of a section that are right, as they are stored, and what is wrong with the others."""
+    options = options_of(section)
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for key, value in given.items():
+        if key not in options:
+            faults.append(f"[{name}] has an unknown key {key!r}: {nearest(key, options)}")
+            continue
+        kind = options[key].kind
+        if not kind.accepts(value):
+            faults.append(f"[{name}] {key} = {value!r} is not {kind.wanted}")
+            continue
+        values[key] = kind.convert(value)
+        if fault := kind.fault(values[key]):
+            faults.append(f"[{name}] {fault}")
+    return values, faults
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a remedy for a name that is unknown."""
+    known = tuple(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
+
+
+def whole(least: int, most: int | None = None) -> OptionType:
+    """Return the type of options that are whole numbers in a range, both ends included."""
+    wanted = f"a whole number from {least:,}" + (f" to {most:,}" if most else "")
+
+    def accepts(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= (most or value)
+
+    return OptionType(accepts, wanted)

@@ -1,0 +1,44 @@
+"""The stages of a recipe, one file each: what decides the result of each, and how it is made."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.recipe.stages.analyze import AnalyzeStage
+from nlpbatch.recipe.stages.dump import DumpStage
+from nlpbatch.recipe.stages.features import FeaturesStage
+from nlpbatch.recipe.stages.profile import ProfileStage
+from nlpbatch.recipe.stages.sample import SampleStage
+from nlpbatch.recipe.stages.stage import DUMP, FEATURES, Stage, StageContext
+
+_STAGES: Final[tuple[type[Stage], ...]] = (DumpStage, SampleStage, ProfileStage, AnalyzeStage, FeaturesStage)
+STAGES: Final = tuple(stage.name for stage in _STAGES)
+
+
+def stages_of(context: StageContext) -> tuple[Stage, ...]:
+    """Return the stages that a recipe has, in order."""
+    recipe = context.recipe
+    wanted = {
+        "dump": recipe.source.query,
+        "sample": recipe.sample,
+        "profile": recipe.profile,
+        "analyze": recipe.analyze,
+        "features": recipe.features,
+    }
+    return tuple(stage(context) for stage in _STAGES if wanted[stage.name] is not None)
+
+
+def check_places(stages: Iterable[Stage]) -> None:
+    """Refuse to replace a directory that no stage made; the job itself checks that of the analysis.
+
+    Raises:
+        ConfigError: A directory that is replaced as a whole exists, and was made by no stage.
+
+    """
+    for stage in stages:
+        directory = stage.makes.partition("/")[0]
+        made = stage.record() is not None or stage.place.exists(stage.makes)
+        if directory in {DUMP, FEATURES} and not made and stage.place.names(directory):
+            raise ConfigError(
+                f"{stage.place.within(directory)} is there and was not made by a recipe: choose another [sink] path"
+            )

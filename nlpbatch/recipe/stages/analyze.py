@@ -1,0 +1,84 @@
+"""analyze: the analysis job on the dump, the files or the sample."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.recipe.records import StageRecord, key_of, withdraw
+from nlpbatch.recipe.stages.stage import ANALYZED, DUMP, Stage, predecessor
+from nlpbatch.spark.job import run as run_analysis
+from nlpbatch.spark.runs import layout
+from nlpbatch.spark.storage import Storage
+
+_STARTED: Final = "_recipe/analyze.begun"
+"""Holds the key of the analysis that was started last."""
+_DECIDING: Final = ("columns", "operation", "options", "analyzer", "fields", "tags", "where")
+
+
+class AnalyzeStage(Stage):
+    """Analyses the text columns."""
+
+    name = "analyze"
+
+    @property
+    def place(self) -> Storage:
+        """Return where its record is, and what it makes."""
+        return self._context.sink
+
+    @property
+    def makes(self) -> str:
+        """Return the file in its place that is written last."""
+        return f"{ANALYZED}/{layout.SUCCESS}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Return the stages that it is made of."""
+        return ("sample",) if self._context.options.on_sample else (DUMP,)
+
+    @property
+    def resumes(self) -> bool:
+        """Return whether there may be new files: a directory may get some, a dump and a sample don't."""
+        return self._context.recipe.source.files is not None and not self._context.options.on_sample
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return everything that decides its result, as it is now."""
+        analyze = asdict(self._context.analysis)
+        decides = {name: analyze[name] for name in _DECIDING if name != "where" or analyze[name] is not None}
+        (before,) = self.needs
+        return {**decides, **predecessor(self._context.base, before), **self._context.source_settings()}
+
+    def run(self) -> Mapping[str, Any]:
+        """Run the job; return its rows, its dead letters, its name and the analyzer's fingerprint."""
+        self._make_room()
+        context = self._context
+        given: dict[str, Any] = {
+            "output": self.place.within(ANALYZED),
+            "service": context.service(),
+            "api_key": context.options.api_key,
+        }
+        if context.options.on_sample:
+            given |= {"input": context.base.within("sample"), "format": "parquet"}
+        else:
+            given |= {"input": context.source_url(), **context.recipe.source.reading()}
+        try:
+            report = run_analysis(context.spark, context.analysis.job_options(**given))
+        except ConfigError as error:
+            raise ConfigError(
+                f"analyze: {error.message}; in a recipe, --overwrite analyses everything again"
+            ) from error
+        figures = {name: getattr(report, name) for name in ("rows", "dead", "fingerprint", "run")}
+        return {**figures, "is": [report.run, report.rows, report.dead]}
+
+    def _make_room(self) -> None:
+        """Delete an analysis that was started with different settings; one with the same settings is resumed."""
+        key, started = key_of(self.settings()), None
+        if self.place.exists(_STARTED):
+            started = self.place.read_text(_STARTED)
+        elif (record := StageRecord.read(self.place, self.name)) is not None:
+            started = record.key
+        if self._context.options.overwrite or (started is not None and started != key):
+            withdraw(self.place, self.name)
+            self.place.delete(ANALYZED)
+        if started != key:
+            self.place.write_text(_STARTED, key)

@@ -1,0 +1,70 @@
+"""features: what a model gets of the analysed documents."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from nlpbatch.recipe.records import StageRecord, withdraw
+from nlpbatch.recipe.settings import DESCRIPTION, FeatureSettings
+from nlpbatch.recipe.stages.stage import ANALYZED, FEATURES, Stage, predecessor
+from nlpbatch.spark.runs.columns import text_columns
+from nlpbatch.spark.storage import Storage
+from nlpbatch.wire.options import DEFAULT_OPTIONS
+
+_STAGED: Final = "_recipe/staging/features"
+
+
+class FeaturesStage(Stage):
+    """Makes vectors and sequences of the tokens."""
+
+    name = "features"
+
+    @property
+    def place(self) -> Storage:
+        """Return where its record is, and what it makes."""
+        return self._context.sink
+
+    @property
+    def makes(self) -> str:
+        """Return the file in its place that is written last."""
+        return f"{FEATURES}/{DESCRIPTION}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Return the stages that it is made of."""
+        return ("analyze",)
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return everything that decides its result, as it is now."""
+        sink = self._context.recipe.sink
+        of_sink = {"format": sink.format, "partition_by": list(sink.partition_by)}
+        return {**asdict(self._settings), **of_sink, **predecessor(self.place, "analyze")}
+
+    def run(self) -> Mapping[str, Any]:
+        """Make them; return the rows of each part and the size of the vocabulary."""
+        from nlpbatch.recipe.feature_columns import write_features  # noqa: PLC0415  (pyspark.ml needs numpy)
+
+        context = self._context
+        analysed = self.place.within(ANALYZED)
+        texts = text_columns(context.spark.read.parquet(analysed).schema, context.analysis.columns, DEFAULT_OPTIONS)
+        staged = Storage(context.spark, self.place.within(_STAGED))
+        staged.delete()
+        record = StageRecord.read(self.place, "analyze")
+        origin = {} if record is None else {name: record.result[name] for name in ("fingerprint", "run")}
+        made = write_features(
+            context.spark,
+            analysed,
+            texts,
+            settings=self._settings,
+            sink=context.recipe.sink,
+            origin=origin,
+            target=staged,
+        )
+        withdraw(self.place, self.name)
+        self.place.delete(FEATURES)
+        self.place.move(_STAGED, FEATURES)
+        return {"rows": made["rows"], "vocabulary": made["vocabulary"]}
+
+    @property
+    def _settings(self) -> FeatureSettings:
+        return self._context.recipe.features or FeatureSettings()
