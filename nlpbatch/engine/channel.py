@@ -12,7 +12,7 @@ class WorkerChannel(asyncio.Protocol):
     """Sends jobs to a worker and tells the pool of the answers, or of its death.
 
     Args:
-        slot: The worker's slot on the board.
+        slot: The worker's slot on the scoreboard.
         pid: The worker's process id.
         on_answer: Called with this channel and an answer; of two jobs, that of the later one comes first.
         on_gone: Called once with this channel when the worker has ended.

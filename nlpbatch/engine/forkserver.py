@@ -24,11 +24,11 @@ from typing import Any
 import pyarrow as pa
 
 from nlpbatch.engine import frames, worker
-from nlpbatch.engine.board import NONE, Board
 from nlpbatch.engine.encode import ENCODERS
 from nlpbatch.engine.job import Job
 from nlpbatch.engine.kiwi import KiwiEngine
 from nlpbatch.engine.protocol import Engine, EngineSpec
+from nlpbatch.engine.scoreboard import NONE, Scoreboard
 from nlpbatch.errors import ConfigError
 from nlpbatch.wire.options import Options
 
@@ -40,9 +40,9 @@ _DECOMPOSED = "\u1100\u1161"  # for which a table is made that takes half a seco
 class ForkServer:
     """Forks a worker for every request on the control socket and says when one has ended."""
 
-    def __init__(self, control: socket.socket, board: Board, engine: Engine) -> None:
+    def __init__(self, control: socket.socket, scoreboard: Scoreboard, engine: Engine) -> None:
         self._control = control
-        self._board = board
+        self._scoreboard = scoreboard
         self._engine = engine
         self._children: set[int] = set()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -80,7 +80,7 @@ class ForkServer:
         return bool(content)
 
     def _fork(self, slot: int, descriptor: int) -> None:
-        self._board.write(slot, 0, NONE, 0)
+        self._scoreboard.write(slot, 0, NONE, 0)
         try:
             pid = os.fork()
         except OSError as error:
@@ -102,7 +102,7 @@ class ForkServer:
             for inherited in (self._control, self._wake_read, self._wake_write):
                 inherited.close()
             with socket.socket(fileno=descriptor) as channel:
-                worker.serve(self._engine, channel, self._board, slot)
+                worker.serve(self._engine, channel, self._scoreboard, slot)
             status = 0
         except (BrokenPipeError, ConnectionResetError):
             status = 0  # the pool is gone; nobody waits for the answer
@@ -122,7 +122,7 @@ def main() -> int:
     """Load the engine named on the control socket, then fork on request."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--control", type=int, required=True)
-    parser.add_argument("--board", type=int, required=True)
+    parser.add_argument("--scoreboard", type=int, required=True)
     parser.add_argument("--slots", type=int, required=True)
     arguments = parser.parse_args()
     # Ctrl-C reaches the whole terminal group, systemd's stop the whole control group: workers must finish what the
@@ -146,7 +146,7 @@ def main() -> int:
         return 1
     loaded = asdict(engine.info) | {"load_s": time.monotonic() - started_s}
     _say(control, {"loaded": loaded})
-    ForkServer(control, Board(arguments.board, arguments.slots), engine).run()
+    ForkServer(control, Scoreboard(arguments.scoreboard, arguments.slots), engine).run()
     return 0
 
 

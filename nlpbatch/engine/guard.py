@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from nlpbatch.engine.board import NONE, Board, Note
 from nlpbatch.engine.poison import DEATHS, PoisonedQuestions
 from nlpbatch.engine.quarantine import Quarantine
 from nlpbatch.engine.queue import Pending
+from nlpbatch.engine.scoreboard import NONE, Scoreboard, WorkerStatus
 from nlpbatch.wire.limits import MIB
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DEADLINE_EXCEEDED, MEMORY_EXCEEDED, WORKER_DIED, DocumentError
@@ -65,19 +65,19 @@ class Guard:
     """Looks after the workers of one pool.
 
     Args:
-        board: Where they note what they are on.
+        scoreboard: Where they write which document they are on.
         deadline_s: How long one document may take.
         memory_bytes: How much a worker may grow beyond what it had when it was born.
 
     """
 
-    def __init__(self, board: Board, *, deadline_s: float, memory_bytes: int) -> None:
-        self._board = board
+    def __init__(self, scoreboard: Scoreboard, *, deadline_s: float, memory_bytes: int) -> None:
+        self._scoreboard = scoreboard
         self._deadline_s = deadline_s
         self._memory_bytes = memory_bytes
         self._born_bytes: dict[int, int] = {}
         self._verdicts: dict[int, _Verdict] = {}
-        self._watched: dict[int, tuple[Note, float]] = {}
+        self._watched: dict[int, tuple[WorkerStatus, float]] = {}
         """What each busy worker is on, and for how long it has been seen on that."""
         self._looked_s = time.monotonic()
         self._suspects: dict[int, _Suspect] = {}
@@ -97,15 +97,15 @@ class Guard:
         step_s, self._looked_s = min(now_s - self._looked_s, _LONGEST_STEP_S), now_s
         watched, self._watched = self._watched, {}
         for slot, pid in busy:
-            note = self._board.read(slot)
+            status = self._scoreboard.read(slot)
             if slot in self._verdicts:
                 continue
             before, age_s = watched.get(slot, (None, 0.0))
-            age_s = age_s + step_s if before == note else 0.0
-            self._watched[slot] = (note, age_s)
-            error = self._judge(slot, pid, note, age_s)
+            age_s = age_s + step_s if before == status else 0.0
+            self._watched[slot] = (status, age_s)
+            error = self._judge(slot, pid, status, age_s)
             if error is not None:
-                self._verdicts[slot] = _Verdict(note.job_id, note.document, error)
+                self._verdicts[slot] = _Verdict(status.job_id, status.document, error)
                 _log.warning("worker killed", extra={"slot": slot, "pid": pid, "reason": error.code})
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -116,15 +116,15 @@ class Guard:
 
     def blame(self, pending: Pending, slot: int, pid: int) -> None:
         """Give the document that a dead worker was on its error; count a death on none of them against the piece."""
-        note, verdict = self._board.read(slot), self._verdicts.pop(slot, None)
-        if verdict is not None and (verdict.job_id, verdict.document) != (note.job_id, note.document):
+        status, verdict = self._scoreboard.read(slot), self._verdicts.pop(slot, None)
+        if verdict is not None and (verdict.job_id, verdict.document) != (status.job_id, status.document):
             return  # it was killed for what it had just finished
         job, certain = pending.job, verdict is not None
-        if note.job_id == job.job_id and note.document != NONE:
+        if status.job_id == job.job_id and status.document != NONE:
             error = _DIED if verdict is None else verdict.error
-            document = job.documents[note.document].as_py()
+            document = job.documents[status.document].as_py()
             self._suspect(pid, _Suspect(job.options, document, error.code), certain=certain)
-            pending.job = job.with_failed({note.document: error})
+            pending.job = job.with_failed({status.document: error})
             return
         pending.deaths += 1
         self._suspect(pid, _Suspect(job.options, None, WORKER_DIED), certain=certain)
@@ -154,14 +154,14 @@ class Guard:
         if suspect.code == WORKER_DIED:  # a limit is exceeded by the document
             self.questions.died(suspect.options, now_s)
 
-    def _judge(self, slot: int, pid: int, note: Note, age_s: float) -> DocumentError | None:
+    def _judge(self, slot: int, pid: int, status: WorkerStatus, age_s: float) -> DocumentError | None:
         if age_s > self._deadline_s:
             return DocumentError(
                 DEADLINE_EXCEEDED,
                 f"the analysis took longer than {self._deadline_s:g} s: split the text, or raise limits.document_s "
                 "of the service",
             )
-        if note.document == NONE:
+        if status.document == NONE:
             return None
         if age_s > _YOUNG_S and self._grown_bytes(slot, pid) > self._memory_bytes:
             return DocumentError(

@@ -24,7 +24,7 @@ class Job:
     """One piece of a request.
 
     Args:
-        job_id: Unique within the pool; stands on the board while a worker is at it.
+        job_id: Unique within the pool; stands on the scoreboard while a worker is at it.
         encoding: How to write the outcomes.
         options: What to do with each document.
         documents: `binary[n]`.

@@ -23,7 +23,6 @@ from typing import Final, Protocol
 import pyarrow as pa
 
 from nlpbatch.engine.answer import Answer, answer_of
-from nlpbatch.engine.board import Board
 from nlpbatch.engine.channel import WorkerChannel
 from nlpbatch.engine.documents import Piece, cut
 from nlpbatch.engine.encode import settled
@@ -35,6 +34,7 @@ from nlpbatch.engine.poison import PoisonedQuestions
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.quarantine import Quarantine
 from nlpbatch.engine.queue import Pending, PieceQueue
+from nlpbatch.engine.scoreboard import Scoreboard
 from nlpbatch.engine.spawn import ForkServerProcess
 from nlpbatch.errors import ConfigError, Draining, NlpbatchError, NoCapacity
 from nlpbatch.wire.options import Options
@@ -58,10 +58,10 @@ class WorkerPool:
     def __init__(self, spec: EngineSpec, limits: PoolLimits, observer: PoolObserver) -> None:
         self._limits = limits
         self._observer = observer
-        self._board = Board.create(limits.workers)
-        self._guard = Guard(self._board, deadline_s=limits.document_s, memory_bytes=limits.memory_bytes)
+        self._scoreboard = Scoreboard.create(limits.workers)
+        self._guard = Guard(self._scoreboard, deadline_s=limits.document_s, memory_bytes=limits.memory_bytes)
         self._watching: asyncio.Task[None] | None = None
-        self._forkserver = ForkServerProcess(spec, self._board, limits.workers, self._guard.ended)
+        self._forkserver = ForkServerProcess(spec, self._scoreboard, limits.workers, self._guard.ended)
         self._queue = PieceQueue()
         self._job_ids = itertools.count(1)
         self._channels: dict[int, WorkerChannel] = {}
@@ -140,7 +140,7 @@ class WorkerPool:
         for channel in (*self._channels.values(), *self._nursery):
             channel.close()
         await self._forkserver.stop()
-        self._board.close()
+        self._scoreboard.close()
 
     async def analyze(self, documents: pa.Array, *, encoding: Encoding, options: Options, urgent: bool) -> Answer:
         """Return the outcomes of `documents: binary[n]`, in order. Cancelling gives up what has not begun.

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nlpbatch.engine import frames
-from nlpbatch.engine.board import Board
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
+from nlpbatch.engine.scoreboard import Scoreboard
 from nlpbatch.errors import ConfigError, InternalError
 
 _log = logging.getLogger("nlpbatch.engine")
@@ -43,7 +43,7 @@ class ForkServerProcess:
 
     Args:
         spec: What to load.
-        board: Where its workers note what they are on.
+        scoreboard: Where its workers write which document they are on.
         slots: How many workers there may be.
         on_exit: Told the process id and exit status of each worker that has ended.
 
@@ -51,11 +51,15 @@ class ForkServerProcess:
     """
 
     def __init__(
-        self, spec: EngineSpec, board: Board, slots: int, on_exit: Callable[[int, int], None] = lambda *_: None
+        self,
+        spec: EngineSpec,
+        scoreboard: Scoreboard,
+        slots: int,
+        on_exit: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         self._spec = spec
         self._on_exit = on_exit
-        self._board = board
+        self._scoreboard = scoreboard
         self._slots = slots
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -142,12 +146,12 @@ class ForkServerProcess:
     def _start_process(self) -> socket.socket:
         """Start a process and return our end of its control socket."""
         ours, theirs = socket.socketpair()
-        descriptors = ("--control", str(theirs.fileno()), "--board", str(self._board.fd))
+        descriptors = ("--control", str(theirs.fileno()), "--scoreboard", str(self._scoreboard.fd))
         try:
             with theirs:
                 self._process = subprocess.Popen(
                     [*_COMMAND, *descriptors, "--slots", str(self._slots)],
-                    pass_fds=(theirs.fileno(), self._board.fd),
+                    pass_fds=(theirs.fileno(), self._scoreboard.fd),
                     stdin=subprocess.DEVNULL,
                     env=os.environ | _ENVIRONMENT,
                 )

@@ -1,4 +1,4 @@
-"""A worker: a forked child that analyses one document at a time and notes on the board which.
+"""A worker: a forked child that analyses one document at a time and writes on the scoreboard which.
 
 Between two documents it looks for an interactive job, which goes first.
 """
@@ -12,17 +12,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from nlpbatch.engine import frames
-from nlpbatch.engine.board import NONE, Board
 from nlpbatch.engine.contents import read_content
 from nlpbatch.engine.encode import ENCODERS
 from nlpbatch.engine.job import Job, JobFailure, JobResult
 from nlpbatch.engine.operations import Analysed, Perform, performer
 from nlpbatch.engine.packing import InvalidDocument
 from nlpbatch.engine.protocol import Engine
+from nlpbatch.engine.scoreboard import NONE, Scoreboard
 from nlpbatch.wire.options import Operation
 from nlpbatch.wire.outcome import ANALYSIS_FAILED, INVALID_DOCUMENT, INVALID_TEXT, DocumentError
 
-Note = Callable[[int], None]
+ReportPosition = Callable[[int], None]
 """Called with the position of the document that is begun, or NONE after the last."""
 Pause = Callable[[], float]
 """Called between two documents; does what goes first, and returns the seconds it took."""
@@ -38,7 +38,7 @@ class _Closed(Exception):
     """The pool has closed the channel."""
 
 
-def serve(engine: Engine, channel: socket.socket, board: Board, slot: int) -> None:
+def serve(engine: Engine, channel: socket.socket, scoreboard: Scoreboard, slot: int) -> None:
     """Answer jobs until the pool closes the channel."""
     # Tokens by the hundred thousand made the collector visit them again and again, for cycles that there aren't.
     gc.disable()
@@ -51,12 +51,12 @@ def serve(engine: Engine, channel: socket.socket, board: Board, slot: int) -> No
             raise _Closed
         job_id = frame[0]["job_id"]
 
-        def note(document: int) -> None:
-            board.write(slot, job_id, document, time.monotonic_ns())
+        def report_position(document: int) -> None:
+            scoreboard.write(slot, job_id, document, time.monotonic_ns())
 
-        note(NONE)
+        report_position(NONE)
         job = _read(*frame)
-        result = run(engine, job, note, pause) if isinstance(job, Job) else job
+        result = run(engine, job, report_position, pause) if isinstance(job, Job) else job
         channel.sendall(result.to_frame(job_id))
         if gc.get_count()[0] > _LEFT_OBJECTS:
             gc.collect()
@@ -86,7 +86,7 @@ def _read(header: Mapping[str, Any], body: bytes) -> Job | JobFailure:
         return _failure("a worker can't read the request", error)
 
 
-def run(engine: Engine, job: Job, note: Note, pause: Pause = _no_pause) -> JobResult | JobFailure:
+def run(engine: Engine, job: Job, report_position: ReportPosition, pause: Pause = _no_pause) -> JobResult | JobFailure:
     """Return the encoded outcomes of a job; an error in a document is that document's outcome.
 
     Whatever is raised outside of a document fails the job.
@@ -108,11 +108,11 @@ def run(engine: Engine, job: Job, note: Note, pause: Pause = _no_pause) -> JobRe
             outcomes.append(Analysed())
         else:
             paused_s += pause()
-            note(position)
+            report_position(position)
             outcome, length = _analyse(perform, job.options.operation, document)
             outcomes.append(outcome)
             code_points += length
-    note(NONE)
+    report_position(NONE)
     try:
         body = _encode(outcomes, job)
     except Exception as error:  # noqa: BLE001

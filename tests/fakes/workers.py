@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from nlpbatch.engine import frames
-from nlpbatch.engine.board import Board
 from nlpbatch.engine.job import Job, JobFailure
 from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.pool import WorkerPool
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
+from nlpbatch.engine.scoreboard import Scoreboard
 from nlpbatch.engine.spawn import Forked
 from nlpbatch.engine.worker import run
 from tests.fakes.engine import WordEngine
@@ -26,9 +26,9 @@ from tests.fakes.virtual_time import settle
 class FakeWorker:
     """One worker; `job` is what it has been asked and has not answered."""
 
-    def __init__(self, slot: int, pid: int, channel: socket.socket, board: Board) -> None:
+    def __init__(self, slot: int, pid: int, channel: socket.socket, scoreboard: Scoreboard) -> None:
         self.slot, self.pid = slot, pid
-        self._channel, self._board = channel, board
+        self._channel, self._scoreboard = channel, scoreboard
         self._frames = frames.FrameBuffer()
         self.job: Job | None = None
         self.interrupted: Job | None = None
@@ -63,14 +63,14 @@ class FakeWorker:
         """Note that it is at that document of its job."""
         job = self.look()
         assert job is not None, "this worker has nothing to do"
-        self._board.write(self.slot, job.job_id, document, 1)
+        self._scoreboard.write(self.slot, job.job_id, document, 1)
 
     async def answer(self) -> None:
         """Analyse as a real worker does, and let the pool hear of it."""
         job = self.look()
         assert job is not None, "this worker has nothing to do"
         self.job, self.interrupted = self.interrupted, None
-        result = run(WordEngine(), job, lambda document: self._board.write(self.slot, job.job_id, document, 1))
+        result = run(WordEngine(), job, lambda document: self._scoreboard.write(self.slot, job.job_id, document, 1))
         self._channel.setblocking(True)
         self._channel.sendall(result.to_frame(job.job_id))
         self._channel.setblocking(False)
@@ -102,7 +102,7 @@ class FakeForkServer:
         self.refusals: list[OSError] = []
         self.stillborn = False
         self.info: EngineInfo | None = None
-        self.board: Board | None = None
+        self.scoreboard: Scoreboard | None = None
 
     async def start(self) -> EngineInfo:
         self.info = WordEngine.info
@@ -112,11 +112,11 @@ class FakeForkServer:
         self.forks.append((slot, asyncio.get_running_loop().time()))
         if self.refusals:
             raise self.refusals.pop(0)
-        assert self.board is not None
+        assert self.scoreboard is not None
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        self.workers.append(FakeWorker(slot, 1000 + len(self.forks), theirs, self.board))
+        self.workers.append(FakeWorker(slot, 1000 + len(self.forks), theirs, self.scoreboard))
         if self.stillborn:
             theirs.close()
         return Forked(self.workers[-1].pid, ours)
@@ -146,7 +146,7 @@ def new_pool(forkserver: FakeForkServer, observer: CountingObserver | None = Non
     known = {"workers": 1, "piece_documents": 1} | limits
     pool = WorkerPool(EngineSpec("default", None, {}, {}), PoolLimits(**known), observer or CountingObserver())
     pool._forkserver = forkserver
-    forkserver.board = pool._board
+    forkserver.scoreboard = pool._scoreboard
     return pool
 
 

@@ -6,9 +6,9 @@ import json
 import pytest
 
 from nlpbatch.engine.answer import Answer
-from nlpbatch.engine.board import NONE
 from nlpbatch.engine.documents import from_texts
 from nlpbatch.engine.job import JobFailure
+from nlpbatch.engine.scoreboard import NONE
 from nlpbatch.errors import ConfigError, Draining, InternalError, InvalidOption, NoCapacity
 from nlpbatch.wire.options import Options
 from tests.fakes.virtual_time import settle, virtual_time
@@ -181,7 +181,7 @@ async def test_a_note_of_an_earlier_job_blames_nobody(forkserver):
         await earlier
         asked = ask(pool, "뒤")
         await settle()
-        forkserver.board.write(worker.slot, job.job_id, 0, 1)
+        forkserver.scoreboard.write(worker.slot, job.job_id, 0, 1)
         await worker.die()
         await forkserver.newest.answer()
         await forkserver.newest.answer()
