@@ -10,7 +10,7 @@ Rules:
 - A piece whose caller is gone is dropped.
 - A worker that is on a document for too long, or grows too much on it, is killed; an idle one that has grown is
   replaced.
-- A slot whose worker died gets a new one from the forkserver at once; only one that dies at birth has to wait.
+- A slot whose worker died gets a new one from the forkserver at once; only after a failed start it has to wait.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ from nlpbatch.engine.encode import settled
 from nlpbatch.engine.guard import LOOK_S, Guard
 from nlpbatch.engine.job import Encoding, Job, JobFailure, JobResult
 from nlpbatch.engine.limits import PoolLimits
-from nlpbatch.engine.nursery import Nursery
 from nlpbatch.engine.poison import PoisonedQuestions
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.quarantine import Quarantine
 from nlpbatch.engine.queue import Pending, PieceQueue
 from nlpbatch.engine.scoreboard import Scoreboard
 from nlpbatch.engine.spawn import ForkServerProcess
+from nlpbatch.engine.worker_starter import WorkerStarter
 from nlpbatch.errors import ConfigError, Draining, NlpbatchError, NoCapacity
 from nlpbatch.wire.options import Options
 
@@ -69,7 +69,9 @@ class WorkerPool:
         self._running: dict[int, list[Pending]] = {}
         """What each worker is on: the last is being analysed, one before it is interrupted."""
         # The forkserver is looked up each time: tests put another one in its place.
-        self._nursery = Nursery(lambda: self._forkserver, self._connect, lambda channel: channel.ask(self._smoke_job()))
+        self._starter = WorkerStarter(
+            lambda: self._forkserver, self._connect, lambda channel: channel.ask(self._smoke_job())
+        )
         self._retired: set[WorkerChannel] = set()
         self._rate_bytes_per_s = _FIRST_RATE_BYTES_PER_S
         self._complete = asyncio.Event()
@@ -114,7 +116,7 @@ class WorkerPool:
         """
         info = await self._forkserver.start()
         for slot in range(self._limits.workers):
-            self._nursery.bear(slot)
+            self._starter.start(slot)
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
                 await self._complete.wait()
@@ -136,8 +138,8 @@ class WorkerPool:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait([self._watching])
-        await self._nursery.close()
-        for channel in (*self._channels.values(), *self._nursery):
+        await self._starter.close()
+        for channel in (*self._channels.values(), *self._starter):
             channel.close()
         await self._forkserver.stop()
         self._scoreboard.close()
@@ -225,7 +227,7 @@ class WorkerPool:
     def _on_answer(self, channel: WorkerChannel, answer: JobResult | JobFailure) -> None:
         works = self._running.get(channel.slot)
         if works is None:
-            self._born(channel)
+            self._on_started(channel)
         else:
             self._settle(works.pop(), answer)
         if not works:
@@ -253,11 +255,11 @@ class WorkerPool:
             return
         if channel in self._retired:
             self._retired.discard(channel)
-            self._nursery.bear(channel.slot)
+            self._starter.start(channel.slot)
             return
         self._observer.worker_lost()
         self._channels.pop(channel.slot, None)
-        self._nursery.gone(channel)
+        self._starter.gone(channel)
         if channel in self._idle:
             self._idle.remove(channel)
         works = self._running.pop(channel.slot, [])
@@ -270,7 +272,7 @@ class WorkerPool:
             else:
                 self._queue.push(pending, first=True)
         _log.warning("worker lost", extra={"slot": channel.slot, "pid": channel.pid, "busy": bool(works)})
-        self._nursery.bear(channel.slot)
+        self._starter.start(channel.slot)
         self._dispatch()
 
     async def _watch(self) -> None:
@@ -287,8 +289,8 @@ class WorkerPool:
     def _connect(self, slot: int, pid: int) -> WorkerChannel:
         return WorkerChannel(slot, pid, self._on_answer, self._on_gone)
 
-    def _born(self, channel: WorkerChannel) -> None:
-        self._nursery.answered(channel)
+    def _on_started(self, channel: WorkerChannel) -> None:
+        self._starter.answered(channel)
         self._guard.born(channel.slot, channel.pid)
         self._channels[channel.slot] = channel
         if len(self._channels) == self._limits.workers:

@@ -93,14 +93,14 @@ class FakeWorker:
 class FakeForkServer:
     """Stands in for `ForkServerProcess`; `forks` has the slot and the loop's time of each request for a worker.
 
-    The next request raises what is first in `refusals`, and one while `stillborn` is set gets a worker that is dead.
+    The next request raises the first of `refusals`; while `fails_starts` is set, each request gets a dead worker.
     """
 
     def __init__(self) -> None:
         self.workers: list[FakeWorker] = []
         self.forks: list[tuple[int, float]] = []
         self.refusals: list[OSError] = []
-        self.stillborn = False
+        self.fails_starts = False
         self.info: EngineInfo | None = None
         self.scoreboard: Scoreboard | None = None
 
@@ -117,7 +117,7 @@ class FakeForkServer:
         ours.setblocking(False)
         theirs.setblocking(False)
         self.workers.append(FakeWorker(slot, 1000 + len(self.forks), theirs, self.scoreboard))
-        if self.stillborn:
+        if self.fails_starts:
             theirs.close()
         return Forked(self.workers[-1].pid, ours)
 

@@ -231,24 +231,24 @@ def pauses(forkserver, since: int) -> list[float]:
 
 
 @virtual_time
-async def test_workers_that_die_at_birth_are_born_ever_more_slowly(forkserver):
+async def test_pauses_grow_while_starts_of_a_worker_fail(forkserver):
     async with running_pool(forkserver) as pool:
-        forkserver.stillborn = True
+        forkserver.fails_starts = True
         await forkserver.newest.die()
         await asyncio.sleep(20)
         assert pauses(forkserver, since=1) == [0.05, 0.2, 1.0, 5.0, 5.0, 5.0]
-        forkserver.stillborn = False
+        forkserver.fails_starts = False
         await asyncio.sleep(5)
         await forkserver.newest.answer()
         assert pool.workers == 1
-        born = len(forkserver.forks)
+        started = len(forkserver.forks)
         await forkserver.newest.die()
-        assert len(forkserver.forks) == born + 1  # the next one is not held responsible
+        assert len(forkserver.forks) == started + 1  # the next one is not held responsible
         await forkserver.newest.answer()
 
 
 @virtual_time
-async def test_a_worker_that_dies_of_its_first_job_counts_as_dead_at_birth(forkserver):
+async def test_a_worker_that_dies_of_its_first_job_counts_as_a_failed_start(forkserver):
     async with running_pool(forkserver):
         await forkserver.newest.die()
         for pause_s in (0.05, 0.2, 1.0):
@@ -354,7 +354,7 @@ async def test_stopping_refuses_what_runs_and_what_waits(forkserver, caplog):
 
 
 @virtual_time
-async def test_stopping_in_the_middle_of_a_birth_leaves_nothing_behind(forkserver):
+async def test_stopping_while_a_worker_starts_leaves_nothing_behind(forkserver):
     pool = await start_pool(forkserver, workers=2)
     for worker in list(forkserver.workers):
         await worker.die()
