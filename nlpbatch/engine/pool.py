@@ -26,7 +26,6 @@ from nlpbatch.engine.answer import Answer, answer_of
 from nlpbatch.engine.channel import WorkerChannel
 from nlpbatch.engine.documents import Piece, cut
 from nlpbatch.engine.encode import settled
-from nlpbatch.engine.guard import LOOK_S, Guard
 from nlpbatch.engine.job import Encoding, Job, JobFailure, JobResult
 from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.poison import PoisonedQuestions
@@ -35,6 +34,7 @@ from nlpbatch.engine.quarantine import Quarantine
 from nlpbatch.engine.queue import Pending, PieceQueue
 from nlpbatch.engine.scoreboard import Scoreboard
 from nlpbatch.engine.spawn import ForkServerProcess
+from nlpbatch.engine.watchdog import CHECK_PERIOD_S, Watchdog
 from nlpbatch.engine.worker_starter import WorkerStarter
 from nlpbatch.errors import ConfigError, Draining, NlpbatchError, NoCapacity
 from nlpbatch.wire.options import Options
@@ -59,9 +59,9 @@ class WorkerPool:
         self._limits = limits
         self._observer = observer
         self._scoreboard = Scoreboard.create(limits.workers)
-        self._guard = Guard(self._scoreboard, deadline_s=limits.document_s, memory_bytes=limits.memory_bytes)
+        self._watchdog = Watchdog(self._scoreboard, deadline_s=limits.document_s, memory_bytes=limits.memory_bytes)
         self._watching: asyncio.Task[None] | None = None
-        self._forkserver = ForkServerProcess(spec, self._scoreboard, limits.workers, self._guard.ended)
+        self._forkserver = ForkServerProcess(spec, self._scoreboard, limits.workers, self._watchdog.ended)
         self._queue = PieceQueue()
         self._job_ids = itertools.count(1)
         self._channels: dict[int, WorkerChannel] = {}
@@ -95,12 +95,12 @@ class WorkerPool:
     @property
     def quarantine(self) -> Quarantine:
         """Return the documents that are refused."""
-        return self._guard.quarantine
+        return self._watchdog.quarantine
 
     @property
     def questions(self) -> PoisonedQuestions:
         """Return the questions that are refused."""
-        return self._guard.questions
+        return self._watchdog.questions
 
     @property
     def queued_bytes(self) -> int:
@@ -125,7 +125,7 @@ class WorkerPool:
                 f"{self.workers} of {self._limits.workers} workers answered within {_START_TIMEOUT_S:.0f} s: "
                 "the log says how the others ended"
             ) from None
-        self._watching = asyncio.create_task(self._watch(), name="guard")
+        self._watching = asyncio.create_task(self._watch(), name="watchdog")
         return info
 
     async def stop(self) -> None:
@@ -266,7 +266,7 @@ class WorkerPool:
         for pending in (one for one in works if not one.result.done()):
             # One that was interrupted is innocent: the worker was on the other.
             if pending is works[-1]:
-                self._guard.blame(pending, channel.slot, channel.pid)
+                self._watchdog.blame(pending, channel.slot, channel.pid)
             if pending.job.is_settled:
                 pending.result.set_result(settled(pending.job))
             else:
@@ -278,9 +278,11 @@ class WorkerPool:
     async def _watch(self) -> None:
         """Keep workers within their limits, and replace idle ones that don't give their memory back."""
         while True:
-            await asyncio.sleep(LOOK_S)
-            self._guard.look([(slot, channel.pid) for slot, channel in self._channels.items() if slot in self._running])
-            for channel in [one for one in self._idle if self._guard.is_swollen(one.slot, one.pid)]:
+            await asyncio.sleep(CHECK_PERIOD_S)
+            self._watchdog.check(
+                [(slot, channel.pid) for slot, channel in self._channels.items() if slot in self._running]
+            )
+            for channel in [one for one in self._idle if self._watchdog.is_bloated(one.slot, one.pid)]:
                 self._idle.remove(channel)
                 self._channels.pop(channel.slot, None)
                 self._retired.add(channel)
@@ -291,7 +293,7 @@ class WorkerPool:
 
     def _on_started(self, channel: WorkerChannel) -> None:
         self._starter.answered(channel)
-        self._guard.born(channel.slot, channel.pid)
+        self._watchdog.started(channel.slot, channel.pid)
         self._channels[channel.slot] = channel
         if len(self._channels) == self._limits.workers:
             self._complete.set()
