@@ -26,6 +26,7 @@ from nlpbatch.engine.answer import Answer, answer_of
 from nlpbatch.engine.channel import WorkerChannel
 from nlpbatch.engine.documents import Piece, cut
 from nlpbatch.engine.encode import settled
+from nlpbatch.engine.forkserver_client import ForkServerClient
 from nlpbatch.engine.job import Encoding, Job, JobFailure, JobResult
 from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.poison import PoisonedQuestions
@@ -33,7 +34,6 @@ from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.quarantine import Quarantine
 from nlpbatch.engine.queue import Pending, PieceQueue
 from nlpbatch.engine.scoreboard import Scoreboard
-from nlpbatch.engine.spawn import ForkServerProcess
 from nlpbatch.engine.watchdog import CHECK_PERIOD_S, Watchdog
 from nlpbatch.engine.worker_starter import WorkerStarter
 from nlpbatch.errors import ConfigError, Draining, NlpbatchError, NoCapacity
@@ -61,7 +61,7 @@ class WorkerPool:
         self._scoreboard = Scoreboard.create(limits.workers)
         self._watchdog = Watchdog(self._scoreboard, deadline_s=limits.document_s, memory_bytes=limits.memory_bytes)
         self._watching: asyncio.Task[None] | None = None
-        self._forkserver = ForkServerProcess(spec, self._scoreboard, limits.workers, self._watchdog.ended)
+        self._forkserver = ForkServerClient(spec, self._scoreboard, limits.workers, self._watchdog.ended)
         self._queue = PieceQueue()
         self._job_ids = itertools.count(1)
         self._channels: dict[int, WorkerChannel] = {}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from nlpbatch.engine.channel import WorkerChannel
-from nlpbatch.engine.spawn import Forked
+from nlpbatch.engine.forkserver_client import Forked
 
 _PAUSE_S: Final = (0.0, 0.05, 0.2, 1.0, 5.0)
 """Pause before a slot's next worker, by the number of its starts that failed in a row."""

@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from nlpbatch.engine import frames
+from nlpbatch.engine.forkserver_client import Forked
 from nlpbatch.engine.job import Job, JobFailure
 from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.pool import WorkerPool
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.scoreboard import Scoreboard
-from nlpbatch.engine.spawn import Forked
 from nlpbatch.engine.worker import run
 from tests.fakes.engine import WordEngine
 from tests.fakes.virtual_time import settle
@@ -91,7 +91,7 @@ class FakeWorker:
 
 
 class FakeForkServer:
-    """Stands in for `ForkServerProcess`; `forks` has the slot and the loop's time of each request for a worker.
+    """Replaces `ForkServerClient`; `forks` has the slot and the loop's time of each request for a worker.
 
     The next request raises the first of `refusals`; while `fails_starts` is set, each request gets a dead worker.
     """
