@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nlpbatch.engine.job import JobResult
-from nlpbatch.engine.queue import Pending
+from nlpbatch.engine.queue import QueuedChunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Answer:
         tokens: Tokens written.
         code_points: Code points analysed.
         errors: Documents by error code.
-        queue_s: Seconds until a worker took the first piece.
+        queue_s: Seconds until a worker took the first chunk.
         analysis_s: Seconds of worker time.
 
     """
@@ -30,9 +30,9 @@ class Answer:
     analysis_s: float
 
 
-def answer_of(waiting: Sequence[Pending], results: Sequence[JobResult]) -> Answer:
-    """Return the answer that the results of a request's pieces make, in the order of its documents."""
-    taken = [pending.taken_s - pending.queued_s for pending in waiting if pending.taken_s is not None]
+def answer_of(waiting: Sequence[QueuedChunk], results: Sequence[JobResult]) -> Answer:
+    """Return the answer that the results of a request's chunks make, in the order of its documents."""
+    taken = [queued.taken_s - queued.queued_s for queued in waiting if queued.taken_s is not None]
     errors: Counter[str] = Counter()
     for result in results:
         errors.update(result.errors)

@@ -21,7 +21,7 @@ Encoding = Literal["arrow", "json"]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of a request.
+    """One chunk of a request.
 
     Args:
         job_id: Unique within the pool; stands on the scoreboard while a worker is at it.

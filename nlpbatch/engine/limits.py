@@ -11,9 +11,9 @@ class PoolLimits:
 
     Args:
         workers: Worker processes.
-        piece_bytes: Text handed to a worker at a time. Small pieces spread a request over idle workers and repeat
+        chunk_bytes: Text handed to a worker at a time. Small chunks spread a request over idle workers and repeat
             little when one dies; below 8 KiB the framing shows.
-        piece_documents: Documents handed to a worker at a time.
+        chunk_documents: Documents handed to a worker at a time.
         text_bytes: Longest document.
         queue_bytes: Text waiting for a worker, over all requests; beyond it requests are refused.
         document_s: How long one document may take.
@@ -22,8 +22,8 @@ class PoolLimits:
     """
 
     workers: int
-    piece_bytes: int = 16 * KIB
-    piece_documents: int = 512
+    chunk_bytes: int = 16 * KIB
+    chunk_documents: int = 512
     text_bytes: int = MIB
     queue_bytes: int = 64 * MIB
     document_s: float = 30.0

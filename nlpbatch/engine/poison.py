@@ -14,7 +14,7 @@ from nlpbatch.errors import InvalidOption
 from nlpbatch.wire.options import Options
 
 DEATHS: Final = 3
-"""As many as a piece may cost."""
+"""The same number as for a chunk."""
 _MOST: Final = 1000
 _FOR_S: Final = 3600.0
 

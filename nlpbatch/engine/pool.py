@@ -1,13 +1,13 @@
 """The worker pool: one loaded engine, forked workers, one document at a time.
 
 Rules:
-- A request is cut into pieces; idle workers take the oldest piece, interactive ones before batch ones.
-- When none is idle, an interactive piece interrupts a worker that is on a batch piece, between two documents.
-- A worker that dies costs the document it was on an error. The rest of its piece is analysed by another worker.
+- A request is cut into chunks; idle workers take the oldest chunk, interactive ones before batch ones.
+- When none is idle, an interactive chunk interrupts a worker that is on a batch chunk, between two documents.
+- A worker that dies costs the document it was on an error. The rest of its chunk is analysed by another worker.
 - What the engine raises outside of a document fails the request, not the worker.
-- A piece that three workers die of without a document to blame gets errors throughout, without a fourth worker. A
+- A chunk that three workers die of without a document to blame gets errors throughout, without a fourth worker. A
   question that three workers in a row die of is refused for a while.
-- A piece whose caller is gone is dropped.
+- A chunk whose caller is gone is dropped.
 - A worker that is on a document for too long, or grows too much on it, is killed; an idle one that has grown is
   replaced.
 - A slot whose worker died gets a new one from the forkserver at once; only after a failed start it has to wait.
@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from nlpbatch.engine.answer import Answer, answer_of
 from nlpbatch.engine.channel import WorkerChannel
-from nlpbatch.engine.documents import Piece, cut
+from nlpbatch.engine.chunks import Chunk, cut
 from nlpbatch.engine.encode import settled
 from nlpbatch.engine.forkserver_client import ForkServerClient
 from nlpbatch.engine.job import Encoding, Job, JobFailure, JobResult
@@ -32,7 +32,7 @@ from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.poison import PoisonedQuestions
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.quarantine import Quarantine
-from nlpbatch.engine.queue import Pending, PieceQueue
+from nlpbatch.engine.queue import ChunkQueue, QueuedChunk
 from nlpbatch.engine.scoreboard import Scoreboard
 from nlpbatch.engine.watchdog import CHECK_PERIOD_S, Watchdog
 from nlpbatch.engine.worker_starter import WorkerStarter
@@ -62,11 +62,11 @@ class WorkerPool:
         self._watchdog = Watchdog(self._scoreboard, deadline_s=limits.document_s, memory_bytes=limits.memory_bytes)
         self._watching: asyncio.Task[None] | None = None
         self._forkserver = ForkServerClient(spec, self._scoreboard, limits.workers, self._watchdog.ended)
-        self._queue = PieceQueue()
+        self._queue = ChunkQueue()
         self._job_ids = itertools.count(1)
         self._channels: dict[int, WorkerChannel] = {}
         self._idle: deque[WorkerChannel] = deque()
-        self._running: dict[int, list[Pending]] = {}
+        self._running: dict[int, list[QueuedChunk]] = {}
         """What each worker is on: the last is being analysed, one before it is interrupted."""
         # The forkserver is looked up each time: tests put another one in its place.
         self._starter = WorkerStarter(
@@ -131,10 +131,10 @@ class WorkerPool:
     async def stop(self) -> None:
         """End all processes; what is still waiting is refused."""
         self._closing = True
-        while (pending := self._queue.pop()) is not None:
-            _refuse(pending)
-        for pending in itertools.chain.from_iterable(self._running.values()):
-            _refuse(pending)
+        while (queued := self._queue.pop()) is not None:
+            _refuse(queued)
+        for queued in itertools.chain.from_iterable(self._running.values()):
+            _refuse(queued)
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait([self._watching])
@@ -154,22 +154,22 @@ class WorkerPool:
 
         """
         limits = self._limits
-        pieces = cut(
+        chunks = cut(
             documents,
-            piece_bytes=limits.piece_bytes,
-            piece_documents=limits.piece_documents,
+            chunk_bytes=limits.chunk_bytes,
+            chunk_documents=limits.chunk_documents,
             text_bytes=limits.text_bytes,
             refused=self.quarantine.find(documents, time.monotonic()),
         )
         self._check_room()
-        waiting = [self._enqueue(piece, encoding, options, urgent=urgent) for piece in pieces]
+        waiting = [self._enqueue(chunk, encoding, options, urgent=urgent) for chunk in chunks]
         self._dispatch()
         try:
-            results = [await pending.result for pending in waiting]
+            results = [await queued.result for queued in waiting]
         finally:
-            for pending in waiting:
-                pending.result.cancel()  # no effect on those that are done
-                self._queue.discard(pending)
+            for queued in waiting:
+                queued.result.cancel()  # no effect on those that are done
+                self._queue.discard(queued)
         return answer_of(waiting, results)
 
     def _check_room(self) -> None:
@@ -181,46 +181,46 @@ class WorkerPool:
                 retry_after_s=queued / (self._rate_bytes_per_s * max(1, self.workers)),
             )
 
-    def _enqueue(self, piece: Piece, encoding: Encoding, options: Options, *, urgent: bool) -> Pending:
-        pending = Pending(
-            Job(next(self._job_ids), encoding, options, piece.documents, piece.failed),
-            piece.size_bytes,
+    def _enqueue(self, chunk: Chunk, encoding: Encoding, options: Options, *, urgent: bool) -> QueuedChunk:
+        queued = QueuedChunk(
+            Job(next(self._job_ids), encoding, options, chunk.documents, chunk.failed),
+            chunk.size_bytes,
             urgent,
             asyncio.get_running_loop().create_future(),
             time.monotonic(),
         )
-        self._queue.push(pending)
-        return pending
+        self._queue.push(queued)
+        return queued
 
     def _dispatch(self) -> None:
-        """Give waiting pieces to idle workers."""
+        """Give waiting chunks to idle workers."""
         while self._idle:
-            pending = self._queue.pop()
-            if pending is None:
+            queued = self._queue.pop()
+            if queued is None:
                 return
-            if self._is_wanted(pending):
-                self._give(pending, self._idle.popleft())
+            if self._is_wanted(queued):
+                self._give(queued, self._idle.popleft())
         while self._queue.urgent and (channel := self._interruptible()) is not None:
-            pending = self._queue.pop()
-            if pending is not None and self._is_wanted(pending):
-                self._give(pending, channel)
+            queued = self._queue.pop()
+            if queued is not None and self._is_wanted(queued):
+                self._give(queued, channel)
 
-    def _is_wanted(self, pending: Pending) -> bool:
-        """Return whether a piece still needs a worker; one whose caller has hung up doesn't, nor does a refused one."""
-        if pending.result.done():
+    def _is_wanted(self, queued: QueuedChunk) -> bool:
+        """Return whether a chunk still needs a worker; one whose caller has hung up doesn't, nor does a refused one."""
+        if queued.result.done():
             return False
-        refusal = self.questions.refusal(pending.job.options, time.monotonic())
+        refusal = self.questions.refusal(queued.job.options, time.monotonic())
         if refusal is not None:
-            _fail(pending, refusal)
-        return not pending.result.done()
+            _fail(queued, refusal)
+        return not queued.result.done()
 
-    def _give(self, pending: Pending, channel: WorkerChannel) -> None:
-        pending.taken_s = pending.taken_s or time.monotonic()
-        self._running.setdefault(channel.slot, []).append(pending)
-        channel.ask(pending.job)
+    def _give(self, queued: QueuedChunk, channel: WorkerChannel) -> None:
+        queued.taken_s = queued.taken_s or time.monotonic()
+        self._running.setdefault(channel.slot, []).append(queued)
+        channel.ask(queued.job)
 
     def _interruptible(self) -> WorkerChannel | None:
-        """Return a worker that is on a batch piece, None if all have been interrupted."""
+        """Return a worker that is on a batch chunk, None if all have been interrupted."""
         slots = (slot for slot, works in self._running.items() if len(works) == 1 and not works[0].urgent)
         return next((self._channels[slot] for slot in slots if slot in self._channels), None)
 
@@ -235,22 +235,22 @@ class WorkerPool:
             self._idle.append(channel)
         self._dispatch()
 
-    def _settle(self, pending: Pending, answer: JobResult | JobFailure) -> None:
+    def _settle(self, queued: QueuedChunk, answer: JobResult | JobFailure) -> None:
         if isinstance(answer, JobFailure):
-            _fail(pending, answer.error)
+            _fail(queued, answer.error)
             return
-        self._measure(pending.size_bytes, answer.analysis_s)
-        if sum(answer.errors.values()) < len(pending.job.documents):
-            self.questions.answered(pending.job.options)
-        if not pending.result.done():
-            pending.result.set_result(answer)
+        self._measure(queued.size_bytes, answer.analysis_s)
+        if sum(answer.errors.values()) < len(queued.job.documents):
+            self.questions.answered(queued.job.options)
+        if not queued.result.done():
+            queued.result.set_result(answer)
 
     def _measure(self, size_bytes: int, analysis_s: float) -> None:
         if size_bytes and analysis_s > 0:
             self._rate_bytes_per_s += _RATE_WEIGHT * (size_bytes / analysis_s - self._rate_bytes_per_s)
 
     def _on_gone(self, channel: WorkerChannel) -> None:
-        """Blame the document the worker was on, put the rest of its piece first in line, ask for a new worker."""
+        """Blame the document the worker was on, put the rest of its chunk first in line, ask for a new worker."""
         if self._closing:
             return
         if channel in self._retired:
@@ -263,14 +263,14 @@ class WorkerPool:
         if channel in self._idle:
             self._idle.remove(channel)
         works = self._running.pop(channel.slot, [])
-        for pending in (one for one in works if not one.result.done()):
+        for queued in (one for one in works if not one.result.done()):
             # One that was interrupted is innocent: the worker was on the other.
-            if pending is works[-1]:
-                self._watchdog.blame(pending, channel.slot, channel.pid)
-            if pending.job.is_settled:
-                pending.result.set_result(settled(pending.job))
+            if queued is works[-1]:
+                self._watchdog.blame(queued, channel.slot, channel.pid)
+            if queued.job.is_settled:
+                queued.result.set_result(settled(queued.job))
             else:
-                self._queue.push(pending, first=True)
+                self._queue.push(queued, first=True)
         _log.warning("worker lost", extra={"slot": channel.slot, "pid": channel.pid, "busy": bool(works)})
         self._starter.start(channel.slot)
         self._dispatch()
@@ -303,11 +303,11 @@ class WorkerPool:
         return Job(next(self._job_ids), "json", Options(), documents, {})
 
 
-def _refuse(pending: Pending) -> None:
-    _fail(pending, Draining("the service is shutting down: send the request again", retry_after_s=1))
+def _refuse(queued: QueuedChunk) -> None:
+    _fail(queued, Draining("the service is shutting down: send the request again", retry_after_s=1))
 
 
-def _fail(pending: Pending, error: NlpbatchError) -> None:
-    if not pending.result.done():
-        pending.result.set_exception(error)
-        pending.result.exception()  # its caller may have left, or have been told of another piece already
+def _fail(queued: QueuedChunk, error: NlpbatchError) -> None:
+    if not queued.result.done():
+        queued.result.set_exception(error)
+        queued.result.exception()  # its caller may have left, or have been told of another chunk already

@@ -2,7 +2,7 @@
 
 The engine can't be interrupted, so the watchdog kills a worker that is over a limit; its document gets an error, and
 another worker analyses its neighbours. A worker that dies outside of a document, such as while it prepares the options,
-counts against its piece, and against the question.
+counts against its chunk, and against the question.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from nlpbatch.engine.poison import DEATHS, PoisonedQuestions
 from nlpbatch.engine.quarantine import Quarantine
-from nlpbatch.engine.queue import Pending
+from nlpbatch.engine.queue import QueuedChunk
 from nlpbatch.engine.scoreboard import NONE, Scoreboard, WorkerStatus
 from nlpbatch.wire.limits import MIB
 from nlpbatch.wire.options import Options
@@ -115,22 +115,22 @@ class Watchdog:
         """Return whether an idle worker still holds much of the memory that its documents took."""
         return self._grown_bytes(slot, pid) > self._memory_bytes * _BLOATED_SHARE
 
-    def blame(self, pending: Pending, slot: int, pid: int) -> None:
-        """Record the error of the document that killed a worker; count a death on no document against the piece."""
+    def blame(self, queued: QueuedChunk, slot: int, pid: int) -> None:
+        """Record the error of the document that killed a worker; count a death on no document against the chunk."""
         status, kill = self._scoreboard.read(slot), self._kills.pop(slot, None)
         if kill is not None and (kill.job_id, kill.document) != (status.job_id, status.document):
             return  # it was killed for a document that it had just finished
-        job, certain = pending.job, kill is not None
+        job, certain = queued.job, kill is not None
         if status.job_id == job.job_id and status.document != NONE:
             error = _DIED if kill is None else kill.error
             document = job.documents[status.document].as_py()
             self._record_cause(pid, _Cause(job.options, document, error.code), certain=certain)
-            pending.job = job.with_failed({status.document: error})
+            queued.job = job.with_failed({status.document: error})
             return
-        pending.deaths += 1
+        queued.deaths += 1
         self._record_cause(pid, _Cause(job.options, None, WORKER_DIED), certain=certain)
-        if pending.deaths >= DEATHS:
-            pending.job = job.with_failed(dict.fromkeys(range(len(job.documents)), _LOST))
+        if queued.deaths >= DEATHS:
+            queued.job = job.with_failed(dict.fromkeys(range(len(job.documents)), _LOST))
 
     def ended(self, pid: int, exit_status: int) -> None:
         """Record how a worker ended: its document is to blame for a crash, not for a kill from outside."""

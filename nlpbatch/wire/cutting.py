@@ -1,4 +1,4 @@
-"""Cutting a run of documents into parts by bytes: requests on the client's side, pieces on the pool's."""
+"""Cuts a run of documents into parts by bytes: into requests by the client, into chunks by the pool."""
 
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar

@@ -142,8 +142,8 @@ class CountingObserver:
 
 
 def new_pool(forkserver: FakeForkServer, observer: CountingObserver | None = None, **limits: int) -> WorkerPool:
-    """Return a pool that gets its workers there; unless told otherwise, each document is a piece of its own."""
-    known = {"workers": 1, "piece_documents": 1} | limits
+    """Return a pool that gets its workers there; unless told otherwise, each document is a chunk of its own."""
+    known = {"workers": 1, "chunk_documents": 1} | limits
     pool = WorkerPool(EngineSpec("default", None, {}, {}), PoolLimits(**known), observer or CountingObserver())
     pool._forkserver = forkserver
     forkserver.scoreboard = pool._scoreboard

@@ -77,7 +77,7 @@ async def test_idle_workers_share_a_request_and_its_outcomes_keep_their_order(fo
 
 
 @virtual_time
-async def test_what_an_answer_took_is_summed_over_its_pieces(forkserver):
+async def test_what_an_answer_took_is_summed_over_its_chunks(forkserver):
     async with running_pool(forkserver) as pool:
         asked = ask(pool, "하나 둘", "\ud83d", "셋")
         for _ in range(3):
@@ -96,7 +96,7 @@ async def test_no_documents_need_no_worker(forkserver):
 
 
 @virtual_time
-async def test_interactive_pieces_go_first_and_each_class_in_the_order_of_arrival(forkserver):
+async def test_interactive_chunks_go_first_and_each_class_in_the_order_of_arrival(forkserver):
     async with running_pool(forkserver) as pool:
         asked = [ask(pool, "먼저")]
         for name, urgent in (("b1", False), ("u1", True), ("b2", False), ("u2", True)):
@@ -113,7 +113,7 @@ async def test_interactive_pieces_go_first_and_each_class_in_the_order_of_arriva
 @virtual_time
 async def test_a_worker_that_dies_costs_the_document_it_was_on_and_its_successor_does_the_rest(forkserver):
     observer = CountingObserver()
-    async with running_pool(forkserver, observer, piece_documents=3) as pool:
+    async with running_pool(forkserver, observer, chunk_documents=3) as pool:
         asked = ask(pool, "좋다", "치명적", "좋다")
         await settle()
         forkserver.newest.begin(1)
@@ -130,7 +130,7 @@ async def test_a_worker_that_dies_costs_the_document_it_was_on_and_its_successor
 
 @virtual_time
 async def test_each_document_that_kills_is_found_however_many_there_are(forkserver):
-    async with running_pool(forkserver, piece_documents=4) as pool:
+    async with running_pool(forkserver, chunk_documents=4) as pool:
         asked = ask(pool, "치명적", "좋다", "치명적", "치명적")
         await settle()
         for fatal in (0, 2, 3):
@@ -142,7 +142,7 @@ async def test_each_document_that_kills_is_found_however_many_there_are(forkserv
 
 
 @virtual_time
-async def test_the_rest_of_a_dead_workers_piece_goes_before_what_waits(forkserver):
+async def test_the_rest_of_a_dead_workers_chunk_goes_before_what_waits(forkserver):
     async with running_pool(forkserver, workers=2) as pool:
         asked = [ask(pool, text) for text in ("첫째", "둘째", "셋째")]
         await settle()
@@ -156,8 +156,8 @@ async def test_the_rest_of_a_dead_workers_piece_goes_before_what_waits(forkserve
 
 
 @virtual_time
-async def test_a_piece_that_nobody_survives_to_say_why_is_given_up_after_three_deaths(forkserver):
-    async with running_pool(forkserver, piece_documents=2) as pool:
+async def test_a_chunk_that_nobody_survives_to_say_why_is_given_up_after_three_deaths(forkserver):
+    async with running_pool(forkserver, chunk_documents=2) as pool:
         asked = ask(pool, "좋다", "치명적")
         await settle()
         for _ in range(3):
@@ -287,7 +287,7 @@ async def test_a_caller_who_hangs_up_gives_back_its_place_in_the_queue_at_once(f
 
 
 @virtual_time
-async def test_a_caller_who_hangs_up_while_a_worker_is_at_its_piece_frees_the_worker(forkserver):
+async def test_a_caller_who_hangs_up_while_a_worker_is_at_its_chunk_frees_the_worker(forkserver):
     async with running_pool(forkserver) as pool:
         gone, last = ask(pool, "하나", "둘"), ask(pool, "끝")
         await settle()
@@ -301,7 +301,7 @@ async def test_a_caller_who_hangs_up_while_a_worker_is_at_its_piece_frees_the_wo
 
 
 @virtual_time
-async def test_a_piece_whose_caller_has_hung_up_dies_with_its_worker(forkserver):
+async def test_a_chunk_whose_caller_has_hung_up_dies_with_its_worker(forkserver):
     async with running_pool(forkserver) as pool:
         gone = ask(pool, "하나")
         await settle()
@@ -370,7 +370,7 @@ async def test_stopping_while_a_worker_starts_leaves_nothing_behind(forkserver):
 
 @virtual_time
 async def test_a_person_s_request_interrupts_a_worker_that_is_on_a_job_s(forkserver):
-    async with running_pool(forkserver, piece_documents=10) as pool:
+    async with running_pool(forkserver, chunk_documents=10) as pool:
         batch = ask(pool, "일괄 하나", "일괄 둘", urgent=False)
         await settle()
         person = ask(pool, "사람")
@@ -401,7 +401,7 @@ async def test_a_person_s_request_interrupts_no_other_person_s(forkserver):
 
 @virtual_time
 async def test_a_worker_that_dies_interrupted_costs_the_document_it_was_on_and_no_other(forkserver):
-    async with running_pool(forkserver, piece_documents=10) as pool:
+    async with running_pool(forkserver, chunk_documents=10) as pool:
         batch = ask(pool, "일괄 하나", "일괄 둘", urgent=False)
         await settle()
         forkserver.newest.begin(0)
@@ -433,8 +433,8 @@ async def test_a_failure_outside_of_a_document_is_the_request_s_and_costs_no_wor
 
 
 @virtual_time
-async def test_null_stays_null_in_a_piece_that_is_given_up(forkserver):
-    async with running_pool(forkserver, piece_documents=2) as pool:
+async def test_null_stays_null_in_a_chunk_that_is_given_up(forkserver):
+    async with running_pool(forkserver, chunk_documents=2) as pool:
         asked = ask(pool, None, "치명적")
         await settle()
         for _ in range(3):
