@@ -92,7 +92,7 @@ class Span:
     Args:
         first_row: Number of the first row that is in there.
         chunk_start: Where the chunk begins in the file.
-        parts: Bytes to read, each from a place to before another: the dictionary, if it is needed, and pages.
+        parts: Bytes to read, as [start, end): the dictionary, if it is needed, and pages.
 
     """
 

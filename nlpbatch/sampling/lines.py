@@ -8,7 +8,7 @@ import pyarrow as pa
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats import names
 from nlpbatch.sampling.layouts import Row
-from nlpbatch.sampling.places import File
+from nlpbatch.sampling.locations import File
 from nlpbatch.sampling.whole_files import CODECS
 
 

@@ -49,7 +49,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A column of a row group: the place of its dictionary, if it has one, from `start` to `end`, and its pages."""
+    """A column of a row group: its dictionary, if it has one, lies from `start` to `end`, and its pages."""
 
     start: int
     end: int
@@ -181,13 +181,13 @@ class _View(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         data = b""
-        place = self._position - self._span.chunk_start
+        offset = self._position - self._span.chunk_start
         for start, end in self._span.parts:
-            if 0 <= place < end - start and len(data) < size:
-                self._source.seek(start + place)
-                data += self._source.read(min(size - len(data), end - start - place))
-                place = end - start
-            place -= end - start
+            if 0 <= offset < end - start and len(data) < size:
+                self._source.seek(start + offset)
+                data += self._source.read(min(size - len(data), end - start - offset))
+                offset = end - start
+            offset -= end - start
         data += bytes(size - len(data))
         self._position += len(data)
         return data

@@ -15,7 +15,7 @@ from nlpbatch.formats.json_shape import json_shape
 from nlpbatch.formats.names import compression_of
 from nlpbatch.sampling.csv_records import Record
 from nlpbatch.sampling.layouts import BEGINNING_BYTES, Layout, Lines, Row, layout_of
-from nlpbatch.sampling.places import File, Place, note_of_replaced
+from nlpbatch.sampling.locations import File, Location, note_of_replaced
 from nlpbatch.sampling.reservoir import Reservoir
 from nlpbatch.sampling.spans import records_of
 from nlpbatch.sampling.whole_files import DamagedFile, is_whole, read_whole
@@ -90,7 +90,7 @@ class LineReader:
     """Reads blocks.
 
     Args:
-        place: Where the files are.
+        location: Where the files are.
         lines: How they are to be read.
         found: What takes what is read.
         max_record_bytes: Bytes of a record in a file of which some blocks are read.
@@ -98,8 +98,8 @@ class LineReader:
 
     """
 
-    def __init__(self, place: Place, lines: Lines, found: Found, max_record_bytes: int, held: bytes) -> None:
-        self._place = place
+    def __init__(self, location: Location, lines: Lines, found: Found, max_record_bytes: int, held: bytes) -> None:
+        self._location = location
         self._lines = lines
         self._found = found
         self._max_record_bytes = min(max_record_bytes, MAX_RECORD_BYTES)
@@ -115,7 +115,7 @@ class LineReader:
             clusters: What each block was drawn with, by its number, ascending.
 
         """
-        file = self._place.files[position]
+        file = self._location.files[position]
         self._found.blocks += len(clusters)
         self._found.files.add(position)
         try:
@@ -131,7 +131,7 @@ class LineReader:
     def _layout(self, position: int, window: Window, lines: Lines) -> Layout:
         """Return how a file's bytes are rows; columns are called as in the first file that has them in any case."""
         if position not in self._layouts:
-            found = layout_of(window, self._place.files[position].path, lines)
+            found = layout_of(window, self._location.files[position].path, lines)
             names = [self._names.setdefault(name.lower(), name) for name in found.names]
             self._layouts[position] = replace(found, names=names)
         return self._layouts[position]
@@ -153,7 +153,7 @@ class LineReader:
         held = b""
         if position == 0:
             held, self._held = self._held, b""
-        with self._place.open(file) as opened:
+        with self._location.open(file) as opened:
             if not is_whole(file, self._lines):
                 yield Window(opened, file.size_bytes, held), self._lines
                 return
@@ -161,12 +161,12 @@ class LineReader:
         yield Window(io.BytesIO(data), len(data)), replace(self._lines, encoding=UTF_8, is_array=False)
 
 
-def recognise_array(place: Place, lines: Lines) -> tuple[Lines, bytes]:
+def recognise_array(location: Location, lines: Lines) -> tuple[Lines, bytes]:
     """Return how files are to be read, if the first is one JSON array as such, and the bytes that were read to tell."""
-    first = place.files[0]
+    first = location.files[0]
     if lines.kind != "json" or compression_of(first.path) is not None:
         return lines, b""
-    with place.open(first) as opened:
+    with location.open(first) as opened:
         held = opened.read(BEGINNING_BYTES)
     text = codecs.getincrementaldecoder(lines.encoding)("ignore").decode(held)
     return replace(lines, is_array=json_shape(text) == "array"), held

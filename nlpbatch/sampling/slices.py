@@ -14,9 +14,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from nlpbatch.sampling.design import Choice, Pick, Span, Unit, draw_positions, mean_bytes, share_out
+from nlpbatch.sampling.locations import CountedFile, Location
 from nlpbatch.sampling.pages import chunk_of, index_ranges, span_of
 from nlpbatch.sampling.parquet import Footers, read_footer
-from nlpbatch.sampling.places import CountedFile, Place
 from nlpbatch.wire.limits import MIB
 
 _PAGE_BYTES: Final = MIB
@@ -26,7 +26,7 @@ _MOST: Final = 400
 _WORTH: Final = 1.3
 """How many times more slices than row groups there have to be."""
 _NEAR: Final = ("", "file", "hdfs", "viewfs")
-"""Kinds of places where the headers of pages are read one after the other; others take too long to answer each."""
+"""Kinds of locations where the headers of pages are read one after the other; others take too long to answer each."""
 _THREADS: Final = 8
 _FOOTER_BYTES_MAX: Final = 4 * MIB
 """Of a longer footer, finding the index takes seconds; headers of pages are quicker."""
@@ -57,7 +57,9 @@ class Slice:
         return sum(span.size_bytes for span in self.spans.values())
 
 
-def choose_slices(place: Place, footers: Footers, rows: int, budget_bytes: int, chance: random.Random) -> Choice | None:
+def choose_slices(
+    location: Location, footers: Footers, rows: int, budget_bytes: int, chance: random.Random
+) -> Choice | None:
     """Return the rows to take, from as many slices as the budget allows; None if row groups do as well.
 
     They do if they are small, have columns of lists or structs, dictionaries that are as large as what needs them, or
@@ -66,14 +68,14 @@ def choose_slices(place: Place, footers: Footers, rows: int, budget_bytes: int, 
     group_bytes = max(1.0, mean_bytes(footers.units))
     groups, draws = budget_bytes / group_bytes, int(budget_bytes / group_bytes * _slices_in_a_group(footers))
     draws = min(rows, _MOST, draws)
-    if draws < _WORTH * groups or not _can_be_sliced(place, footers):
+    if draws < _WORTH * groups or not _can_be_sliced(location, footers):
         return None
     drawn: dict[Unit, list[int]] = {}
     for number, row in draw_positions([unit.rows for unit in footers.units], draws, chance):
         drawn.setdefault(footers.units[number], []).append(row)
     try:
         with ThreadPoolExecutor(_THREADS) as threads:
-            found = threads.map(lambda unit: _slices(place, footers, unit, drawn[unit], -(-rows // draws)), drawn)
+            found = threads.map(lambda unit: _slices(location, footers, unit, drawn[unit], -(-rows // draws)), drawn)
             slices = [one for some in found for one in some]
     except (IndexError, KeyError, TypeError, ValueError):  # pages aren't where they should be
         return None
@@ -92,9 +94,9 @@ def _slices_in_a_group(footers: Footers) -> float:
     return likely / sum(unit.rows for unit in footers.units)
 
 
-def _can_be_sliced(place: Place, footers: Footers) -> bool:
+def _can_be_sliced(location: Location, footers: Footers) -> bool:
     """Return whether all columns are flat, and page headers or indexes tell where their pages are."""
-    is_near = urlsplit(place.url).scheme in _NEAR
+    is_near = urlsplit(location.url).scheme in _NEAR
     return all(
         footers.metadata[unit.file].schema.column(position).max_repetition_level == 0
         and "." not in chunk.path_in_schema
@@ -104,10 +106,10 @@ def _can_be_sliced(place: Place, footers: Footers) -> bool:
     )
 
 
-def _slices(place: Place, footers: Footers, unit: Unit, rows: Sequence[int], least: int) -> list[Slice]:
+def _slices(location: Location, footers: Footers, unit: Unit, rows: Sequence[int], least: int) -> list[Slice]:
     """Return the slice of each of some rows of a row group."""
     columns = footers.chunks(unit)
-    with place.open(footers.files[unit.file]) as opened:
+    with location.open(footers.files[unit.file]) as opened:
         ranges = _index_ranges(opened, footers, unit)
         chunks = {
             chunk.path_in_schema: chunk_of(opened, chunk, _read(opened, ranges.get(position)), unit.rows)
@@ -133,11 +135,11 @@ def _index_ranges(opened: CountedFile, footers: Footers, unit: Unit) -> dict[int
     return index_ranges(read_footer(opened, footers.files[unit.file])[0], unit.number)
 
 
-def _read(opened: CountedFile, place: tuple[int, int] | None) -> bytes | None:
-    if place is None:
+def _read(opened: CountedFile, span: tuple[int, int] | None) -> bytes | None:
+    if span is None:
         return None
-    opened.seek(place[0])
-    return opened.read(place[1])
+    opened.seek(span[0])
+    return opened.read(span[1])
 
 
 def _bounds(starts: Sequence[int], rows: int, least: int) -> list[int]:

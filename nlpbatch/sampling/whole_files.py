@@ -10,7 +10,7 @@ from nlpbatch.formats.encodings import encoding_fault
 from nlpbatch.formats.json_shape import json_shape
 from nlpbatch.formats.names import compression_of
 from nlpbatch.sampling.layouts import Lines
-from nlpbatch.sampling.places import CountedFile, File
+from nlpbatch.sampling.locations import CountedFile, File
 from nlpbatch.wire.limits import MIB
 
 MAX_WHOLE_BYTES: Final = 256 * MIB
