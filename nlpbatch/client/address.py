@@ -10,7 +10,7 @@ _EXAMPLE = "http://proxy.example:8700"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ServiceAddress:
     """A service's address in parts.
 
     Args:
@@ -29,7 +29,7 @@ class Address:
     base_path: str
 
 
-def parse_address(service: Any) -> Address:
+def parse_address(service: Any) -> ServiceAddress:
     """Return the parts of a service URL; one that ends in /v1, as those of other services do, means the same without.
 
     Raises:
@@ -49,7 +49,9 @@ def parse_address(service: Any) -> Address:
         raise _wrong(f"is {service[:200]!r}, which is not a URL ({error})") from error
     _check_parts(service, parts)
     path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-    return Address(f"{parts.scheme}://{parts.netloc}{path}", parts.scheme == "https", parts.hostname or "", port, path)
+    return ServiceAddress(
+        f"{parts.scheme}://{parts.netloc}{path}", parts.scheme == "https", parts.hostname or "", port, path
+    )
 
 
 def _check_parts(service: str, parts: SplitResult) -> None:

@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying
 
 from nlpbatch.client.aio_operations import AsyncOperations
 from nlpbatch.client.aiohttp_transport import AiohttpTransport
-from nlpbatch.client.attempts import Attempts
+from nlpbatch.client.attempts import RequestAttempts
 from nlpbatch.client.bulk import Bulk, Part
 from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, Trace, advise, check_pool_size
 from nlpbatch.client.ordered_calls import in_order_async
@@ -142,7 +142,7 @@ class AsyncClient(AsyncOperations):
         await self.close()
 
     async def _perform(self, call: Call[Answered], on_answer: Callable[[Trace], None] | None = None) -> Answered:
-        attempts = Attempts(
+        attempts = RequestAttempts(
             call.request,
             self._retry,
             clock=self._clock,

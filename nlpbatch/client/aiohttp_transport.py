@@ -6,7 +6,7 @@ import ssl
 import aiohttp
 from yarl import URL
 
-from nlpbatch.client.address import Address
+from nlpbatch.client.address import ServiceAddress
 from nlpbatch.client.calls import HttpAnswer, HttpRequest, attempt_headers
 from nlpbatch.client.failures import closed, timed_out, unreachable, unreadable, untrusted
 from nlpbatch.client.policy import RetryPolicy
@@ -15,7 +15,7 @@ from nlpbatch.client.policy import RetryPolicy
 class AiohttpTransport:
     """A pool of connections to one service, for one event loop."""
 
-    def __init__(self, address: Address, policy: RetryPolicy, *, pool_size: int) -> None:
+    def __init__(self, address: ServiceAddress, policy: RetryPolicy, *, pool_size: int) -> None:
         port = "" if address.port is None else f":{address.port}"
         host = f"[{address.host}]" if ":" in address.host else address.host
         self._origin = f"{'https' if address.secure else 'http'}://{host}{port}"

@@ -25,7 +25,7 @@ class Hooks(TypedDict):
     retry_error_callback: Callable[[RetryCallState], Any]
 
 
-class Attempts:
+class RequestAttempts:
     """Counts one request's attempts and decides between them; used by one caller, then thrown away."""
 
     def __init__(

@@ -57,7 +57,9 @@ def in_order(
 
     """
     threads = ThreadPoolExecutor(bounds.in_flight, thread_name_prefix="nlpbatch")
-    window: Window[T, R, Future[R]] = Window(lambda ask: threads.submit(call, ask), bounds, size_bytes, has_room)
+    window: CallWindow[T, R, Future[R]] = CallWindow(
+        lambda ask: threads.submit(call, ask), bounds, size_bytes, has_room
+    )
     source = iter(asks)
     try:
         while True:
@@ -93,7 +95,9 @@ async def in_order_async(
     async def run(ask: T) -> R:
         return await call(ask)
 
-    window: Window[T, R, asyncio.Task[R]] = Window(lambda ask: asyncio.create_task(run(ask)), bounds, size_bytes, None)
+    window: CallWindow[T, R, asyncio.Task[R]] = CallWindow(
+        lambda ask: asyncio.create_task(run(ask)), bounds, size_bytes, None
+    )
     try:
         while True:
             while window.wants_more():
@@ -132,7 +136,7 @@ class _Taken(Generic[T, C]):
     size_bytes: int
 
 
-class Window(Generic[T, R, C]):
+class CallWindow(Generic[T, R, C]):
     """The asks taken and not yet yielded, in order; begins a call for each, never waits."""
 
     def __init__(

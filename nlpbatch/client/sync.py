@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack, cast
 from tenacity import Retrying
 
 from nlpbatch.client import cancellation
-from nlpbatch.client.attempts import Attempts
+from nlpbatch.client.attempts import RequestAttempts
 from nlpbatch.client.bulk import Bulk, Part
 from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, Trace, advise, check_pool_size
 from nlpbatch.client.operations import Operations
@@ -157,7 +157,7 @@ class Client(Operations):
         self.close()
 
     def _perform(self, call: Call[Answered], on_answer: Callable[[Trace], None] | None = None) -> Answered:
-        attempts = Attempts(
+        attempts = RequestAttempts(
             call.request,
             self._retry,
             clock=self._clock,

@@ -18,7 +18,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from nlpbatch.client.address import Address
+from nlpbatch.client.address import ServiceAddress
 from nlpbatch.client.calls import HttpAnswer, HttpRequest, attempt_headers
 from nlpbatch.client.cancellation import attach
 from nlpbatch.client.failures import closed, cut_short, timed_out, unreachable, unreadable, untrusted
@@ -66,7 +66,7 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
 class Urllib3Transport:
     """A pool of connections to one service; safe to use from several threads."""
 
-    def __init__(self, address: Address, policy: RetryPolicy, *, pool_size: int, clock: Clock) -> None:
+    def __init__(self, address: ServiceAddress, policy: RetryPolicy, *, pool_size: int, clock: Clock) -> None:
         pool = _SecurePool if address.secure else _Pool
         self._policy = policy
         self._clock = clock

@@ -9,7 +9,7 @@ from nlpbatch.engine.queue import QueuedChunk
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PoolAnswer:
     """The outcomes of a request in its documents' order, encoded, and what they took.
 
     Args:
@@ -30,13 +30,13 @@ class Answer:
     analysis_s: float
 
 
-def answer_of(waiting: Sequence[QueuedChunk], results: Sequence[JobResult]) -> Answer:
+def answer_of(waiting: Sequence[QueuedChunk], results: Sequence[JobResult]) -> PoolAnswer:
     """Return the answer that the results of a request's chunks make, in the order of its documents."""
     taken = [queued.taken_s - queued.queued_s for queued in waiting if queued.taken_s is not None]
     errors: Counter[str] = Counter()
     for result in results:
         errors.update(result.errors)
-    return Answer(
+    return PoolAnswer(
         [result.body for result in results],
         tokens=sum(result.tokens for result in results),
         code_points=sum(result.code_points for result in results),

@@ -13,7 +13,7 @@ from kiwipiepy.utils import Stopwords
 
 from nlpbatch.engine.dictionary import add
 from nlpbatch.engine.fingerprint import fingerprint
-from nlpbatch.engine.protocol import EngineInfo, EngineSpec, Token, Tokenize
+from nlpbatch.engine.protocol import EngineInfo, EngineSpec, EngineToken, Tokenize
 from nlpbatch.wire.options import MATCH_OPTIONS, NO_TYPOS, STANDARD_DIALECT, TYPOS
 from nlpbatch.wire.options.offered import ENABLED_DIALECTS
 from nlpbatch.wire.tags import split_morpheme
@@ -56,10 +56,10 @@ class KiwiEngine:
 
     def candidates(
         self, text: str, top_n: int, options: Mapping[str, Any], pretokenized: Sequence[Any] | None = None
-    ) -> Sequence[tuple[Sequence[Token], float]]:
+    ) -> Sequence[tuple[Sequence[EngineToken], float]]:
         """Return Kiwi's best readings of a text."""
         found = self._kiwi.analyze(text, top_n=top_n, pretokenized=pretokenized, **self._with(options))
-        return cast("Sequence[tuple[Sequence[Token], float]]", found)
+        return cast("Sequence[tuple[Sequence[EngineToken], float]]", found)
 
     def space(self, text: str, *, reset: bool) -> str:
         """Return the text with its blanks as Kiwi puts them."""
@@ -79,7 +79,7 @@ class KiwiEngine:
         found = base.analyze(text, 1, Match.ALL, False, None, False, 0, 0.0, None, 0.0, None, config)
         return float(found[0][1])
 
-    def is_stopword(self, token: Token) -> bool:
+    def is_stopword(self, token: EngineToken) -> bool:
         """Return whether Kiwi's list of stop words has it."""
         return (token.form, token.tag) in self._stopwords
 

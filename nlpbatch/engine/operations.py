@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nlpbatch.engine.contents import Chunks, Morphemes, Text
 from nlpbatch.engine.parts import Whole, join, take_apart
-from nlpbatch.engine.protocol import Engine, Token, Tokenize
+from nlpbatch.engine.protocol import Engine, EngineToken, Tokenize
 from nlpbatch.engine.writing import glue
 from nlpbatch.wire.options import Operation, Options
 from nlpbatch.wire.outcome import DocumentError
@@ -16,10 +16,10 @@ from nlpbatch.wire.tags import matching, split_stop_word
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A candidate: tokens, and the logarithm of how likely they are."""
+class ScoredTokens:
+    """One of the n best analyses: its tokens, and the logarithm of their probability."""
 
-    tokens: Sequence[Token]
+    tokens: Sequence[EngineToken]
     score: float
 
 
@@ -30,17 +30,17 @@ class FoundSentence:
     start: int
     end: int
     text: str | None = None
-    tokens: Sequence[Token] | None = None
+    tokens: Sequence[EngineToken] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
     """What one document got: the members that its operation has, or an error; nothing for a null document."""
 
-    tokens: Sequence[Token] | None = None
+    tokens: Sequence[EngineToken] | None = None
     error: DocumentError | None = None
     sentences: Sequence[FoundSentence] | None = None
-    candidates: Sequence[Found] | None = None
+    candidates: Sequence[ScoredTokens] | None = None
     text: str | None = None
     positions: Sequence[tuple[int, int]] | None = None
     space_insertions: Sequence[bool] | None = None
@@ -58,7 +58,7 @@ class Analysed:
 Perform = Callable[[Any], Analysed]
 """Does to the content of a document, see `engine.contents`, what is asked."""
 TextPerform = Callable[[str], Analysed]
-Keep = Callable[[Sequence[Token]], Sequence[Token]]
+Keep = Callable[[Sequence[EngineToken]], Sequence[EngineToken]]
 
 
 def performer(engine: Engine, options: Options) -> Perform:
@@ -143,31 +143,31 @@ def _filter(engine: Engine, options: Options) -> Keep:
     wanted = None if options.tags is None else matching(options.tags)
     is_stopword = _stop_words(engine, options.stopwords)
 
-    def keep(tokens: Sequence[Token]) -> Sequence[Token]:
+    def keep(tokens: Sequence[EngineToken]) -> Sequence[EngineToken]:
         return [token for token in tokens if (wanted is None or token.tag in wanted) and not is_stopword(token)]
 
     return keep
 
 
-def _stop_words(engine: Engine, stopwords: bool | tuple[str, ...]) -> Callable[[Token], bool]:  # noqa: FBT001
+def _stop_words(engine: Engine, stopwords: bool | tuple[str, ...]) -> Callable[[EngineToken], bool]:  # noqa: FBT001
     """Return what tells stop words: the engine's own, or those that are given."""
     if isinstance(stopwords, bool):
         return engine.is_stopword if stopwords else lambda _: False
     entries = frozenset(map(split_stop_word, stopwords))
 
-    def is_stop_word(token: Token) -> bool:
+    def is_stop_word(token: EngineToken) -> bool:
         return not entries.isdisjoint(((token.form, token.tag), (token.form, None), (None, token.tag)))
 
     return is_stop_word
 
 
-def _tokens(tokenize: Tokenize, whole: Whole) -> Sequence[Token]:
+def _tokens(tokenize: Tokenize, whole: Whole) -> Sequence[EngineToken]:
     if not whole.spans:
         return join(whole, (tokenize(part.text) for part in whole.parts))
     return join(whole, (tokenize(part.text, pretokenized=whole.spans_of(part)) for part in whole.parts))
 
 
-def _sentence(text: str, tokens: Sequence[Token], keep: Keep) -> FoundSentence:
+def _sentence(text: str, tokens: Sequence[EngineToken], keep: Keep) -> FoundSentence:
     start, end = tokens[0].start, max(token.end for token in tokens)
     return FoundSentence(start, end, text[start:end], keep(tokens))
 
@@ -185,10 +185,10 @@ def _sentences(tokens: Iterable[Any]) -> Iterable[FoundSentence]:
         yield FoundSentence(start, end)
 
 
-def _candidates(engine: Engine, options: Options, keep: Keep, whole: Whole) -> Iterable[Found]:
+def _candidates(engine: Engine, options: Options, keep: Keep, whole: Whole) -> Iterable[ScoredTokens]:
     """Yield the n-th best of the text: the n-th best of each of its parts, or the worst of one that has fewer."""
     by_part = [engine.candidates(part.text, options.top_n, options.kiwi, whole.spans_of(part)) for part in whole.parts]
     for rank in range(max(map(len, by_part), default=0)):
         chosen = [found[min(rank, len(found) - 1)] for found in by_part]
         tokens = join(whole, [tokens for tokens, _ in chosen])
-        yield Found(keep(tokens), sum(score for _, score in chosen))
+        yield ScoredTokens(keep(tokens), sum(score for _, score in chosen))

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from nlpbatch.engine.normalise import Normalised, normalise
-from nlpbatch.engine.protocol import Token
+from nlpbatch.engine.protocol import EngineToken
 from nlpbatch.engine.spans import Span, place_spans
 from nlpbatch.engine.split import LIMIT, LINE_END, split
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TextPart:
     """A run of the composed text; `start` is its first code point there."""
 
     text: str
@@ -23,10 +23,10 @@ class Whole:
     """A text that was sent, the parts that the engine gets of it, and spans of it that are given."""
 
     normalised: Normalised
-    parts: Sequence[Part]
+    parts: Sequence[TextPart]
     spans: Sequence[Span] = ()
 
-    def spans_of(self, part: Part) -> list[tuple[Any, ...]] | None:
+    def spans_of(self, part: TextPart) -> list[tuple[Any, ...]] | None:
         """Return the spans within a part, as Kiwi takes them; None if there are none."""
         end = part.start + len(part.text)
         return [span.to_kiwi(part.start) for span in self.spans if part.start <= span.start < end] or None
@@ -48,9 +48,9 @@ def take_apart(text: str, spans: Sequence[Any] = ()) -> Whole:
     composed = normalised.text
     placed = place_spans(normalised, len(text), spans) if spans else ()
     if len(composed) <= LIMIT:
-        return Whole(normalised, (Part(composed, 0),), placed)
+        return Whole(normalised, (TextPart(composed, 0),), placed)
     uncut = [(span.start, span.end) for span in placed]
-    return Whole(normalised, [Part(composed[start:end], start) for start, end in split(composed, uncut)], placed)
+    return Whole(normalised, [TextPart(composed[start:end], start) for start, end in split(composed, uncut)], placed)
 
 
 class MovedToken:
@@ -70,7 +70,7 @@ class MovedToken:
         return getattr(self._token, name)
 
 
-def join(whole: Whole, found: Iterable[Sequence[Token]]) -> Sequence[Token]:
+def join(whole: Whole, found: Iterable[Sequence[EngineToken]]) -> Sequence[EngineToken]:
     """Return the tokens of all parts as those of the text that was sent; a part begins a sentence."""
     if whole.is_plain:
         (tokens,) = found

@@ -22,7 +22,7 @@ from typing import Final, Protocol
 
 import pyarrow as pa
 
-from nlpbatch.engine.answer import Answer, answer_of
+from nlpbatch.engine.answer import PoolAnswer, answer_of
 from nlpbatch.engine.channel import WorkerChannel
 from nlpbatch.engine.chunks import Chunk, cut
 from nlpbatch.engine.encode import settled
@@ -144,7 +144,7 @@ class WorkerPool:
         await self._forkserver.stop()
         self._scoreboard.close()
 
-    async def analyze(self, documents: pa.Array, *, encoding: Encoding, options: Options, urgent: bool) -> Answer:
+    async def analyze(self, documents: pa.Array, *, encoding: Encoding, options: Options, urgent: bool) -> PoolAnswer:
         """Return the outcomes of `documents: binary[n]`, in order. Cancelling gives up what has not begun.
 
         Raises:

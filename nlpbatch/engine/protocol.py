@@ -53,7 +53,7 @@ class EngineInfo:
     fingerprint: str
 
 
-class Token(Protocol):
+class EngineToken(Protocol):
     """A token as engines return it: an attribute for every name in `wire.fields.TOKEN_FIELDS`."""
 
     form: str
@@ -65,7 +65,7 @@ class Token(Protocol):
 class Tokenize(Protocol):
     """What returns the tokens of a text."""
 
-    def __call__(self, text: str, *, pretokenized: Sequence[Any] | None = None) -> Sequence[Token]:
+    def __call__(self, text: str, *, pretokenized: Sequence[Any] | None = None) -> Sequence[EngineToken]:
         """Return the tokens; `pretokenized` has spans as Kiwi takes them, none of which overlap."""
         ...
 
@@ -84,7 +84,7 @@ class Engine(Protocol):
 
     def candidates(
         self, text: str, top_n: int, options: Mapping[str, Any], pretokenized: Sequence[Any] | None = None
-    ) -> Sequence[tuple[Sequence[Token], float]]:
+    ) -> Sequence[tuple[Sequence[EngineToken], float]]:
         """Return up to `top_n` ways to read a text with their scores, best first; at least one."""
         ...
 
@@ -100,6 +100,6 @@ class Engine(Protocol):
         """Return the logarithm of how likely the best reading of a text is."""
         ...
 
-    def is_stopword(self, token: Token) -> bool:
+    def is_stopword(self, token: EngineToken) -> bool:
         """Return whether the engine's own list of stop words has it."""
         ...

@@ -14,7 +14,7 @@ from typing import Final
 from nlpbatch.sampling.design import Unit
 from nlpbatch.sampling.layouts import BEGINNING_BYTES, Lines
 from nlpbatch.sampling.locations import File, Location
-from nlpbatch.sampling.reader import BLOCK_BYTES, Found, LineReader, recognise_array
+from nlpbatch.sampling.reader import BLOCK_BYTES, LineReader, ReadResult, recognise_array
 from nlpbatch.sampling.reservoir import Reservoir
 from nlpbatch.sampling.spans import AHEAD_BYTES
 from nlpbatch.sampling.whole_files import is_whole
@@ -24,12 +24,12 @@ _MIN_RECORD_BYTES: Final = MIB
 """So long a record may be, however little may be read."""
 
 
-def read_blocks(location: Location, lines: Lines, *, rows: int, budget_bytes: int, chance: random.Random) -> Found:
+def read_blocks(location: Location, lines: Lines, *, rows: int, budget_bytes: int, chance: random.Random) -> ReadResult:
     """Return rows of blocks at random: of as many blocks as the budget allows, and more if they have too few rows."""
     lines, held = recognise_array(location, lines)
     units = list(_units(location.files, lines))
     packs = _packs(chance.sample(units, len(units)))
-    found = Found(len(units), Reservoir(rows, chance))
+    found = ReadResult(len(units), Reservoir(rows, chance))
     reader = LineReader(location, lines, found, max(_MIN_RECORD_BYTES, budget_bytes), held)
     # How many is decided beforehand: to stop at one that is too large would leave out the large ones.
     first, draws = 0, len(packs) if rows == sys.maxsize else _draws(location.files, units, len(packs), budget_bytes)

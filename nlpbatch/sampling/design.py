@@ -86,7 +86,7 @@ class Design:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class PageSpan:
     """What has to be read of a column's chunk for rows of some of its pages.
 
     Args:
@@ -123,7 +123,7 @@ class Pick:
     rows: Sequence[int]
     cluster: int | None
     share: float
-    spans: Mapping[str, Span] | None = None
+    spans: Mapping[str, PageSpan] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from nlpbatch.sampling.variance import QUANTILE, Parts, Units, Values, margin
+from nlpbatch.sampling.variance import QUANTILE, Units, UnitSums, Values, margin
 
 _FEW: Final = 5
 """Degrees of freedom below which some rows can't tell how much parts differ, and all rows do."""
@@ -59,13 +59,13 @@ def mean(
     here = known if chosen is None else known & chosen
     if not here.any():
         return Estimate(math.nan, None, None, None)
-    parts = Parts.of(values[here], units[here], weights[here])
+    parts = UnitSums.of(values[here], units[here], weights[here])
     if is_all:
         return Estimate(parts.mean, 0.0, parts.mean, parts.mean)
     off = None
     if values[here].min() < values[here].max():
         needs_all = chosen is not None and parts.freedom < _FEW
-        pooled = Parts.of(values[known], units[known], weights[known]) if needs_all else None
+        pooled = UnitSums.of(values[known], units[known], weights[known]) if needs_all else None
         off = margin(parts, 1 - drawn_share, pooled)
     if is_share:
         return _share(parts, off, 1 - drawn_share)
@@ -94,7 +94,7 @@ def _is_end(value: float, values: Values, units: Units) -> bool:
     return count >= _FEW and len(np.unique(units[values == value])) >= min(_MANY, count)
 
 
-def _share(parts: Parts, off: float | None, left_out: float) -> Estimate:
+def _share(parts: UnitSums, off: float | None, left_out: float) -> Estimate:
     """Return the estimate of a share, with Wilson's interval (1927) by the effective sample size.
 
     That is the size of a simple random sample with the same margin; if all values are the same, the number of parts.

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling.design import UNIT, WEIGHT, Span, Unit
+from nlpbatch.sampling.design import UNIT, WEIGHT, PageSpan, Unit
 from nlpbatch.sampling.locations import CountedFile, File, Location
 from nlpbatch.sampling.pages import read_span
 from nlpbatch.wire.limits import MIB
@@ -121,7 +121,7 @@ def read_column(location: Location, footers: Footers, unit: Unit, name: str) -> 
 
 
 def read_rows(
-    location: Location, footers: Footers, unit: Unit, rows: Sequence[int], spans: Mapping[str, Span] | None = None
+    location: Location, footers: Footers, unit: Unit, rows: Sequence[int], spans: Mapping[str, PageSpan] | None = None
 ) -> pa.Table:
     """Return rows of a row group, given by their ascending numbers, with the wanted columns only.
 
@@ -140,7 +140,7 @@ def read_rows(
 
 
 def _spanned(
-    location: Location, footers: Footers, unit: Unit, rows: Sequence[int], spans: Mapping[str, Span]
+    location: Location, footers: Footers, unit: Unit, rows: Sequence[int], spans: Mapping[str, PageSpan]
 ) -> pa.Table:
     file, metadata = footers.files[unit.file], footers.metadata[unit.file]
     with location.open(file) as opened:

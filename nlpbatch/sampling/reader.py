@@ -29,7 +29,7 @@ _UNPARSED: Final = "could not be parsed"
 
 
 @dataclass(slots=True)
-class Found:
+class ReadResult:
     """What was read.
 
     Args:
@@ -98,7 +98,7 @@ class LineReader:
 
     """
 
-    def __init__(self, location: Location, lines: Lines, found: Found, max_record_bytes: int, held: bytes) -> None:
+    def __init__(self, location: Location, lines: Lines, found: ReadResult, max_record_bytes: int, held: bytes) -> None:
         self._location = location
         self._lines = lines
         self._found = found

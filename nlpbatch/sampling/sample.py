@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.sampling.blocks import read_blocks
-from nlpbatch.sampling.design import UNIT, WEIGHT, Design, Pick, Span, Unit, choose, mean_bytes
+from nlpbatch.sampling.design import UNIT, WEIGHT, Design, PageSpan, Pick, Unit, choose, mean_bytes
 from nlpbatch.sampling.estimates import Estimate, mean
 from nlpbatch.sampling.layouts import Lines
 from nlpbatch.sampling.lines import format_of, to_table
@@ -45,7 +45,7 @@ class Take:
     rows: Sequence[int]
     cluster: int | None
     weights: Sequence[float] | None = None
-    spans: Mapping[str, Span] | None = None
+    spans: Mapping[str, PageSpan] | None = None
 
 
 @dataclass(frozen=True, slots=True)

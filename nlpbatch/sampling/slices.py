@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Final
 from urllib.parse import urlsplit
 
-from nlpbatch.sampling.design import Choice, Pick, Span, Unit, draw_positions, mean_bytes, share_out
+from nlpbatch.sampling.design import Choice, PageSpan, Pick, Unit, draw_positions, mean_bytes, share_out
 from nlpbatch.sampling.locations import CountedFile, Location
 from nlpbatch.sampling.pages import chunk_of, index_ranges, span_of
 from nlpbatch.sampling.parquet import Footers, read_footer
@@ -39,7 +39,7 @@ class Slice:
     unit: Unit
     first: int
     end: int
-    spans: Mapping[str, Span]
+    spans: Mapping[str, PageSpan]
 
     @property
     def key(self) -> tuple[int, int, int]:

@@ -20,7 +20,7 @@ _STRUCT: Final = 12
 _LONG_LIST: Final = 15
 
 
-class Reader:
+class ThriftReader:
     """Reads structs one after the other.
 
     Raises:

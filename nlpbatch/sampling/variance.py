@@ -28,7 +28,7 @@ Units = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class UnitSums:
     """Values, summed up by the parts that they were drawn with.
 
     Args:
@@ -49,7 +49,7 @@ class Parts:
     row_freedom: int
 
     @classmethod
-    def of(cls, values: Values, units: Units, weights: Values) -> "Parts":
+    def of(cls, values: Values, units: Units, weights: Values) -> "UnitSums":
         """Return the sums of values, float[n > 0], without NaN."""
         total = float(weights.sum())
         mean = float((weights * values).sum()) / total
@@ -108,7 +108,7 @@ class Parts:
         return int(float(parts.sum() ** 2 / (parts**2).sum()) - 1 + 1e-9)
 
 
-def margin(parts: Parts, left_out: float = 1.0, pooled: Parts | None = None) -> float | None:
+def margin(parts: UnitSums, left_out: float = 1.0, pooled: UnitSums | None = None) -> float | None:
     """Return half the width of the interval around the mean; None if there is one part, which can't tell.
 
     Args:

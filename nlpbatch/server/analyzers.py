@@ -10,7 +10,7 @@ from nlpbatch.engine.pool import WorkerPool
 from nlpbatch.errors import UnknownAnalyzer
 from nlpbatch.server.config import ServerSettings
 from nlpbatch.server.dictionaries import Dictionaries, keep_current
-from nlpbatch.server.metrics import Metrics
+from nlpbatch.server.metrics import ServerMetrics
 from nlpbatch.server.versions import Version, Versions
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
 
@@ -32,7 +32,7 @@ class Analyzers:
     def __init__(
         self,
         settings: ServerSettings,
-        metrics: Metrics,
+        metrics: ServerMetrics,
         base: Path = Path(),
         new_pool: Callable[..., WorkerPool] = WorkerPool,
     ) -> None:

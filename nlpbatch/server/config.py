@@ -23,7 +23,7 @@ class ServerListen(ListenSettings):
     port: int = Field(8701, ge=0, le=65535)
 
 
-class LimitSettings(Settings):
+class RequestLimitSettings(Settings):
     """How large a request may be. A text over `text_bytes` gets an error of its own; the others refuse the request."""
 
     body_bytes: int = Field(SizeLimits().body_bytes, ge=2 * REQUEST_FRAMING_BYTES, le=1024 * MIB)
@@ -59,7 +59,7 @@ class PoolSettings(Settings):
     memory_bytes: int = Field(PoolLimits(1).memory_bytes, ge=16 * MIB, le=64 * 1024 * MIB)
     """How much a worker may grow on one document; beyond, that gets an error of its own."""
 
-    def to_pool(self, limits: LimitSettings) -> PoolLimits:
+    def to_pool(self, limits: RequestLimitSettings) -> PoolLimits:
         """Return the value that the pool takes."""
         return PoolLimits(
             workers=self.workers or usable_cores(),
@@ -110,7 +110,7 @@ class ServerSettings(Settings):
     """The whole of `server.toml`."""
 
     listen: ServerListen = ServerListen()
-    limits: LimitSettings = LimitSettings()
+    limits: RequestLimitSettings = RequestLimitSettings()
     pool: PoolSettings = PoolSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     analyzers: dict[AnalyzerName, AnalyzerSettings] = Field({"default": AnalyzerSettings()}, min_length=1)

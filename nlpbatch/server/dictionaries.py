@@ -9,7 +9,7 @@ from nlpbatch.engine.dictionary import MOST_BYTES, Entry, parse
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.errors import ConfigError
 from nlpbatch.server.config import AnalyzerSettings
-from nlpbatch.server.metrics import Metrics
+from nlpbatch.server.metrics import ServerMetrics
 from nlpbatch.server.versions import Versions
 
 _log = logging.getLogger("nlpbatch.server")
@@ -57,7 +57,7 @@ class Dictionaries:
         return self._settings.to_spec(self._name, tuple(entries))
 
 
-async def keep_current(dictionaries: Dictionaries, versions: Versions, metrics: Metrics) -> None:
+async def keep_current(dictionaries: Dictionaries, versions: Versions, metrics: ServerMetrics) -> None:
     """Load a new version when files have changed, and let an earlier one go that nobody uses; never returns."""
     await asyncio.to_thread(dictionaries.changed)
     pending = False
@@ -71,7 +71,7 @@ async def keep_current(dictionaries: Dictionaries, versions: Versions, metrics: 
             await _replace(dictionaries, versions, metrics)
 
 
-async def _replace(dictionaries: Dictionaries, versions: Versions, metrics: Metrics) -> None:
+async def _replace(dictionaries: Dictionaries, versions: Versions, metrics: ServerMetrics) -> None:
     try:
         spec = await asyncio.to_thread(dictionaries.spec)
         version = await versions.load(spec)

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
-from nlpbatch.engine.answer import Answer
+from nlpbatch.engine.answer import PoolAnswer
 from nlpbatch.wire.analyzer import AnalyzerInfo
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -26,7 +26,7 @@ class Watched(Protocol):
         """Return the text that waits for them."""
 
 
-class Metrics:
+class ServerMetrics:
     """The API's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Metrics:
         """Show what an analyzer's results depend on."""
         self._info.labels(info.name).info({"engine": info.engine, "model": info.model, "fingerprint": info.fingerprint})
 
-    def answered(self, analyzer: str, documents: int, answer: Answer) -> None:
+    def answered(self, analyzer: str, documents: int, answer: PoolAnswer) -> None:
         """Count one answered request."""
         self._documents.labels(analyzer).inc(documents)
         self._code_points.labels(analyzer).inc(answer.code_points)

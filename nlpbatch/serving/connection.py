@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import LineTooLong
 
 from nlpbatch.errors import InternalError, InvalidRequest, NlpbatchError
 from nlpbatch.serving.problems import REQUEST_ID_KEY, new_request_id, problem_response
-from nlpbatch.serving.reading import Reader
+from nlpbatch.serving.reading import ConnectionReader
 from nlpbatch.wire.limits import KIB
 from nlpbatch.wire.media import REQUEST_ID
 
@@ -91,7 +91,7 @@ def _refusal(status: int, reason: str, request_id: str) -> NlpbatchError:
 
 def connection(server: web.Server, loop: asyncio.AbstractEventLoop) -> asyncio.BaseProtocol:
     """Return the protocol of a new connection."""
-    return Reader(_Handler(server, loop))
+    return ConnectionReader(_Handler(server, loop))
 
 
 def allow_many_connections() -> None:

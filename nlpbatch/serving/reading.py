@@ -39,7 +39,7 @@ class _Receiver(Protocol):
     def resume_writing(self) -> None: ...
 
 
-class Reader(asyncio.BufferedProtocol):
+class ConnectionReader(asyncio.BufferedProtocol):
     """Reads a connection for aiohttp, in pieces of a size that changes.
 
     Args:
@@ -127,7 +127,7 @@ def hold_body(request: web.Request) -> Iterator[None]:
 def wide_reads(request: web.Request) -> Iterator[None]:
     """Read a request's body in large pieces."""
     reader = request.transport.get_protocol() if request.transport is not None else None
-    if not isinstance(reader, Reader):
+    if not isinstance(reader, ConnectionReader):
         yield
         return
     reader.buffer = _WIDE

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from nlpbatch.engine.answer import Answer
+from nlpbatch.engine.answer import PoolAnswer
 from nlpbatch.engine.documents import from_texts
 from nlpbatch.engine.job import JobFailure
 from nlpbatch.engine.scoreboard import NONE
@@ -27,15 +27,15 @@ def ask(pool, *texts, urgent=True):
     )
 
 
-def outcomes(answer: Answer) -> list[dict]:
+def outcomes(answer: PoolAnswer) -> list[dict]:
     return json.loads(b"[" + b",".join(answer.bodies) + b"]")
 
 
-def forms(answer: Answer) -> list[list[str]]:
+def forms(answer: PoolAnswer) -> list[list[str]]:
     return [[token["form"] for token in outcome["tokens"]] for outcome in outcomes(answer)]
 
 
-def codes(answer: Answer) -> list[str | None]:
+def codes(answer: PoolAnswer) -> list[str | None]:
     return [outcome["error"] and outcome["error"]["code"] for outcome in outcomes(answer)]
 
 
