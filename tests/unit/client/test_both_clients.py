@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import inspect
 import json
 import re
 
@@ -10,10 +9,8 @@ import pyarrow as pa
 import pytest
 
 from nlpbatch import errors
-from nlpbatch.client.aio import AsyncClient
 from nlpbatch.client.calls import HttpAnswer
 from nlpbatch.client.policy import RetryPolicy
-from nlpbatch.client.sync import Client
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.arrow import answer_schema, encode_batch_message, join_answer
 from nlpbatch.wire.caller_limits import ClassState, QueueState, QuotaState
@@ -197,29 +194,7 @@ def test_a_service_without_a_proxy_has_no_limits_for_callers(driver):
         driver(problem(errors.NotFound("no such path"))).limits()
 
 
-def public(kind):
-    return {name for name in dir(kind) if not name.startswith("_")}
-
-
-def parameters(function):
-    found = inspect.signature(function).parameters.values()
-    return [(parameter.name, parameter.kind, parameter.default) for parameter in found]
-
-
-def test_both_clients_have_the_same_methods():
-    assert public(Client) == public(AsyncClient)
-
-
-@pytest.mark.parametrize("name", sorted(public(Client) - {"service"}))
-def test_both_clients_methods_take_the_same(name):
-    assert parameters(getattr(Client, name)) == parameters(getattr(AsyncClient, name))
-
-
-def test_both_clients_are_made_alike():
-    assert parameters(AsyncClient.__init__) == parameters(Client.__init__)
-
-
-def test_retries_and_answers_are_told_to_those_who_want_to_know(driver):
+def test_retries_and_answers_are_reported_to_the_callbacks(driver):
     retried, traced = [], []
     message = encode_batch_message(pa.RecordBatch.from_pylist([NOTHING], schema=answer_schema(Options())))
     body = join_answer([message], options=Options(), analyzer="default", fingerprint="f1")
