@@ -10,12 +10,15 @@ from tenacity import AsyncRetrying
 
 from nlpbatch.client.aio_operations import AsyncOperations
 from nlpbatch.client.aiohttp_transport import AiohttpTransport
+from nlpbatch.client.answers import advise
 from nlpbatch.client.attempts import RequestAttempts
 from nlpbatch.client.bulk import Bulk, Part
-from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, Trace, advise, check_pool_size
+from nlpbatch.client.calls import Answered, Call, Calls, Trace
+from nlpbatch.client.messages import HttpAnswer, HttpRequest
 from nlpbatch.client.ordered_calls import in_order_async
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.retry_budget import RetryBudget
+from nlpbatch.client.settings import check_pool_size
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.clock import Clock, SystemClock
 from nlpbatch.errors import NlpbatchError

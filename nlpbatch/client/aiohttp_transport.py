@@ -7,8 +7,8 @@ import aiohttp
 from yarl import URL
 
 from nlpbatch.client.address import ServiceAddress
-from nlpbatch.client.calls import HttpAnswer, HttpRequest, attempt_headers
 from nlpbatch.client.failures import closed, timed_out, unreachable, unreadable, untrusted
+from nlpbatch.client.messages import HttpAnswer, HttpRequest, attempt_headers
 from nlpbatch.client.policy import RetryPolicy
 
 

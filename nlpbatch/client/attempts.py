@@ -6,7 +6,8 @@ from typing import Any, NoReturn, TypedDict
 
 from tenacity import RetryCallState
 
-from nlpbatch.client.calls import HttpAnswer, HttpRequest, Trace
+from nlpbatch.client.calls import Trace
+from nlpbatch.client.messages import HttpAnswer, HttpRequest
 from nlpbatch.client.policy import RetryPolicy, attempt_timeout_s, is_doubtful, next_delay_s
 from nlpbatch.client.retry_budget import RetryBudget
 from nlpbatch.client.stats import StatsKeeper

@@ -3,7 +3,7 @@
 import os
 import ssl
 
-from nlpbatch.client.calls import HttpRequest
+from nlpbatch.client.messages import HttpRequest
 from nlpbatch.errors import ServiceTimeout, ServiceUnreachable, UnexpectedAnswer
 
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack, cast
 from tenacity import Retrying
 
 from nlpbatch.client import cancellation
+from nlpbatch.client.answers import advise
 from nlpbatch.client.attempts import RequestAttempts
 from nlpbatch.client.bulk import Bulk, Part
-from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, Trace, advise, check_pool_size
+from nlpbatch.client.calls import Answered, Call, Calls, Trace
+from nlpbatch.client.messages import HttpAnswer, HttpRequest
 from nlpbatch.client.operations import Operations
 from nlpbatch.client.ordered_calls import in_order
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.retry_budget import RetryBudget
+from nlpbatch.client.settings import check_pool_size
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.client.urllib3_transport import Urllib3Transport
 from nlpbatch.clock import Clock, SystemClock

@@ -19,9 +19,9 @@ from urllib3.exceptions import (
 )
 
 from nlpbatch.client.address import ServiceAddress
-from nlpbatch.client.calls import HttpAnswer, HttpRequest, attempt_headers
 from nlpbatch.client.cancellation import attach
 from nlpbatch.client.failures import closed, cut_short, timed_out, unreachable, unreadable, untrusted
+from nlpbatch.client.messages import HttpAnswer, HttpRequest, attempt_headers
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.clock import Clock
 from nlpbatch.wire.limits import KIB

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 from nlpbatch.client.aio import AsyncClient
-from nlpbatch.client.calls import HttpAnswer
+from nlpbatch.client.messages import HttpAnswer
 from nlpbatch.client.streams import AsyncOutcomeStream
 from nlpbatch.client.sync import Client
 from nlpbatch.errors import RequestTooLarge

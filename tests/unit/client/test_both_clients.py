@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from nlpbatch import errors
-from nlpbatch.client.calls import HttpAnswer
+from nlpbatch.client.messages import HttpAnswer
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.arrow import answer_schema, encode_batch_message, join_answer
@@ -185,7 +185,7 @@ def test_limits_say_what_a_key_may_and_has(driver):
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", json.dumps(LIMITS | {"quotas": 5}).encode()])
 def test_limits_that_are_none_are_unexpected(driver, body):
-    with pytest.raises(errors.UnexpectedAnswer, match="don't tell a caller's limits"):
+    with pytest.raises(errors.UnexpectedAnswer, match="don't state a caller's limits"):
         driver(HttpAnswer(200, {"Content-Type": JSON}, body)).limits()
 
 
@@ -386,7 +386,7 @@ def test_one_field_may_be_given_by_its_name_alone(driver):
     [
         ({"service": "proxy:8700"}, "http://"),
         ({"pool_size": 0}, "pool_size is 0"),
-        ({"job": "리뷰"}, "job '리뷰' can't stand in an HTTP header"),
+        ({"job": "리뷰"}, "job '리뷰' can't be sent in an HTTP header"),
         ({"job": ""}, "job ''"),
         ({"job": 5}, "job is a int"),
         ({"priority": "high"}, "priority is 'high'"),
