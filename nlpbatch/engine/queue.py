@@ -5,6 +5,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from nlpbatch.engine.job import Job, JobResult
+from nlpbatch.errors import NlpbatchError
 
 
 @dataclass(slots=True)
@@ -29,6 +30,12 @@ class QueuedChunk:
     queued_s: float
     taken_s: float | None = None
     deaths: int = 0
+
+    def fail(self, error: NlpbatchError) -> None:
+        """Answer with an error, unless there is an answer."""
+        if not self.result.done():
+            self.result.set_exception(error)
+            self.result.exception()  # marks it as retrieved: the caller may have left, or failed with another chunk
 
 
 @dataclass(slots=True)

@@ -44,7 +44,7 @@ async def running_pool(workers: int = 1) -> AsyncIterator[WorkerPool]:
 
 
 def pids(pool: WorkerPool) -> list[int]:
-    return [channel.pid for channel in pool._channels.values()]
+    return [channel.pid for channel in pool._dispatcher.channels.values()]
 
 
 async def codes(pool: WorkerPool, *texts: str) -> list[str | None]:

@@ -329,17 +329,6 @@ async def test_a_full_queue_refuses_and_says_when_there_will_be_room(forkserver)
 
 
 @virtual_time
-async def test_the_time_to_come_back_follows_the_speed_of_the_workers(forkserver):
-    async with running_pool(forkserver, queue_bytes=1000) as pool:
-        before = pool._rate_bytes_per_s
-        pool._measure(1000, 1.0)
-        assert 1000 < pool._rate_bytes_per_s < before
-        pool._measure(0, 1.0)
-        pool._measure(1000, 0.0)  # a clock that has not moved says nothing about speed
-        assert pool._rate_bytes_per_s == pytest.approx(before + 0.1 * (1000 - before))
-
-
-@virtual_time
 async def test_stopping_refuses_what_runs_and_what_waits(forkserver, caplog):
     pool = await start_pool(forkserver)
     both = [ask(pool, "하나", "둘"), ask(pool, "셋")]
