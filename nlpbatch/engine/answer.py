@@ -1,4 +1,4 @@
-"""What the pool answers a request with."""
+"""The pool's answer to a request."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from nlpbatch.engine.queue import QueuedChunk
 
 @dataclass(frozen=True, slots=True)
 class PoolAnswer:
-    """The outcomes of a request in its documents' order, encoded, and what they took.
+    """The encoded outcomes of a request, in the order of its documents, with their counts and times.
 
     Args:
         bodies: Arrow batch messages, or JSON outcomes joined by commas.
@@ -31,7 +31,7 @@ class PoolAnswer:
 
 
 def answer_of(waiting: Sequence[QueuedChunk], results: Sequence[JobResult]) -> PoolAnswer:
-    """Return the answer that the results of a request's chunks make, in the order of its documents."""
+    """Return the results of a request's chunks as one answer, in the order of its documents."""
     taken = [queued.taken_s - queued.queued_s for queued in waiting if queued.taken_s is not None]
     errors: Counter[str] = Counter()
     for result in results:

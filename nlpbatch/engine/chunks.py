@@ -39,7 +39,7 @@ def cut(
     text_bytes: int,
     refused: Mapping[int, DocumentError] = MappingProxyType({}),
 ) -> list[Chunk]:
-    """Return the documents in chunks of at most that many bytes (a longer document stands alone), in order.
+    """Return the documents in chunks of at most that many bytes, in order; a longer document is a chunk by itself.
 
     A document over `text_bytes`, or one that is refused, gets its error here; its text is not carried any further.
     """

@@ -1,4 +1,4 @@
-"""What another version of an analyzer would change, on a sample of texts."""
+"""Compares two versions of an analyzer on a sample of texts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -45,7 +45,7 @@ def compare(texts: Iterable[str], before: TextPerform, after: TextPerform, seen:
 
 
 def _changes(old: Sequence[EngineToken], new: Sequence[EngineToken]) -> Iterable[tuple[str, str, int, int]]:
-    """Yield the shortest runs of tokens that differ and cover the same place."""
+    """Yield the shortest runs of tokens that differ and cover the same characters."""
     left = right = 0
     while left < len(old) or right < len(new):
         if left < len(old) and right < len(new) and _same(old[left], new[right]):
@@ -68,7 +68,7 @@ def _changes(old: Sequence[EngineToken], new: Sequence[EngineToken]) -> Iterable
 
 
 def _end(tokens: Sequence[EngineToken], first: int, last: int) -> int:
-    """Return where a run ends that may be empty yet."""
+    """Return the end of a run of tokens, which may be empty."""
     return max((token.end for token in tokens[first:last]), default=-1)
 
 

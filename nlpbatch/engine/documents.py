@@ -2,7 +2,7 @@
 
 A text is its bytes, anything else is packed (see `engine.packing`). Binary rather than string, because what a caller
 sent may not be UTF-8 (lone surrogates in JSON, bytes in a Parquet string column). Only the worker decodes, so that such
-a text costs its document and nothing else.
+a text fails its document and no other.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,12 +27,12 @@ _BINARY_BY_TEXT_TYPE = {
 
 
 def from_texts(texts: Sequence[str | None]) -> pa.Array:
-    """Return texts; lone surrogates keep their (invalid) bytes."""
+    """Return texts as documents; lone surrogates keep their (invalid) bytes."""
     return from_json("analyze", texts)
 
 
 def from_json(operation: Operation, documents: Sequence[Any], extra: Sequence[Any] | None = None) -> pa.Array:
-    """Return the documents of a JSON request, and what belongs to each; see `wire.documents`."""
+    """Return the documents of a JSON request, with the extra member of each; see `wire.documents`."""
     pack = _PACK[DOCUMENT_MEMBERS[operation][0]]
     packed = [None if document is None else pack(document) for document in documents]
     return pa.array(packed if extra is None else _with_extra(packed, extra), pa.binary())
@@ -123,7 +123,7 @@ def _damaged(name: str) -> InvalidRequest:
 
 
 def _to_binary(chunk: pa.Array, room_bytes: int) -> pa.Array:
-    """Return the chunk as plain binary, having checked all that points into its data before following it."""
+    """Return the chunk as plain binary; all offsets, indices and views are checked before they are used."""
     try:
         if not pa.types.is_dictionary(chunk.type):
             return _plain(chunk, room_bytes)
@@ -146,7 +146,7 @@ def _plain(texts: pa.Array, room_bytes: int) -> pa.Array:
 
 
 def _follow_views(views: pa.Array, room_bytes: int) -> pa.Array:
-    """Do what Arrow's cast does, which also follows the views of nulls: these may be anything, and it crashes."""
+    """Return the values of views; Arrow's own cast crashes on the views of nulls, which may point anywhere."""
     texts: list[bytes | None] = []
     size_bytes = 0
     for view in views:

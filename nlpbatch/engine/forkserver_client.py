@@ -1,4 +1,4 @@
-"""The pool's side of the forkserver: starts it, restarts it when it dies, and asks it for workers."""
+"""The pool's side of the forkserver: starts it, restarts it when it dies, and requests workers from it."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,8 @@ from nlpbatch.errors import ConfigError, InternalError
 _log = logging.getLogger("nlpbatch.engine")
 _COMMAND: Final = (sys.executable, "-m", "nlpbatch.engine.forkserver")
 _ENVIRONMENT: Final = {
-    # One thread only, for a fork would copy the locks of others: numpy's BLAS has them, and an allocator of Arrow's.
+    # One thread only, because a fork copies the locks that other threads hold: those of numpy's BLAS, and of an
+    # allocator of Arrow's.
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
@@ -86,7 +87,7 @@ class ForkServerClient:
         """Return a new worker for the slot; waits while the forkserver is being replaced.
 
         Raises:
-            OSError: The forkserver died meanwhile, or there is no room for another process: ask again.
+            OSError: The forkserver died meanwhile, or there is no room for another process: try again.
 
         """
         await self._loaded.wait()

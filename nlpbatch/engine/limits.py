@@ -1,4 +1,4 @@
-"""How a worker pool cuts its work, and how much it lets wait."""
+"""The limits of a worker pool: sizes of chunks and queue, time and memory of a document."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from nlpbatch.wire.limits import KIB, MIB
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """How the pool cuts and how much it lets wait.
+    """Limits of one pool.
 
     Args:
         workers: Worker processes.
@@ -16,8 +16,8 @@ class PoolLimits:
         chunk_documents: Documents handed to a worker at a time.
         text_bytes: Longest document.
         queue_bytes: Text waiting for a worker, over all requests; beyond it requests are refused.
-        document_s: How long one document may take.
-        memory_bytes: How much a worker may grow on one document.
+        document_s: Largest time of one document, in seconds.
+        memory_bytes: Largest growth of a worker on one document.
 
     """
 

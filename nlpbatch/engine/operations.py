@@ -1,4 +1,4 @@
-"""What is done with one text: the operations, over an engine that takes short composed texts only."""
+"""The operations on one document, over an engine that takes only short composed texts."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class ScoredTokens:
 
 @dataclass(frozen=True, slots=True)
 class FoundSentence:
-    """Where a sentence is in the text that was sent; its text, and its tokens, if they are asked for."""
+    """A sentence: its position in the text that was sent, and its text and tokens if they were requested."""
 
     start: int
     end: int
@@ -35,7 +35,7 @@ class FoundSentence:
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """What one document got: the members that its operation has, or an error; nothing for a null document."""
+    """The outcome of one document: the members of its operation, or an error; nothing for a null document."""
 
     tokens: Sequence[EngineToken] | None = None
     error: DocumentError | None = None
@@ -47,7 +47,7 @@ class Analysed:
 
     @property
     def token_count(self) -> int:
-        """Return the tokens that it answers with."""
+        """Return the number of tokens in the answer."""
         if self.candidates is not None:
             return sum(len(found.tokens) for found in self.candidates)
         if self.tokens is None and self.sentences is not None:
@@ -56,18 +56,18 @@ class Analysed:
 
 
 Perform = Callable[[Any], Analysed]
-"""Does to the content of a document, see `engine.contents`, what is asked."""
+"""Performs an operation on the content of a document, see `engine.contents`."""
 TextPerform = Callable[[str], Analysed]
 Keep = Callable[[Sequence[EngineToken]], Sequence[EngineToken]]
 
 
 def performer(engine: Engine, options: Options) -> Perform:
-    """Return what does to a document's content what the options ask for."""
+    """Return the function that performs the operation of the options on a document's content."""
     return _MAKERS[options.operation](engine, options)
 
 
 def text_performer(engine: Engine, options: Options) -> TextPerform:
-    """Return what does to a text what the options ask for."""
+    """Return the function that performs the operation of the options on a text."""
     perform = performer(engine, options)
     return lambda text: perform(Text(text))
 
@@ -150,7 +150,7 @@ def _filter(engine: Engine, options: Options) -> Keep:
 
 
 def _stop_words(engine: Engine, stopwords: bool | tuple[str, ...]) -> Callable[[EngineToken], bool]:  # noqa: FBT001
-    """Return what tells stop words: the engine's own, or those that are given."""
+    """Return the function that recognises stop words: the engine's own, or those of the caller."""
     if isinstance(stopwords, bool):
         return engine.is_stopword if stopwords else lambda _: False
     entries = frozenset(map(split_stop_word, stopwords))
@@ -173,7 +173,7 @@ def _sentence(text: str, tokens: Sequence[EngineToken], keep: Keep) -> FoundSent
 
 
 def _sentences(tokens: Iterable[Any]) -> Iterable[FoundSentence]:
-    """Yield where the sentences are: from the first to the last of their tokens, as Kiwi's own splitting does."""
+    """Yield the sentences, each from its first to its last token, as Kiwi's own splitting does."""
     number = start = end = -1
     for token in tokens:
         if token.sent_position != number:
@@ -186,7 +186,7 @@ def _sentences(tokens: Iterable[Any]) -> Iterable[FoundSentence]:
 
 
 def _candidates(engine: Engine, options: Options, keep: Keep, whole: Whole) -> Iterable[ScoredTokens]:
-    """Yield the n-th best of the text: the n-th best of each of its parts, or the worst of one that has fewer."""
+    """Yield the n-th best analysis of the text: the n-th best of each part, or the last of a part that has fewer."""
     by_part = [engine.candidates(part.text, options.top_n, options.kiwi, whole.spans_of(part)) for part in whole.parts]
     for rank in range(max(map(len, by_part), default=0)):
         chosen = [found[min(rank, len(found) - 1)] for found in by_part]

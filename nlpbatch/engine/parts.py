@@ -1,4 +1,4 @@
-"""A text of any length and form, as parts that the engine can take; and their tokens in terms of the whole."""
+"""Cuts a text of any length and form into parts for the engine, and joins their tokens to those of the whole text."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A text that was sent, the parts that the engine gets of it, and spans of it that are given."""
+    """A text as it was sent, its parts for the engine, and the caller's spans of it."""
 
     normalised: Normalised
     parts: Sequence[TextPart]
@@ -33,7 +33,7 @@ class Whole:
 
     @property
     def is_plain(self) -> bool:
-        """Return whether the engine gets the text just as it was sent."""
+        """Return whether the engine gets the text exactly as it was sent."""
         return len(self.parts) == 1 and self.normalised.starts is None
 
 

@@ -29,7 +29,7 @@ from nlpbatch.engine.encode import settled
 from nlpbatch.engine.forkserver_client import ForkServerClient
 from nlpbatch.engine.job import Encoding, Job, JobFailure, JobResult
 from nlpbatch.engine.limits import PoolLimits
-from nlpbatch.engine.poison import PoisonedQuestions
+from nlpbatch.engine.poison import PoisonedOptions
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.quarantine import Quarantine
 from nlpbatch.engine.queue import QueuedChunk
@@ -93,7 +93,7 @@ class WorkerPool:
         return self._watchdog.quarantine
 
     @property
-    def questions(self) -> PoisonedQuestions:
+    def questions(self) -> PoisonedOptions:
         """Return the operations with options that are refused for a while."""
         return self._watchdog.questions
 

@@ -2,7 +2,7 @@
 
 The engine can't be interrupted, so the watchdog kills a worker that is over a limit; its document gets an error, and
 another worker analyses its neighbours. A worker that dies outside of a document, such as while it prepares the options,
-counts against its chunk, and against the question.
+counts against its chunk, and against the options.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from nlpbatch.engine.poison import DEATHS, PoisonedQuestions
+from nlpbatch.engine.poison import DEATHS, PoisonedOptions
 from nlpbatch.engine.quarantine import Quarantine
 from nlpbatch.engine.queue import QueuedChunk
 from nlpbatch.engine.scoreboard import NONE, Scoreboard, WorkerStatus
@@ -55,7 +55,7 @@ class _Kill:
 
 @dataclass(frozen=True, slots=True)
 class _Cause:
-    """The probable cause of a death: a document, or the question where `document` is None."""
+    """The probable cause of a death: a document, or the options where `document` is None."""
 
     options: Options
     document: bytes | None
@@ -84,7 +84,7 @@ class Watchdog:
         self._probable: dict[int, _Cause] = {}
         self._exit_statuses: dict[int, int] = {}
         self.quarantine = Quarantine()
-        self.questions = PoisonedQuestions()
+        self.questions = PoisonedOptions()
 
     def started(self, slot: int, pid: int) -> None:
         """Record the size of a new worker."""

@@ -23,15 +23,15 @@ from nlpbatch.wire.options import Operation
 from nlpbatch.wire.outcome import ANALYSIS_FAILED, INVALID_DOCUMENT, INVALID_TEXT, DocumentError
 
 ReportPosition = Callable[[int], None]
-"""Called with the position of the document that is begun, or NONE after the last."""
+"""Called with the position of the document that the worker begins, or NONE after the last."""
 Pause = Callable[[], float]
-"""Called between two documents; does what goes first, and returns the seconds it took."""
+"""Called between two documents; does urgent work, and returns the seconds that it took."""
 
 
 _REPORT: Final = "report it to the operator of the service"
 _REASON_CODE_POINTS: Final = 200
 _LEFT_OBJECTS: Final = 100_000
-"""Objects that outlived their job: only then is it worth looking for cycles among them."""
+"""Number of objects left by jobs from which the garbage collector runs."""
 
 
 class _Closed(Exception):
@@ -40,7 +40,7 @@ class _Closed(Exception):
 
 def serve(engine: Engine, channel: socket.socket, scoreboard: Scoreboard, slot: int) -> None:
     """Answer jobs until the pool closes the channel."""
-    # Tokens by the hundred thousand made the collector visit them again and again, for cycles that there aren't.
+    # Hundreds of thousands of tokens, without cycles, made the collector visit them over and over.
     gc.disable()
     readable = select.poll()
     readable.register(channel, select.POLLIN)
@@ -82,14 +82,14 @@ def _no_pause() -> float:
 def _read(header: Mapping[str, Any], body: bytes) -> Job | JobFailure:
     try:
         return Job.from_frame(header, body)
-    except Exception as error:  # noqa: BLE001  (whatever it is, the worker lives on)
+    except Exception as error:  # noqa: BLE001  (no request may end the worker)
         return _failure("a worker can't read the request", error)
 
 
 def run(engine: Engine, job: Job, report_position: ReportPosition, pause: Pause = _no_pause) -> JobResult | JobFailure:
     """Return the encoded outcomes of a job; an error in a document is that document's outcome.
 
-    Whatever is raised outside of a document fails the job.
+    An exception outside of a document fails the job.
     """
     started_s = time.perf_counter()
     paused_s = 0.0
@@ -147,7 +147,7 @@ def _failure(what: str, error: Exception) -> JobFailure:
 
 
 def _reason(error: Exception) -> str:
-    """Return an error in words, fit for any encoding; only options can have caused it."""
+    """Return an error in words that any encoding can hold; only options can have caused it."""
     words = str(error)[:_REASON_CODE_POINTS].encode("utf-8", "backslashreplace").decode()
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
@@ -167,7 +167,7 @@ def _analyse(perform: Perform, operation: Operation, document: bytes) -> tuple[A
         return perform(content), content.code_points
     except InvalidDocument as error:
         return Analysed(error=DocumentError(INVALID_DOCUMENT, str(error))), 0
-    except Exception as error:  # noqa: BLE001  (whatever the engine raises is this document's outcome)
+    except Exception as error:  # noqa: BLE001  (any exception of the engine is this document's outcome)
         # Only the type: the message may quote the text.
         message = f"the engine raised {type(error).__name__} on {content.code_points:,} code points: {_REPORT}"
         return Analysed(error=DocumentError(ANALYSIS_FAILED, message)), content.code_points

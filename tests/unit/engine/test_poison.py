@@ -1,13 +1,13 @@
 import pytest
 
-from nlpbatch.engine.poison import DEATHS, PoisonedQuestions
+from nlpbatch.engine.poison import DEATHS, PoisonedOptions
 from nlpbatch.wire.options import Options
 
 POISONED = Options(kiwi={"blocklist": ("가",)})
 
 
 def died(times, options=POISONED):
-    questions = PoisonedQuestions()
+    questions = PoisonedOptions()
     for _ in range(times):
         questions.died(options, 0.0)
     return questions
