@@ -1,4 +1,4 @@
-"""The attempts of one logical request: what tenacity asks between two of them, answered by the pure policy."""
+"""The attempts of one logical request: tenacity's hooks, which apply the pure retry policy."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,14 +53,14 @@ class RequestAttempts:
         self._delay_s: float | None = None
 
     def trace(self, answer: HttpAnswer) -> Trace:
-        """Return what the request took that has this answer."""
+        """Return the trace of the request that has this answer."""
         request = self._request
         replayed = answer.headers.get(IDEMPOTENCY_REPLAYED) == "true"
         return Trace(request.request_id, self._made, replayed, len(request.body or b""))
 
     @contextmanager
     def attempt(self) -> Iterator[float]:
-        """Count one attempt, give the seconds it may take, and write the request's id on the error it ends in."""
+        """Count one attempt, yield the seconds that it may take, and add the request's id to its error."""
         self._made += 1
         self._stats.sent(len(self._request.body or b""), again=self._made > 1)
         if self._made == 1:
@@ -72,7 +72,7 @@ class RequestAttempts:
             raise
 
     def hooks(self) -> Hooks:
-        """Return what tenacity is to call; it asks `retry`, `wait`, `stop` in this order."""
+        """Return the hooks for tenacity, which calls `retry`, `wait`, `stop` in this order."""
         return {
             "retry": self._retry,
             "wait": self._wait,
@@ -100,7 +100,7 @@ class RequestAttempts:
         return self._delay_s or 0.0
 
     def _budget_delay_s(self, error: NlpbatchError) -> float:
-        """Return when the client's retries have room for one more; a service that says when is taken at its word."""
+        """Return the seconds until the retry budget allows one more; 0 where the service itself says when."""
         unasked = error.retryable and error.retry_after_s is None
         return self._budget.take(self._clock.monotonic_s()) if unasked else 0.0
 
@@ -138,5 +138,5 @@ class RequestAttempts:
 
 def _error(state: RetryCallState) -> NlpbatchError:
     error = state.outcome.exception() if state.outcome else None
-    # tenacity only gets here with what `_retry` let through.
+    # tenacity calls this only with errors for which `_retry` returned True.
     return error if isinstance(error, NlpbatchError) else InternalError(f"not an error of ours: {error!r}")

@@ -80,7 +80,7 @@ class Calls:
         if_match: str | None,
         extra: tuple[Any, ...] | None = None,
     ) -> Call[Analysis]:
-        """Return the call that asks for an operation on documents in JSON, with what belongs to each of them.
+        """Return the call of an operation on documents in JSON, with the extra member of each.
 
         See `nlpbatch.wire.documents`; neither is checked here.
         """
@@ -103,7 +103,7 @@ class Calls:
         given: Mapping[str, Any],
         extra: "pa.Array | None" = None,
     ) -> "Call[pa.Table]":
-        """Return the call that asks for an operation on documents in Arrow streams; see `nlpbatch.wire.arrow`.
+        """Return the call of an operation on documents in Arrow streams; see `nlpbatch.wire.arrow`.
 
         Raises:
             InvalidRequest: Not an array of the operation's type, or an option can't be used.

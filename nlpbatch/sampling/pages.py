@@ -1,8 +1,8 @@
 """Slices of row groups: the pages of some rows, instead of whole column chunks.
 
 pyarrow decodes column chunks from their beginning. So it is given a view of the file in which the chunk's dictionary is
-followed by the pages that are wanted, and asked for no more rows than these hold. Where the pages are, the file's
-offset index says, if it has one; if not, the pages' headers, each of which tells where the next is.
+followed by the wanted pages, and asked for no more rows than these hold. The position of the pages is in the file's
+offset index, if it has one; if not, each page's header gives the position of the next.
 """
 
 import io
@@ -53,16 +53,16 @@ class ColumnChunk:
 
 
 def chunk_of(source: Readable, metadata: pq.ColumnChunkMetaData, index: bytes | None, rows: int) -> ColumnChunk:
-    """Return where a chunk's pages are.
+    """Return the positions of a chunk's pages.
 
     Args:
         source: The file.
-        metadata: What its footer says of the chunk, which is of a flat column.
+        metadata: Metadata of the chunk, which is of a flat column, from the file's footer.
         index: The chunk's offset index; None if there is none.
         rows: Rows of the row group.
 
     Raises:
-        IndexError, KeyError, TypeError, ValueError: That isn't what was found.
+        IndexError, KeyError, TypeError, ValueError: There are no such pages.
 
     """
     first = metadata.data_page_offset
@@ -74,7 +74,7 @@ def chunk_of(source: Readable, metadata: pq.ColumnChunkMetaData, index: bytes | 
 
 
 def _walked(source: Readable, start: int, rows: int) -> ColumnChunk:
-    """Return where pages are by their headers, each of which tells where the next is."""
+    """Return the positions of pages by their headers, each of which gives that of the next."""
     position, row, dictionary_end = start, 0, start
     pages: list[Page] = []
     while row < rows:
@@ -93,7 +93,7 @@ def _walked(source: Readable, start: int, rows: int) -> ColumnChunk:
 
 
 def index_ranges(footer: bytes, group: int) -> dict[int, tuple[int, int]]:
-    """Return where the offset indexes of a row group's columns are, and their sizes, by the columns' positions."""
+    """Return offset and size of the offset indexes of a row group's columns, by the columns' positions."""
     chunks = ThriftReader(footer).struct()[4][group][1]
     return {position: (chunk[4], chunk[5]) for position, chunk in enumerate(chunks) if chunk.get(5)}
 
@@ -113,7 +113,7 @@ def read_header(source: Readable, position: int) -> tuple[Struct, int]:
 
 
 def span_of(source: Readable, chunk: ColumnChunk, first: int, last: int) -> PageSpan:
-    """Return what has to be read for rows from `first` to `last`: the dictionary only if their first page needs it.
+    """Return the bytes to read for rows from `first` to `last`: the dictionary only if their first page needs it.
 
     Writers give a dictionary up when it has grown too large, and never return to it.
     """
@@ -145,7 +145,7 @@ def read_span(
 class _View(io.RawIOBase):
     """A file in which the parts of a span follow each other from the beginning of their chunk; then there are zeros.
 
-    pyarrow wants as many bytes as the chunk has, and decodes those alone that it needs.
+    pyarrow reads as many bytes as the chunk has, and decodes only those that it needs.
     """
 
     def __init__(self, source: io.RawIOBase, span: PageSpan) -> None:

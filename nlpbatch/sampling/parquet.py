@@ -1,4 +1,4 @@
-"""Parquet files as parts to choose from: their footers say which row groups there are."""
+"""Reads the row groups of Parquet files: the parts to choose from, which the footers list."""
 
 import random
 from collections import Counter
@@ -19,16 +19,16 @@ from nlpbatch.sampling.pages import read_span
 from nlpbatch.wire.limits import MIB
 
 _MOST_FOOTERS: Final = 2_000
-"""Of more files, so many are looked at, chosen at random."""
+"""Largest number of footers to read; of more files, as many are chosen at random."""
 _THREADS: Final = 8
 _MAGIC: Final = b"PAR1"
 _BATCH_ROWS: Final = 65_536
 _BUFFER_BYTES: Final = 4 * MIB
-"""What is read of a column at a time."""
+"""Bytes of a column to read at a time."""
 _MOST_DIGITS: Final = 18
-"""Of an int64."""
+"""Digits that an int64 always holds."""
 _NOTHING: Final = ""
-"""Column of nulls, for a table without columns would forget how many rows it has."""
+"""Name of a column of nulls, because a table without columns has no number of rows."""
 _STORED: Final = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 _TAIL_BYTES: Final = 8
 """A footer is followed by its length, 4 bytes, and the magic number."""
@@ -36,15 +36,15 @@ _TAIL_BYTES: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Footers:
-    """What the footers say.
+    """The footers of the files.
 
     Args:
-        files: Files that were looked at.
+        files: Files whose footers were read.
         metadata: Their footers.
         units: Their row groups.
-        columns: Wanted columns that stand in the files; all if None.
-        partitions: Columns that the names of directories stand for, and their types.
-        replaced: Of those, the ones that the files have, too: their values are not read.
+        columns: Wanted columns that are in the files; all if None.
+        partitions: Columns in the names of directories, and their types.
+        replaced: Those of them that are also in the files, whose values are not read.
 
     """
 
@@ -70,13 +70,13 @@ class Footers:
 def read_footers(
     location: Location, columns: Sequence[str] | None, chance: random.Random, *, also: Sequence[str] = ()
 ) -> Footers:
-    """Return what is there to choose from.
+    """Return the footers, with the row groups to choose from.
 
     Args:
-        location: Where the files are.
+        location: Location of the files.
         columns: Those wanted; all if None.
-        chance: Of the choice of files, if there are very many.
-        also: Columns that have to be there.
+        chance: Random source for the choice of files, if there are very many.
+        also: Further columns that must exist.
 
     Raises:
         ConfigError: A file isn't Parquet, or none has a column.
@@ -98,7 +98,7 @@ def read_footers(
     reserved = [name for name in names if name in (UNIT, WEIGHT)]
     if reserved:
         raise ConfigError(
-            f"{location.url!r} is a sample already, or has a column {reserved[0]!r}: sample what it is of"
+            f"{location.url!r} is a sample already, or has a column {reserved[0]!r}: sample the original data"
         )
     missing = [name for name in (*(columns or ()), *also) if name not in names]
     if missing:
@@ -126,11 +126,11 @@ def read_rows(
     """Return rows of a row group, given by their ascending numbers, with the wanted columns only.
 
     Args:
-        location: Where the files are.
-        footers: What their footers say.
+        location: Location of the files.
+        footers: Their footers.
         unit: The row group.
         rows: Numbers of the rows.
-        spans: What has to be read for them, by column; None for all of the row group.
+        spans: Bytes to read for them, by column; None for all of the row group.
 
     """
     table = _spanned(location, footers, unit, rows, spans) if spans else _picked(location, footers, unit, rows)
@@ -164,7 +164,7 @@ def _picked(location: Location, footers: Footers, unit: Unit, rows: Sequence[int
 
 
 def together(tables: Sequence[pa.Table], location: Location) -> pa.Table:
-    """Return tables as one; numbers of several widths take the widest, what a table lacks is null.
+    """Return tables as one; numbers of several widths take the widest, and a column that a table lacks is null.
 
     Raises:
         ConfigError: A column is of several types.
@@ -191,10 +191,10 @@ def _batches(location: Location, footers: Footers, unit: Unit, columns: Sequence
                 opened,
                 metadata=metadata,
                 buffer_size=_BUFFER_BYTES,
-                pre_buffer=False,  # which would hold whole column chunks
+                pre_buffer=False,  # True would hold whole column chunks
                 coerce_int96_timestamp_unit="us",
             )
-            # as Spark has it, what a directory says goes before what its files say
+            # as in Spark, the value in a directory's name goes before that in its files
             names = [name for name in reader.schema_arrow.names if name not in footers.partitions]
             kept = names if columns is None else [name for name in columns if name in names]
             if not kept:
@@ -242,7 +242,7 @@ def _repeated(footers: Footers, unit: Unit, name: str, rows: int) -> pa.Array:
 
 
 def _footer(location: Location, file: File) -> pq.FileMetaData:
-    """Return a file's footer. pyarrow would read 64 KiB for it, which of many small files is a large part."""
+    """Return a file's footer. pyarrow would read 64 KiB for it, a large part of many small files."""
     if file.size_bytes < len(_MAGIC) + _TAIL_BYTES:
         raise _damaged(file, ValueError("it is too short"))
     with location.open(file) as opened:
@@ -265,7 +265,7 @@ def read_footer(opened: CountedFile, file: File) -> tuple[bytes, bytes]:
 
 
 def _damaged(file: File, error: Exception) -> ConfigError:
-    return ConfigError(f"{file.path} can't be read as Parquet ({str(error)[:200]}): mend it or take it away")
+    return ConfigError(f"{file.path} can't be read as Parquet ({str(error)[:200]}): repair or remove it")
 
 
 def _size_bytes(group: pq.RowGroupMetaData, columns: Sequence[str] | None) -> int:

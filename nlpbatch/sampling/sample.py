@@ -1,4 +1,4 @@
-"""Draws a sample, and keeps it in a Parquet file that says how it was drawn."""
+"""Draws a sample, and keeps it in a Parquet file with its design."""
 
 import json
 import random
@@ -31,12 +31,12 @@ from nlpbatch.sampling.variance import Values
 _METADATA: Final = b"nlpbatch.sample"
 _THREADS: Final = 4
 _FEW_PARTS: Final = 6
-"""With fewer, margins are wide, or may hold a little less often than they claim."""
+"""With fewer parts, margins are wide, or may hold a little less often than stated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Rows to read of a part, the cluster they were drawn with, and what each stands for; all alike if None.
+    """Rows to read of a part, with their cluster and weights; equal weights if None.
 
     The cluster is None if rows were drawn one by one.
     """
@@ -60,7 +60,7 @@ def sample(source: str, options: SampleOptions) -> Sample:
     """Draw rows of a file, directory or glob: Parquet, JSON Lines, CSV or text, on any file system of fsspec's or HDFS.
 
     Raises:
-        ConfigError: There is nothing, it can't be read, or a column isn't there.
+        ConfigError: There are no files, they can't be read, or a column doesn't exist.
 
     """
     location = Location(source)
@@ -71,7 +71,7 @@ def sample(source: str, options: SampleOptions) -> Sample:
 
 def write_sample(drawn: Sample, target: Path) -> None:
     """Write a sample to a Parquet file."""
-    # What the files' own writer said of their types isn't true of this one.
+    # The type information of the original files' writer isn't valid for this file.
     table = _microseconds(drawn.table).replace_schema_metadata({_METADATA: json.dumps(asdict(drawn.design)).encode()})
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -86,7 +86,7 @@ def write_sample(drawn: Sample, target: Path) -> None:
 def _microseconds(table: pa.Table) -> pa.Table:
     """Return the table with times of nanoseconds cut down to microseconds, as Spark reads them.
 
-    What writes Parquet would cut towards 1970.
+    The Parquet writer would cut towards 1970.
     """
     for position, column in enumerate(table.schema):
         if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
@@ -96,7 +96,7 @@ def _microseconds(table: pa.Table) -> pa.Table:
 
 
 def read_sample(path: Path) -> Sample:
-    """Return a sample that was written.
+    """Return a written sample.
 
     Raises:
         ConfigError: The file isn't one.
@@ -127,7 +127,7 @@ def _of_parquet(location: Location, options: SampleOptions, chance: random.Rando
     choice = choice or choose(footers.units, options.most, budget_bytes, chance)
     whole = len(footers.files) == len(location.files)
     picks = choice.picks
-    if not whole and picks[0].cluster is None:  # rows of some files: it was the files that were drawn
+    if not whole and picks[0].cluster is None:  # rows of some files: the files were the draws
         picks = [replace(pick, cluster=pick.unit.file) for pick in picks]
     notes: tuple[str, ...] = ()
     if options.stratify is None:
@@ -156,8 +156,8 @@ def _of_parquet(location: Location, options: SampleOptions, chance: random.Rando
 def _strata(
     location: Location, footers: Footers, picks: Sequence[Pick], options: SampleOptions, chance: random.Random
 ) -> tuple[list[Take], tuple[str, ...]]:
-    """Return rows of the chosen parts, as many of each label as of any other; only labels are read for that."""
-    if picks[0].cluster is None:  # a part without a row among them is no less likely than others
+    """Return rows of the chosen parts, the same number of each label; only labels are read for that."""
+    if picks[0].cluster is None:  # parts without a chosen row are as likely as others
         picks = [Pick(unit, (), None, 1.0) for unit in footers.units]
     name = str(options.stratify)
     read = [pa.table({name: read_column(location, footers, pick.unit, name)}) for pick in picks]
