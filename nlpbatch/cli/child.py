@@ -9,7 +9,7 @@ from typing import Final
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _STEADY_S: Final = 60.0
-"""Who has run so long has not died of what it died of before."""
+"""A process that has run this long counts as recovered from its earlier deaths."""
 
 
 class Pauses:
@@ -55,7 +55,7 @@ class Child:
         self._started_s, self._due_s = now_s, None
 
     def tend(self, now_s: float) -> str | None:
-        """Start it again if it has died and its pause is over; return what there is to tell."""
+        """Restart it if it has died and its pause is over; return a message for the user, if there is one."""
         if not self.ended or self._process is None:
             return None
         if self._due_s is None:

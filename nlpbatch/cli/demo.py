@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             _say(f"2/3  proxy at {stack.service}; submitting jobs/analyze.py to Spark …")
             code = _submit(parquet, arguments.text, output, stack)
     if code:
-        return code  # the job's own message stands above
+        return code  # the job has printed its own message
     _say("3/3  a few rows of the output:")
     _show(output, arguments.text)
     return 0

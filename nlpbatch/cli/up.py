@@ -72,7 +72,7 @@ def _check_env_file(file: Path | None) -> None:
 
 @contextmanager
 def _exported(stack: Stack, file: Path | None) -> Iterator[list[str]]:
-    """Give the lines for a shell, which also stand in the file for as long as they are true."""
+    """Write the lines for a shell, which are also in the file while API and proxy run."""
     values = {"SERVICE": stack.service} | ({} if stack.api_key is None else {"API_KEY": stack.api_key})
     exports = [f"{_EXPORT}{name}={shlex.quote(value)}" for name, value in values.items()]
     if file is None:

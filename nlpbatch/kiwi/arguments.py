@@ -31,7 +31,7 @@ DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "override_config": None,
     }
 )
-"""What `tokenize`, `analyze`, `split_into_sents` and `split_into_forms` take, and have in common."""
+"""The common arguments of `tokenize`, `analyze`, `split_into_sents` and `split_into_forms`."""
 TYPOS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "basic": "basic_typos",

@@ -25,10 +25,10 @@ _LOADED: Final = ("integrate_allomorph", "load_default_dict", "load_typo_dict", 
 
 
 class Kiwi(Composing, RefusedMethods):
-    """What `kiwipiepy.Kiwi` is, without Kiwi: texts go to a service, and tokens come back.
+    """`kiwipiepy.Kiwi` over a service: sends texts and receives tokens.
 
-    The arguments up to `enabled_dialects` are kiwipiepy's. Those that decide what is loaded are held against what the
-    service's analyzer has, if they are given. `num_workers` says nothing here: the service has workers.
+    The arguments up to `enabled_dialects` are kiwipiepy's. Those that determine the engine are compared with
+    the service's analyzer if they are given. `num_workers` has no effect: the service has workers of its own.
 
     Args:
         service: Address of the proxy; else from NLPBATCH_SERVICE.
@@ -211,7 +211,7 @@ class Kiwi(Composing, RefusedMethods):
 
     @property
     def num_workers(self) -> int:
-        """Return what was given; the service has workers of its own."""
+        """Return the given number; the service has workers of its own."""
         return -1 if self._num_workers is None else self._num_workers
 
     @property

@@ -1,4 +1,4 @@
-"""The methods of kiwipiepy's Kiwi that can't be had over a service, each with what to do instead."""
+"""The methods of kiwipiepy's Kiwi that can't work over a service, each with its remedy."""
 
 import warnings
 from typing import Any, Final, NoReturn

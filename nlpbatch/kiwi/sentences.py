@@ -1,4 +1,4 @@
-"""What kiwipiepy makes of the tokens of a text: sentences, and runs of the text as they were written."""
+"""Sentences and surface forms, which kiwipiepy derives from the tokens of a text."""
 
 import warnings
 from bisect import bisect_right

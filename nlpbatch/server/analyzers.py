@@ -56,7 +56,7 @@ class Analyzers:
             await asyncio.gather(*starts)
         finally:
             for start in starts:
-                start.cancel()  # when another one has failed; `stop` must not close what they still wait for
+                start.cancel()  # after another one has failed; `stop` must not close pools that these still wait for
             await asyncio.gather(*starts, return_exceptions=True)
         self._tasks += [
             asyncio.create_task(
@@ -115,7 +115,7 @@ class Analyzers:
                 pool.questions.clear()
 
     def catalogue(self) -> Catalogue:
-        """Return what `GET /v1/analyzers` says.
+        """Return the answer of `GET /v1/analyzers`.
 
         Raises:
             NoCapacity: Not all of them have loaded yet.

@@ -43,7 +43,7 @@ class RequestLimitSettings(Settings):
         return self
 
     def to_wire(self) -> SizeLimits:
-        """Return the value that clients are told."""
+        """Return the limits that the service states to its clients."""
         return SizeLimits(self.body_bytes, self.documents, self.text_bytes)
 
 

@@ -39,7 +39,7 @@ class Dictionaries:
         return changed
 
     def spec(self) -> EngineSpec:
-        """Return what to load.
+        """Return the engine to load.
 
         Raises:
             ConfigError: A file can't be read, or lines of it are wrong; all are named, over all files.
@@ -58,7 +58,7 @@ class Dictionaries:
 
 
 async def keep_current(dictionaries: Dictionaries, versions: Versions, metrics: ServerMetrics) -> None:
-    """Load a new version when files have changed, and let an earlier one go that nobody uses; never returns."""
+    """Load a new version when files have changed, and drop an unused earlier one; never returns."""
     await asyncio.to_thread(dictionaries.changed)
     pending = False
     while True:

@@ -31,7 +31,7 @@ def build_app(settings: ServerSettings, analyzers: Analyzers, metrics: ServerMet
 
 
 async def run(settings: ServerSettings, base: Path = Path()) -> None:
-    """Serve until told to stop.
+    """Serve until a signal ends it.
 
     Args:
         settings: The configuration.

@@ -1,4 +1,4 @@
-"""What the API counts, for Prometheus. Labels are bounded: analyzer names from the config, codes from a closed set."""
+"""The API's metrics, for Prometheus. Labels are bounded: analyzer names from the config, codes from a closed set."""
 
 from typing import Protocol
 
@@ -51,7 +51,7 @@ class ServerMetrics:
         self._valid = Gauge(
             "nlpbatch_dictionary_valid", "Whether the dictionary files are in force", name, registry=registry
         )
-        self._info = Info("nlpbatch_analyzer", "What is loaded", name, registry=registry)
+        self._info = Info("nlpbatch_analyzer", "The loaded version", name, registry=registry)
 
     def watch(self, analyzer: str, pool: Watched) -> None:
         """Show the state of an analyzer's workers from now on."""
@@ -65,7 +65,7 @@ class ServerMetrics:
         self._valid.labels(analyzer).set(valid)
 
     def loaded(self, info: AnalyzerInfo) -> None:
-        """Show what an analyzer's results depend on."""
+        """Show engine, model and fingerprint of an analyzer."""
         self._info.labels(info.name).info({"engine": info.engine, "model": info.model, "fingerprint": info.fingerprint})
 
     def answered(self, analyzer: str, documents: int, answer: PoolAnswer) -> None:
@@ -79,16 +79,16 @@ class ServerMetrics:
         self._analysis_s.labels(analyzer).observe(answer.analysis_s)
 
     def observer(self, analyzer: str) -> "PoolMetrics":
-        """Return what the analyzer's pool reports to."""
+        """Return the observer of the analyzer's pool."""
         return PoolMetrics(self._lost.labels(analyzer))
 
 
 class PoolMetrics:
-    """Counts what one pool reports."""
+    """Counts the events of one pool."""
 
     def __init__(self, lost: Counter) -> None:
         self._lost = lost
 
     def worker_lost(self) -> None:
-        """Count a worker that ended without being told to."""
+        """Count a worker that ended though the pool had not ended it."""
         self._lost.inc()

@@ -102,7 +102,7 @@ class Routes:
 
 
 def _answer_encoding(request: web.Request) -> Encoding:
-    """Return the encoding to answer in: what Accept names, else that of the request."""
+    """Return the encoding of the answer: that of Accept, else that of the request."""
     accepted = [media.media_type(part) for part in request.headers.get("Accept", "*/*").split(",")]
     if media.ARROW_STREAM in accepted:
         return "arrow"
@@ -115,7 +115,7 @@ def _answer_encoding(request: web.Request) -> Encoding:
 
 async def _read(request: web.Request, operation: Operation) -> ParsedRequest:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaType("the body is compressed: send it as it is, its size is what the request costs")
+        raise UnsupportedMediaType("the body is compressed: send it as it is, its size is the cost of the request")
     content_type = request.content_type if "Content-Type" in request.headers else media.JSON
     if content_type == media.ARROW_STREAM:
         options = Options.from_query(read_query(request), operation)
@@ -146,7 +146,7 @@ def _check_pinned(pinned: frozenset[str], info: AnalyzerInfo) -> None:
 
 
 def _transient(answer: PoolAnswer) -> dict[str, str]:
-    """Tell the proxy not to give this answer to one who asks again, when the next try may fare better."""
+    """Return the header with which the proxy doesn't replay an answer whose errors a retry may avoid."""
     return {} if TRANSIENT_CODES.isdisjoint(answer.errors) else {"Cache-Control": "no-store"}
 
 

@@ -41,7 +41,7 @@ class Versions:
     Args:
         name: The analyzer's.
         limits: Of each version's pool.
-        observer: Told what happens in the pools.
+        observer: Receives the events of the pools.
         new_pool: Makes a pool.
 
     """
@@ -136,7 +136,7 @@ class Versions:
         return version
 
     def expire(self) -> None:
-        """Let the earlier version go if nobody has asked for it for long."""
+        """Drop the earlier version if no request has named it for long."""
         if self._earlier is not None and time.monotonic() - self._earlier.used_s > _UNUSED_S:
             self._retire(self._earlier)
             self._earlier = None

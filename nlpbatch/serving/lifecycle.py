@@ -1,4 +1,4 @@
-"""Runs an application until it is told to stop, then lets it finish what it has begun."""
+"""Runs an application until a signal stops it, then lets it finish the requests in progress."""
 
 import asyncio
 import logging
@@ -52,7 +52,7 @@ async def running(
     app: web.Application, endpoint: EndpointSettings, name: str = "service"
 ) -> AsyncIterator[asyncio.Server]:
     """Serve an application for the time of the context; `name` tells listeners apart in the log."""
-    # handler_cancellation: a caller who hung up must not keep its place in a queue.
+    # handler_cancellation: a caller that has closed its connection must not keep its place in a queue.
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1.0)
     tls = server_context(endpoint.tls)
     await runner.setup()
@@ -108,7 +108,7 @@ async def _stopped(stop: asyncio.Event, starting: "asyncio.Task[None] | None") -
 
 async def _drain(drain: Drain, timeout_s: float) -> None:
     _log.info("draining", extra={"in_progress": drain.in_progress, "timeout_s": timeout_s})
-    # The listener stays open meanwhile: a refusal that says when to come back beats a refused connection.
+    # The listener stays open meanwhile: a refusal with Retry-After is better than a refused connection.
     drain.start()
     finished = await drain.wait_idle(timeout_s)
     _log.info("drained", extra={"finished": finished, "left": drain.in_progress})

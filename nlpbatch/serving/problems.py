@@ -73,7 +73,7 @@ async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse
         broken.__cause__ = error
         return problem_response(broken, request)
     except ConnectionError:
-        raise  # the caller is gone; nobody reads an answer
+        raise  # the caller has closed the connection
     except Exception as error:  # noqa: BLE001  (the last resort: a defect becomes a 500, not a dropped connection)
         _log.exception("defect", extra={"request_id": request[REQUEST_ID_KEY]})
         defect = errors.InternalError("the service failed on this request: report the request id to its operator")
@@ -87,7 +87,7 @@ async def _deliver(response: web.StreamResponse, request: web.Request) -> None:
         return
     response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
     request.transport.set_write_buffer_limits(0)  # sent is what has left this process
-    with contextlib.suppress(ConnectionError):  # the caller is gone; nobody reads the answer
+    with contextlib.suppress(ConnectionError):  # the caller has closed the connection
         await response.prepare(request)
         await response.write_eof()
 
@@ -99,7 +99,7 @@ def problem_response(error: NlpbatchError, request: web.BaseRequest) -> web.Resp
     request[LOG_KEY] = request.get(LOG_KEY, {}) | {"code": error.code}
     response = web.Response(
         status=members["status"],
-        # A value may quote what was sent, lone surrogates included: their escapes are JSON.
+        # A value may quote the request, with lone surrogates, whose escapes are JSON.
         body=json.dumps(members, ensure_ascii=False).encode("utf-8", "backslashreplace"),
         content_type=PROBLEM_JSON,
         charset="utf-8",

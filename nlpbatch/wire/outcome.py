@@ -1,4 +1,4 @@
-"""What one document gets: its tokens, or an error that is its own and not its neighbours'."""
+"""The outcome of one document: its tokens, or an error that doesn't concern its neighbours."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -129,7 +129,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one document got: what its operation answers, or its error; nothing where the document was None.
+    """The outcome of one document: the result of its operation, or its error; nothing where the document was None.
 
     Args:
         tokens: Of `analyze`.
@@ -193,7 +193,7 @@ _READ: Final[dict[str, Callable[[Any], Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Analysis(Sequence[Outcome]):
-    """The outcomes of one request, in the order of its texts, and what analysed them."""
+    """The outcomes of one request, in the order of its texts, with the analyzer and its version."""
 
     analyzer: str
     fingerprint: str

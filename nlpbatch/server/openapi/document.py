@@ -78,7 +78,7 @@ def _analyzers() -> dict[str, Any]:
         "operationId": "analyzers",
         "summary": "The analyzers, their versions, the fields they offer, and the size limits",
         "parameters": request_headers(asks=False),
-        "responses": {"200": success(content, "what is served")} | problems(ANYWHERE, WORKING, PROXY),
+        "responses": {"200": success(content, "the analyzers served")} | problems(ANYWHERE, WORKING, PROXY),
     }
 
 
@@ -92,7 +92,7 @@ def _quarantine() -> dict[str, Any]:
     return {
         "get": _own(
             "quarantine",
-            "What is refused because it cost workers: documents by hash, and questions",
+            "Documents, by hash, and operations with options that are refused because they cost workers",
             {"200": refused},
         ),
         "delete": _own("release", "Give all of them another chance", {"204": success({}, "none is refused any more")}),
