@@ -34,12 +34,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run_serve(arguments: argparse.Namespace) -> int:
-    """Serve until a signal stops it."""
+    """Serve until told to stop."""
     from nlpbatch.serving.settings import read  # noqa: PLC0415  (starts fast without the proxy extra)
     from proxy.config import ProxySettings  # noqa: PLC0415
     from proxy.main import run  # noqa: PLC0415
 
-    # Values of the command line override the file, each time it is read.
+    # What the command line gives holds on top of the file, each time that is read.
     backends = [{"url": url} for url in arguments.backend] if arguments.backend else None
     given = {
         ("listen", "host"): arguments.host,

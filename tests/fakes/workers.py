@@ -3,7 +3,7 @@
     workers = FakeForkServer()
     async with running_pool(workers, count=2) as pool: ...
 
-A worker does what the test tells it to, in the test's own thread; nothing here waits.
+The test controls each worker, in the test's own thread; nothing here waits.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tests.fakes.virtual_time import settle
 
 
 class FakeWorker:
-    """One worker; `job` is what it has been asked and has not answered."""
+    """One worker; `job` is the job that it has not answered yet."""
 
     def __init__(self, slot: int, pid: int, channel: socket.socket, scoreboard: Scoreboard) -> None:
         self.slot, self.pid = slot, pid
@@ -142,7 +142,7 @@ class CountingObserver:
 
 
 def new_pool(forkserver: FakeForkServer, observer: CountingObserver | None = None, **limits: int) -> WorkerPool:
-    """Return a pool that gets its workers there; unless told otherwise, each document is a chunk of its own."""
+    """Return a pool that gets its workers there; by default, each document is a chunk of its own."""
     known = {"workers": 1, "chunk_documents": 1} | limits
     pool = WorkerPool(EngineSpec("default", None, {}, {}), PoolLimits(**known), observer or CountingObserver())
     pool._forkserver = forkserver

@@ -1,4 +1,4 @@
-"""`nlpbatch sample` and `nlpbatch profile`: from a data set to a report, and what is wrong told in one line."""
+"""`nlpbatch sample` and `nlpbatch profile`: from a data set to a report, with errors in one line."""
 
 import json
 

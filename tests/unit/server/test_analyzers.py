@@ -12,7 +12,7 @@ from tests.fakes.engine import WordEngine
 
 
 class FakePool:
-    """A pool that loads when it is told to, or can't."""
+    """A pool that loads, or fails to, when the test says so."""
 
     def __init__(self) -> None:
         self.loaded = asyncio.Event()
