@@ -56,7 +56,7 @@ def run_program(name: str, main: Callable[[], int], *, failed: str = "") -> int:
 
 def report_interrupt(name: str) -> int:
     """Write the line of a program that was interrupted, and return its exit code."""
-    _say(name, "interrupted")
+    _write_line(name, "interrupted")
     return INTERRUPTED
 
 
@@ -68,7 +68,7 @@ def exit_code(error: NlpbatchError) -> int:
 def _report(name: str, error: NlpbatchError, failed: str) -> int:
     code = exit_code(error)
     before = "" if isinstance(error, ConfigError) else f"{failed if code == FAILED else ''}{error.code}: "
-    _say(name, f"{before}{error.message}")
+    _write_line(name, f"{before}{error.message}")
     return code
 
 
@@ -77,9 +77,9 @@ def _report_io(name: str, error: OSError, failed: str) -> int:
         return 0  # the reader, such as head, has read enough
     reason = error.strerror or str(error)
     if error.filename == _OUTPUT:
-        _say(name, f"{_OUTPUT} can't be written: {reason}")
+        _write_line(name, f"{_OUTPUT} can't be written: {reason}")
     else:
-        _say(name, f"{failed}{reason}" + ("" if error.filename is None else f": {error.filename}"))
+        _write_line(name, f"{failed}{reason}" + ("" if error.filename is None else f": {error.filename}"))
     return FAILED
 
 
@@ -96,7 +96,7 @@ def _interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
     return error
 
 
-def _say(name: str, line: str) -> None:
+def _write_line(name: str, line: str) -> None:
     sys.stderr.write(f"{name}: {line}\n")
 
 

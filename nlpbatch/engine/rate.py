@@ -14,7 +14,7 @@ class AnalysisRate:
         self.bytes_per_s = _FIRST_BYTES_PER_S
 
     def measure(self, size_bytes: int, analysis_s: float) -> None:
-        """Count a chunk of so many bytes that took so many seconds; one without bytes or time is ignored."""
+        """Count a chunk by its bytes and seconds; one without bytes or time is ignored."""
         if size_bytes and analysis_s > 0:
             self.bytes_per_s += _WEIGHT * (size_bytes / analysis_s - self.bytes_per_s)
 

@@ -66,7 +66,7 @@ def to_options(given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         Refused: A value that Kiwi doesn't take, or would take for another than was meant.
-        NotRemote: One that the service can't be asked for.
+        NotRemote: An option that the service does not take.
 
     """
     asked = {**DEFAULTS, **given}

@@ -38,7 +38,7 @@ class Kiwi(Composing, RefusedMethods):
 
     Raises:
         ConfigError: No service is named, or an argument can't be used.
-        NotRemote: The analyzer has other settings than are asked for.
+        NotRemote: The analyzer has other settings than those requested.
 
     """
 

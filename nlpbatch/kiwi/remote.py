@@ -1,4 +1,4 @@
-"""Texts to the service and tokens back, for the drop-in Kiwi: one text at once, several as they are asked for."""
+"""Texts to the service and tokens back, for the drop-in Kiwi: one text at once, several as they are read."""
 
 import os
 from collections import deque

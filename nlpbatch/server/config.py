@@ -34,7 +34,7 @@ class RequestLimitSettings(Settings):
 
     @model_validator(mode="after")
     def _text_fits_in_body(self) -> Self:
-        # A body is more than its text: a document of the greatest length must still fit, or its job can't go on.
+        # A body is more than its text: a document of the greatest length must still fit, or its job can't continue.
         if self.text_bytes > self.body_bytes - REQUEST_FRAMING_BYTES:
             raise ValueError(
                 f"text_bytes {self.text_bytes:,} is over body_bytes {self.body_bytes:,} less "

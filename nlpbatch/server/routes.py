@@ -1,4 +1,4 @@
-"""The API's endpoints: read a request, have it analysed, write the answer in the encoding that was asked for."""
+"""The API's endpoints: read a request, have it analysed, write the answer in the encoding that was requested."""
 
 import json
 from dataclasses import dataclass

@@ -77,7 +77,7 @@ async def serve(app: web.Application, listen: ListenSettings, starting: "asyncio
     Args:
         app: The application.
         listen: Where, and how long to finish.
-        starting: What goes on starting while it listens already (health checks want an answer); when it fails, so
+        starting: The start, which continues while it listens already (health checks need an answer); when it fails, so
             does serving.
 
     Raises:

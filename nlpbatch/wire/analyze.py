@@ -60,7 +60,7 @@ def parse_answer(body: bytes, *, documents: int, columns: Sequence[str] = ("toke
     """Return the analysis in a JSON answer.
 
     Raises:
-        UnexpectedAnswer: Not the JSON that was asked for, or another number of outcomes.
+        UnexpectedAnswer: Not the JSON that was requested, or another number of outcomes.
 
     """
     try:

@@ -56,7 +56,7 @@ DOCUMENT_COLUMNS: Mapping[Operation, tuple[str, ...]] = MappingProxyType(
 )
 """The columns of a request: its documents, and the extra member of each if it is given."""
 REQUEST_SCHEMA = pa.schema([pa.field("text", pa.string())])
-"""Of a request that asks something of texts, without anything that belongs to them."""
+"""Schema of a request with texts alone."""
 _SPAN = [pa.field("start", pa.int32()), pa.field("end", pa.int32())]
 _SPAN_TYPE = pa.struct(_SPAN)
 ERROR_TYPE = pa.struct([pa.field("code", pa.string()), pa.field("message", pa.string())])
@@ -89,7 +89,7 @@ def column_type(name: str, options: Options) -> pa.DataType:
 
 
 def sentence_type(options: Options) -> pa.DataType:
-    """Return the struct type of a sentence: where it is; in `sentences` its text, too, and its tokens if asked for."""
+    """Return the struct type of a sentence: where it is; in `sentences` its text, too, and its tokens if requested."""
     if options.operation != "sentences":
         return _SPAN_TYPE
     tokens = [pa.field("tokens", pa.list_(token_type(options.fields)))] if options.return_tokens else []
@@ -108,7 +108,7 @@ def document_type(column: str) -> pa.DataType:
 
 
 def encode_request(documents: pa.Array, operation: Operation = "analyze", extra: pa.Array | None = None) -> bytes:
-    """Return the IPC stream that asks for an operation on documents.
+    """Return the IPC stream of a request.
 
     Args:
         documents: Of the type that the operation's first column has.

@@ -30,11 +30,11 @@ def check_documents(operation: Operation, members: Mapping[str, Any]) -> tuple[D
     name, *further = DOCUMENT_MEMBERS[operation]
     if name not in members:
         raise InvalidRequest(f'no "{name}": send {{"{name}": [{_EXAMPLES[name]}, …]}}', path=f"/{name}")
-    documents = _each(name, members[name])
+    documents = _checked_array(name, members[name])
     extra = next((member for member in further if members.get(member) is not None), None)
     if extra is None:
         return documents, None
-    belonging = _each(extra, members[extra])
+    belonging = _checked_array(extra, members[extra])
     if len(belonging) != len(documents):
         raise InvalidRequest(
             f"{extra} has {len(belonging):,} entries for {len(documents):,} {name}: send one for each, null for none",
@@ -72,7 +72,7 @@ def kind_of(value: Any) -> str:
     return next((name for cls, name in kinds if isinstance(value, cls)), "null")
 
 
-def _each(name: str, value: Any) -> Documents:
+def _checked_array(name: str, value: Any) -> Documents:
     if not isinstance(value, list | tuple):
         wanted = "strings" if name == "texts" else _WANTED[name].replace("array", "arrays", 1)
         raise InvalidRequest(f"{name} is a {kind_of(value)}: send an array of {wanted} and nulls", path=f"/{name}")

@@ -1,4 +1,4 @@
-"""The token fields that can be asked for: one table from which JSON, Arrow and Spark types are derived."""
+"""The token fields that can be requested: one table from which JSON, Arrow and Spark types are derived."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

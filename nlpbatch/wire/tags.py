@@ -98,7 +98,7 @@ TAGS: Final = tuple(TAG_TABLE)
 
 
 def matching(tags: tuple[str, ...]) -> frozenset[str]:
-    """Return the tags that tokens may have to be among those that were asked for."""
+    """Return the tags that tokens may have to be among those that were requested."""
     return frozenset(tag for tag in TAGS if tag in tags or tag.partition("-")[0] in tags)
 
 

@@ -46,7 +46,7 @@ OF_CLIENTS: Final[Errors] = (errors.ServiceUnreachable, errors.UnexpectedAnswer)
 
 
 def success(content: dict[str, Any], description: str, *, analysed: bool = False) -> dict[str, Any]:
-    """Return the description of an answer that was asked for."""
+    """Return the description of an answer that was requested."""
     answer: dict[str, Any] = {"description": description, "headers": answer_headers(analysed=analysed)}
     return answer | ({"content": content} if content else {})
 

@@ -40,7 +40,7 @@ def openapi_document(limits: SizeLimits) -> dict[str, Any]:
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
         "security": [{}, {"key": []}],
-        "paths": {media.OPERATION_PATHS[operation]: {"post": _ask(operation)} for operation in OPERATIONS}
+        "paths": {media.OPERATION_PATHS[operation]: {"post": _post_path(operation)} for operation in OPERATIONS}
         | {media.ANALYZERS_PATH: {"get": _analyzers()}, media.QUARANTINE_PATH: _quarantine()}
         | _health(),
         "components": {
@@ -52,7 +52,7 @@ def openapi_document(limits: SizeLimits) -> dict[str, Any]:
     }
 
 
-def _ask(operation: Operation) -> dict[str, Any]:
+def _post_path(operation: Operation) -> dict[str, Any]:
     def content(name: str) -> dict[str, Any]:
         return {media.JSON: {"schema": reference(name)}, media.ARROW_STREAM: {"schema": _STREAM}}
 

@@ -174,7 +174,7 @@ def _column(name: str, options: Options) -> Schema:
 
 
 def _token() -> Schema:
-    """Return the schema of a token, which has those of the fields that were asked for."""
+    """Return the schema of a token, which has those of the fields that were requested."""
     properties = {}
     for name, field in TOKEN_FIELDS.items():
         schema = dict(reference("Tag") if name == "tag" else _JSON_TYPES[field.type])
