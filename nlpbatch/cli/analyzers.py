@@ -97,7 +97,7 @@ def _engine(config: Path, name: str) -> "TextPerform":
 
 
 def _sample(arguments: argparse.Namespace) -> list[str]:
-    """Return texts from all over the input."""
+    """Return texts from the whole input, evenly spaced."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.dataset as ds  # noqa: PLC0415
 

@@ -86,7 +86,7 @@ class Stack:
     def tend(self) -> Iterator[str]:
         """Restart a process that has died, on the same port, with the same keys; yield messages for the user.
 
-        To be called again and again. A process that keeps dying is started after longer and longer pauses.
+        Call it regularly. The pauses before restarts of a process that keeps dying grow.
         """
         for child in self._children.values():
             if (said := child.tend(time.monotonic())) is not None:

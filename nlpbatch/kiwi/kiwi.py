@@ -137,7 +137,7 @@ class Kiwi(Composing, RefusedMethods):
         typo_cost_threshold: float = 2.5,
         override_config: KiwiConfig | None = None,
     ) -> Any:
-        """Return up to `top_n` ways to read a text, at most 10, each with its score; of an iterable, an iterator."""
+        """Return up to `top_n` analyses of a text, at most 10, each with its score; of an iterable, an iterator."""
         options = to_options(_common(locals())) | {"top_n": top_n, "candidates": True}
 
         def answer(_: str, outcome: Outcome) -> Ranked:
@@ -268,7 +268,7 @@ class Kiwi(Composing, RefusedMethods):
 
 
 def _common(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of a method's arguments that all analyses have in common."""
+    """Return the arguments of a method that all analyses share."""
     return {name: given[name] for name in DEFAULTS if name in given}
 
 

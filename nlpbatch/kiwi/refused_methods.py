@@ -66,7 +66,7 @@ def _setting(name: str) -> property:
 
 
 class RefusedMethods:
-    """Raises NotRemote with the remedy, where kiwipiepy's Kiwi would change itself or look into its model."""
+    """Raises NotRemote with the remedy, where kiwipiepy's Kiwi would change itself or read its model."""
 
     @property
     def typo_cost_threshold(self) -> None:

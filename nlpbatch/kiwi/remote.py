@@ -1,4 +1,4 @@
-"""Texts to the service and tokens back, for the drop-in Kiwi: one text at once, several as they are read."""
+"""Sends texts of the drop-in Kiwi to the service: one text at once, several as the caller reads their tokens."""
 
 import os
 from collections import deque
@@ -42,10 +42,10 @@ def check_texts(text: Any) -> None:
 
 
 class Remote:
-    """Asks one analyzer of one service.
+    """One analyzer of one service.
 
     Args:
-        client: The way to the service.
+        client: Client of the service.
         analyzer: One of its analyzers.
 
     """

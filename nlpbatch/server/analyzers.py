@@ -21,7 +21,7 @@ class Analyzers:
     Args:
         settings: The configuration.
         metrics: Shows them.
-        base: Directory that the paths of dictionaries begin at.
+        base: Directory that the paths of dictionaries are relative to.
         new_pool: Makes a pool.
 
     Raises:
@@ -98,7 +98,7 @@ class Analyzers:
         ]
 
     def questions(self) -> list[dict[str, Any]]:
-        """Return the questions that are refused, of all analyzers."""
+        """Return the operations with options that are refused, of all analyzers."""
         now_s = time.monotonic()
         return [
             {"analyzer": name} | question
@@ -108,7 +108,7 @@ class Analyzers:
         ]
 
     def release(self) -> None:
-        """Refuse none of them any more."""
+        """Allow all of them again."""
         for versions in self._versions.values():
             for pool in versions.pools:
                 pool.quarantine.clear()

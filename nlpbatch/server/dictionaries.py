@@ -1,4 +1,4 @@
-"""Dictionaries from files: read whole, checked whole, and read again when they change."""
+"""Reads dictionaries from files, checks them, and reads them again when they change."""
 
 import asyncio
 import logging
@@ -20,9 +20,9 @@ class Dictionaries:
     """The dictionary files of one analyzer.
 
     Args:
-        name: The analyzer's.
+        name: Name of the analyzer.
         settings: Its configuration.
-        base: Directory that the files' paths begin at.
+        base: Directory that the files' paths are relative to.
 
     """
 
@@ -33,7 +33,7 @@ class Dictionaries:
         self._stamps: list[tuple[int, int, int]] = []
 
     def changed(self) -> bool:
-        """Return whether a file is another than when this was asked last, and no longer being written."""
+        """Return whether a file has changed since the last call, and is no longer being written."""
         stamps = [_stamp(file) for file in self._files]
         changed, self._stamps = stamps != self._stamps, stamps
         return changed
@@ -65,7 +65,7 @@ async def keep_current(dictionaries: Dictionaries, versions: Versions, metrics: 
         await asyncio.sleep(_POLL_S)
         versions.expire()
         if await asyncio.to_thread(dictionaries.changed):
-            pending = True  # and look once more: it may still be written
+            pending = True  # check once more: it may still be written
         elif pending:
             pending = False
             await _replace(dictionaries, versions, metrics)

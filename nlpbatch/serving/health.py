@@ -1,4 +1,4 @@
-"""The three endpoints that every server of ours has beside its work."""
+"""The three endpoints that every server here has beside its work."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

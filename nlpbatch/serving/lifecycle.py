@@ -20,7 +20,7 @@ _log = logging.getLogger("nlpbatch.serving")
 
 
 def new_application(*, body_bytes: int, drain_retry_after_s: float) -> web.Application:
-    """Return an empty application with the middleware and the drain that every server of ours has."""
+    """Return an empty application with the middleware and the drain of every server here."""
     app = web.Application(middlewares=[problems], client_max_size=body_bytes)
     app[DRAIN] = Drain(drain_retry_after_s)
     return app
@@ -76,7 +76,7 @@ async def serve(app: web.Application, listen: ListenSettings, starting: "asyncio
 
     Args:
         app: The application.
-        listen: Where, and how long to finish.
+        listen: Address, and time to finish requests in progress.
         starting: The start, which continues while it listens already (health checks need an answer); when it fails, so
             does serving.
 

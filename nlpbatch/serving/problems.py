@@ -1,4 +1,4 @@
-"""The outermost middleware: a request id for everyone, and a problem document for every error."""
+"""The outermost middleware: an id for every request, and a problem document for every error."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ _log = logging.getLogger("nlpbatch.access")
 
 @web.middleware
 async def problems(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    """Answer the request, turning whatever was raised into a problem document, and log one line without any text."""
+    """Answer the request, turn any exception into a problem document, and log one line without any text."""
     started_s = time.monotonic()
     request[REQUEST_ID_KEY] = _request_id(request)
     status = 499  # the caller hung up before there was an answer
@@ -82,18 +82,18 @@ async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse
 
 
 async def _deliver(response: web.StreamResponse, request: web.Request) -> None:
-    """Send the answer now: left to aiohttp, it would no longer count as in progress, and be cut off by a shutdown."""
+    """Send the answer now: later, aiohttp would not count it as in progress, and a shutdown would cut it off."""
     if response.prepared or request.transport is None:
         return
     response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
-    request.transport.set_write_buffer_limits(0)  # sent is what has left this process
+    request.transport.set_write_buffer_limits(0)  # a sent answer has left this process
     with contextlib.suppress(ConnectionError):  # the caller has closed the connection
         await response.prepare(request)
         await response.write_eof()
 
 
 def problem_response(error: NlpbatchError, request: web.BaseRequest) -> web.Response:
-    """Return the error as RFC 9457 asks for, with Retry-After where the error knows it."""
+    """Return the error as RFC 9457 specifies, with Retry-After where the error has one."""
     error.request_id = request[REQUEST_ID_KEY]
     members = to_problem(error)
     request[LOG_KEY] = request.get(LOG_KEY, {}) | {"code": error.code}
