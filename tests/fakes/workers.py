@@ -7,11 +7,14 @@ The test controls each worker, in the test's own thread; nothing here waits.
 """
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from nlpbatch.engine import frames
+from nlpbatch.engine.answer import PoolAnswer
+from nlpbatch.engine.documents import from_texts
 from nlpbatch.engine.forkserver_client import Forked
 from nlpbatch.engine.job import Job, JobFailure
 from nlpbatch.engine.limits import PoolLimits
@@ -19,6 +22,7 @@ from nlpbatch.engine.pool import WorkerPool
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.scoreboard import Scoreboard
 from nlpbatch.engine.worker import run
+from nlpbatch.wire.options import Options
 from tests.fakes.engine import WordEngine
 from tests.fakes.virtual_time import settle
 
@@ -171,3 +175,26 @@ async def running_pool(
         yield pool
     finally:
         await pool.stop()
+
+
+def ask(pool, *texts, urgent=True):
+    """Have the pool analyse texts; return the task."""
+    documents = from_texts(texts)
+    return asyncio.create_task(
+        pool.analyze(documents, encoding="json", options=Options(fields=("form",)), urgent=urgent)
+    )
+
+
+def outcomes(answer: PoolAnswer) -> list[dict]:
+    """Return the outcomes in an answer."""
+    return json.loads(b"[" + b",".join(answer.bodies) + b"]")
+
+
+def forms(answer: PoolAnswer) -> list[list[str]]:
+    """Return the forms of each document's tokens."""
+    return [[token["form"] for token in outcome["tokens"]] for outcome in outcomes(answer)]
+
+
+def codes(answer: PoolAnswer) -> list[str | None]:
+    """Return the error code of each document, None without an error."""
+    return [outcome["error"] and outcome["error"]["code"] for outcome in outcomes(answer)]
