@@ -13,15 +13,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Register the subcommand."""
     parser = commands.add_parser(
         "run",
-        help="run a recipe on this machine",
+        help="make of data what a recipe says, on this machine",
         description="Dump, sample, profile, analyze and make features of a data set, as a recipe says, with a Spark on "
         "this machine. Without NLPBATCH_SERVICE, an API and a proxy are started for it.",
     )
     parser.add_argument("recipe", type=Path, metavar="RECIPE.toml")
     parser.add_argument("--on", choices=("sample", "all"), default="all", help="analyze and make features of this")
     parser.add_argument("--stage", choices=("dump", "sample", "profile", "analyze", "features"), help="this one only")
-    parser.add_argument("--overwrite", action="store_true", help="repeat stages that are done already")
-    parser.add_argument("--dry-run", action="store_true", help="show the stages to run, and their size")
+    parser.add_argument("--overwrite", action="store_true", help="make anew what is done already")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and how much it is")
     parser.add_argument(
         "--conf", metavar="KEY=VALUE", action="append", type=_setting, default=[], help="setting of Spark; repeatable"
     )
@@ -29,11 +29,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Submit it; return the exit code of the job."""
+    """Submit it; return what the job returns."""
     import jobs.recipe  # noqa: PLC0415  (needs the spark extra)
     from nlpbatch.recipe.settings import Recipe  # noqa: PLC0415
 
-    recipe = Recipe.load(arguments.recipe)  # reports a wrong recipe before anything starts
+    recipe = Recipe.load(arguments.recipe)  # what is wrong is told before anything starts
     options = [str(arguments.recipe), "--on", arguments.on]
     options += ["--stage", arguments.stage] if arguments.stage else []
     options += [f"--{name.replace('_', '-')}" for name in ("overwrite", "dry_run") if getattr(arguments, name)]

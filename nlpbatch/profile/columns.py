@@ -54,8 +54,8 @@ def check_countable(name: str, values: pa.Array) -> None:
 def _not_utf8(name: str, values: pa.Array) -> ConfigError:
     odd = [value for value in values.cast(pa.large_binary()).to_pylist() if value is not None and not _is_utf8(value)]
     fits = encoding_that_fits(b"\n".join(odd[:_LOOKED_AT]), is_all=True)
-    hint = f"; their bytes fit {fits.upper()}" if fits else ""
-    return ConfigError(f"column {name!r} has {len(odd):,} values that are not UTF-8{hint}: write the file in UTF-8")
+    told = f"; their bytes fit {fits.upper()}" if fits else ""
+    return ConfigError(f"column {name!r} has {len(odd):,} values that are not UTF-8{told}: write the file in UTF-8")
 
 
 def _is_utf8(value: bytes) -> bool:

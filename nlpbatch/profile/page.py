@@ -166,12 +166,12 @@ def _interval(estimate: Mapping[str, Any], form: str) -> str:
     if low is None or low == high:
         return ""
     if margin is None:  # all values are the same
-        shown = f"at most {high:{form}}" if mean == 0 else f"at least {low:{form}}"
+        told = f"at most {high:{form}}" if mean == 0 else f"at least {low:{form}}"
     elif low == mean - margin and high == mean + margin:
-        shown = f"± {margin:{form}}"
+        told = f"± {margin:{form}}"
     else:
-        shown = f"{low:{form}} to {high:{form}}"
-    return f" <small>{shown}</small>"
+        told = f"{low:{form}} to {high:{form}}"
+    return f" <small>{told}</small>"
 
 
 def _section(title: str, body: str) -> str:

@@ -17,7 +17,7 @@ from nlpbatch.sampling.sample import Sample
 from nlpbatch.wire.options import DEFAULT_ANALYZER
 
 MOST_TOKENS = 20_000
-"""Rows that are analysed by default: enough for words that mark a group, a minute's work."""
+"""Rows that are analysed, unless told otherwise: enough for words that mark a group, a minute's work."""
 
 
 def report(
@@ -45,7 +45,7 @@ def report(
     measured: Tokens | None = None
     notes: tuple[str, ...] = ()
     drawn = _by_element(drawn, columns.text)
-    View.of(drawn, columns)  # reports wrong columns before the service is called
+    View.of(drawn, columns)  # what is wrong is told before anybody is asked
     texts = drawn.table.column(columns.text).combine_chunks()
     if client is not None and tokens and texts.null_count < len(texts):
         measured, notes = analyse(client, texts.cast(pa.string()), tokens, drawn.design.seed, analyzer)

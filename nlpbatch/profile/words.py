@@ -16,7 +16,7 @@ CONTENT_TAGS: Final = ("NNG", "NNP", "VV", "VV-R", "VV-I", "VA", "VA-R", "VA-I",
 """Tags of words that mean something by themselves."""
 _MOST_VALUES: Final = 12
 _FEW_VALUES: Final = 6
-"""A number with more values than that is cut into thirds, so that words can mark them."""
+"""A number with more values than that is cut into thirds, to be told apart by words."""
 _MOST_MARKS: Final = 15
 _FREQUENT: Final = 30
 
