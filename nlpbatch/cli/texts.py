@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _REQUEST_BYTES = 64 * KIB
 """Text of one request: enough to keep the service busy, little enough to see the first answer soon."""
-_PATIENCE_TYPED_S = 10.0  # somebody is watching
+_PATIENCE_TYPED_S = 10.0  # a person is waiting
 _PATIENCE_PIPED_S = 300.0
 
 Document = str | DocumentError

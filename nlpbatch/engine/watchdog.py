@@ -177,7 +177,7 @@ class Watchdog:
 
 
 def _remember(known: dict[int, Any], pid: int, value: Any) -> None:
-    """Keep a value for a process; of values that nobody asks for, only the latest are kept."""
+    """Keep a value for a process; of unclaimed values, only the latest are kept."""
     known[pid] = value
     while len(known) > _REMEMBERED:
         del known[next(iter(known))]
