@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What waiting code may ask of time."""
+    """Time, as waiting code uses it."""
 
     def monotonic_s(self) -> float:
         """Return seconds since an arbitrary start; never goes back."""

@@ -30,7 +30,7 @@
         ├── BackendFailed        backend_failed         the proxy got no usable answer from a backend
         ├── ServiceUnreachable   service_unreachable    no connection
         ├── ServiceTimeout       service_timeout        connected, no answer in time
-        ├── UnexpectedAnswer     unexpected_answer      an answer that is not what was asked
+        ├── UnexpectedAnswer     unexpected_answer      an answer that doesn't match the request
         └── PatienceExhausted    patience_exhausted     retried until the configured patience ran out
 
 `code` is stable and part of the HTTP contract; `retryable` is what retry logic reads, never the message.
@@ -49,7 +49,7 @@ class NlpbatchError(Exception):
         details: Further members of the problem document (JSON values).
 
     Attributes:
-        answered: Outcomes of a call of several requests that were answered before this error and given to nobody yet.
+        answered: Outcomes of earlier requests of the same call, which the caller has not received.
 
     """
 
@@ -95,7 +95,7 @@ class ConfigError(NlpbatchError):
 
 
 class TooManyErrors(NlpbatchError):
-    """More rows of a run failed than `max_error_ratio` allows; what is done stays, and the run can be gone on with."""
+    """More rows of a run failed than `max_error_ratio` allows; finished rows stay, and the run can be resumed."""
 
     code = "too_many_errors"
 
@@ -264,7 +264,7 @@ class ServiceTimeout(ServiceError):
 
 
 class UnexpectedAnswer(ServiceError):
-    """The answer is not what was asked: wrong type, wrong number of outcomes, or not from this service."""
+    """The answer doesn't match the request: wrong type, wrong number of outcomes, or not from this service."""
 
     code = "unexpected_answer"
 

@@ -35,7 +35,7 @@ class AnalysedDocument:
     Args:
         text: The document; None if there was none.
         tokens: Its tokens, each with `form`, `tag`, `start` and `end`.
-        error: What went wrong instead, in words.
+        error: The error message instead of tokens.
 
     """
 

@@ -1,6 +1,6 @@
 """Runs a program's main function as a process should: any standard streams, Ctrl-C, and one line for each error.
 
-exit code  0    done, or nobody reads the output any more
+exit code  0    done, or the reader of the output has closed it
            1    failed, or the output can't be written
            2    wrong usage, configuration or request: the same command will fail again
            130  Ctrl-C
@@ -32,7 +32,7 @@ def run_program(name: str, main: Callable[[], int], *, failed: str = "") -> int:
     Args:
         name: Of the program, which begins each line.
         main: Does the work; returns an exit code.
-        failed: What stands before the code of an error that ends with 1, such as "failed: ".
+        failed: Text before the code of an error that ends with 1, such as "failed: ".
 
     """
     _open_closed_descriptors()
@@ -56,35 +56,35 @@ def run_program(name: str, main: Callable[[], int], *, failed: str = "") -> int:
 
 def report_interrupt(name: str) -> int:
     """Write the line of a program that was interrupted, and return its exit code."""
-    _say(name, "interrupted")
+    _write_line(name, "interrupted")
     return INTERRUPTED
 
 
 def exit_code(error: NlpbatchError) -> int:
-    """Return what a program ends with after an error: 2 if the same command will fail again, else 1."""
+    """Return the exit code after an error: 2 if the same command will fail again, else 1."""
     return WRONG if isinstance(error, ConfigError | RequestError) else FAILED
 
 
 def _report(name: str, error: NlpbatchError, failed: str) -> int:
     code = exit_code(error)
     before = "" if isinstance(error, ConfigError) else f"{failed if code == FAILED else ''}{error.code}: "
-    _say(name, f"{before}{error.message}")
+    _write_line(name, f"{before}{error.message}")
     return code
 
 
 def _report_io(name: str, error: OSError, failed: str) -> int:
     if error.filename == _OUTPUT and isinstance(error, BrokenPipeError):
-        return 0  # the reader, such as head, has what it wanted
+        return 0  # the reader, such as head, has read enough
     reason = error.strerror or str(error)
     if error.filename == _OUTPUT:
-        _say(name, f"{_OUTPUT} can't be written: {reason}")
+        _write_line(name, f"{_OUTPUT} can't be written: {reason}")
     else:
-        _say(name, f"{failed}{reason}" + ("" if error.filename is None else f": {error.filename}"))
+        _write_line(name, f"{failed}{reason}" + ("" if error.filename is None else f": {error.filename}"))
     return FAILED
 
 
 def _drop_output() -> None:
-    """Let what is left in the buffer of standard output go nowhere: it is flushed once more at exit."""
+    """Discard the buffer of standard output, which is flushed once more at exit."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
@@ -96,12 +96,12 @@ def _interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
     return error
 
 
-def _say(name: str, line: str) -> None:
+def _write_line(name: str, line: str) -> None:
     sys.stderr.write(f"{name}: {line}\n")
 
 
 def _open_closed_descriptors() -> None:
-    """Give closed standard streams a file, else the next file or socket would become one; writing to it fails."""
+    """Open a file for each closed standard stream, else the next file or socket takes its number; writes to it fail."""
     for number, mode in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
         try:
             os.fstat(number)
@@ -110,7 +110,7 @@ def _open_closed_descriptors() -> None:
 
 
 def _replace_streams() -> None:
-    """Let output say what can't be written, and standard error bear everything; a caller's own streams stay."""
+    """Make output raise on characters that it can't encode, and standard error escape them; a caller's streams stay."""
     if sys.stdout is None or sys.stdout is sys.__stdout__:
         sys.stdout = _stream(_Output(1, "w", closefd=False), sys.stdout)
     if sys.stderr is None or sys.stderr is sys.__stderr__:
@@ -118,7 +118,7 @@ def _replace_streams() -> None:
 
 
 def _stream(raw: io.FileIO, old: Any, *, line_buffering: bool = False) -> io.TextIOWrapper:
-    """Return a text stream of the old one's encoding; what that can't show is escaped."""
+    """Return a text stream of the old one's encoding, which escapes characters outside of it."""
     if old is not None:
         old.flush()
     encoding = "utf-8" if old is None else old.encoding
@@ -137,7 +137,7 @@ class _Output(io.FileIO):
 
 
 class _Complaints(io.FileIO):
-    """Standard error: where nobody can read it, nothing else fails for that."""
+    """Standard error; a write to it that fails is ignored."""
 
     def write(self, data: Any, /) -> int:
         try:

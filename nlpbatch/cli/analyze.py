@@ -38,7 +38,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help=f"token fields, of {', '.join(TOKEN_FIELDS)}; default: {','.join(DEFAULT_FIELDS)}",
     )
     parser.add_argument("--tags", metavar="A,B,…", type=lambda text: text.split(","), help="tokens of these tags only")
-    parser.add_argument("--top-n", metavar="N", type=int, default=1, help="so many candidates, best first")
+    parser.add_argument("--top-n", metavar="N", type=int, default=1, help="number of candidates, best first")
     _add_option(parser)
     parser.set_defaults(run=run_analyze)
     sentences = commands.add_parser("sentences", help="split texts into sentences, one per line")
@@ -97,7 +97,7 @@ def _in_lines(arguments: argparse.Namespace, operation: Operation, given: dict[s
 
 
 def _lines(outcome: Outcome) -> list[str]:
-    """Return what a person reads of a document's outcome."""
+    """Return a document's outcome as text for people."""
     if outcome.sentences is not None:
         return [one.text or "" for one in outcome.sentences]
     return [outcome.text or ""]

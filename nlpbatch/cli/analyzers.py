@@ -1,4 +1,4 @@
-"""`nlpbatch analyzers list | diff`: what a service offers, and what another version would change."""
+"""`nlpbatch analyzers list | diff`: the analyzers of a service, and the changes by another version."""
 
 import argparse
 import math
@@ -20,12 +20,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Register the subcommands."""
     parser = commands.add_parser("analyzers", help="list a service's analyzers, compare two of a configuration")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="what a service offers")
+    listing = actions.add_parser("list", help="list the analyzers of a service")
     add_service_arguments(listing)
     listing.set_defaults(run=run_list)
     diff = actions.add_parser(
         "diff",
-        help="what analyzer B would change against A, on a sample",
+        help="show the changes of analyzer B against A, on a sample",
         description="Analyse a sample with two analyzers of a configuration, on this machine, and show what differs.",
     )
     diff.add_argument("before", metavar="A", help="analyzer in the configuration")
@@ -33,7 +33,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     diff.add_argument("--config", type=Path, required=True, metavar="FILE", help="server.toml with both")
     diff.add_argument("--input", type=Path, required=True, metavar="PATH", help="Parquet file or directory")
     diff.add_argument("--text", metavar="COLUMN", default="text", help="its string column (default: %(default)s)")
-    diff.add_argument("--rows", type=int, default=_MOST_ROWS, metavar="N", help="so many (default: %(default)s)")
+    diff.add_argument("--rows", type=int, default=_MOST_ROWS, metavar="N", help="number of rows (default: %(default)s)")
     diff.set_defaults(run=run_diff)
 
 
@@ -53,7 +53,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 
 def run_diff(arguments: argparse.Namespace) -> int:
-    """Print what differs; return 0 whether or not anything does."""
+    """Print the differences; return 0 with or without any."""
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress  # noqa: PLC0415
 
@@ -77,7 +77,7 @@ def run_diff(arguments: argparse.Namespace) -> int:
 
 
 def _engine(config: Path, name: str) -> "TextPerform":
-    """Return what analyses with an analyzer of the configuration.
+    """Return an engine with an analyzer of the configuration.
 
     Raises:
         ConfigError: There is none of that name, or it can't be loaded.
@@ -97,7 +97,7 @@ def _engine(config: Path, name: str) -> "TextPerform":
 
 
 def _sample(arguments: argparse.Namespace) -> list[str]:
-    """Return texts from all over the input."""
+    """Return texts from the whole input, evenly spaced."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.dataset as ds  # noqa: PLC0415
 

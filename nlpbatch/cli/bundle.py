@@ -42,7 +42,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the file and say what to do with it."""
+    """Write the file and print how to use it."""
     size_bytes = write_bundle(arguments.output)
     print(
         f"{arguments.output}: {size_bytes / 1024:,.0f} KiB; use it with spark-submit --py-files {arguments.output}",

@@ -1,4 +1,4 @@
-"""A process of ours that is started again when it dies: first at once, then after longer and longer pauses."""
+"""A child process that is restarted when it dies: first at once, then after growing pauses."""
 
 import signal
 import subprocess
@@ -9,11 +9,11 @@ from typing import Final
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _STEADY_S: Final = 60.0
-"""Who has run so long has not died of what it died of before."""
+"""A process that has run this long counts as recovered from its earlier deaths."""
 
 
 class Pauses:
-    """How long to wait before a process that has died is started again. Pure."""
+    """The pauses before restarts of a process that dies repeatedly. Pure."""
 
     def __init__(self) -> None:
         self._next_s = _FIRST_PAUSE_S
@@ -26,7 +26,7 @@ class Pauses:
 
 
 class Child:
-    """`python -m nlpbatch` with these arguments; `start` it, then `tend` it again and again."""
+    """`python -m nlpbatch` with these arguments; call `start` once, then `tend` regularly."""
 
     def __init__(self, name: str, arguments: Sequence[str]) -> None:
         self.name = name
@@ -48,14 +48,14 @@ class Child:
 
     def start(self, now_s: float) -> None:
         """Start it."""
-        # A session of its own: Ctrl-C reaches this process alone, which then stops all in order.
+        # A new session: Ctrl-C reaches only the parent, which then stops all in order.
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True
         )
         self._started_s, self._due_s = now_s, None
 
     def tend(self, now_s: float) -> str | None:
-        """Start it again if it has died and its pause is over; return what there is to tell."""
+        """Restart it if it has died and its pause is over; return a message for the user, if there is one."""
         if not self.ended or self._process is None:
             return None
         if self._due_s is None:

@@ -57,7 +57,7 @@ def run_glue(arguments: argparse.Namespace) -> int:
 
 
 def read_morphemes(text: str) -> Any:
-    """Return the morphemes that a line has, or what is wrong with it."""
+    """Return the morphemes in a line, or its error."""
     try:
         entries = json.loads(text) if text.lstrip().startswith(("[", "{")) else _pairs(text)
         if isinstance(entries, dict):

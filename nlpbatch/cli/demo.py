@@ -47,13 +47,15 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="nlpbatch-demo-") as directory:
         parquet = Path(directory) / "documents.parquet"
         rows = to_parquet(source, arguments.text, parquet, arguments.encoding)
-        _say(f"1/3  {rows:,} documents from {source.name}; starting API and proxy (loading Kiwi takes a few seconds) …")
+        _report(
+            f"1/3  {rows:,} documents from {source.name}; starting API and proxy (loading Kiwi takes a few seconds) …"
+        )
         with Stack(StackOptions(workers=arguments.workers)) as stack:
-            _say(f"2/3  proxy at {stack.service}; submitting jobs/analyze.py to Spark …")
+            _report(f"2/3  proxy at {stack.service}; submitting jobs/analyze.py to Spark …")
             code = _submit(parquet, arguments.text, output, stack)
     if code:
-        return code  # the job's own message stands above
-    _say("3/3  a few rows of the output:")
+        return code  # the job has printed its own message
+    _report("3/3  a few rows of the output:")
     _show(output, arguments.text)
     return 0
 
@@ -106,5 +108,5 @@ def _tokens(tokens: list[dict[str, Any]] | None) -> str:
     return "(null)" if tokens is None else " ".join(f"{token['form']}/{token['tag']}" for token in tokens)
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     print(line, file=sys.stderr, flush=True)

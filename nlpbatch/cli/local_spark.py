@@ -57,7 +57,7 @@ def environment(api_key: str | None) -> Mapping[str, str]:
 
 
 def _utf_8(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return what makes the locale one of UTF-8: in any other the JVM loses Hangul in arguments and file names."""
+    """Return the environment of a UTF-8 locale: in any other the JVM loses Hangul in arguments and file names."""
     name = next((found for key in ("LC_ALL", "LC_CTYPE", "LANG") if (found := variables.get(key))), "C")
     return {} if "utf8" in name.lower().replace("-", "") else {"LC_ALL": "C.UTF-8"}
 

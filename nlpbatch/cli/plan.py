@@ -1,4 +1,4 @@
-"""`nlpbatch plan`: how many workers analyse so many documents in so many hours."""
+"""`nlpbatch plan`: the number of workers that a number of documents needs in a number of hours."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ _MEASURED_S: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a job takes.
+    """The work of a job, and the workers for it.
 
     Args:
         characters: Code points in all.
@@ -44,7 +44,7 @@ class Plan:
         Args:
             documents: How many.
             mean_chars: Their code points, on the average.
-            hours: In which they are to be done.
+            hours: Time for the job.
             chars_per_s: Code points that one worker analyses in a second.
             in_flight: Requests under way per task.
 
@@ -71,13 +71,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "plan",
         help="how many workers a job needs",
-        description="How many workers analyse so many documents in so many hours. What a worker does is measured on "
-        "this machine for a few seconds, unless it is given.",
+        description="Compute how many workers a job needs to end within some hours. The speed of a worker is measured "
+        "on this machine for a few seconds, unless it is given.",
         epilog="workers = documents * mean-chars / chars-per-s / 3600 / (hours * 0.8)",
     )
     parser.add_argument("--documents", type=int, required=True, metavar="N", help="how many")
     parser.add_argument("--mean-chars", type=float, required=True, metavar="N", help="their length, on the average")
-    parser.add_argument("--hours", type=float, required=True, metavar="H", help="in which they are to be done")
+    parser.add_argument("--hours", type=float, required=True, metavar="H", help="time for the job")
     parser.add_argument(
         "--chars-per-s", type=float, metavar="N", help="characters that one worker analyses in a second"
     )
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     if fault:
         raise ConfigError(fault)
     given = {name: getattr(arguments, name) for name in ("documents", "mean_chars", "hours", "in_flight")}
-    Plan.of(**given, chars_per_s=1.0)  # what is wrong is told before anything is measured
+    Plan.of(**given, chars_per_s=1.0)  # reports wrong arguments before the measurement
     measured = arguments.chars_per_s is None
     chars_per_s = measure_chars_per_s() if measured else arguments.chars_per_s
     plan = Plan.of(**given, chars_per_s=chars_per_s)
@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def measure_chars_per_s() -> float:
-    """Return what Kiwi does on one core here, in code points a second; takes some seconds.
+    """Return Kiwi's speed on one core here, in code points a second; takes some seconds.
 
     Raises:
         ConfigError: Kiwi isn't installed here.
@@ -118,7 +118,7 @@ def measure_chars_per_s() -> float:
         from nlpbatch.engine.kiwi import KiwiEngine  # noqa: PLC0415  (takes the server extra)
     except ImportError as error:
         raise ConfigError(
-            "what a worker does can't be measured where Kiwi isn't installed: give --chars-per-s, "
+            "the speed of a worker can't be measured where Kiwi isn't installed: give --chars-per-s, "
             "or run this on an analysis host"
         ) from error
     from nlpbatch.demo.source import DOCUMENTS  # noqa: PLC0415

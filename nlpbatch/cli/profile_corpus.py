@@ -1,4 +1,4 @@
-"""`nlpbatch profile SAMPLE.parquet --text COLUMN -o REPORT.html`: what a person would want to see of it first."""
+"""`nlpbatch profile SAMPLE.parquet --text COLUMN -o REPORT.html`: a report on a sample."""
 
 import argparse
 import os
@@ -18,17 +18,17 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "profile",
         help="make a report of a sample: lengths, labels, drift, words that mark a label, oddities",
-        description="Make a report of what `nlpbatch sample` drew, or with --all of a whole data set: one HTML file "
+        description="Make a report of a sample by `nlpbatch sample`, or with --all of a whole data set: one HTML file "
         "that needs nothing else, and the same numbers as JSON beside it. Words need tokens, and so the service; "
         "without one the report has none.",
     )
-    parser.add_argument("sample", metavar="SAMPLE.parquet", help="what `nlpbatch sample` has written")
+    parser.add_argument("sample", metavar="SAMPLE.parquet", help="the output of `nlpbatch sample`")
     parser.add_argument(
         "--all", action="store_true", help="take every row of a file, directory or glob that is no sample"
     )
     add_format_arguments(parser)
     parser.add_argument("--text", required=True, metavar="COLUMN", help="column of texts")
-    parser.add_argument("--label", metavar="COLUMN", help="what is to be learned")
+    parser.add_argument("--label", metavar="COLUMN", help="column with the label to learn")
     parser.add_argument("--group", metavar="COLUMN", help="groups that should be alike, such as a film or a region")
     parser.add_argument("--date", metavar="COLUMN", help="dates or times")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="REPORT.html", help="file to write")

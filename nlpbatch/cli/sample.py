@@ -41,7 +41,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def add_format_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add how files are to be read."""
+    """Add the options of reading files."""
     parser.add_argument(
         "--format", choices=("parquet", "json", "csv", "text"), help="of the files (default: as they are named)"
     )
@@ -66,7 +66,7 @@ def local_file(path: Path, *, source: str | None = None) -> Path:
 
     Args:
         path: The file.
-        source: What is read; the file must not lie in it, if it is to be written.
+        source: The data that is read; an output file must not be in it.
 
     Raises:
         ConfigError: It is somewhere else, or would be written into the source.

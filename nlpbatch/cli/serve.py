@@ -16,7 +16,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until told to stop."""
+    """Serve until a signal stops it."""
     from nlpbatch.server.config import ServerSettings  # noqa: PLC0415  (starts fast without the server extra)
     from nlpbatch.server.main import run as run_server  # noqa: PLC0415
     from nlpbatch.serving.settings import read  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""API and proxy as child processes on loopback: what `nlpbatch up` and the demo run."""
+"""API and proxy as child processes on loopback, for `nlpbatch up` and the demo."""
 
 import json
 import os
@@ -27,7 +27,7 @@ _POLL_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What to run.
+    """The settings of API and proxy.
 
     Args:
         port: The proxy's port; 0 takes a free one.
@@ -48,7 +48,7 @@ class StackOptions:
 
 @dataclass(slots=True)
 class Stack:
-    """Both processes, started by entering and stopped by leaving the context; who wants them kept up calls `tend`.
+    """Both processes, started by entering and stopped by leaving the context; `tend` restarts them when they die.
 
     Raises:
         ServiceUnreachable: A process ended while starting; its own message is on stderr.
@@ -76,7 +76,7 @@ class Stack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop both; the proxy first, so that nobody is sent to an API that is gone."""
+        """Stop both; the proxy first, so that no request goes to an API that has ended."""
         self._stop()
 
     def ended(self) -> str | None:
@@ -84,9 +84,9 @@ class Stack:
         return next((name for name, child in self._children.items() if child.ended), None)
 
     def tend(self) -> Iterator[str]:
-        """Start again what has died, on the same ports, with the same keys; yield what there is to tell.
+        """Restart a process that has died, on the same port, with the same keys; yield messages for the user.
 
-        To be called again and again. A process that keeps dying is started after longer and longer pauses.
+        Call it regularly. The pauses before restarts of a process that keeps dying grow.
         """
         for child in self._children.values():
             if (said := child.tend(time.monotonic())) is not None:
@@ -147,7 +147,7 @@ class Stack:
         with urllib3.PoolManager(retries=False) as http:
             while time.monotonic() < deadline_s:
                 if (ended := self.ended()) is not None:
-                    raise ServiceUnreachable(f"the {ended} ended while starting: its own message stands above")
+                    raise ServiceUnreachable(f"the {ended} ended while starting: see its own message above")
                 try:
                     if http.request("GET", f"{url}/readyz", timeout=2.0).status == 200:  # noqa: PLR2004
                         return
@@ -162,7 +162,7 @@ class Stack:
                 if (child := self._children.get(name)) is not None:
                     child.stop(_STOP_TIMEOUT_S)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            pass  # too slow, or a second Ctrl-C: what is left is killed
+            pass  # too slow, or a second Ctrl-C: the rest is killed
         finally:
             for child in self._children.values():
                 child.kill()  # does nothing to one that has ended

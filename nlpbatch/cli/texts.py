@@ -1,4 +1,4 @@
-"""Texts from the command line or from standard input, sent to the service, and what they got."""
+"""Sends texts from the command line or standard input to the service, and writes their outcomes."""
 
 import argparse
 import os
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 _REQUEST_BYTES = 64 * KIB
 """Text of one request: enough to keep the service busy, little enough to see the first answer soon."""
-_PATIENCE_TYPED_S = 10.0  # somebody is watching
+_PATIENCE_TYPED_S = 10.0  # a person is waiting
 _PATIENCE_PIPED_S = 300.0
 
 Document = str | DocumentError
 """A text, or why it needn't be sent."""
 Writer = Callable[[Document, Outcome], None]
 Parse = Callable[[str], Any]
-"""Returns the document that a text stands for, or a DocumentError."""
+"""Returns the document in a text, or a DocumentError."""
 
 
 def _as_it_is(text: str) -> str:
@@ -35,13 +35,13 @@ def _as_it_is(text: str) -> str:
 
 
 def add_service_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what every command that asks the service takes."""
+    """Add the arguments of every command that calls the service."""
     parser.add_argument("--service", metavar="URL", help="address of the proxy; else from NLPBATCH_SERVICE")
     parser.add_argument("--api-key", metavar="KEY", help="better in NLPBATCH_API_KEY: other users see arguments")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what every command on texts takes."""
+    """Add the arguments of every command on texts."""
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="a document; without any, standard input is read")
     add_service_arguments(parser)
     parser.add_argument("--analyzer", metavar="NAME", default=DEFAULT_ANALYZER, help="default: %(default)s")
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--patience",
         metavar="SECONDS",
         type=float,
-        help=f"how long to go on asking; default: {_PATIENCE_TYPED_S:g}, for standard input {_PATIENCE_PIPED_S:g}",
+        help=f"seconds for retries; default: {_PATIENCE_TYPED_S:g}, for standard input {_PATIENCE_PIPED_S:g}",
     )
 
 
@@ -63,9 +63,9 @@ def ask(
     write: Writer,
     parse: Parse = _as_it_is,
 ) -> int:
-    """Ask for an operation on the texts and write what they get; return 1 if a document has an error.
+    """Perform an operation on the texts and write their outcomes; return 1 if a document has an error.
 
-    `parse` makes a document of a text, or says why it can't.
+    `parse` makes a document of a text, or returns its error.
 
     Raises:
         NlpbatchError: The service gave no answer, or refused.
@@ -108,7 +108,7 @@ def connect(arguments: argparse.Namespace, patience_s: float = _PATIENCE_TYPED_S
     if not service:
         raise ConfigError(
             "no service to ask: add --service http://HOST:PORT or set NLPBATCH_SERVICE "
-            "(`nlpbatch up` starts one on this machine and says where)",
+            "(`nlpbatch up` starts one on this machine and prints its address)",
             option="--service",
         )
     return Client(
@@ -121,7 +121,7 @@ def connect(arguments: argparse.Namespace, patience_s: float = _PATIENCE_TYPED_S
 def _answers(
     client: "Client", arguments: argparse.Namespace, operation: Operation, given: Mapping[str, Any], parse: Parse
 ) -> Iterator[list[tuple[Document, Outcome]]]:
-    """Yield the documents of each request with what they got, in order; all from one version of the analyzer."""
+    """Yield the documents of each request with their outcomes, in order; all from one version of the analyzer."""
     fingerprint = None
     perform = getattr(client, operation)
     for documents in _requests(client, arguments.texts):
@@ -138,7 +138,7 @@ def _answers(
 
 
 def _requests(client: "Client", texts: Sequence[str]) -> Iterator[Sequence[Document]]:
-    """Yield what one request is to carry."""
+    """Yield the documents of each request."""
     limits = SizeLimits() if texts else client.analyzers().limits
     if not texts and sys.stdin is None:
         raise ConfigError("standard input is closed: give texts as arguments, or open it")

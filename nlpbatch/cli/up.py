@@ -1,4 +1,4 @@
-"""`nlpbatch up`: API and proxy together on loopback, for development; one that dies is started again."""
+"""`nlpbatch up`: API and proxy together on loopback, for development; a process that dies is restarted."""
 
 import argparse
 import shlex
@@ -52,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         with Stack(options) as stack, _exported(stack, arguments.env_file) as exports:
             _announce(exports)
             while True:
-                for said in stack.tend():
-                    print(f"nlpbatch up: {said}", file=sys.stderr, flush=True)
+                for message in stack.tend():
+                    print(f"nlpbatch up: {message}", file=sys.stderr, flush=True)
                 time.sleep(_WATCH_S)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_env_file(file: Path | None) -> None:
-    """Refuse, before anything is started, to replace a file that isn't of this kind."""
+    """Refuse, before anything starts, to replace a file that `nlpbatch up` didn't write."""
     try:
         lines = [] if file is None or not file.exists() else file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -72,7 +72,7 @@ def _check_env_file(file: Path | None) -> None:
 
 @contextmanager
 def _exported(stack: Stack, file: Path | None) -> Iterator[list[str]]:
-    """Give the lines for a shell, which also stand in the file for as long as they are true."""
+    """Write the lines for a shell, which are also in the file while API and proxy run."""
     values = {"SERVICE": stack.service} | ({} if stack.api_key is None else {"API_KEY": stack.api_key})
     exports = [f"{_EXPORT}{name}={shlex.quote(value)}" for name, value in values.items()]
     if file is None:

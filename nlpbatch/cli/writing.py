@@ -1,4 +1,4 @@
-"""What documents got, written for people or as a JSON object per line."""
+"""Writes the outcomes of documents, for people or as a JSON object per line."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ _FINALS = dict(zip(range(0x11A8, 0x11C3), "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽ�
 
 
 def json_writer(out: TextIO, options: Options) -> Writer:
-    """Return what writes the members that the options ask for, a line per document."""
+    """Return the writer of the requested members, a line per document."""
     encoding = out.encoding or "utf-8"
 
     def write(_: Document, outcome: Outcome) -> None:
@@ -68,7 +68,7 @@ _MEMBERS: Final[dict[str, Callable[[Any], Any]]] = {
 
 
 def line_writer(out: TextIO, lines: Callable[[Outcome], Sequence[str]]) -> Writer:
-    """Return what writes some lines of text per document, or its error."""
+    """Return a writer of some lines of text per document, or its error."""
     encoding = out.encoding or "utf-8"
 
     def write(_: Document, outcome: Outcome) -> None:
@@ -80,7 +80,7 @@ def line_writer(out: TextIO, lines: Callable[[Outcome], Sequence[str]]) -> Write
 
 
 def table_writer(out: TextIO, fields: Sequence[str]) -> Writer:
-    """Return what writes a table of tokens per document, or one for each of its candidates."""
+    """Return a writer of a table of tokens per document, or one for each of its candidates."""
     from rich.console import Console, Group  # noqa: PLC0415  (--json does without)
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -138,7 +138,7 @@ def _shown(value: Any) -> str:
 
 
 def visible(text: str) -> str:
-    """Return the text as a terminal can show it in line, with escapes for what the terminal would obey or hide."""
+    """Return the text on one line, with escapes for characters that a terminal would obey or hide."""
     text = text.translate(_FINALS)
     if text.isprintable():
         return text

@@ -1,4 +1,4 @@
-"""Where the service is: one URL, checked before anything is sent."""
+"""The address of the service: one URL, checked before anything is sent."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +10,15 @@ _EXAMPLE = "http://proxy.example:8700"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ServiceAddress:
     """A service's address in parts.
 
     Args:
-        url: The whole of it as messages name it, without a slash at the end.
+        url: The whole address as messages name it, without a slash at the end.
         secure: Whether it is https.
         host: Name or IP address, without brackets.
         port: TCP port; None for the scheme's own.
-        base_path: What stands before the service's own paths ('' for most).
+        base_path: Path before the service's own paths; empty for most services.
 
     """
 
@@ -29,11 +29,11 @@ class Address:
     base_path: str
 
 
-def parse_address(service: Any) -> Address:
-    """Return the parts of a service URL; one that ends in /v1, as those of other services do, means the same without.
+def parse_address(service: Any) -> ServiceAddress:
+    """Return the parts of a service URL; a path that ends in /v1, as other services have it, means the same without.
 
     Raises:
-        ConfigError: Not an http or https URL with a host, or one with more in it than an address.
+        ConfigError: Not an http or https URL with a host, or a URL with more than an address.
 
     """
     if not isinstance(service, str):
@@ -43,13 +43,15 @@ def parse_address(service: Any) -> Address:
     try:
         parts = urlsplit(service)
         port = parts.port
-        # An empty or over-long label would only be noticed, and not understood, when connecting.
+        # Without this check, an empty or over-long label fails only when connecting, with an obscure error.
         (parts.hostname or "").encode("idna")
     except ValueError as error:
         raise _wrong(f"is {service[:200]!r}, which is not a URL ({error})") from error
     _check_parts(service, parts)
     path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-    return Address(f"{parts.scheme}://{parts.netloc}{path}", parts.scheme == "https", parts.hostname or "", port, path)
+    return ServiceAddress(
+        f"{parts.scheme}://{parts.netloc}{path}", parts.scheme == "https", parts.hostname or "", port, path
+    )
 
 
 def _check_parts(service: str, parts: SplitResult) -> None:

@@ -1,4 +1,4 @@
-"""The asyncio client: for services. The same methods, errors and retry rules as the blocking one."""
+"""The asyncio client, for services, with the methods, errors and retry rules of the blocking client."""
 
 import asyncio
 import random
@@ -10,12 +10,15 @@ from tenacity import AsyncRetrying
 
 from nlpbatch.client.aio_operations import AsyncOperations
 from nlpbatch.client.aiohttp_transport import AiohttpTransport
-from nlpbatch.client.attempts import Attempts
+from nlpbatch.client.answers import advise
+from nlpbatch.client.attempts import RequestAttempts
 from nlpbatch.client.bulk import Bulk, Part
-from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, Trace, advise, check_pool_size
+from nlpbatch.client.calls import Answered, Call, Calls, Trace
+from nlpbatch.client.messages import HttpAnswer, HttpRequest
 from nlpbatch.client.ordered_calls import in_order_async
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.retry_budget import RetryBudget
+from nlpbatch.client.settings import check_pool_size
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.clock import Clock, SystemClock
 from nlpbatch.errors import NlpbatchError
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class AsyncTransport(Protocol):
-    """What sends one attempt."""
+    """Sends one attempt."""
 
     async def send(self, request: HttpRequest, timeout_s: float) -> HttpAnswer:
         """Return the complete answer, whatever its status; raise ServiceError if there is none."""
@@ -102,19 +105,19 @@ class AsyncClient(AsyncOperations):
         on_answer: Callable[[Trace], None] | None = None,
         **options: Any,
     ) -> "pa.Table":
-        """Return what an operation answers on n documents, a row for each; see `nlpbatch.wire.arrow`.
+        """Return the answer of an operation on n documents, a row for each; see `nlpbatch.wire.arrow`.
 
-        `extra` has what belongs to each document: `pretokenized` of analyze, `insert_new_lines` of glue. `on_answer` is
-        called with what the request took, once it has been answered.
+        `extra` has one entry per document: `pretokenized` of analyze, `insert_new_lines` of glue. `on_answer` is
+        called with the trace of the request, once it has been answered.
         """
         return await self._perform(self._calls.ask_arrow(operation, documents, if_match, options, extra), on_answer)
 
     async def analyzers(self) -> Catalogue:
-        """Return what the service offers: analyzers with their fingerprints and fields, and size limits."""
+        """Return the catalogue of the service: analyzers with their fingerprints and fields, and size limits."""
         return await self._perform(self._calls.analyzers())
 
     async def limits(self) -> CallerLimits:
-        """Return what this client's key may send at the proxy, has used and has waiting.
+        """Return the limits of this client's key at the proxy, and its use of them.
 
         Raises:
             NotFound: The service has no proxy.
@@ -123,7 +126,7 @@ class AsyncClient(AsyncOperations):
         return await self._perform(self._calls.limits())
 
     async def usage(self, job: str) -> Usage:
-        """Return what the proxy that answers has counted of a job's requests.
+        """Return the counts of a job's requests at the proxy that answers.
 
         Raises:
             NotFound: The service has no proxy that counts.
@@ -132,7 +135,7 @@ class AsyncClient(AsyncOperations):
         return await self._perform(self._calls.usage(job))
 
     async def close(self) -> None:
-        """Close all connections; the client can't be used any more."""
+        """Close all connections; the client can't be used after that."""
         await self._transport.close()
 
     async def __aenter__(self) -> Self:
@@ -142,7 +145,7 @@ class AsyncClient(AsyncOperations):
         await self.close()
 
     async def _perform(self, call: Call[Answered], on_answer: Callable[[Trace], None] | None = None) -> Answered:
-        attempts = Attempts(
+        attempts = RequestAttempts(
             call.request,
             self._retry,
             clock=self._clock,

@@ -1,4 +1,4 @@
-"""Any number of documents to the service and outcomes back, for the asyncio client."""
+"""Sends any number of documents to the service and returns their outcomes, for the asyncio client."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Iterable, Mapping
@@ -15,7 +15,7 @@ from nlpbatch.wire.outcome import Analysis
 
 
 class AsyncAnswering(ABC):
-    """Asks an operation of documents: at once where their number is known, else as the outcomes are asked for."""
+    """Performs an operation on documents: at once where their number is known, else as the outcomes are read."""
 
     def __init__(self, calls: Calls, pool_size: int) -> None:
         self._calls = calls

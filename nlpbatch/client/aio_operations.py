@@ -1,4 +1,4 @@
-"""The operations, for the asyncio client: what each takes and returns, however many documents there are."""
+"""The operations of the asyncio client, on any number of documents."""
 
 from collections.abc import AsyncIterable, Collection, Coroutine, Iterable
 from typing import Any, Unpack, overload

@@ -1,4 +1,4 @@
-"""Sends one attempt with aiohttp and says in this product's errors why there is no answer."""
+"""Sends one attempt with aiohttp, and translates its errors into those of this product."""
 
 import io
 import ssl
@@ -6,16 +6,16 @@ import ssl
 import aiohttp
 from yarl import URL
 
-from nlpbatch.client.address import Address
-from nlpbatch.client.calls import HttpAnswer, HttpRequest, attempt_headers
+from nlpbatch.client.address import ServiceAddress
 from nlpbatch.client.failures import closed, timed_out, unreachable, unreadable, untrusted
+from nlpbatch.client.messages import HttpAnswer, HttpRequest, attempt_headers
 from nlpbatch.client.policy import RetryPolicy
 
 
 class AiohttpTransport:
     """A pool of connections to one service, for one event loop."""
 
-    def __init__(self, address: Address, policy: RetryPolicy, *, pool_size: int) -> None:
+    def __init__(self, address: ServiceAddress, policy: RetryPolicy, *, pool_size: int) -> None:
         port = "" if address.port is None else f":{address.port}"
         host = f"[{address.host}]" if ":" in address.host else address.host
         self._origin = f"{'https' if address.secure else 'http'}://{host}{port}"
@@ -31,7 +31,7 @@ class AiohttpTransport:
                 request.method,
                 URL(self._origin + request.target, encoded=True),
                 headers=attempt_headers(request, timeout_s),
-                # Of plain bytes aiohttp warns that a large body holds up the loop.
+                # Given plain bytes, aiohttp warns that a large body blocks the loop.
                 data=None if request.body is None else io.BytesIO(request.body),
                 timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=self._policy.connect_timeout_s),
                 allow_redirects=False,
@@ -58,7 +58,7 @@ class AiohttpTransport:
 
 
 def _translate(error: Exception, request: HttpRequest, timeout_s: float) -> Exception:
-    """Return what an aiohttp error means; what isn't known to be transient isn't tried again."""
+    """Return the error that an aiohttp error means; only those known to be transient are retryable."""
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return unreachable(request, error)
     if isinstance(error, TimeoutError):

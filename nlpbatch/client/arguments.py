@@ -1,4 +1,4 @@
-"""Documents that are lists, as callers give them, in the shape that a request has; see `nlpbatch.wire.documents`."""
+"""Brings documents that are lists into the shape of a request; see `nlpbatch.wire.documents`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -7,7 +7,7 @@ from nlpbatch.wire.documents import check_document
 
 
 def plain_list(name: str, document: Any, position: int) -> list[Any] | None:
-    """Return a document that is a list, or what belongs to one, as a request has it.
+    """Return a document that is a list, or the extra member of a document, in the shape of a request.
 
     Raises:
         InvalidRequest: It has the wrong shape; `path` is a JSON pointer to it.
@@ -46,7 +46,7 @@ def _spans(document: Iterable[Any]) -> list[Any]:
 
 def _span(value: Any) -> Any:
     """Return a span whose one token, as Kiwi takes it, is a list of one."""
-    if not isinstance(value, tuple | list) or len(value) != 3:  # noqa: PLR2004  (start, end, what it is)
+    if not isinstance(value, tuple | list) or len(value) != 3:  # noqa: PLR2004  (start, end, tag or tokens)
         return value
     start, end, inner = value
     single = isinstance(inner, tuple | list) and len(inner) > 0 and isinstance(inner[0], str)

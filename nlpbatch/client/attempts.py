@@ -1,4 +1,4 @@
-"""The attempts of one logical request: what tenacity asks between two of them, answered by the pure policy."""
+"""The attempts of one logical request: tenacity's hooks, which apply the pure retry policy."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,7 +6,8 @@ from typing import Any, NoReturn, TypedDict
 
 from tenacity import RetryCallState
 
-from nlpbatch.client.calls import HttpAnswer, HttpRequest, Trace
+from nlpbatch.client.calls import Trace
+from nlpbatch.client.messages import HttpAnswer, HttpRequest
 from nlpbatch.client.policy import RetryPolicy, attempt_timeout_s, is_doubtful, next_delay_s
 from nlpbatch.client.retry_budget import RetryBudget
 from nlpbatch.client.stats import StatsKeeper
@@ -25,7 +26,7 @@ class Hooks(TypedDict):
     retry_error_callback: Callable[[RetryCallState], Any]
 
 
-class Attempts:
+class RequestAttempts:
     """Counts one request's attempts and decides between them; used by one caller, then thrown away."""
 
     def __init__(
@@ -52,14 +53,14 @@ class Attempts:
         self._delay_s: float | None = None
 
     def trace(self, answer: HttpAnswer) -> Trace:
-        """Return what the request took that has this answer."""
+        """Return the trace of the request that has this answer."""
         request = self._request
         replayed = answer.headers.get(IDEMPOTENCY_REPLAYED) == "true"
         return Trace(request.request_id, self._made, replayed, len(request.body or b""))
 
     @contextmanager
     def attempt(self) -> Iterator[float]:
-        """Count one attempt, give the seconds it may take, and write the request's id on the error it ends in."""
+        """Count one attempt, yield the seconds that it may take, and add the request's id to its error."""
         self._made += 1
         self._stats.sent(len(self._request.body or b""), again=self._made > 1)
         if self._made == 1:
@@ -71,7 +72,7 @@ class Attempts:
             raise
 
     def hooks(self) -> Hooks:
-        """Return what tenacity is to call; it asks `retry`, `wait`, `stop` in this order."""
+        """Return the hooks for tenacity, which calls `retry`, `wait`, `stop` in this order."""
         return {
             "retry": self._retry,
             "wait": self._wait,
@@ -99,7 +100,7 @@ class Attempts:
         return self._delay_s or 0.0
 
     def _budget_delay_s(self, error: NlpbatchError) -> float:
-        """Return when the client's retries have room for one more; a service that says when is taken at its word."""
+        """Return the seconds until the retry budget allows one more; 0 where the service itself says when."""
         unasked = error.retryable and error.retry_after_s is None
         return self._budget.take(self._clock.monotonic_s()) if unasked else 0.0
 
@@ -137,5 +138,5 @@ class Attempts:
 
 def _error(state: RetryCallState) -> NlpbatchError:
     error = state.outcome.exception() if state.outcome else None
-    # tenacity only gets here with what `_retry` let through.
+    # tenacity calls this only with errors for which `_retry` returned True.
     return error if isinstance(error, NlpbatchError) else InternalError(f"not an error of ours: {error!r}")

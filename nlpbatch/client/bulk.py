@@ -1,7 +1,7 @@
-"""Any number of documents as requests: how they are cut, and what is asked next. Nothing here does I/O.
+"""Turns any number of documents into requests: how they are cut, and the order of the calls. Nothing here does I/O.
 
 1. Documents are cut into parts small enough that the first answer comes soon and several can be under way.
-2. The first part is asked alone. If there are more, the service's limits are asked before it, once per client.
+2. The first part is sent alone. If there are more, the client fetches the service's limits before it, once.
 3. The version of the analyzer that answered first is pinned for all other parts: no result mixes two versions.
 4. A text over the service's limit isn't sent: it gets its own error.
 5. A request that is refused as too large is halved, down to single texts.
@@ -29,7 +29,7 @@ _HELD_BYTES: Final = 16 * MIB
 _NUMBER_BYTES: Final = 8
 
 Steps = Generator[Call[Any], Any, Analysis]
-"""Yields calls, is sent their answers or thrown their errors, and returns what they come to."""
+"""Yields calls, receives their answers or errors, and returns the analysis that they make."""
 
 
 _NOTHING: Final = (None, None)
@@ -40,9 +40,9 @@ class Part:
     """The documents of one request.
 
     Args:
-        items: In order.
-        size_bytes: Of all of them, in UTF-8.
-        last: Whether it is known that no document follows.
+        items: Documents, in order.
+        size_bytes: Bytes of all documents, in UTF-8.
+        last: Whether no document follows, as far as is known.
 
     """
 
@@ -52,14 +52,14 @@ class Part:
 
 
 def bounds(pool_size: int) -> Bounds:
-    """Return how many parts may be under way, or answered and waiting for one before them."""
+    """Return the bounds on parts that are under way, or answered and waiting for an earlier one."""
     return Bounds(min(IN_FLIGHT, pool_size), _AHEAD, _HELD_BYTES)
 
 
 def parts_of(items: Iterable[Item]) -> Iterator[Part]:
-    """Yield the documents in parts, at least one; the last of them says so.
+    """Yield the documents in parts, at least one; the last part is marked as such.
 
-    What the source raises is raised after the documents before it.
+    An error of the source is raised after the documents before it.
     """
     cutter = _Cutter()
     source = iter(items)
@@ -78,7 +78,7 @@ def parts_of(items: Iterable[Item]) -> Iterator[Part]:
 
 
 async def parts_of_async(items: AsyncIterator[Item]) -> AsyncIterator[Part]:
-    """Yield what `parts_of` does."""
+    """Yield the same parts as `parts_of`, from an asynchronous source."""
     cutter = _Cutter()
     while True:
         try:
@@ -108,14 +108,14 @@ class _Cutter:
         return full
 
     def rest(self, *, last: bool = False) -> Part:
-        """Return what has been added since the last part."""
+        """Return the documents added since the last part."""
         size_bytes = self._filling.size_bytes
         self.is_begun = False
         return Part(self._filling.take(), size_bytes, last)
 
 
 class KnownLimits:
-    """The service's size limits, once one call of the client has asked for them."""
+    """The service's size limits, fetched once per client."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -197,7 +197,7 @@ def joined(analyses: Sequence[Analysis]) -> Analysis:
 
 
 def interrupted(error: Exception, answered: Sequence[Outcome], delivered: int) -> None:
-    """Write on an error how many outcomes there were before it, and which, where nobody has been given them yet."""
+    """Record on an error how many outcomes came before it, and those that the caller hasn't received."""
     if not delivered:
         return
     before = f"{delivered:,} outcomes came before it"
@@ -211,7 +211,7 @@ def interrupted(error: Exception, answered: Sequence[Outcome], delivered: int) -
 
 
 def _size_bytes(value: Any) -> int:
-    """Return about how many bytes a document takes in a request, exactly where it is a text."""
+    """Return the bytes of a document in a request: exact for a text, else approximate."""
     if isinstance(value, str):
         return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
     if isinstance(value, tuple | list):

@@ -1,4 +1,4 @@
-"""Ends a call's requests from another thread: those that wait for an answer, and those that wait for another attempt.
+"""Cancels a call's requests from another thread, whether they wait for an answer or for their next attempt.
 
 A thread that reads from a socket can't be interrupted, but its connection can be shut down; it then finds that its
 call isn't wanted any more, and doesn't try again.
@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 class Cancelled(Exception):
-    """The call that the request belongs to isn't wanted any more."""
+    """The call of this request was cancelled."""
 
 
 class Cancellation:
@@ -31,7 +31,7 @@ class Cancellation:
         self._sockets: dict[int, socket.socket] = {}
 
     def cancel(self) -> None:
-        """End all requests under way, and every later one."""
+        """Cancel all requests under way, and every later one."""
         with self._lock:
             self._event.set()
             for connection in self._sockets.values():
@@ -39,16 +39,16 @@ class Cancellation:
                     connection.shutdown(socket.SHUT_RDWR)
 
     def check(self) -> None:
-        """Raise Cancelled if the call isn't wanted any more."""
+        """Raise Cancelled if the call was cancelled."""
         if self._event.is_set():
             raise Cancelled
 
     def sleep(self, seconds: float) -> None:
-        """Wait for that long, or until the call isn't wanted any more."""
+        """Sleep, at most until the call is cancelled."""
         self._clock.wait(self._event, seconds)
 
     def call(self, function: Callable[[T], R], argument: T) -> R:
-        """Return what the function returns; what it sends meanwhile can be cancelled."""
+        """Return the function's result; requests that it sends can be cancelled."""
         token = _CURRENT.set(self)
         try:
             return function(argument)
@@ -61,7 +61,7 @@ class Cancellation:
         try:
             yield
         except Exception:
-            self.check()  # the connection was shut down: what it failed of isn't the reason
+            self.check()  # `cancel` shut the connection down: the error is only a consequence
             raise
         finally:
             with self._lock:
@@ -77,13 +77,13 @@ _CURRENT: ContextVar[Cancellation | None] = ContextVar("cancellation", default=N
 
 
 def current() -> Cancellation | None:
-    """Return what may cancel the requests of this thread, if anything."""
+    """Return the cancellation that applies to the requests of this thread, if there is one."""
     return _CURRENT.get()
 
 
 @contextmanager
 def attempt() -> Iterator[None]:
-    """Let an attempt be cancelled while it runs; raise Cancelled if it was."""
+    """Make an attempt cancellable while it runs; raise Cancelled if it was cancelled."""
     cancellation = current()
     if cancellation is None:
         yield
@@ -93,6 +93,6 @@ def attempt() -> Iterator[None]:
 
 
 def attach(connection: socket.socket) -> None:
-    """Say which connection this thread's attempt uses."""
+    """Register the connection that this thread's attempt uses."""
     if (cancellation := current()) is not None:
         cancellation._attach(connection)  # noqa: SLF001

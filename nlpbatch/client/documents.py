@@ -1,4 +1,4 @@
-"""The documents of a call, one by one, each with what belongs to it: of any iterable, checked as they are taken."""
+"""The documents of a call, taken one by one from any iterable and checked, each with its extra member."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sized
 from functools import partial
@@ -11,15 +11,15 @@ from nlpbatch.wire.options import DOCUMENT_MEMBERS, Operation
 
 T = TypeVar("T")
 Item = tuple[Any, Any]
-"""A document, and what belongs to it, such as spans of a text; None where nothing does."""
+"""A document and its extra member, such as spans of a text; None where there is none."""
 _ENDED: Final = object()
 
 
 def check_documents(operation: Operation, documents: Any, extra: Any, kinds: tuple[type, ...] = (Iterable,)) -> None:
-    """Check that a call was given something that documents can be taken from.
+    """Check that the argument of a call is an iterable of documents.
 
     Raises:
-        InvalidRequest: No iterable of those kinds, or a table instead of one of its columns.
+        InvalidRequest: Not an iterable of those kinds, or a table instead of one of its columns.
 
     """
     name, *further = DOCUMENT_MEMBERS[operation]
@@ -44,16 +44,16 @@ def _check_lists(name: str, documents: Any) -> None:
 
 
 def is_counted(documents: Any) -> TypeGuard[Sized]:
-    """Return whether the number of documents is known, so that all of them are there."""
+    """Return whether the number of documents is known."""
     return isinstance(documents, str | Sized)
 
 
 def each_item(operation: Operation, documents: Any, extra: Iterable[Any] | None = None) -> Iterator[Item]:
-    """Yield each document with what belongs to it; a string is one text.
+    """Yield each document with its extra member; a string is one text.
 
     Raises:
         InvalidRequest: A document of the wrong type or shape, named by position and type; or there are more or fewer
-            of what belongs to documents than of these.
+            extra members than documents.
 
     """
     read = _reader(operation)
@@ -66,7 +66,7 @@ def each_item(operation: Operation, documents: Any, extra: Iterable[Any] | None 
 async def each_item_async(
     operation: Operation, documents: Any, extra: Iterable[Any] | None = None
 ) -> AsyncIterator[Item]:
-    """Yield what `each_item` does, of an asynchronous iterable, too."""
+    """Yield the same items as `each_item`, also from an asynchronous iterable."""
     if not isinstance(documents, AsyncIterable):
         for item in each_item(operation, documents, extra):
             yield item
@@ -92,7 +92,7 @@ def _reader(operation: Operation) -> Callable[[Any, int], Any]:
 
 
 class _Belonging:
-    """What belongs to documents, taken one by one beside them."""
+    """The extra members of documents, taken one by one beside them."""
 
     def __init__(self, operation: Operation, extra: Iterable[Any] | None) -> None:
         _, *further = DOCUMENT_MEMBERS[operation]
@@ -100,7 +100,7 @@ class _Belonging:
         self._entries = None if extra is None else iter(extra)
 
     def of(self, position: int) -> Any:
-        """Return what belongs to the next document, None where nothing does."""
+        """Return the extra member of the next document, None where there is none."""
         if self._entries is None:
             return None
         entry = next(self._entries, _ENDED)

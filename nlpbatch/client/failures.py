@@ -1,9 +1,9 @@
-"""Why an attempt has no answer: one wording and one class per reason, whichever HTTP library noticed."""
+"""The errors of attempts without an answer: one class and one wording per reason, for both HTTP libraries."""
 
 import os
 import ssl
 
-from nlpbatch.client.calls import HttpRequest
+from nlpbatch.client.messages import HttpRequest
 from nlpbatch.errors import ServiceTimeout, ServiceUnreachable, UnexpectedAnswer
 
 
@@ -17,7 +17,7 @@ def unreachable(request: HttpRequest, error: BaseException) -> ServiceUnreachabl
 def cut_short(request: HttpRequest) -> ServiceUnreachable:
     """Return the error of an answer whose end is missing."""
     return ServiceUnreachable(
-        f"the answer from {request.service} broke off: check what stands between, and that it runs"
+        f"the answer from {request.service} broke off: check the network between, and that the service runs"
     )
 
 
@@ -30,7 +30,7 @@ def timed_out(request: HttpRequest, timeout_s: float) -> ServiceTimeout:
 
 
 def untrusted(request: HttpRequest, error: BaseException) -> UnexpectedAnswer:
-    """Return the error of a TLS handshake that failed for a reason which time won't mend."""
+    """Return the error of a TLS handshake that would fail again, such as one with a wrong certificate."""
     return UnexpectedAnswer(
         f"no secure connection to {request.service} ({reason_of(error)}): "
         "check its certificate, that the port speaks https, and that SSL_CERT_FILE names an authority of your own"
@@ -46,25 +46,25 @@ def unreadable(request: HttpRequest, error: BaseException) -> UnexpectedAnswer:
 
 
 def closed() -> RuntimeError:
-    """Return the error of a call on a closed client: a defect of the caller's program, not an event."""
+    """Return the error of a call on a closed client: a defect of the caller's program."""
     return RuntimeError("this client is closed: make another, or close it later")
 
 
 def reason_of(error: BaseException) -> str:
-    """Return why a connection failed, in the words of the operating system where it has some."""
+    """Return why a connection failed, in the operating system's words where it has any."""
     for inner in _chain(error):
         if isinstance(inner, ssl.SSLError):  # an OSError whose number is no error of the system's
             words = getattr(inner, "verify_message", None) or getattr(inner, "reason", None)
             if words:
                 return str(words)
         elif isinstance(inner, OSError) and inner.errno and inner.strerror:
-            # asyncio puts its own words and the address in place of the system's; resolver errors have no number there.
+            # asyncio replaces the system's words by its own with the address; its resolver errors have no number.
             return os.strerror(inner.errno) if inner.errno > 0 else inner.strerror
     return type(_chain(error)[-1]).__name__
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """Return the error and what it stems from, outermost first; libraries keep that in `args` or as the cause."""
+    """Return the error and its causes, outermost first; libraries keep a cause in `args` or as `__cause__`."""
     chain = [error]
     while True:
         last = chain[-1]

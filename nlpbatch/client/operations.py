@@ -1,4 +1,4 @@
-"""The operations, for the blocking client: what each takes and returns, however many documents there are."""
+"""The operations of the blocking client, on any number of documents."""
 
 from collections.abc import Collection, Iterable
 from typing import Unpack, overload
@@ -57,8 +57,8 @@ class Operations(Answering):
         """Return one outcome per text, in order, all from one version of the analyzer.
 
         Args:
-            texts: One text, or any number of them; None, NaN and other missing values give neither tokens nor an
-                error. Several requests are made of many, several at a time.
+            texts: One text, or any number of texts; None, NaN and other missing values give neither tokens nor an
+                error. Many texts are sent in several requests, some of them at the same time.
             analyzer: One of `analyzers()`.
             fields: Token fields to answer with, in this order.
             if_match: Fingerprint that the analyzer must have.
@@ -73,7 +73,7 @@ class Operations(Answering):
             ServiceError: No usable answer, or none within the patience of the retry policy.
 
         Where outcomes came before the error, `details["delivered"]` has their number, and `answered` those of them
-        that nobody has been given.
+        that the caller has not received.
 
         """
         given = {"analyzer": analyzer, "fields": fields, **options}

@@ -1,7 +1,7 @@
-"""A bounded window of calls: completed in any order inside, handed out in the order they were asked for.
+"""A bounded window of concurrent calls that complete in any order; their results are yielded in the order of the input.
 
-`in_order` makes the calls in threads, `in_order_async` in asyncio tasks; what may begin and what is yielded next is
-one rule for both.
+`in_order` makes the calls in threads, `in_order_async` in asyncio tasks; one rule for both decides which call may begin
+and which result is yielded next.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ R_co = TypeVar("R_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How far the window may go.
+    """Bounds of the window.
 
     Args:
-        in_flight: Most calls at a time, at least 1.
-        ahead: Most asks taken and not yet yielded, at least `in_flight`; bounds how much finished work may wait.
-        held_bytes: No further ask is taken while those taken and not yet yielded have so many bytes.
+        in_flight: Largest number of calls at a time, at least 1.
+        ahead: Largest number of asks taken and not yet yielded, at least `in_flight`: bounds the results that wait.
+        held_bytes: Bytes of asks taken and not yet yielded from which no further ask is taken.
 
     """
 
@@ -47,17 +47,19 @@ def in_order(
     with 2 % slow answers made 16 in flight 6.4 times slower).
 
     Args:
-        asks: Taken one by one, only as the bounds allow; what it raises is raised after the results before it.
-        call: Called in one of `in_flight` threads; what it raises is raised here, at its place in the order.
-        bounds: How far to go.
-        size_bytes: Returns what an ask occupies until it has been yielded.
-        has_room: Returns whether another call may begin beside so many with so many bytes, besides `bounds`; it must
-            if there is none.
-        on_abandon: Called when no more results are wanted, to end the calls that are still under way.
+        asks: Taken one by one, as the bounds allow; its error is raised after the results before it.
+        call: Called in one of `in_flight` threads; its error is raised here, at its place in the order.
+        bounds: Bounds of the window.
+        size_bytes: Returns the bytes that an ask occupies until it has been yielded.
+        has_room: Returns whether another call may begin beside that number of calls with that many bytes, in addition
+            to `bounds`; it must return True for none.
+        on_abandon: Called when the caller wants no more results, to end the calls that are still under way.
 
     """
     threads = ThreadPoolExecutor(bounds.in_flight, thread_name_prefix="nlpbatch")
-    window: Window[T, R, Future[R]] = Window(lambda ask: threads.submit(call, ask), bounds, size_bytes, has_room)
+    window: CallWindow[T, R, Future[R]] = CallWindow(
+        lambda ask: threads.submit(call, ask), bounds, size_bytes, has_room
+    )
     source = iter(asks)
     try:
         while True:
@@ -75,7 +77,7 @@ def in_order(
             else:
                 wait(window.running(), return_when=FIRST_COMPLETED)
     finally:
-        # Callers that stop reading (a LIMIT, a failed task) don't wait for calls that nobody needs.
+        # A caller that stops reading (a LIMIT, a failed task) doesn't wait for calls that it no longer needs.
         threads.shutdown(wait=False, cancel_futures=True)
         if on_abandon is not None:
             on_abandon()
@@ -88,12 +90,14 @@ async def in_order_async(
     bounds: Bounds,
     size_bytes: Callable[[T], int],
 ) -> AsyncGenerator[tuple[T, R], None]:
-    """Yield what `in_order` yields, with the calls in tasks; closing cancels them and waits for their end."""
+    """Yield the same as `in_order`, with the calls in tasks; closing cancels them and waits for their end."""
 
     async def run(ask: T) -> R:
         return await call(ask)
 
-    window: Window[T, R, asyncio.Task[R]] = Window(lambda ask: asyncio.create_task(run(ask)), bounds, size_bytes, None)
+    window: CallWindow[T, R, asyncio.Task[R]] = CallWindow(
+        lambda ask: asyncio.create_task(run(ask)), bounds, size_bytes, None
+    )
     try:
         while True:
             while window.wants_more():
@@ -116,7 +120,7 @@ async def in_order_async(
 
 
 class _Running(Protocol[R_co]):
-    """What futures and tasks have in common."""
+    """The common part of futures and tasks."""
 
     def done(self) -> bool: ...
     def result(self) -> R_co: ...
@@ -132,7 +136,7 @@ class _Taken(Generic[T, C]):
     size_bytes: int
 
 
-class Window(Generic[T, R, C]):
+class CallWindow(Generic[T, R, C]):
     """The asks taken and not yet yielded, in order; begins a call for each, never waits."""
 
     def __init__(
@@ -152,7 +156,7 @@ class Window(Generic[T, R, C]):
         self._failure: Exception | None = None
 
     def wants_more(self) -> bool:
-        """Return whether the bounds allow another ask, and there may be one."""
+        """Return whether the bounds allow another ask, and the source may have one."""
         bounds = self._bounds
         if not self._more or len(self._taken) >= bounds.ahead or self._held_bytes >= bounds.held_bytes:
             return False
@@ -171,7 +175,7 @@ class Window(Generic[T, R, C]):
         self._failure = failure
 
     def is_done(self) -> bool:
-        """Return whether nothing is left to yield; raise what the source raised, if it did."""
+        """Return whether nothing is left to yield; raise the error of the source if it failed."""
         if self._taken:
             return False
         if self._failure is not None:
@@ -183,7 +187,7 @@ class Window(Generic[T, R, C]):
         return self._taken[0].call.done()
 
     def pop(self) -> tuple[T, R]:
-        """Remove the first and return it with its result, or raise what its call raised."""
+        """Remove the first ask and return it with its result, or raise the error of its call."""
         first = self._taken.popleft()
         self._held_bytes -= first.size_bytes
         return first.ask, first.call.result()

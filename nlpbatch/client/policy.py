@@ -1,4 +1,4 @@
-"""When to send a request again: pure rules. Time that has passed and chance are arguments; nobody waits here.
+"""Rules of retrying a request. Pure: elapsed time and chance are arguments, and nothing here waits.
 
 The rules, in order:
 1. An error that isn't retryable is final.
@@ -23,17 +23,17 @@ from nlpbatch.errors import (
 )
 
 LEAST_DELAY_S = 0.01
-"""However the dice fall, a service that refuses at once isn't asked more than 100 times a second by one request."""
+"""Shortest wait: whatever the jitter, one request is sent at most 100 times a second to a service that refuses it."""
 _RETRY_AFTER_SPREAD = 0.1
 _WEEK_S = 7 * 24 * 3600.0
-# By allow-list: these say that the service is away or busy, so that the request is surely not the cause.
+# An allow-list: these errors mean that the service is away or busy, so that the request can't be the cause.
 _SURELY_TRANSIENT = (Overloaded, ServiceUnreachable, ServiceTimeout, BackendFailed)
 _MOST_DOUBLINGS = 60  # 2 ** 60 is past every cap; an unbounded exponent would overflow a float
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to wait for an answer and how long to go on asking. All times are seconds of one logical request.
+    """Timeouts and retries of one logical request; all times are in seconds.
 
     Args:
         attempt_timeout_s: Longest single attempt, from sending to the last byte of the answer.
@@ -44,7 +44,7 @@ class RetryPolicy:
         internal_attempts: Attempts that may end in an error which the request itself may have caused.
 
     Raises:
-        ConfigError: Values out of range, all of them named.
+        ConfigError: Values out of range; the message names all of them.
 
     """
 
@@ -87,13 +87,13 @@ def next_delay_s(
     """Return the seconds to wait before the next attempt; None to give up.
 
     Args:
-        policy: The caller's.
+        policy: The caller's policy.
         attempt: Attempts made, from 1.
         doubtful: How many of them ended in an error that `is_doubtful`, this one included.
         elapsed_s: Seconds since the first attempt began.
-        error: What the attempt ended in; only its class, `retryable` and `retry_after_s` count.
+        error: Error of the attempt; only its class, `retryable` and `retry_after_s` count.
         chance: Uniform in [0, 1).
-        least_s: When the caller's own retry budget has room for it, in seconds from now.
+        least_s: Shortest wait, in seconds: until the caller's own retry budget allows it.
 
     """
     if not error.retryable or doubtful >= policy.internal_attempts:
@@ -103,7 +103,7 @@ def next_delay_s(
 
 
 def attempt_timeout_s(policy: RetryPolicy, elapsed_s: float) -> float:
-    """Return the seconds that an attempt may take which begins after `elapsed_s`.
+    """Return the seconds that an attempt may take if it begins after `elapsed_s`.
 
     It ends with the patience, but has at least the time to connect, so that the last one isn't hopeless:
     a request is over after `patience_s + connect_timeout_s` at the latest.

@@ -1,4 +1,4 @@
-"""How far a call of many texts is, for somebody who watches: on stderr, and only what is known."""
+"""Shows the progress of a call of many texts on stderr."""
 
 import sys
 import time
@@ -9,14 +9,14 @@ from typing import Final
 _LINE_PERIOD_S: Final = 5.0
 
 Advance = Callable[[int], None]
-"""Says that so many more documents are done."""
+"""Reports that that many more documents are done."""
 
 
 @contextmanager
 def progress_of(label: str, total: int | None, *, shown: bool) -> Iterator[Advance]:
     """Show documents done and their rate while the block runs, and the share of `total` if it is known.
 
-    A bar with rich, a line every 5 s without it, or where stderr is no terminal. Progress is never worth a failure.
+    A bar with rich; a line every 5 s without it, or where stderr is no terminal. A failure to write is ignored.
     """
     if not shown:
         yield lambda _: None

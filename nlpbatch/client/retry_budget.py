@@ -1,8 +1,8 @@
-"""How soon a client's callers may try again together, when the service doesn't say: a part of the requests, and a few.
+"""The retry budget of one client: its callers together may retry a share of their requests, and a few more.
 
-Each of many callers that waits for its own backoff knows nothing of the others. Together they may make a part of the
-recent requests again, and one a second in any case; who comes too early is told to wait for its turn. After the retry
-budgets of Finagle and gRPC, which fail a request then: a batch has the time.
+A caller that waits for its own backoff knows nothing of the other callers. Together they may retry a share of the
+recent requests, and one a second in any case; a retry beyond that waits for its turn. Modelled on the retry
+budgets of Finagle and gRPC, which fail the request instead: a batch can wait.
 """
 
 import threading
@@ -27,7 +27,7 @@ class RetryBudget:
             self._balance = min(self._balance + _RATIO, _MOST)
 
     def take(self, now_s: float) -> float:
-        """Count a retry, and return in how many seconds it may be made."""
+        """Count a retry, and return the seconds until it may be made."""
         with self._lock:
             passed_s = 0.0 if self._at_s is None else max(0.0, now_s - self._at_s)
             self._at_s = now_s

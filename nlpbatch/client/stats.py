@@ -1,4 +1,4 @@
-"""What a client has done so far, in figures that add up over tasks."""
+"""Counts of a client's requests, bytes and waits, which can be summed over tasks."""
 
 import threading
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ class ClientStats:
         retries: Attempts after the first.
         sent_bytes: Bodies sent, those of every attempt.
         received_bytes: Bodies received, those of errors too.
-        throttled_s: Seconds waited because the service was overloaded; what a larger quota would save.
+        throttled_s: Seconds waited because the service was overloaded; a larger quota would save them.
         backoff_s: Seconds waited for other reasons.
 
     """
@@ -29,14 +29,14 @@ class ClientStats:
 
 
 class StatsKeeper:
-    """Keeps one client's figures; safe to use from several threads."""
+    """Counts for one client; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._now = ClientStats()
 
     def snapshot(self) -> ClientStats:
-        """Return the figures as they are now."""
+        """Return the current counts."""
         with self._lock:
             return self._now
 
@@ -52,12 +52,12 @@ class StatsKeeper:
             )
 
     def received(self, body_bytes: int) -> None:
-        """Count an answer, whatever it says."""
+        """Count the bytes of an answer, of whatever status."""
         with self._lock:
             self._now = replace(self._now, received_bytes=self._now.received_bytes + body_bytes)
 
     def waits(self, delay_s: float, error: NlpbatchError) -> None:
-        """Count the wait that follows on the error."""
+        """Count the wait after the error."""
         with self._lock:
             now = self._now
             if isinstance(error, Overloaded):

@@ -1,4 +1,4 @@
-"""Outcomes one by one, for texts that come one by one: what `analyze` returns for an iterator."""
+"""Streams of outcomes, which the operations return for an iterator of documents."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import Self
@@ -8,11 +8,11 @@ from nlpbatch.wire.outcome import Analysis, Outcome
 
 
 class OutcomeStream(Iterator[Outcome]):
-    """The outcomes of any number of texts, in order; texts are taken and sent as the outcomes are asked for.
+    """The outcomes of any number of texts, in order; texts are taken and sent as the outcomes are read.
 
-    Nothing is sent before the first one. Some texts are read ahead: what is under way, and what waits for one before
-    it. An error is raised at its place, after the outcomes before it; the stream has ended then. `close`, or dropping
-    the stream, ends the requests under way.
+    Nothing is sent before the first one is read. Some texts are read ahead: those under way, and those that wait for an
+    earlier one. An error is raised at its place, after the outcomes before it, and ends the stream. Closing or dropping
+    the stream ends the requests under way.
 
     Attributes:
         delivered: Outcomes yielded so far.
@@ -58,7 +58,7 @@ class OutcomeStream(Iterator[Outcome]):
 
 
 class AsyncOutcomeStream(AsyncIterator[Outcome]):
-    """What `OutcomeStream` is, for asyncio; `aclose` cancels the requests under way and waits for their end."""
+    """`OutcomeStream` for asyncio; `aclose` cancels the requests under way and waits for their end."""
 
     def __init__(self, analyses: AsyncGenerator[Analysis, None]) -> None:
         self.delivered = 0

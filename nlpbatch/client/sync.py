@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack, cast
 from tenacity import Retrying
 
 from nlpbatch.client import cancellation
-from nlpbatch.client.attempts import Attempts
+from nlpbatch.client.answers import advise
+from nlpbatch.client.attempts import RequestAttempts
 from nlpbatch.client.bulk import Bulk, Part
-from nlpbatch.client.calls import Answered, Call, Calls, HttpAnswer, HttpRequest, Trace, advise, check_pool_size
+from nlpbatch.client.calls import Answered, Call, Calls, Trace
+from nlpbatch.client.messages import HttpAnswer, HttpRequest
 from nlpbatch.client.operations import Operations
 from nlpbatch.client.ordered_calls import in_order
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.retry_budget import RetryBudget
+from nlpbatch.client.settings import check_pool_size
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.client.urllib3_transport import Urllib3Transport
 from nlpbatch.clock import Clock, SystemClock
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Transport(Protocol):
-    """What sends one attempt."""
+    """Sends one attempt."""
 
     def send(self, request: HttpRequest, timeout_s: float) -> HttpAnswer:
         """Return the complete answer, whatever its status; raise ServiceError if there is none."""
@@ -50,14 +53,14 @@ class Client(Operations):
     Args:
         service: URL of the proxy, such as "http://proxy.example:8700".
         api_key: Sent as a Bearer key; None sends none.
-        retry: How long to wait and to go on asking.
+        retry: Timeouts, and the rules of retrying.
         job: Name of the job that the requests belong to; the service shares its capacity per job.
         priority: `Priority` header, "u=0" (most urgent) to "u=7"; None leaves it to the service.
-        pool_size: Most requests in flight at once; further threads wait for their turn.
-        clock: Time.
+        pool_size: Largest number of requests in flight at once; further threads wait for their turn.
+        clock: Source of time.
         chance: Source of uniform numbers in [0, 1), for jitter.
-        on_advice: Called with what the proxy advises on the job's requests, in the thread that sent one.
-        on_retry: Called with the error of an attempt that will be made again, in the thread that made it.
+        on_advice: Called with the proxy's advice on the job's requests, in the thread that sent one.
+        on_retry: Called with the error of an attempt before it is retried, in the thread that made it.
 
     Raises:
         ConfigError: An argument that can't be used.
@@ -117,19 +120,19 @@ class Client(Operations):
         on_answer: Callable[[Trace], None] | None = None,
         **options: Any,
     ) -> "pa.Table":
-        """Return what an operation answers on n documents, a row for each; see `nlpbatch.wire.arrow`.
+        """Return the answer of an operation on n documents, a row for each; see `nlpbatch.wire.arrow`.
 
-        `extra` has what belongs to each document: `pretokenized` of analyze, `insert_new_lines` of glue. `on_answer` is
-        called with what the request took, once it has been answered.
+        `extra` has one entry per document: `pretokenized` of analyze, `insert_new_lines` of glue. `on_answer` is
+        called with the trace of the request, once it has been answered.
         """
         return self._perform(self._calls.ask_arrow(operation, documents, if_match, options, extra), on_answer)
 
     def analyzers(self) -> Catalogue:
-        """Return what the service offers: analyzers with their fingerprints and fields, and size limits."""
+        """Return the catalogue of the service: analyzers with their fingerprints and fields, and size limits."""
         return self._perform(self._calls.analyzers())
 
     def limits(self) -> CallerLimits:
-        """Return what this client's key may send at the proxy, has used and has waiting.
+        """Return the limits of this client's key at the proxy, and its use of them.
 
         Raises:
             NotFound: The service has no proxy.
@@ -138,7 +141,7 @@ class Client(Operations):
         return self._perform(self._calls.limits())
 
     def usage(self, job: str) -> Usage:
-        """Return what the proxy that answers has counted of a job's requests.
+        """Return the counts of a job's requests at the proxy that answers.
 
         Raises:
             NotFound: The service has no proxy that counts.
@@ -147,7 +150,7 @@ class Client(Operations):
         return self._perform(self._calls.usage(job))
 
     def close(self) -> None:
-        """Close all connections; the client can't be used any more."""
+        """Close all connections; the client can't be used after that."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -157,7 +160,7 @@ class Client(Operations):
         self.close()
 
     def _perform(self, call: Call[Answered], on_answer: Callable[[Trace], None] | None = None) -> Answered:
-        attempts = Attempts(
+        attempts = RequestAttempts(
             call.request,
             self._retry,
             clock=self._clock,

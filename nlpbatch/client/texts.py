@@ -1,4 +1,4 @@
-"""Texts as the libraries that hold them have them: what is missing there is None here."""
+"""Texts as pandas, polars, pyarrow and others hold them; a missing value becomes None."""
 
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
@@ -6,18 +6,18 @@ from typing import Any, Final, Protocol
 from nlpbatch.errors import InvalidRequest
 
 _MISSING: Final = frozenset({"NAType", "MaskedConstant"})
-"""Types whose only value says that there is none (pandas.NA, numpy.ma.masked), and can't be compared with itself."""
+"""Types with one value, which means "missing" (pandas.NA, numpy.ma.masked) and can't be compared with itself."""
 
 
 class Texts(Protocol):
-    """Any number of texts that is known: a list, a tuple, a Series, an array."""
+    """A known number of texts: a list, a tuple, a Series, an array."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[str | None]: ...
 
 
 def check_text(value: Any, position: int) -> str | None:
-    """Return a text; None for what stands for a missing one: NaN, NaT, pandas.NA, null scalars.
+    """Return a text; None for a missing value: NaN, NaT, pandas.NA, a null scalar.
 
     Raises:
         InvalidRequest: Something else than a string.

@@ -1,4 +1,4 @@
-"""Sends one attempt with urllib3 and says in this product's errors why there is no answer."""
+"""Sends one attempt with urllib3, and translates its errors into those of this product."""
 
 import math
 import ssl
@@ -18,10 +18,10 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from nlpbatch.client.address import Address
-from nlpbatch.client.calls import HttpAnswer, HttpRequest, attempt_headers
+from nlpbatch.client.address import ServiceAddress
 from nlpbatch.client.cancellation import attach
 from nlpbatch.client.failures import closed, cut_short, timed_out, unreachable, unreadable, untrusted
+from nlpbatch.client.messages import HttpAnswer, HttpRequest, attempt_headers
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.clock import Clock
 from nlpbatch.wire.limits import KIB
@@ -43,7 +43,7 @@ class _Connection(HTTPConnection):
         self._send_timeout_s = send_timeout_s
 
     def send(self, data: Any) -> None:
-        """Send, after connecting if that is still to be done."""
+        """Send, after connecting if there is no connection yet."""
         if self.sock is None:
             self.connect()
         attach(self.sock)
@@ -66,7 +66,7 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
 class Urllib3Transport:
     """A pool of connections to one service; safe to use from several threads."""
 
-    def __init__(self, address: Address, policy: RetryPolicy, *, pool_size: int, clock: Clock) -> None:
+    def __init__(self, address: ServiceAddress, policy: RetryPolicy, *, pool_size: int, clock: Clock) -> None:
         pool = _SecurePool if address.secure else _Pool
         self._policy = policy
         self._clock = clock
@@ -102,19 +102,19 @@ class Urllib3Transport:
         try:
             return b"".join(self._pieces(response, request, timeout_s, end_s))
         except BaseException:
-            response.close()  # half-read, it is of no use to the next request
+            response.close()  # the next request can't use a connection that is half read
             raise
 
     def _pieces(
         self, response: urllib3.BaseHTTPResponse, request: HttpRequest, timeout_s: float, end_s: float
     ) -> Iterator[bytes]:
-        """Read piece by piece: a socket's timeout starts anew with each byte, an attempt's doesn't."""
+        """Read in pieces, because a socket's timeout restarts with each byte, and an attempt's must not."""
         if (
             response.status < _REDIRECTS
             and response.length_remaining is None
             and "Transfer-Encoding" not in response.headers
         ):
-            # http.client takes a connection that breaks off within the headers for their end.
+            # http.client takes a connection that breaks within the headers for the end of the headers.
             raise cut_short(request)
         while piece := response.read1(_READ_BYTES):
             yield piece
@@ -123,7 +123,7 @@ class Urllib3Transport:
 
 
 def _translate(error: HTTPError, request: HttpRequest, timeout_s: float) -> Exception:
-    """Return what an urllib3 error means; what isn't known to be transient isn't tried again."""
+    """Return the error that an urllib3 error means; only those known to be transient are retryable."""
     inner = error.args[-1] if error.args else None
     if isinstance(error, ClosedPoolError):
         return closed()

@@ -1,23 +1,23 @@
-"""What the pool answers a request with."""
+"""The pool's answer to a request."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nlpbatch.engine.job import JobResult
-from nlpbatch.engine.queue import Pending
+from nlpbatch.engine.queue import QueuedChunk
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The outcomes of a request in its documents' order, encoded, and what they took.
+class PoolAnswer:
+    """The encoded outcomes of a request, in the order of its documents, with their counts and times.
 
     Args:
         bodies: Arrow batch messages, or JSON outcomes joined by commas.
         tokens: Tokens written.
         code_points: Code points analysed.
         errors: Documents by error code.
-        queue_s: Seconds until a worker took the first piece.
+        queue_s: Seconds until a worker took the first chunk.
         analysis_s: Seconds of worker time.
 
     """
@@ -30,13 +30,13 @@ class Answer:
     analysis_s: float
 
 
-def answer_of(waiting: Sequence[Pending], results: Sequence[JobResult]) -> Answer:
-    """Return the answer that the results of a request's pieces make, in the order of its documents."""
-    taken = [pending.taken_s - pending.queued_s for pending in waiting if pending.taken_s is not None]
+def answer_of(waiting: Sequence[QueuedChunk], results: Sequence[JobResult]) -> PoolAnswer:
+    """Return the results of a request's chunks as one answer, in the order of its documents."""
+    taken = [queued.taken_s - queued.queued_s for queued in waiting if queued.taken_s is not None]
     errors: Counter[str] = Counter()
     for result in results:
         errors.update(result.errors)
-    return Answer(
+    return PoolAnswer(
         [result.body for result in results],
         tokens=sum(result.tokens for result in results),
         code_points=sum(result.code_points for result in results),

@@ -9,10 +9,10 @@ from nlpbatch.engine.job import Job, JobFailure, JobResult, read_answer
 
 
 class WorkerChannel(asyncio.Protocol):
-    """Sends jobs to a worker and tells the pool of the answers, or of its death.
+    """Sends jobs to a worker and reports its answers and its death to the pool.
 
     Args:
-        slot: The worker's slot on the board.
+        slot: The worker's slot on the scoreboard.
         pid: The worker's process id.
         on_answer: Called with this channel and an answer; of two jobs, that of the later one comes first.
         on_gone: Called once with this channel when the worker has ended.
@@ -43,15 +43,15 @@ class WorkerChannel(asyncio.Protocol):
         self._transport.write(job.to_frame())
 
     def data_received(self, data: bytes) -> None:
-        """Hand on an answer once it is complete."""
+        """Report an answer once it is complete."""
         for header, body in self._frames.feed(data):
             self._on_answer(self, read_answer(header, body))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Tell the pool; a worker closes its socket by ending, whatever the reason."""
+        """Report the end of the worker, which closes its socket whatever it died of."""
         self._on_gone(self)
 
     def close(self) -> None:
-        """Let the worker end after what it is doing; what hasn't been sent yet is not sent."""
+        """Close the socket, so that the worker ends after its current job; unsent jobs are dropped."""
         if self._transport is not None:
             self._transport.abort()

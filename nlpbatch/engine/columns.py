@@ -1,7 +1,7 @@
-"""List columns of an Arrow request as packed documents, without an object for each entry.
+"""Packs the list columns of an Arrow request as documents, without an object for each entry.
 
-They are checked before anything that points into their data is followed, as binary: an entry that is not UTF-8 costs
-its document, not the request.
+Columns are read as binary, and all offsets are checked before they are used: an entry that is not UTF-8 fails its
+document, not the request.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def pack_lists(name: str, lists: pa.Array) -> pa.Array:
 
 
 def read_extra(name: str, column: pa.Array) -> list[Any]:
-    """Return what belongs to each document, in the shape that `wire.documents` has.
+    """Return the extra member of each document, such as its spans, in the shape that `wire.documents` has.
 
     Raises:
         InvalidRequest: The column has another type.

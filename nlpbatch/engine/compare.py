@@ -1,11 +1,11 @@
-"""What another version of an analyzer would change, on a sample of texts."""
+"""Compares two versions of an analyzer on a sample of texts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from nlpbatch.engine.operations import TextPerform
-from nlpbatch.engine.protocol import Token
+from nlpbatch.engine.protocol import EngineToken
 
 
 @dataclass(slots=True)
@@ -44,8 +44,8 @@ def compare(texts: Iterable[str], before: TextPerform, after: TextPerform, seen:
     return found
 
 
-def _changes(old: Sequence[Token], new: Sequence[Token]) -> Iterable[tuple[str, str, int, int]]:
-    """Yield the shortest runs of tokens that differ and cover the same place."""
+def _changes(old: Sequence[EngineToken], new: Sequence[EngineToken]) -> Iterable[tuple[str, str, int, int]]:
+    """Yield the shortest runs of tokens that differ and cover the same characters."""
     left = right = 0
     while left < len(old) or right < len(new):
         if left < len(old) and right < len(new) and _same(old[left], new[right]):
@@ -67,14 +67,14 @@ def _changes(old: Sequence[Token], new: Sequence[Token]) -> Iterable[tuple[str, 
         yield _shown(ours), _shown(theirs), min(one.start for one in spans), max(one.end for one in spans)
 
 
-def _end(tokens: Sequence[Token], first: int, last: int) -> int:
-    """Return where a run ends that may be empty yet."""
+def _end(tokens: Sequence[EngineToken], first: int, last: int) -> int:
+    """Return the end of a run of tokens, which may be empty."""
     return max((token.end for token in tokens[first:last]), default=-1)
 
 
-def _same(one: Token, other: Token) -> bool:
+def _same(one: EngineToken, other: EngineToken) -> bool:
     return (one.form, one.tag, one.start, one.end) == (other.form, other.tag, other.start, other.end)
 
 
-def _shown(tokens: Sequence[Token]) -> str:
+def _shown(tokens: Sequence[EngineToken]) -> str:
     return " + ".join(f"{token.form}/{token.tag}" for token in tokens) or "nothing"

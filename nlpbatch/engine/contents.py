@@ -1,4 +1,4 @@
-"""What a document of each operation holds, read from the bytes in which the pool carries it."""
+"""The content of a document, by operation, read from the bytes in which the pool carries it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ Content = Text | Morphemes | Chunks
 
 
 def read_content(operation: Operation, document: bytes) -> Content:
-    """Return what a document holds.
+    """Return the content of a document.
 
     Raises:
         UnicodeDecodeError: A text is not UTF-8.

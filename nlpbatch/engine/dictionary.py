@@ -34,7 +34,7 @@ class Entry:
 
     Args:
         where: File and line, for messages.
-        kind: What it is.
+        kind: Kind of the entry.
         values: The arguments of Kiwi's method for that kind; JSON values.
 
     """
@@ -45,14 +45,14 @@ class Entry:
 
 
 class _Fault(ValueError):
-    """What is wrong with a line."""
+    """A line that can't be used; the message has the reason."""
 
 
 def parse(content: bytes, name: str) -> list[Entry]:
     """Return the entries of a file.
 
     Raises:
-        ConfigError: What is wrong, with the name of the file and the line, for up to 20 lines.
+        ConfigError: Lines that can't be used, up to 20 of them, each with file, line and reason.
 
     """
     if len(content) > MOST_BYTES:

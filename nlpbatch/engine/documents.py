@@ -2,12 +2,10 @@
 
 A text is its bytes, anything else is packed (see `engine.packing`). Binary rather than string, because what a caller
 sent may not be UTF-8 (lone surrogates in JSON, bytes in a Parquet string column). Only the worker decodes, so that such
-a text costs its document and nothing else.
+a text fails its document and no other.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 import pyarrow as pa
@@ -17,10 +15,8 @@ from nlpbatch.engine.columns import pack_lists, read_extra
 from nlpbatch.engine.packing import encode_text, pack_chunks, pack_extra, pack_morphemes
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.wire.arrow import DOCUMENT_COLUMNS, document_type
-from nlpbatch.wire.cutting import cut_by_bytes
 from nlpbatch.wire.documents import check_documents
 from nlpbatch.wire.options import DOCUMENT_MEMBERS, Operation
-from nlpbatch.wire.outcome import DocumentError, text_too_large
 
 DOCUMENTS_SCHEMA = pa.schema([pa.field("document", pa.binary())])
 _BINARY_BY_TEXT_TYPE = {
@@ -31,12 +27,12 @@ _BINARY_BY_TEXT_TYPE = {
 
 
 def from_texts(texts: Sequence[str | None]) -> pa.Array:
-    """Return texts; lone surrogates keep their (invalid) bytes."""
+    """Return texts as documents; lone surrogates keep their (invalid) bytes."""
     return from_json("analyze", texts)
 
 
 def from_json(operation: Operation, documents: Sequence[Any], extra: Sequence[Any] | None = None) -> pa.Array:
-    """Return the documents of a JSON request, and what belongs to each; see `wire.documents`."""
+    """Return the documents of a JSON request, with the extra member of each; see `wire.documents`."""
     pack = _PACK[DOCUMENT_MEMBERS[operation][0]]
     packed = [None if document is None else pack(document) for document in documents]
     return pa.array(packed if extra is None else _with_extra(packed, extra), pa.binary())
@@ -62,7 +58,7 @@ def _from_table(operation: Operation, table: pa.Table, room_bytes: int) -> pa.Ar
     chunks = []
     for chunk in table.column(0).chunks:
         chunks.append(_to_binary(chunk, room_bytes) if name == "text" else _packed(name, chunk, room_bytes))
-        room_bytes -= _size_bytes(chunks[-1])
+        room_bytes -= size_bytes_of(chunks[-1])
     documents = pa.chunked_array(chunks, pa.binary()).combine_chunks()
     if table.num_columns == 1:
         return documents
@@ -111,7 +107,7 @@ def _packed(name: str, chunk: pa.Array, room_bytes: int) -> pa.Array:
         documents = pack_lists(name, chunk)
     except pa.ArrowException as error:
         raise _damaged(name) from error
-    _check_room(_size_bytes(documents), room_bytes)
+    _check_room(size_bytes_of(documents), room_bytes)
     return documents
 
 
@@ -127,7 +123,7 @@ def _damaged(name: str) -> InvalidRequest:
 
 
 def _to_binary(chunk: pa.Array, room_bytes: int) -> pa.Array:
-    """Return the chunk as plain binary, having checked all that points into its data before following it."""
+    """Return the chunk as plain binary; all offsets, indices and views are checked before they are used."""
     try:
         if not pa.types.is_dictionary(chunk.type):
             return _plain(chunk, room_bytes)
@@ -145,12 +141,12 @@ def _plain(texts: pa.Array, room_bytes: int) -> pa.Array:
     binary.validate(full=True)
     if binary.type == pa.binary_view():
         return _follow_views(binary, room_bytes)
-    _check_room(_size_bytes(binary), room_bytes)
+    _check_room(size_bytes_of(binary), room_bytes)
     return binary.cast(pa.binary())
 
 
 def _follow_views(views: pa.Array, room_bytes: int) -> pa.Array:
-    """Do what Arrow's cast does, which also follows the views of nulls: these may be anything, and it crashes."""
+    """Return the values of views; Arrow's own cast crashes on the views of nulls, which may point anywhere."""
     texts: list[bytes | None] = []
     size_bytes = 0
     for view in views:
@@ -170,53 +166,6 @@ def _check_room(size_bytes: int, room_bytes: int) -> None:
         )
 
 
-def _size_bytes(documents: pa.Array) -> int:
+def size_bytes_of(documents: pa.Array) -> int:
+    """Return the bytes of all documents of `documents: binary[n]`; a null has none."""
     return int(pc.sum(pc.binary_length(documents)).as_py() or 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A run of documents that one worker analyses in one go.
-
-    Args:
-        documents: `binary[n]`.
-        failed: Errors known before the analysis, by position in the piece.
-
-    """
-
-    documents: pa.Array
-    failed: dict[int, DocumentError]
-
-    @property
-    def size_bytes(self) -> int:
-        """Return the bytes of its texts."""
-        return _size_bytes(self.documents)
-
-
-def cut(
-    documents: pa.Array,
-    *,
-    piece_bytes: int,
-    piece_documents: int,
-    text_bytes: int,
-    refused: Mapping[int, DocumentError] = MappingProxyType({}),
-) -> list[Piece]:
-    """Return the documents in pieces of at most that many bytes (a longer document stands alone), in order.
-
-    A document over `text_bytes`, or one that is refused, gets its error here; its text is not carried any further.
-    """
-    lengths = pc.fill_null(pc.binary_length(documents), 0).to_pylist()
-    failed = {
-        position: text_too_large(length, text_bytes) for position, length in enumerate(lengths) if length > text_bytes
-    } | dict(refused)
-    ranges = cut_by_bytes(lengths, most_bytes=piece_bytes, most_documents=piece_documents)
-    return [_piece(documents, failed, start, end) for start, end in ranges]
-
-
-def _piece(documents: pa.Array, failed: Mapping[int, DocumentError], start: int, end: int) -> Piece:
-    run = documents.slice(start, end - start)
-    own = {position - start: failed[position] for position in range(start, end) if position in failed} if failed else {}
-    if own:
-        keep = pa.array([position not in own for position in range(end - start)])
-        run = pc.if_else(keep, run, pa.scalar(None, pa.binary()))
-    return Piece(run, own)

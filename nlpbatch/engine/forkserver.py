@@ -24,25 +24,25 @@ from typing import Any
 import pyarrow as pa
 
 from nlpbatch.engine import frames, worker
-from nlpbatch.engine.board import NONE, Board
 from nlpbatch.engine.encode import ENCODERS
 from nlpbatch.engine.job import Job
 from nlpbatch.engine.kiwi import KiwiEngine
 from nlpbatch.engine.protocol import Engine, EngineSpec
+from nlpbatch.engine.scoreboard import NONE, Scoreboard
 from nlpbatch.errors import ConfigError
 from nlpbatch.wire.options import Options
 
 _MESSAGE_BYTES = 4096
 _WARM_UP = "아버지가 방에 들어가신다. 형태소 분석기를 불러왔습니다."
-_DECOMPOSED = "\u1100\u1161"  # for which a table is made that takes half a second
+_DECOMPOSED = "\u1100\u1161"  # the first such text builds a table, which takes half a second
 
 
 class ForkServer:
-    """Forks a worker for every request on the control socket and says when one has ended."""
+    """Forks a worker for every request on the control socket and reports the end of each."""
 
-    def __init__(self, control: socket.socket, board: Board, engine: Engine) -> None:
+    def __init__(self, control: socket.socket, scoreboard: Scoreboard, engine: Engine) -> None:
         self._control = control
-        self._board = board
+        self._scoreboard = scoreboard
         self._engine = engine
         self._children: set[int] = set()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -74,24 +74,24 @@ class ForkServer:
         try:
             content, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 16)
         except ConnectionResetError:
-            return False  # closed, too: the pool died before it had read all that was said to it
+            return False  # the pool died before it had read all our messages: also a closed socket
         for line, descriptor in zip(content.splitlines(), descriptors, strict=True):
             self._fork(json.loads(line)["fork"], descriptor)
         return bool(content)
 
     def _fork(self, slot: int, descriptor: int) -> None:
-        self._board.write(slot, 0, NONE, 0)
+        self._scoreboard.write(slot, 0, NONE, 0)
         try:
             pid = os.fork()
         except OSError as error:
             os.close(descriptor)
-            _say(self._control, {"refused": slot, "reason": error.strerror})
+            _send(self._control, {"refused": slot, "reason": error.strerror})
             return
         if not pid:
             self._become_worker(slot, descriptor)
         os.close(descriptor)
         self._children.add(pid)
-        _say(self._control, {"forked": slot, "pid": pid})
+        _send(self._control, {"forked": slot, "pid": pid})
 
     def _become_worker(self, slot: int, descriptor: int) -> None:
         """Serve as a worker; never returns into the forkserver's code."""
@@ -102,10 +102,10 @@ class ForkServer:
             for inherited in (self._control, self._wake_read, self._wake_write):
                 inherited.close()
             with socket.socket(fileno=descriptor) as channel:
-                worker.serve(self._engine, channel, self._board, slot)
+                worker.serve(self._engine, channel, self._scoreboard, slot)
             status = 0
         except (BrokenPipeError, ConnectionResetError):
-            status = 0  # the pool is gone; nobody waits for the answer
+            status = 0  # the pool is gone, and nothing reads the answer
         finally:
             os._exit(status)
 
@@ -115,14 +115,14 @@ class ForkServer:
             if not pid:
                 return
             self._children.discard(pid)
-            _say(self._control, {"exited": pid, "status": os.waitstatus_to_exitcode(status)})
+            _send(self._control, {"exited": pid, "status": os.waitstatus_to_exitcode(status)})
 
 
 def main() -> int:
     """Load the engine named on the control socket, then fork on request."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--control", type=int, required=True)
-    parser.add_argument("--board", type=int, required=True)
+    parser.add_argument("--scoreboard", type=int, required=True)
     parser.add_argument("--slots", type=int, required=True)
     arguments = parser.parse_args()
     # Ctrl-C reaches the whole terminal group, systemd's stop the whole control group: workers must finish what the
@@ -139,19 +139,19 @@ def main() -> int:
         engine = KiwiEngine(spec)
         _warm_up(engine)
     except ConfigError as error:
-        _say(control, {"failed": error.message})
+        _send(control, {"failed": error.message})
         return 1
     except Exception as error:  # noqa: BLE001  (whatever it is, the pool reports it)
-        _say(control, {"failed": f"{type(error).__name__}: {error}"})
+        _send(control, {"failed": f"{type(error).__name__}: {error}"})
         return 1
     loaded = asdict(engine.info) | {"load_s": time.monotonic() - started_s}
-    _say(control, {"loaded": loaded})
-    ForkServer(control, Board(arguments.board, arguments.slots), engine).run()
+    _send(control, {"loaded": loaded})
+    ForkServer(control, Scoreboard(arguments.scoreboard, arguments.slots), engine).run()
     return 0
 
 
 def _warm_up(engine: Engine) -> None:
-    """Do once here what each worker would else do on its first document, in memory of its own."""
+    """Analyse a text here, so that workers share the memory that the first analysis takes."""
     documents = pa.array([_WARM_UP.encode(), _DECOMPOSED.encode(), None], pa.binary())
     for encoding in ENCODERS:
         job = Job(0, encoding, Options(), documents, {})
@@ -161,8 +161,8 @@ def _warm_up(engine: Engine) -> None:
     gc.freeze()
 
 
-def _say(control: socket.socket, message: dict[str, Any]) -> None:
-    # When the pool is gone, the next read says so and ends this process.
+def _send(control: socket.socket, message: dict[str, Any]) -> None:
+    # When the pool is gone, the next read returns nothing and ends this process.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         control.sendall(json.dumps(message).encode() + b"\n")
 

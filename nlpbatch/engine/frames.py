@@ -39,7 +39,7 @@ def _receive_exactly(channel: socket.socket, count: int) -> bytes | None:
 
 
 class FrameBuffer:
-    """Collects what a non-blocking socket delivers and gives back whole frames."""
+    """Collects the data of a non-blocking socket and returns whole frames."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()

@@ -1,7 +1,7 @@
-"""What the pool asks of a worker, and what the worker answers, as frames on their socket.
+"""Jobs from the pool to a worker, and the worker's answers, as frames on their socket.
 
-A worker answers a job with its outcomes, or with a failure of the whole job: whatever is raised outside of a document
-belongs to the request and never ends the worker.
+A worker answers a job with its outcomes, or with a failure of the whole job: an exception outside of a document fails
+the request and never ends the worker.
 """
 
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ Encoding = Literal["arrow", "json"]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of a request.
+    """One chunk of a request.
 
     Args:
-        job_id: Unique within the pool; stands on the board while a worker is at it.
+        job_id: Unique within the pool; on the scoreboard while a worker is on the job.
         encoding: How to write the outcomes.
-        options: What to do with each document.
+        options: The operation, with its options.
         documents: `binary[n]`.
         failed: Errors known already, by position; those documents are not analysed.
 
@@ -121,7 +121,7 @@ class JobFailure:
 
     @property
     def error(self) -> NlpbatchError:
-        """Return what the request is refused with."""
+        """Return the error of the request."""
         return (InvalidOption if self.cause == "options" else InternalError)(self.message)
 
     def to_frame(self, job_id: int) -> bytes:

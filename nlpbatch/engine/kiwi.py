@@ -13,7 +13,7 @@ from kiwipiepy.utils import Stopwords
 
 from nlpbatch.engine.dictionary import add
 from nlpbatch.engine.fingerprint import fingerprint
-from nlpbatch.engine.protocol import EngineInfo, EngineSpec, Token, Tokenize
+from nlpbatch.engine.protocol import EngineInfo, EngineSpec, EngineToken, Tokenize
 from nlpbatch.wire.options import MATCH_OPTIONS, NO_TYPOS, STANDARD_DIALECT, TYPOS
 from nlpbatch.wire.options.offered import ENABLED_DIALECTS
 from nlpbatch.wire.tags import split_morpheme
@@ -35,7 +35,7 @@ class KiwiEngine:
 
     def __init__(self, spec: EngineSpec) -> None:
         with warnings.catch_warnings():
-            # 0 once meant "all cores" and warns ever since; no threads is what a forking process needs.
+            # No threads, because this process forks; 0 used to mean "all cores" and now warns.
             warnings.simplefilter("ignore", DeprecationWarning)
             self._kiwi: Any = kiwipiepy.Kiwi(num_workers=0, model_type=spec.model, **_load_arguments(spec.load))
         self._options = dict(spec.options)
@@ -51,36 +51,36 @@ class KiwiEngine:
             self._kiwi.tokenize(_SHORT, typos=typos)
 
     def tokenizer(self, options: Mapping[str, Any]) -> Tokenize:
-        """Return what returns Kiwi's tokens of a text."""
+        """Return a function that returns Kiwi's tokens of a text."""
         return cast("Tokenize", partial(self._kiwi.tokenize, **self._with(options)))
 
     def candidates(
         self, text: str, top_n: int, options: Mapping[str, Any], pretokenized: Sequence[Any] | None = None
-    ) -> Sequence[tuple[Sequence[Token], float]]:
-        """Return Kiwi's best readings of a text."""
+    ) -> Sequence[tuple[Sequence[EngineToken], float]]:
+        """Return Kiwi's n best analyses of a text."""
         found = self._kiwi.analyze(text, top_n=top_n, pretokenized=pretokenized, **self._with(options))
-        return cast("Sequence[tuple[Sequence[Token], float]]", found)
+        return cast("Sequence[tuple[Sequence[EngineToken], float]]", found)
 
     def space(self, text: str, *, reset: bool) -> str:
-        """Return the text with its blanks as Kiwi puts them."""
+        """Return the text with its spacing corrected by Kiwi."""
         return str(self._kiwi.space(text, reset_whitespace=reset))
 
     def join(self, morphemes: Sequence[tuple[Any, ...]], *, lm_search: bool) -> tuple[str, Sequence[tuple[int, int]]]:
-        """Return the text that Kiwi makes of morphemes, and where each is in it."""
+        """Return the text that Kiwi joins from morphemes, and the position of each in it."""
         if not morphemes:
             return "", []
         text, positions = self._kiwi.join(morphemes, lm_search, return_positions=True)
         return str(text), positions
 
     def score(self, text: str) -> float:
-        """Return the score of a text's best reading, with the options that `Kiwi.glue` has: those of its base class."""
+        """Return the score of a text's best analysis, with the options of `Kiwi.glue`: those of its base class."""
         base: Any = super(kiwipiepy.Kiwi, self._kiwi)
         config = self._kiwi.global_config
         found = base.analyze(text, 1, Match.ALL, False, None, False, 0, 0.0, None, 0.0, None, config)
         return float(found[0][1])
 
-    def is_stopword(self, token: Token) -> bool:
-        """Return whether Kiwi's list of stop words has it."""
+    def is_stopword(self, token: EngineToken) -> bool:
+        """Return whether Kiwi's list of stop words contains the token."""
         return (token.form, token.tag) in self._stopwords
 
     def _with(self, options: Mapping[str, Any]) -> dict[str, Any]:

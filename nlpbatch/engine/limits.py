@@ -1,4 +1,4 @@
-"""How a worker pool cuts its work, and how much it lets wait."""
+"""The limits of a worker pool: sizes of chunks and queue, time and memory of a document."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,23 @@ from nlpbatch.wire.limits import KIB, MIB
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """How the pool cuts and how much it lets wait.
+    """Limits of one pool.
 
     Args:
         workers: Worker processes.
-        piece_bytes: Text handed to a worker at a time. Small pieces spread a request over idle workers and repeat
+        chunk_bytes: Text handed to a worker at a time. Small chunks spread a request over idle workers and repeat
             little when one dies; below 8 KiB the framing shows.
-        piece_documents: Documents handed to a worker at a time.
+        chunk_documents: Documents handed to a worker at a time.
         text_bytes: Longest document.
         queue_bytes: Text waiting for a worker, over all requests; beyond it requests are refused.
-        document_s: How long one document may take.
-        memory_bytes: How much a worker may grow on one document.
+        document_s: Largest time of one document, in seconds.
+        memory_bytes: Largest growth of a worker on one document.
 
     """
 
     workers: int
-    piece_bytes: int = 16 * KIB
-    piece_documents: int = 512
+    chunk_bytes: int = 16 * KIB
+    chunk_documents: int = 512
     text_bytes: int = MIB
     queue_bytes: int = 64 * MIB
     document_s: float = 30.0

@@ -1,8 +1,8 @@
-"""The text as the engine gets it: composed and without invisible characters; and the way back to what was sent.
+"""The text for the engine: composed and without invisible characters; and the map back to the text as it was sent.
 
-Kiwi takes decomposed Hangul for one unknown word, and gives overlapping spans around a zero-width space. So both are
-mended before the analysis, and every offset is mapped back to the text exactly as it was sent. A text that needs
-neither, which is nearly every text, goes through untouched and is not mapped.
+Kiwi takes decomposed Hangul for one unknown word, and gives overlapping spans around a zero-width space. So the text is
+composed and stripped before the analysis, and every offset is mapped back to the text exactly as it was sent. A text
+that needs neither, which is nearly every text, goes through untouched and is not mapped.
 
 Composed means NFC, but for single characters that NFC replaces by others, such as the Hanja of KS X 1001's second
 readings: Kiwi knows them, and its tokens of such a text are to be those of `Kiwi().tokenize`.
@@ -26,13 +26,13 @@ RULE: Final = "compose-invisible-1"
 _INVISIBLE: Final = "\u00ad\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 _JOINER: Final = "\u200d"
 _JOINED: Final = "\u00a9\u00ae\u2190-\u2bff\u3030\u303d\u3297\u3299\ufe0f\U0001f000-\U0001faff"
-"""What may stand before a joiner: signs that are emoji, their variation selector, emoji."""
+"""Characters that may precede a joiner: emoji, signs that can be emoji, and their variation selector."""
 _STRIPPED = re.compile(f"[{_INVISIBLE}]|(?<![{_JOINED}]){_JOINER}")
 
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """A text as the engine gets it.
+    """A text for the engine.
 
     Args:
         text: The composed text.
@@ -47,7 +47,7 @@ class Normalised:
     ends: list[int] | None = None
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Return where a run of its code points is in the text that was sent."""
+        """Return the span in the text that was sent of a run of its code points."""
         if self.starts is None or self.ends is None:
             return start, end
         if start == end:
@@ -55,7 +55,7 @@ class Normalised:
         return self.starts[start], self.ends[end - 1]
 
     def composed_span(self, start: int, end: int) -> tuple[int, int]:
-        """Return which of its code points a run of the text that was sent became; none if all of it was left out."""
+        """Return the run of its code points that a span of the text that was sent became; empty if all were removed."""
         if self.starts is None or self.ends is None:
             return start, end
         return bisect_right(self.ends, start), bisect_left(self.starts, end)
@@ -87,14 +87,14 @@ def normalise(text: str) -> Normalised:
 
 
 def _seams(text: str) -> list[int]:
-    """Return where the text may be taken apart without changing how it composes, beginning and end included."""
+    """Return the positions at which the text can be cut without changing how it composes, 0 and the end included."""
     inner = (match.start() for match in _starters().finditer(text, 1))
     return [0, *inner, len(text)]
 
 
 @cache
 def _starters() -> re.Pattern[str]:
-    """Return what matches a character that never composes with what stands before it."""
+    """Return the pattern of a character that never composes with the one before it."""
     follows = [point for point in range(sys.maxunicode + 1) if _may_follow(chr(point))]
     ranges: list[list[int]] = []
     for point in follows:

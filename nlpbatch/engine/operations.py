@@ -1,4 +1,4 @@
-"""What is done with one text: the operations, over an engine that takes short composed texts only."""
+"""The operations on one document, over an engine that takes only short composed texts."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nlpbatch.engine.contents import Chunks, Morphemes, Text
 from nlpbatch.engine.parts import Whole, join, take_apart
-from nlpbatch.engine.protocol import Engine, Token, Tokenize
+from nlpbatch.engine.protocol import Engine, EngineToken, Tokenize
 from nlpbatch.engine.writing import glue
 from nlpbatch.wire.options import Operation, Options
 from nlpbatch.wire.outcome import DocumentError
@@ -16,38 +16,38 @@ from nlpbatch.wire.tags import matching, split_stop_word
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A candidate: tokens, and the logarithm of how likely they are."""
+class ScoredTokens:
+    """One of the n best analyses: its tokens, and the logarithm of their probability."""
 
-    tokens: Sequence[Token]
+    tokens: Sequence[EngineToken]
     score: float
 
 
 @dataclass(frozen=True, slots=True)
 class FoundSentence:
-    """Where a sentence is in the text that was sent; its text, and its tokens, if they are asked for."""
+    """A sentence: its position in the text that was sent, and its text and tokens if they were requested."""
 
     start: int
     end: int
     text: str | None = None
-    tokens: Sequence[Token] | None = None
+    tokens: Sequence[EngineToken] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """What one document got: the members that its operation has, or an error; nothing for a null document."""
+    """The outcome of one document: the members of its operation, or an error; nothing for a null document."""
 
-    tokens: Sequence[Token] | None = None
+    tokens: Sequence[EngineToken] | None = None
     error: DocumentError | None = None
     sentences: Sequence[FoundSentence] | None = None
-    candidates: Sequence[Found] | None = None
+    candidates: Sequence[ScoredTokens] | None = None
     text: str | None = None
     positions: Sequence[tuple[int, int]] | None = None
     space_insertions: Sequence[bool] | None = None
 
     @property
     def token_count(self) -> int:
-        """Return the tokens that it answers with."""
+        """Return the number of tokens in the answer."""
         if self.candidates is not None:
             return sum(len(found.tokens) for found in self.candidates)
         if self.tokens is None and self.sentences is not None:
@@ -56,18 +56,18 @@ class Analysed:
 
 
 Perform = Callable[[Any], Analysed]
-"""Does to the content of a document, see `engine.contents`, what is asked."""
+"""Performs an operation on the content of a document, see `engine.contents`."""
 TextPerform = Callable[[str], Analysed]
-Keep = Callable[[Sequence[Token]], Sequence[Token]]
+Keep = Callable[[Sequence[EngineToken]], Sequence[EngineToken]]
 
 
 def performer(engine: Engine, options: Options) -> Perform:
-    """Return what does to a document's content what the options ask for."""
+    """Return the function that performs the operation of the options on a document's content."""
     return _MAKERS[options.operation](engine, options)
 
 
 def text_performer(engine: Engine, options: Options) -> TextPerform:
-    """Return what does to a text what the options ask for."""
+    """Return the function that performs the operation of the options on a text."""
     perform = performer(engine, options)
     return lambda text: perform(Text(text))
 
@@ -143,37 +143,37 @@ def _filter(engine: Engine, options: Options) -> Keep:
     wanted = None if options.tags is None else matching(options.tags)
     is_stopword = _stop_words(engine, options.stopwords)
 
-    def keep(tokens: Sequence[Token]) -> Sequence[Token]:
+    def keep(tokens: Sequence[EngineToken]) -> Sequence[EngineToken]:
         return [token for token in tokens if (wanted is None or token.tag in wanted) and not is_stopword(token)]
 
     return keep
 
 
-def _stop_words(engine: Engine, stopwords: bool | tuple[str, ...]) -> Callable[[Token], bool]:  # noqa: FBT001
-    """Return what tells stop words: the engine's own, or those that are given."""
+def _stop_words(engine: Engine, stopwords: bool | tuple[str, ...]) -> Callable[[EngineToken], bool]:  # noqa: FBT001
+    """Return the function that recognises stop words: the engine's own, or those of the caller."""
     if isinstance(stopwords, bool):
         return engine.is_stopword if stopwords else lambda _: False
     entries = frozenset(map(split_stop_word, stopwords))
 
-    def is_stop_word(token: Token) -> bool:
+    def is_stop_word(token: EngineToken) -> bool:
         return not entries.isdisjoint(((token.form, token.tag), (token.form, None), (None, token.tag)))
 
     return is_stop_word
 
 
-def _tokens(tokenize: Tokenize, whole: Whole) -> Sequence[Token]:
+def _tokens(tokenize: Tokenize, whole: Whole) -> Sequence[EngineToken]:
     if not whole.spans:
         return join(whole, (tokenize(part.text) for part in whole.parts))
     return join(whole, (tokenize(part.text, pretokenized=whole.spans_of(part)) for part in whole.parts))
 
 
-def _sentence(text: str, tokens: Sequence[Token], keep: Keep) -> FoundSentence:
+def _sentence(text: str, tokens: Sequence[EngineToken], keep: Keep) -> FoundSentence:
     start, end = tokens[0].start, max(token.end for token in tokens)
     return FoundSentence(start, end, text[start:end], keep(tokens))
 
 
 def _sentences(tokens: Iterable[Any]) -> Iterable[FoundSentence]:
-    """Yield where the sentences are: from the first to the last of their tokens, as Kiwi's own splitting does."""
+    """Yield the sentences, each from its first to its last token, as Kiwi's own splitting does."""
     number = start = end = -1
     for token in tokens:
         if token.sent_position != number:
@@ -185,10 +185,10 @@ def _sentences(tokens: Iterable[Any]) -> Iterable[FoundSentence]:
         yield FoundSentence(start, end)
 
 
-def _candidates(engine: Engine, options: Options, keep: Keep, whole: Whole) -> Iterable[Found]:
-    """Yield the n-th best of the text: the n-th best of each of its parts, or the worst of one that has fewer."""
+def _candidates(engine: Engine, options: Options, keep: Keep, whole: Whole) -> Iterable[ScoredTokens]:
+    """Yield the n-th best analysis of the text: the n-th best of each part, or the last of a part that has fewer."""
     by_part = [engine.candidates(part.text, options.top_n, options.kiwi, whole.spans_of(part)) for part in whole.parts]
     for rank in range(max(map(len, by_part), default=0)):
         chosen = [found[min(rank, len(found) - 1)] for found in by_part]
         tokens = join(whole, [tokens for tokens, _ in chosen])
-        yield Found(keep(tokens), sum(score for _, score in chosen))
+        yield ScoredTokens(keep(tokens), sum(score for _, score in chosen))

@@ -1,7 +1,7 @@
 """Documents that are more than a text, as the bytes in which the pool carries them.
 
-Morphemes and chunks are parts of fields: 0xFE ends a field, 0xFF a part. What belongs to a document, such as the spans
-of a text, stands before it: 0xFF, JSON, 0xFF. No UTF-8 has these bytes, and no text and no part begins with 0xFF.
+Morphemes and chunks are parts of fields: 0xFE ends a field, 0xFF a part. The extra member of a document, such as the
+spans of a text, precedes it: 0xFF, JSON, 0xFF. No UTF-8 has these bytes, and no text and no part begins with 0xFF.
 """
 
 import json
@@ -13,11 +13,11 @@ PART_END: Final = b"\xff"
 BLANK: Final = b"1"
 NO_BLANK: Final = b"0"
 NOT_UTF_8: Final = b"\xed\xa0\x80"
-"""A lone surrogate's bytes: what a field that is null, or has one of the marks, is replaced with."""
+"""A lone surrogate's bytes, which replace a field that is null or has one of the marks."""
 
 
 class InvalidDocument(Exception):
-    """A document that the engine can't be asked about; the message has bound and remedy and quotes nothing."""
+    """A document that the engine can't analyse; the message has bound and remedy and quotes nothing."""
 
 
 def encode_text(text: str) -> bytes:
@@ -55,12 +55,12 @@ def unpack_parts(document: bytes) -> list[list[str]]:
 
 
 def pack_extra(document: bytes, extra: Sequence[Any]) -> bytes:
-    """Return a document with what belongs to it."""
+    """Return a document with its extra member."""
     return b"".join((PART_END, json.dumps(extra, separators=(",", ":")).encode(), PART_END, document))
 
 
 def unpack_extra(document: bytes) -> tuple[bytes, Sequence[Any] | None]:
-    """Return a document, and what belongs to it if there is anything."""
+    """Return a document and its extra member, None if it has none."""
     if not document.startswith(PART_END):
         return document, None
     extra, _, rest = document[1:].partition(PART_END)

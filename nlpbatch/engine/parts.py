@@ -1,17 +1,17 @@
-"""A text of any length and form, as parts that the engine can take; and their tokens in terms of the whole."""
+"""Cuts a text of any length and form into parts for the engine, and joins their tokens to those of the whole text."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nlpbatch.engine.normalise import Normalised, normalise
-from nlpbatch.engine.protocol import Token
+from nlpbatch.engine.protocol import EngineToken
 from nlpbatch.engine.spans import Span, place_spans
 from nlpbatch.engine.split import LIMIT, LINE_END, split
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TextPart:
     """A run of the composed text; `start` is its first code point there."""
 
     text: str
@@ -20,20 +20,20 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A text that was sent, the parts that the engine gets of it, and spans of it that are given."""
+    """A text as it was sent, its parts for the engine, and the caller's spans of it."""
 
     normalised: Normalised
-    parts: Sequence[Part]
+    parts: Sequence[TextPart]
     spans: Sequence[Span] = ()
 
-    def spans_of(self, part: Part) -> list[tuple[Any, ...]] | None:
+    def spans_of(self, part: TextPart) -> list[tuple[Any, ...]] | None:
         """Return the spans within a part, as Kiwi takes them; None if there are none."""
         end = part.start + len(part.text)
         return [span.to_kiwi(part.start) for span in self.spans if part.start <= span.start < end] or None
 
     @property
     def is_plain(self) -> bool:
-        """Return whether the engine gets the text just as it was sent."""
+        """Return whether the engine gets the text exactly as it was sent."""
         return len(self.parts) == 1 and self.normalised.starts is None
 
 
@@ -48,9 +48,9 @@ def take_apart(text: str, spans: Sequence[Any] = ()) -> Whole:
     composed = normalised.text
     placed = place_spans(normalised, len(text), spans) if spans else ()
     if len(composed) <= LIMIT:
-        return Whole(normalised, (Part(composed, 0),), placed)
+        return Whole(normalised, (TextPart(composed, 0),), placed)
     uncut = [(span.start, span.end) for span in placed]
-    return Whole(normalised, [Part(composed[start:end], start) for start, end in split(composed, uncut)], placed)
+    return Whole(normalised, [TextPart(composed[start:end], start) for start, end in split(composed, uncut)], placed)
 
 
 class MovedToken:
@@ -70,7 +70,7 @@ class MovedToken:
         return getattr(self._token, name)
 
 
-def join(whole: Whole, found: Iterable[Sequence[Token]]) -> Sequence[Token]:
+def join(whole: Whole, found: Iterable[Sequence[EngineToken]]) -> Sequence[EngineToken]:
     """Return the tokens of all parts as those of the text that was sent; a part begins a sentence."""
     if whole.is_plain:
         (tokens,) = found

@@ -1,8 +1,8 @@
-"""Questions that cost workers again and again, whatever the document: they are refused for a while. Pure.
+"""Options that kill workers, whatever the document: they are refused for a while. Pure.
 
-A question is an operation with its options. Its deaths count in a row: an answer in between clears it. A question
-without options for the engine never counts, because every version of an analyzer has answered it before it was let in;
-there the documents are to blame.
+Deaths count per operation with its options, and only in a row: an answer in between clears them. An operation without
+options for the engine never counts, because every version of an analyzer answers it before it goes into service; there
+the documents are to blame.
 """
 
 import json
@@ -14,44 +14,44 @@ from nlpbatch.errors import InvalidOption
 from nlpbatch.wire.options import Options
 
 DEATHS: Final = 3
-"""As many as a piece may cost."""
+"""The same number as for a chunk."""
 _MOST: Final = 1000
 _FOR_S: Final = 3600.0
 
 
 @dataclass(slots=True)
-class _Suspect:
+class _PoisonedEntry:
     options: Options
     deaths: int
     until_s: float
 
 
-class PoisonedQuestions:
-    """The questions of one pool that workers died of."""
+class PoisonedOptions:
+    """The operations with options that workers of one pool died of."""
 
     def __init__(self) -> None:
-        self._suspects: OrderedDict[str, _Suspect] = OrderedDict()
+        self._entries: OrderedDict[str, _PoisonedEntry] = OrderedDict()
 
     def died(self, options: Options, now_s: float) -> None:
-        """Count a worker that died of a question."""
+        """Count a worker that died of an operation with these options."""
         if not options.kiwi:
             return
         key = _key(options)
-        suspect = self._suspects.pop(key, None) or _Suspect(options, 0, 0.0)
-        suspect.deaths += 1
-        suspect.until_s = now_s + _FOR_S
-        self._suspects[key] = suspect
+        entry = self._entries.pop(key, None) or _PoisonedEntry(options, 0, 0.0)
+        entry.deaths += 1
+        entry.until_s = now_s + _FOR_S
+        self._entries[key] = entry
         self._forget(now_s)
 
     def answered(self, options: Options) -> None:
-        """Clear a question that has been answered, unless it is refused already."""
-        if self._suspects and self._deaths(options) < DEATHS:
-            self._suspects.pop(_key(options), None)
+        """Clear options that have been answered, unless they are refused already."""
+        if self._entries and self._deaths(options) < DEATHS:
+            self._entries.pop(_key(options), None)
 
     def refusal(self, options: Options, now_s: float) -> InvalidOption | None:
-        """Return what a question is refused with, None if it may be asked."""
+        """Return the error with which these options are refused, None if they aren't."""
         self._forget(now_s)
-        if not self._suspects or self._deaths(options) < DEATHS:
+        if not self._entries or self._deaths(options) < DEATHS:
             return None
         named = ", ".join(options.kiwi)
         return InvalidOption(
@@ -61,32 +61,32 @@ class PoisonedQuestions:
 
     def clear(self) -> None:
         """Give all of them another chance."""
-        self._suspects.clear()
+        self._entries.clear()
 
     def to_json(self, now_s: float) -> list[dict[str, Any]]:
         """Return those that are refused, the latest first."""
         self._forget(now_s)
         return [
             {
-                "operation": suspect.options.operation,
-                "options": suspect.options.to_members(),
-                "deaths": suspect.deaths,
-                "refused_for_s": round(suspect.until_s - now_s, 1),
+                "operation": entry.options.operation,
+                "options": entry.options.to_members(),
+                "deaths": entry.deaths,
+                "refused_for_s": round(entry.until_s - now_s, 1),
             }
-            for suspect in reversed(self._suspects.values())
-            if suspect.deaths >= DEATHS
+            for entry in reversed(self._entries.values())
+            if entry.deaths >= DEATHS
         ]
 
     def _deaths(self, options: Options) -> int:
-        suspect = self._suspects.get(_key(options))
-        return 0 if suspect is None else suspect.deaths
+        entry = self._entries.get(_key(options))
+        return 0 if entry is None else entry.deaths
 
     def _forget(self, now_s: float) -> None:
-        while self._suspects:
-            key, oldest = next(iter(self._suspects.items()))
-            if oldest.until_s > now_s and len(self._suspects) <= _MOST:
+        while self._entries:
+            key, oldest = next(iter(self._entries.items()))
+            if oldest.until_s > now_s and len(self._entries) <= _MOST:
                 return
-            del self._suspects[key]
+            del self._entries[key]
 
 
 def _key(options: Options) -> str:

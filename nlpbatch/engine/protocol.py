@@ -1,4 +1,4 @@
-"""The seam between the pool and what analyses: any engine that meets this can be served."""
+"""The interface between the pool and an engine: any engine that implements it can be served."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from nlpbatch.engine.dictionary import Entry
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """What to load: the part of the configuration that decides results.
+    """The engine to load: the part of the configuration that decides results.
 
     Args:
         name: The analyzer's name in requests.
@@ -46,14 +46,14 @@ def _tuples(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What was loaded, as it enters the fingerprint and `GET /v1/analyzers`."""
+    """Engine and model as loaded, for the fingerprint and `GET /v1/analyzers`."""
 
     engine: str
     model: str
     fingerprint: str
 
 
-class Token(Protocol):
+class EngineToken(Protocol):
     """A token as engines return it: an attribute for every name in `wire.fields.TOKEN_FIELDS`."""
 
     form: str
@@ -63,43 +63,43 @@ class Token(Protocol):
 
 
 class Tokenize(Protocol):
-    """What returns the tokens of a text."""
+    """A function from a text to its tokens."""
 
-    def __call__(self, text: str, *, pretokenized: Sequence[Any] | None = None) -> Sequence[Token]:
-        """Return the tokens; `pretokenized` has spans as Kiwi takes them, none of which overlap."""
+    def __call__(self, text: str, *, pretokenized: Sequence[Any] | None = None) -> Sequence[EngineToken]:
+        """Return the tokens; `pretokenized` has spans as Kiwi takes them, which don't overlap."""
         ...
 
 
 class Engine(Protocol):
     """Analyses one short, composed text at a time, in one thread, and gives the same answer for the same text.
 
-    All raise whatever the engine raises. `options` are Kiwi's own, by name, on top of those of the analyzer.
+    All methods raise the engine's own errors. `options` are Kiwi's own, by name, on top of those of the analyzer.
     """
 
     info: EngineInfo
 
     def tokenizer(self, options: Mapping[str, Any]) -> Tokenize:
-        """Return what returns the tokens of a text, offsets in its code points."""
+        """Return a function from a text to its tokens, with offsets in code points."""
         ...
 
     def candidates(
         self, text: str, top_n: int, options: Mapping[str, Any], pretokenized: Sequence[Any] | None = None
-    ) -> Sequence[tuple[Sequence[Token], float]]:
-        """Return up to `top_n` ways to read a text with their scores, best first; at least one."""
+    ) -> Sequence[tuple[Sequence[EngineToken], float]]:
+        """Return the up to `top_n` best analyses of a text with their scores, best first; at least one."""
         ...
 
     def space(self, text: str, *, reset: bool) -> str:
-        """Return the text with its blanks corrected; with `reset`, as if it had none."""
+        """Return the text with its spacing corrected; with `reset`, as if it had no blanks."""
         ...
 
     def join(self, morphemes: Sequence[tuple[Any, ...]], *, lm_search: bool) -> tuple[str, Sequence[tuple[int, int]]]:
-        """Return the text that (form, tag) or (form, tag, whether a blank precedes) make, and where each is in it."""
+        """Return the text of (form, tag) or (form, tag, whether a blank precedes), and the position of each in it."""
         ...
 
     def score(self, text: str) -> float:
-        """Return the logarithm of how likely the best reading of a text is."""
+        """Return the logarithm of the probability of a text's best analysis."""
         ...
 
-    def is_stopword(self, token: Token) -> bool:
-        """Return whether the engine's own list of stop words has it."""
+    def is_stopword(self, token: EngineToken) -> bool:
+        """Return whether the engine's own list of stop words contains the token."""
         ...

@@ -1,6 +1,6 @@
-"""Documents that cost workers again and again, known by their hash: they are refused for a while. Pure.
+"""Documents that cost several workers are refused for a while. Pure.
 
-Bounded: the oldest make room. Texts are not kept, nor anything they could be told from but a hash and a length.
+The number of documents is bounded, and the oldest make room. Of a text, only a hash and the length are kept.
 """
 
 import hashlib
@@ -27,14 +27,14 @@ class _Offender:
 
 
 class Quarantine:
-    """The offenders of one pool; one offence is an accident, two are a habit."""
+    """The offenders of one pool; a document is refused after its second offence."""
 
     def __init__(self) -> None:
         self._offenders: OrderedDict[bytes, _Offender] = OrderedDict()
         self._sizes: Counter[int] = Counter()
 
     def offend(self, document: bytes, code: str, now_s: float) -> None:
-        """Note that a document cost a worker, for that reason."""
+        """Count a worker that a document cost, with the error code."""
         digest = _digest(document)
         offender = self._offenders.pop(digest, None)
         if offender is None:

@@ -1,4 +1,4 @@
-"""Spans of a text that are one token, or tokens that are given: checked, and mapped to what the engine gets."""
+"""Checks the pretokenized spans of a text, and maps them to the text that the engine gets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from nlpbatch.engine.split import LIMIT
 from nlpbatch.wire.tags import TAGS
 
 LONGEST: Final = LIMIT // 2
-"""Code points of a span: a text is cut into parts, and no span is cut."""
+"""Largest number of code points of a span: a text is cut into parts, and no span is cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A run of the composed text, and what it is: nothing, a tag, or tokens (form, tag, start, end within the span)."""
+    """A run of the composed text, with nothing else, a tag, or tokens (form, tag, start, end within the span)."""
 
     start: int
     end: int
@@ -91,7 +91,7 @@ def _inner(
 
 
 def check_tag(tag: str, where: str) -> None:
-    """Refuse what is no tag of Kiwi's.
+    """Refuse a tag that Kiwi doesn't have.
 
     Raises:
         InvalidDocument: It is none; the message doesn't repeat it, for it may be text.

@@ -1,8 +1,8 @@
-"""Where a long text is cut, so that its analysis takes time in proportion to its length.
+"""Cuts a long text, so that its analysis takes time in proportion to its length.
 
-Kiwi's time grows faster than a text's length, with some texts by the square of it. So a text over the limit is cut:
-after the last line end in the second half of the limit, else after the last sentence, else at the last blank, else
-right there, though not before a character that belongs to the one before. The rule is part of the fingerprint: raise
+Kiwi's time grows faster than a text's length, with some texts as its square. So a text over the limit is cut: after the
+last line end in the second half of the limit, else after the last sentence, else at the last blank, else at the limit,
+but not before a character that belongs to the previous one. The rule is part of the fingerprint: raise
 its number when it changes.
 """
 
@@ -16,18 +16,18 @@ RULE: Final = "line-sentence-blank-3072-1"
 LIMIT: Final = 3072
 """Code points of the longest text that is analysed in one go."""
 LINE_END = re.compile(r"\r\n|[\n\v\f\r\x85\u2028\u2029]")
-"""What Kiwi counts as one."""
+"""Line ends as Kiwi counts them."""
 _SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f\u2026]['\")\]\u2019\u201d\u300d\u300f]*\s")
 _BLANK = re.compile(r"\s")
 _JOINER: Final = "\u200d"
 _JAMO: Final = frozenset(map(chr, range(0x1160, 0x1200)))
 """Vowels and finals, which old Hangul is written with."""
 _CLINGS: Final = frozenset({"Mn", "Mc", "Me", "Cf", "Sk"})
-"""Categories of what belongs to the character before it: marks, joiners, skin tones."""
+"""Categories of characters that belong to the previous one: marks, joiners, skin tones."""
 
 
 def split(text: str, spans: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[int, int]]:
-    """Yield [start, end) of the parts, in order, which together are the text.
+    """Yield [start, end) of the parts in order; together they are the text.
 
     None of `spans`, sorted and none over half of the limit, is cut: a part ends before it.
     """

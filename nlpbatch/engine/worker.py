@@ -1,4 +1,4 @@
-"""A worker: a forked child that analyses one document at a time and notes on the board which.
+"""A worker: a forked child that analyses one document at a time and writes on the scoreboard which.
 
 Between two documents it looks for an interactive job, which goes first.
 """
@@ -12,35 +12,35 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from nlpbatch.engine import frames
-from nlpbatch.engine.board import NONE, Board
 from nlpbatch.engine.contents import read_content
 from nlpbatch.engine.encode import ENCODERS
 from nlpbatch.engine.job import Job, JobFailure, JobResult
 from nlpbatch.engine.operations import Analysed, Perform, performer
 from nlpbatch.engine.packing import InvalidDocument
 from nlpbatch.engine.protocol import Engine
+from nlpbatch.engine.scoreboard import NONE, Scoreboard
 from nlpbatch.wire.options import Operation
 from nlpbatch.wire.outcome import ANALYSIS_FAILED, INVALID_DOCUMENT, INVALID_TEXT, DocumentError
 
-Note = Callable[[int], None]
-"""Called with the position of the document that is begun, or NONE after the last."""
+ReportPosition = Callable[[int], None]
+"""Called with the position of the document that the worker begins, or NONE after the last."""
 Pause = Callable[[], float]
-"""Called between two documents; does what goes first, and returns the seconds it took."""
+"""Called between two documents; does urgent work, and returns the seconds that it took."""
 
 
 _REPORT: Final = "report it to the operator of the service"
 _REASON_CODE_POINTS: Final = 200
 _LEFT_OBJECTS: Final = 100_000
-"""Objects that outlived their job: only then is it worth looking for cycles among them."""
+"""Number of objects left by jobs from which the garbage collector runs."""
 
 
 class _Closed(Exception):
     """The pool has closed the channel."""
 
 
-def serve(engine: Engine, channel: socket.socket, board: Board, slot: int) -> None:
+def serve(engine: Engine, channel: socket.socket, scoreboard: Scoreboard, slot: int) -> None:
     """Answer jobs until the pool closes the channel."""
-    # Tokens by the hundred thousand made the collector visit them again and again, for cycles that there aren't.
+    # Hundreds of thousands of tokens, without cycles, made the collector visit them over and over.
     gc.disable()
     readable = select.poll()
     readable.register(channel, select.POLLIN)
@@ -51,12 +51,12 @@ def serve(engine: Engine, channel: socket.socket, board: Board, slot: int) -> No
             raise _Closed
         job_id = frame[0]["job_id"]
 
-        def note(document: int) -> None:
-            board.write(slot, job_id, document, time.monotonic_ns())
+        def report_position(document: int) -> None:
+            scoreboard.write(slot, job_id, document, time.monotonic_ns())
 
-        note(NONE)
+        report_position(NONE)
         job = _read(*frame)
-        result = run(engine, job, note, pause) if isinstance(job, Job) else job
+        result = run(engine, job, report_position, pause) if isinstance(job, Job) else job
         channel.sendall(result.to_frame(job_id))
         if gc.get_count()[0] > _LEFT_OBJECTS:
             gc.collect()
@@ -82,14 +82,14 @@ def _no_pause() -> float:
 def _read(header: Mapping[str, Any], body: bytes) -> Job | JobFailure:
     try:
         return Job.from_frame(header, body)
-    except Exception as error:  # noqa: BLE001  (whatever it is, the worker lives on)
+    except Exception as error:  # noqa: BLE001  (no request may end the worker)
         return _failure("a worker can't read the request", error)
 
 
-def run(engine: Engine, job: Job, note: Note, pause: Pause = _no_pause) -> JobResult | JobFailure:
+def run(engine: Engine, job: Job, report_position: ReportPosition, pause: Pause = _no_pause) -> JobResult | JobFailure:
     """Return the encoded outcomes of a job; an error in a document is that document's outcome.
 
-    Whatever is raised outside of a document fails the job.
+    An exception outside of a document fails the job.
     """
     started_s = time.perf_counter()
     paused_s = 0.0
@@ -108,11 +108,11 @@ def run(engine: Engine, job: Job, note: Note, pause: Pause = _no_pause) -> JobRe
             outcomes.append(Analysed())
         else:
             paused_s += pause()
-            note(position)
+            report_position(position)
             outcome, length = _analyse(perform, job.options.operation, document)
             outcomes.append(outcome)
             code_points += length
-    note(NONE)
+    report_position(NONE)
     try:
         body = _encode(outcomes, job)
     except Exception as error:  # noqa: BLE001
@@ -147,7 +147,7 @@ def _failure(what: str, error: Exception) -> JobFailure:
 
 
 def _reason(error: Exception) -> str:
-    """Return an error in words, fit for any encoding; only options can have caused it."""
+    """Return an error in words that any encoding can hold; only options can have caused it."""
     words = str(error)[:_REASON_CODE_POINTS].encode("utf-8", "backslashreplace").decode()
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
@@ -167,7 +167,7 @@ def _analyse(perform: Perform, operation: Operation, document: bytes) -> tuple[A
         return perform(content), content.code_points
     except InvalidDocument as error:
         return Analysed(error=DocumentError(INVALID_DOCUMENT, str(error))), 0
-    except Exception as error:  # noqa: BLE001  (whatever the engine raises is this document's outcome)
+    except Exception as error:  # noqa: BLE001  (any exception of the engine is this document's outcome)
         # Only the type: the message may quote the text.
         message = f"the engine raised {type(error).__name__} on {content.code_points:,} code points: {_REPORT}"
         return Analysed(error=DocumentError(ANALYSIS_FAILED, message)), content.code_points

@@ -15,7 +15,7 @@ from itertools import chain, islice
 from typing import Final
 
 SEPARATORS: Final = (",", ";", "\t", "|")
-"""What is recognised, the most usual first."""
+"""Separators that are recognised, the most usual first."""
 _LOOKED_AT: Final = 20
 """Records that a separator is recognised from."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 MAX_RECORD_LINES: Final = 1_000
-"""Lines of one record, unless the caller says otherwise."""
+"""Default limit of the lines of one record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class QuoteFault:
 
     Args:
         line: The line on which the record begins, from 1.
-        reason: What is wrong, in words that hold nothing of the text.
+        reason: The fault, in words without any of the text.
 
     """
 
@@ -49,7 +49,7 @@ def find_quote_fault(lines: Iterable[str], separator: str, max_lines: int = MAX_
 
     """
     source = _Lines(lines)
-    # Strict: what follows a closing quote must be a separator or the end of a line.
+    # Strict: a closing quote must be followed by a separator or the end of a line.
     reader = csv.reader(iter(source), delimiter=separator, strict=True)
     while True:
         before = reader.line_num

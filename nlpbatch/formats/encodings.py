@@ -39,7 +39,7 @@ _JAVA: Final[Mapping[str, str]] = {
     "big5": "Big5",
 }
 _KOREAN: Final = "cp949"
-"""The one encoding that is guessed: in most others almost all bytes are valid, so that fitting says nothing."""
+"""The only encoding that is guessed: in most others almost all bytes are valid, so that a fit proves nothing."""
 _HANGUL: Final = re.compile("[가-힣]")
 """Three bytes of UTF-8 that make a syllable are hardly ever text in another encoding."""
 _ZEROS: Final = 0.05
@@ -64,7 +64,7 @@ def known_encoding(name: str) -> str:
 
 
 def java_name(encoding: str) -> str:
-    """Return what Java calls an encoding that `known_encoding` returned."""
+    """Return Java's name of an encoding that `known_encoding` returned."""
     return _JAVA[encoding]
 
 

@@ -1,4 +1,4 @@
-"""What the name of a file says: its format, how it is compressed, and whether readers pass over it."""
+"""Reads a file's name: its format, its compression, and whether readers skip it."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -42,13 +42,13 @@ _DEFAULT: Final = "parquet"
 
 
 def format_of_name(path: str) -> str | None:
-    """Return the format that a file's name says; None if it says none."""
+    """Return the format in a file's name; None if it has none."""
     name = _uncompressed(path)
     return next((kind for kind, suffixes in SUFFIXES.items() if name.endswith(suffixes)), None)
 
 
 def format_of(paths: Iterable[str]) -> str:
-    """Return the one format that the files' names say; Parquet if none says any.
+    """Return the one format in the files' names; Parquet if none has any.
 
     Raises:
         ConfigError: They say several, or one that cannot be read.
@@ -73,13 +73,13 @@ def format_of(paths: Iterable[str]) -> str:
 
 
 def other_format(path: str) -> str | None:
-    """Return in words which format a file has that nothing here reads; None if its name says no such format."""
+    """Return the name of a format that can't be read, by a file's name; None for other names."""
     name = _uncompressed(path)
     return next((words for suffix, words in _OTHERS.items() if name.endswith(suffix)), None)
 
 
 def compression_of(path: str) -> str | None:
-    """Return how a file is compressed as a whole, one of `COMPRESSIONS`; None if its name says nothing."""
+    """Return the compression in a file's name, one of `COMPRESSIONS`; None if it has none."""
     name = path.lower()
     return next((kind for suffix, kind in COMPRESSIONS.items() if name.endswith(suffix)), None)
 
@@ -90,7 +90,7 @@ def is_hidden(name: str) -> bool:
 
 
 def separator_of_name(path: str) -> str | None:
-    """Return the separator that the name of a CSV file says; None if it says none."""
+    """Return the separator in the name of a CSV file; None if it has none."""
     return "\t" if _uncompressed(path).endswith(".tsv") else None
 
 

@@ -5,7 +5,7 @@
 
 Needs neither kiwipiepy nor its model. Tokens are those of `kiwipiepy.Kiwi` with the same options, for texts of up to
 3,072 code points that are composed (NFC) and have no invisible characters; of others, offsets are those of the text
-as it was given, as well. What can't be done from afar raises `NotRemote` with the remedy.
+as it was given, as well. Calls that can't work over a service raise `NotRemote` with the remedy.
 """
 
 from nlpbatch.kiwi.flags import Dialect, Match

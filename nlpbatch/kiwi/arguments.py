@@ -31,7 +31,7 @@ DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "override_config": None,
     }
 )
-"""What `tokenize`, `analyze`, `split_into_sents` and `split_into_forms` take, and have in common."""
+"""The common arguments of `tokenize`, `analyze`, `split_into_sents` and `split_into_forms`."""
 TYPOS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "basic": "basic_typos",
@@ -66,7 +66,7 @@ def to_options(given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         Refused: A value that Kiwi doesn't take, or would take for another than was meant.
-        NotRemote: One that the service can't be asked for.
+        NotRemote: An option that the service does not take.
 
     """
     asked = {**DEFAULTS, **given}

@@ -9,7 +9,7 @@ from nlpbatch.kiwi.writing import to_chunks, to_flags, to_morphemes
 
 
 class Composing:
-    """What makes texts, with kiwipiepy's signatures."""
+    """The methods that compose texts, with kiwipiepy's signatures."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote

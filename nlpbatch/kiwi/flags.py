@@ -4,7 +4,7 @@ from enum import IntFlag
 
 
 class Match(IntFlag):
-    """What a text is searched for beside morphemes, and how morphemes are cut."""
+    """Patterns to find in a text beside morphemes, and the ways to cut morphemes."""
 
     URL = 1 << 0
     EMAIL = 1 << 1

@@ -25,10 +25,10 @@ _LOADED: Final = ("integrate_allomorph", "load_default_dict", "load_typo_dict", 
 
 
 class Kiwi(Composing, RefusedMethods):
-    """What `kiwipiepy.Kiwi` is, without Kiwi: texts go to a service, and tokens come back.
+    """`kiwipiepy.Kiwi` over a service: sends texts and receives tokens.
 
-    The arguments up to `enabled_dialects` are kiwipiepy's. Those that decide what is loaded are held against what the
-    service's analyzer has, if they are given. `num_workers` says nothing here: the service has workers.
+    The arguments up to `enabled_dialects` are kiwipiepy's. Those that determine the engine are compared with
+    the service's analyzer if they are given. `num_workers` has no effect: the service has workers of its own.
 
     Args:
         service: Address of the proxy; else from NLPBATCH_SERVICE.
@@ -38,7 +38,7 @@ class Kiwi(Composing, RefusedMethods):
 
     Raises:
         ConfigError: No service is named, or an argument can't be used.
-        NotRemote: The analyzer has other settings than are asked for.
+        NotRemote: The analyzer has other settings than those requested.
 
     """
 
@@ -137,7 +137,7 @@ class Kiwi(Composing, RefusedMethods):
         typo_cost_threshold: float = 2.5,
         override_config: KiwiConfig | None = None,
     ) -> Any:
-        """Return up to `top_n` ways to read a text, at most 10, each with its score; of an iterable, an iterator."""
+        """Return up to `top_n` analyses of a text, at most 10, each with its score; of an iterable, an iterator."""
         options = to_options(_common(locals())) | {"top_n": top_n, "candidates": True}
 
         def answer(_: str, outcome: Outcome) -> Ranked:
@@ -211,7 +211,7 @@ class Kiwi(Composing, RefusedMethods):
 
     @property
     def num_workers(self) -> int:
-        """Return what was given; the service has workers of its own."""
+        """Return the given number; the service has workers of its own."""
         return -1 if self._num_workers is None else self._num_workers
 
     @property
@@ -268,7 +268,7 @@ class Kiwi(Composing, RefusedMethods):
 
 
 def _common(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of a method's arguments that all analyses have in common."""
+    """Return the arguments of a method that all analyses share."""
     return {name: given[name] for name in DEFAULTS if name in given}
 
 

@@ -18,7 +18,7 @@ class MorphemeSet:
 
     Raises:
         Refused: Something else.
-        NotRemote: A morpheme with the number of a sense, which the service can't be asked for.
+        NotRemote: A morpheme with the number of a sense, which the service does not take.
 
     """
 

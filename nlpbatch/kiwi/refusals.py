@@ -1,4 +1,4 @@
-"""What the drop-in Kiwi raises: this product's errors that are also of the kind that kiwipiepy raises."""
+"""The errors of the drop-in Kiwi: this product's errors that are also of the types that kiwipiepy raises."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ def text_failed(error: DocumentError, position: int) -> TextFailed:
 
 @contextmanager
 def as_kiwi_refuses() -> Iterator[None]:
-    """Raise what the service refuses as a ValueError, as kiwipiepy does."""
+    """Raise a refusal of the service as a ValueError, as kiwipiepy does."""
     try:
         yield
     except Refused:

@@ -1,4 +1,4 @@
-"""The methods of kiwipiepy's Kiwi that can't be had over a service, each with what to do instead."""
+"""The methods of kiwipiepy's Kiwi that can't work over a service, each with its remedy."""
 
 import warnings
 from typing import Any, Final, NoReturn
@@ -66,7 +66,7 @@ def _setting(name: str) -> property:
 
 
 class RefusedMethods:
-    """Raises NotRemote with the remedy, where kiwipiepy's Kiwi would change itself or look into its model."""
+    """Raises NotRemote with the remedy, where kiwipiepy's Kiwi would change itself or read its model."""
 
     @property
     def typo_cost_threshold(self) -> None:

@@ -1,4 +1,4 @@
-"""Texts to the service and tokens back, for the drop-in Kiwi: one text at once, several as they are asked for."""
+"""Sends texts of the drop-in Kiwi to the service: one text at once, several as the caller reads their tokens."""
 
 import os
 from collections import deque
@@ -42,10 +42,10 @@ def check_texts(text: Any) -> None:
 
 
 class Remote:
-    """Asks one analyzer of one service.
+    """One analyzer of one service.
 
     Args:
-        client: The way to the service.
+        client: Client of the service.
         analyzer: One of its analyzers.
 
     """
@@ -55,7 +55,7 @@ class Remote:
         self._analyzer = analyzer
 
     def one(self, operation: Operation, document: Any, options: Mapping[str, Any]) -> Outcome:
-        """Return what a document gets.
+        """Return the outcome of a document.
 
         Raises:
             TextFailed: The text has an error.
@@ -74,11 +74,11 @@ class Remote:
         options: Mapping[str, Any],
         spans_of: Callable[[str], Any] | None = None,
     ) -> Iterator[tuple[str, Outcome]]:
-        """Yield each text with what it gets, in order; several requests are under way at a time.
+        """Yield each text with its outcome, in order; several requests are under way at a time.
 
         `spans_of` returns the spans of a text whose analysis is given.
 
-        Raises what `one` does, and Refused at the place of something that is no string.
+        Raises the errors of `one`, and Refused at the place of something that is no string.
         """
         pending: deque[str] = deque()
         spans: deque[Any] = deque()

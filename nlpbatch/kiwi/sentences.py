@@ -1,4 +1,4 @@
-"""What kiwipiepy makes of the tokens of a text: sentences, and runs of the text as they were written."""
+"""Sentences and surface forms, which kiwipiepy derives from the tokens of a text."""
 
 import warnings
 from bisect import bisect_right
@@ -15,7 +15,7 @@ _MEMBERS: Final = ("text", "start", "end", "tokens", "subs")
 
 @dataclass(frozen=True, eq=False)
 class Sentence:
-    """A sentence of a text: where it is, its tokens if they were asked for, and the sentences within it.
+    """A sentence of a text: where it is, its tokens if they were requested, and the sentences within it.
 
     As in kiwipiepy 0.24 it can still be used as a tuple of its members, with a FutureWarning.
     """

@@ -1,4 +1,4 @@
-"""What kiwipiepy keeps in an instance and the service keeps in its configuration."""
+"""Settings that kiwipiepy keeps in an instance and the service in its configuration."""
 
 from dataclasses import dataclass
 from typing import Any, Final

@@ -17,10 +17,10 @@ _CODAS: Final = {
 
 
 class Template:
-    """A template; `format` fills its fields as `str.format` does, and joins morphemes with what is around them.
+    """A template; `format` fills its fields as `str.format` does, and joins morphemes with the text around them.
 
     Args:
-        kiwi: What analyses the text around the fields, and joins it.
+        kiwi: Analyses the text around the fields, and joins it.
         format_str: The text, with fields as `str.format` has them. A consonant alone is the first of a syllable;
             with a backslash before it, the last.
 

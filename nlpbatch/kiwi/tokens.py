@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nlpbatch.wire.fields import TOKEN_FIELDS
 
 FIELDS: Final = tuple(name for name in TOKEN_FIELDS if name != "end")
-"""What is asked of the service: `end` follows from the others."""
+"""Fields requested from the service; `end` follows from the others."""
 _SEQUENCE: Final = ("form", "tag", "start", "len")
 _CONJUGATED: Final = frozenset({"VV", "VA", "VX", "VCP", "VCN"})
 

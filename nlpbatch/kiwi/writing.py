@@ -1,4 +1,4 @@
-"""What texts are made of: the arguments of `join` and `glue`, in the shape that the service takes."""
+"""Brings the arguments of `join` and `glue` into the shape that the service takes."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -48,7 +48,7 @@ def to_chunks(text_chunks: Any) -> list[str]:
 
 
 def to_flags(insert_new_lines: Iterable[Any], count: int) -> list[bool]:
-    """Return for each of so many chunks whether a line end follows it instead of a blank.
+    """Return for each chunk whether a line end follows it instead of a blank.
 
     Raises:
         Refused: There are fewer.

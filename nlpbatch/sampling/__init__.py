@@ -1,4 +1,4 @@
-"""Random rows of data sets that are too large to be read: only the parts are read that they are taken from."""
+"""Draws random rows of data sets that are too large to read; only the parts that hold the rows are read."""
 
 from nlpbatch.sampling.design import Choice, Design, Unit, choose
 from nlpbatch.sampling.estimates import Estimate, mean

@@ -1,8 +1,8 @@
-"""Blocks of bytes of line formats, drawn at random; of each, the records are taken that begin within it.
+"""Draws blocks of bytes of line formats at random; a block gives the records that begin within it.
 
-So each record is as likely as any other, however long it is or the one before it. Small files go together into packs,
-so that all that is drawn is of about the same size. If all blocks are drawn, files are read from their beginnings, and
-nothing has to be guessed about where records begin.
+So all records have the same chance, whatever their length or that of the one before. Small files are packed together,
+so that all draws have about the same size. If all blocks are drawn, files are read from their beginnings, and
+the beginnings of records need not be guessed.
 """
 
 import random
@@ -13,26 +13,26 @@ from typing import Final
 
 from nlpbatch.sampling.design import Unit
 from nlpbatch.sampling.layouts import BEGINNING_BYTES, Lines
-from nlpbatch.sampling.places import File, Place
-from nlpbatch.sampling.reader import BLOCK_BYTES, Found, LineReader, recognise_array
+from nlpbatch.sampling.locations import File, Location
+from nlpbatch.sampling.reader import BLOCK_BYTES, LineReader, ReadResult, recognise_array
 from nlpbatch.sampling.reservoir import Reservoir
 from nlpbatch.sampling.spans import AHEAD_BYTES
 from nlpbatch.sampling.whole_files import is_whole
 from nlpbatch.wire.limits import MIB
 
 _MIN_RECORD_BYTES: Final = MIB
-"""So long a record may be, however little may be read."""
+"""Smallest limit of a record's length, however small the budget."""
 
 
-def read_blocks(place: Place, lines: Lines, *, rows: int, budget_bytes: int, chance: random.Random) -> Found:
+def read_blocks(location: Location, lines: Lines, *, rows: int, budget_bytes: int, chance: random.Random) -> ReadResult:
     """Return rows of blocks at random: of as many blocks as the budget allows, and more if they have too few rows."""
-    lines, held = recognise_array(place, lines)
-    units = list(_units(place.files, lines))
+    lines, held = recognise_array(location, lines)
+    units = list(_units(location.files, lines))
     packs = _packs(chance.sample(units, len(units)))
-    found = Found(len(units), Reservoir(rows, chance))
-    reader = LineReader(place, lines, found, max(_MIN_RECORD_BYTES, budget_bytes), held)
-    # How many is decided beforehand: to stop at one that is too large would leave out the large ones.
-    first, draws = 0, len(packs) if rows == sys.maxsize else _draws(place.files, units, len(packs), budget_bytes)
+    found = ReadResult(len(units), Reservoir(rows, chance))
+    reader = LineReader(location, lines, found, max(_MIN_RECORD_BYTES, budget_bytes), held)
+    # The number of draws is fixed beforehand: stopping at one that exceeds the budget would leave out large ones.
+    first, draws = 0, len(packs) if rows == sys.maxsize else _draws(location.files, units, len(packs), budget_bytes)
     while first < len(packs) and (not first or found.rows.offered < rows):
         drawn = enumerate(packs[first : first + draws], first)
         clusters = sorted((unit.file, unit.number, cluster) for cluster, pack in drawn for unit in pack)
@@ -43,14 +43,14 @@ def read_blocks(place: Place, lines: Lines, *, rows: int, budget_bytes: int, cha
 
 
 def _draws(files: Sequence[File], units: Sequence[Unit], packs: int, budget_bytes: int) -> int:
-    """Return how many packs the budget allows, with what is read beside them: beginnings, and ends of records."""
+    """Return how many packs the budget allows, including the beginnings of files and the ends of records."""
     total_bytes = sum(file.size_bytes for file in files)
     if budget_bytes >= total_bytes:
         return packs
     large = sum(file.size_bytes > BLOCK_BYTES for file in files)
     blocks = sum(files[unit.file].size_bytes > BLOCK_BYTES for unit in units)
     cost_bytes = total_bytes + AHEAD_BYTES * blocks
-    # Each block but the first pays for the beginning of its file, or each file once: whatever is less.
+    # The cost of a file's beginning is counted per block but the first, or per file, whichever is less.
     of_blocks = budget_bytes * packs / (cost_bytes + BEGINNING_BYTES * (blocks - large))
     of_files = (budget_bytes - BEGINNING_BYTES * large) * packs / cost_bytes
     return max(1, round(max(of_blocks, of_files)))

@@ -1,4 +1,4 @@
-"""Where records of CSV begin, for those who come to a file in its middle. Pure.
+"""Finds where records of CSV begin when reading starts in the middle of a file. Pure.
 
 A line end may stand within a quoted value, so that what follows it is a record or the rest of one. Both are tried, and
 the assumption is kept under which the bytes look more like this file's records (Ge, Li, Eilebrecht, Chandramouli and
@@ -12,18 +12,18 @@ from typing import Final
 from nlpbatch.sampling.csv_records import CsvRecords, Record
 
 _BAD: Final = 8
-"""How many good records weigh as much as one that can't be: with quotes within a value, or too few or many values."""
+"""Good records that outweigh one bad record, which has quotes within a value, or too few or many values."""
 
 
 @dataclass(slots=True)
 class _Trial:
-    """What speaks for an assumption.
+    """The evidence for an assumption.
 
     Args:
-        records: Records that there are under it.
+        records: Number of records under the assumption.
         columns: Values that a record has.
-        position: Where the next record begins.
-        score: Good records, less what bad ones weigh.
+        position: Start of the next record.
+        score: Good records, minus the weight of bad ones.
 
     """
 
@@ -41,14 +41,14 @@ class _Trial:
         is_whole = len(record.values) == self.columns
         if record.is_odd or record.is_open or not (is_whole or (is_rest and len(record.values) < self.columns)):
             self.score -= _BAD
-        # Of one column any line could be a record: that says nothing, unless it has quotes in the right places.
+        # With one column, any line could be a record: only one with quotes in the right places is evidence.
         elif is_rest or self.columns > 1 or record.is_quoted:
             self.score += 1
         return True
 
 
 def begins_in_quotes(data: bytes, records: CsvRecords, columns: int, *, is_end: bool) -> bool | None:
-    """Return whether bytes begin within a quoted value; None if more of them are needed to tell.
+    """Return whether bytes begin within a quoted value; None if more bytes are needed to decide.
 
     Args:
         data: Bytes of a file from behind a line end.
@@ -60,7 +60,7 @@ def begins_in_quotes(data: bytes, records: CsvRecords, columns: int, *, is_end: 
     outside = _Trial(records.records(data, is_end=is_end), columns)
     inside = _Trial(records.records(data, is_end=is_end, in_quotes=True), columns)
     if inside.advance(is_rest=True):
-        # Once both have a record begin at the same place, they agree on all that follows.
+        # Once both assumptions have a record begin at the same place, they agree on the rest.
         while outside.position != inside.position:
             if not (outside if outside.position < inside.position else inside).advance():
                 break

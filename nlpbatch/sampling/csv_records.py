@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _NEVER: Final = b'"'
-"""What ends a value whose quote is never closed."""
+"""End of a value whose quote is never closed."""
 _QUOTED: Final = re.compile(rb'((?:[^"]++|"")*+)("?)')
 
 
@@ -24,8 +24,8 @@ class Record(NamedTuple):
     """A record, or a line of a format that has one a line.
 
     Args:
-        start: Where it begins in the bytes that were given.
-        end: Where what follows it begins.
+        start: Its first byte, as an offset into the data.
+        end: The first byte after it and its line end.
         values: Its values, undecoded; null is None.
         is_quoted: Whether it has quotes.
         is_odd: Whether it has quotes within a value.
@@ -42,7 +42,7 @@ class Record(NamedTuple):
 
 
 def line_end_of(beginning: bytes) -> bytes:
-    """Return what the first line ends with, as Spark finds it: within quotes or not; LF if there is one line only."""
+    """Return the end of the first line as Spark finds it, within quotes or not; LF if there is only one line."""
     found = _LINE_END.search(beginning)
     return found[0] if found else b"\n"
 
@@ -53,7 +53,7 @@ class CsvRecords:
 
     Args:
         separator: Between values.
-        line_end: What ends a record: LF, CR LF or CR.
+        line_end: End of a record: LF, CR LF or CR.
 
     """
 

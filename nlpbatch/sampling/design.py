@@ -1,4 +1,4 @@
-"""Which parts of a data set are read, and which rows of each are taken. Pure; chance is an argument.
+"""Chooses the parts of a data set to read, and the rows to take of each. Pure; chance is an argument.
 
 Where the budget covers all parts, rows are drawn one by one: a simple random sample. Otherwise a sample has two stages.
 Parts (row groups) are drawn with a chance in proportion to their rows, by systematic sampling over a random order
@@ -15,9 +15,9 @@ from itertools import accumulate
 from typing import Final
 
 UNIT: Final = "_sample_unit"
-"""Column with what a row was drawn with: what errors are computed by."""
+"""Column with the unit that a row was drawn with, from which sampling errors are computed."""
 WEIGHT: Final = "_sample_weight"
-"""Column of stratified samples: how many rows a row stands for, in proportion."""
+"""Column of stratified samples: the weight of a row, in proportion to the rows that it represents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Unit:
     Args:
         file: Position of its file.
         number: Position in the file.
-        rows: Rows it holds; 0 if that isn't known before it is read.
-        size_bytes: What reading it costs.
+        rows: Number of its rows; 0 if unknown before it is read.
+        size_bytes: Bytes that reading it costs.
 
     """
 
@@ -43,20 +43,20 @@ class Design:
     """How a sample was drawn.
 
     Args:
-        source: What from.
-        seed: Of chance; the same gives the same sample of the same files.
+        source: Path of the data set.
+        seed: Seed of the random source; the same seed gives the same sample of the same files.
         rows: Rows taken.
-        rows_total: Rows there are; None if nobody knows without reading them all.
-        units: Parts they were taken from.
-        units_total: Parts there are.
-        read_bytes: What was read, footers and everything.
-        total_bytes: What all files hold.
-        files: Files there are.
+        rows_total: Rows of the data set; None if unknown without reading them all.
+        units: Number of parts that rows were taken from.
+        units_total: Parts of the data set.
+        read_bytes: Bytes read, footers included.
+        total_bytes: Bytes of all files.
+        files: Number of files.
         files_looked_at: Files whose footers were read; fewer than all if there are very many.
         drawn_share: Share of all that could be drawn (rows, or parts) that was drawn: the finite population correction.
         stratified_by: Column of which each value got the same number of rows, as far as there were so many; rows have
             weights then.
-        notes: What else has to be known, in words.
+        notes: Remarks for the user, in words.
 
     """
 
@@ -76,23 +76,23 @@ class Design:
 
     @property
     def read_share(self) -> float:
-        """Return the part of the bytes that was read."""
+        """Return the share of the bytes that was read."""
         return self.read_bytes / self.total_bytes if self.total_bytes else 1.0
 
     @property
     def is_all(self) -> bool:
-        """Return whether no row was left out, so that nothing can be off."""
+        """Return whether the sample is the whole, so that there is no sampling error."""
         return self.rows_total is not None and self.rows == self.rows_total
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """What has to be read of a column's chunk for rows of some of its pages.
+class PageSpan:
+    """The bytes of a column chunk to read for the rows of some of its pages.
 
     Args:
-        first_row: Number of the first row that is in there.
-        chunk_start: Where the chunk begins in the file.
-        parts: Bytes to read, each from a place to before another: the dictionary, if it is needed, and pages.
+        first_row: Number of the first row in these pages.
+        chunk_start: Offset of the chunk in the file.
+        parts: Bytes to read, as [start, end): the dictionary, if it is needed, and pages.
 
     """
 
@@ -102,7 +102,7 @@ class Span:
 
     @property
     def size_bytes(self) -> int:
-        """Return what that is altogether."""
+        """Return the sum of these bytes."""
         return sum(end - start for start, end in self.parts)
 
 
@@ -113,9 +113,9 @@ class Pick:
     Args:
         unit: The part.
         rows: Their numbers in it, ascending.
-        cluster: Number of what was drawn: a part, or several small ones together; None if rows were drawn one by one.
+        cluster: Number of the draw, of a part or of several small parts together; None if rows were drawn one by one.
         share: Part of the rows of what was drawn that are taken; in proportion to the rows that one of them stands for.
-        spans: What has to be read for them, by column; None for the part as a whole.
+        spans: Bytes to read for them, by column; None for the part as a whole.
 
     """
 
@@ -123,17 +123,17 @@ class Pick:
     rows: Sequence[int]
     cluster: int | None
     share: float
-    spans: Mapping[str, Span] | None = None
+    spans: Mapping[str, PageSpan] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to take.
+    """The rows to take.
 
     Args:
         picks: Rows, by part.
         drawn_share: Share of all that could be drawn, rows or parts, that was drawn.
-        units_total: Parts there are; an estimate if they are slices of row groups, of which nobody knows the number.
+        units_total: Number of all parts; an estimate if they are slices of row groups, whose number is unknown.
 
     """
 
@@ -148,10 +148,10 @@ def choose(units: Sequence[Unit], rows: int, budget_bytes: int, chance: random.R
     The more parts, the less it matters that rows of one part are alike.
 
     Args:
-        units: All there are, each with its rows.
-        rows: Rows wanted; all, if there are fewer.
-        budget_bytes: What may be read, on the average of many samples.
-        chance: Of the choice.
+        units: All parts, each with its rows.
+        rows: Rows wanted; all if there are fewer.
+        budget_bytes: Bytes that may be read, on the average of many samples.
+        chance: Random source.
 
     """
     total = sum(unit.rows for unit in units)
@@ -168,7 +168,7 @@ def choose(units: Sequence[Unit], rows: int, budget_bytes: int, chance: random.R
 
 
 def mean_bytes(units: Sequence[Unit]) -> float:
-    """Return what reading a part costs that was drawn in proportion to its rows, on the average; 0 if there is none."""
+    """Return the mean bytes to read of a part that is drawn in proportion to its rows; 0 if there is none."""
     rows = sum(unit.rows for unit in units)
     return sum(unit.rows * unit.size_bytes for unit in units) / rows if rows else 0.0
 
@@ -216,7 +216,7 @@ def share_out(sizes: Sequence[int], drawn: Sequence[int], rows: int) -> list[int
     taken = [0] * len(sizes)
     for number, pack in enumerate(drawn):
         taken[pack] += (number + 1) * rows // len(drawn) - number * rows // len(drawn)
-    # what a pack doesn't have, the others give
+    # the others make up for a pack with too few rows
     missing = sum(max(0, count - size) for count, size in zip(taken, sizes, strict=True))
     taken = [min(count, size) for count, size in zip(taken, sizes, strict=True)]
     for pack in sorted(range(len(sizes)), key=lambda pack: not taken[pack]):

@@ -1,4 +1,4 @@
-"""What a sample says of the whole: a mean or share, and the interval that it may lie in. Pure."""
+"""Estimates a mean or share of the whole from a sample, with its confidence interval. Pure."""
 
 import math
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from nlpbatch.sampling.variance import QUANTILE, Parts, Units, Values, margin
+from nlpbatch.sampling.variance import QUANTILE, Units, UnitSums, Values, margin
 
 _FEW: Final = 5
-"""Degrees of freedom below which some rows can't tell how much parts differ, and all rows do."""
+"""Degrees of freedom below which the difference of parts is estimated from all rows, not from the chosen ones."""
 _MANY: Final = 10
-"""Parts that have a value as their least or greatest, for that to be an end."""
+"""Number of parts whose least or greatest value is the same, from which that value bounds the interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean or share, and how far it may be off: with 99 % confidence that of the whole lies from `low` to `high`.
+    """A mean or share with its margin: with 99 % confidence, the value of the whole lies from `low` to `high`.
 
     `margin` is half the width of the symmetric interval. `low` and `high` end where values do, and within 0 and 1 for a
     share. All three are None if the sample can't tell: it is of one part, or all its
-    values are the same, from which nothing follows for the rest. Of a share that is 0 or 1, only `margin` is None.
+    values are equal, which allows no conclusion on the rest. For a share of 0 or 1, only `margin` is None.
     """
 
     mean: float
@@ -50,7 +50,7 @@ def mean(
         chosen: bool[n], the rows that the mean is of; all if None. Few of them may not tell how much parts differ:
             that is taken from all rows then.
         drawn_share: Share of all parts that were drawn, 0 to 1.
-        is_all: Whether the rows are all there are.
+        is_all: Whether the sample has all rows.
         is_share: Whether the values are 0 and 1, and the mean a share.
 
     """
@@ -59,13 +59,13 @@ def mean(
     here = known if chosen is None else known & chosen
     if not here.any():
         return Estimate(math.nan, None, None, None)
-    parts = Parts.of(values[here], units[here], weights[here])
+    parts = UnitSums.of(values[here], units[here], weights[here])
     if is_all:
         return Estimate(parts.mean, 0.0, parts.mean, parts.mean)
     off = None
     if values[here].min() < values[here].max():
         needs_all = chosen is not None and parts.freedom < _FEW
-        pooled = Parts.of(values[known], units[known], weights[known]) if needs_all else None
+        pooled = UnitSums.of(values[known], units[known], weights[known]) if needs_all else None
         off = margin(parts, 1 - drawn_share, pooled)
     if is_share:
         return _share(parts, off, 1 - drawn_share)
@@ -94,7 +94,7 @@ def _is_end(value: float, values: Values, units: Units) -> bool:
     return count >= _FEW and len(np.unique(units[values == value])) >= min(_MANY, count)
 
 
-def _share(parts: Parts, off: float | None, left_out: float) -> Estimate:
+def _share(parts: UnitSums, off: float | None, left_out: float) -> Estimate:
     """Return the estimate of a share, with Wilson's interval (1927) by the effective sample size.
 
     That is the size of a simple random sample with the same margin; if all values are the same, the number of parts.

@@ -1,4 +1,4 @@
-"""How the bytes of one file are rows: found out from its beginning."""
+"""Finds out, from the beginning of a file, how its bytes are divided into rows."""
 
 import codecs
 import json
@@ -19,22 +19,22 @@ from nlpbatch.wire.limits import KIB, MIB
 
 Row = Mapping[str, Any]
 BEGINNING_BYTES: Final = 16 * KIB
-"""As jobs read of each file, to learn how it is written."""
+"""Bytes from which the format is recognised; jobs read as many of each file."""
 MAX_HEADER_BYTES: Final = 16 * MIB
 _SIMPLE: Final = (UTF_8, "cp949", "latin-1", "cp1252")
 _PARTS: Final = ";|"
-"""Separators that are parts of characters in other encodings: of Shift JIS and GB 18030 `|`, of Johab `;` too."""
+"""Separators that are also parts of characters in some encodings: `|` in Shift JIS and GB 18030, `;` too in Johab."""
 _ONE_PER_LINE: Final = "write one object a line, such as with `jq -c . FILE`, and sample that"
 _SHAPES: Final = {"array": "is one JSON array, unlike the first file", "pretty": "has JSON objects over several lines"}
 _LINE: Final = re.compile(rb"([^\r\n]*+)(\r\n|\r|\n|\Z)")
 
 
 class Records(Protocol):
-    """How bytes are records."""
+    """Divides bytes into records."""
 
     @property
     def line_ends(self) -> re.Pattern[bytes]:
-        """Return what a record may begin behind."""
+        """Return the pattern of an end of line, after which a record may begin."""
 
     def records(self, data: bytes, *, is_end: bool, in_quotes: bool = False) -> Iterator[Record]:
         """Yield the records that `data` holds whole; see `CsvRecords.records`."""
@@ -56,13 +56,13 @@ class LineRecords:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """How files of lines are to be read.
+    """The way to read files of lines.
 
     Args:
         kind: "json", "csv" or "text".
-        separator: Between values of CSV; None to recognise it.
+        separator: Separator of CSV values; None to recognise it.
         header: Whether the first record of a file of CSV names the columns.
-        encoding: Of the characters, as `known_encoding` returns it.
+        encoding: Encoding, as `known_encoding` returns it.
         is_array: Whether a file of JSON is one array.
 
     """
@@ -82,13 +82,13 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the bytes of one file are rows.
+    """The layout of one file.
 
     Args:
-        lines: How files are to be read.
-        records: How its bytes are records.
-        start: Where the first row begins.
-        names: Of its columns.
+        lines: The way to read files.
+        records: Divides its bytes into records.
+        start: Offset of the first row.
+        names: Names of its columns.
         is_quoted: Whether its beginning has quotes.
 
     """
@@ -116,7 +116,7 @@ class Layout:
         return dict(zip(self.names, values, strict=True))
 
     def begins_in_quotes(self, data: bytes, *, is_end: bool) -> bool | None:
-        """Return whether bytes from behind a line end begin within a quoted value; None if more of them would tell."""
+        """Return whether bytes after a line end begin within a quoted value; None if more bytes have to decide."""
         if not isinstance(self.records, CsvRecords):
             return False
         found = begins_in_quotes(data, self.records, len(self.names), is_end=is_end)
@@ -124,12 +124,12 @@ class Layout:
 
 
 def layout_of(window: Window, path: str, lines: Lines) -> Layout:
-    """Return how a file's bytes are rows.
+    """Return the layout of a file.
 
     Args:
         window: Its bytes, from the first on.
         path: Its name.
-        lines: How it is to be read.
+        lines: The way to read it.
 
     Raises:
         ConfigError: It is of another encoding, or JSON that isn't in lines.

@@ -1,4 +1,4 @@
-"""Which format files have, and rows of lines as a table."""
+"""Recognises the format of files, and makes a table of rows of lines."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,12 +8,12 @@ import pyarrow as pa
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats import names
 from nlpbatch.sampling.layouts import Row
-from nlpbatch.sampling.places import File
+from nlpbatch.sampling.locations import File
 from nlpbatch.sampling.whole_files import CODECS
 
 
 def format_of(files: Sequence[File], given: str | None = None) -> str:
-    """Return "parquet", "json", "csv" or "text": what is given, or what the files' names say.
+    """Return "parquet", "json", "csv" or "text": the given format, or that of the files' names.
 
     Raises:
         ConfigError: They are compressed or written in ways that can't be read, or of several formats.
@@ -34,13 +34,13 @@ def format_of(files: Sequence[File], given: str | None = None) -> str:
             )
     if given is not None:
         return given
-    told = {names.format_of_name(file.path) or "parquet": file.path for file in files}
-    if len(told) > 1:
+    formats = {names.format_of_name(file.path) or "parquet": file.path for file in files}
+    if len(formats) > 1:
         raise ConfigError(
-            f"files of several formats ({', '.join(sorted(told))}), such as {', '.join(sorted(told.values()))}: "
+            f"files of several formats ({', '.join(sorted(formats))}), such as {', '.join(sorted(formats.values()))}: "
             "give a glob of one, such as 'DIR/*.parquet', or the format"
         )
-    return next(iter(told))
+    return next(iter(formats))
 
 
 def to_table(rows: Sequence[Row], columns: Sequence[str] | None, known: Iterable[str]) -> pa.Table:
@@ -68,8 +68,8 @@ def _column(name: str, values: list[Any]) -> pa.Array:
     try:
         return pa.array(values)
     except OverflowError:
-        told = "whole numbers of more than 64 bits"
+        fault = "whole numbers of more than 64 bits"
     except pa.ArrowException:
         kinds = sorted({type(value).__name__ for value in values if value is not None})
-        told = f"values of several types ({', '.join(kinds)})"
-    raise ConfigError(f"column {name!r} has {told}: mend them, or leave it out")
+        fault = f"values of several types ({', '.join(kinds)})"
+    raise ConfigError(f"column {name!r} has {fault}: repair the values, or leave the column out")

@@ -1,4 +1,4 @@
-"""What is to be drawn."""
+"""The options of a sample, and how much of a data set they allow to read."""
 
 import sys
 from dataclasses import dataclass
@@ -10,29 +10,29 @@ from nlpbatch.wire.limits import GIB, MIB
 
 SAMPLE_FORMATS: Final = ("parquet", "json", "csv", "text")
 LEAST_BYTES: Final = 64 * MIB
-"""A data set of no more than that is read whole; and of larger ones at least that much, or `LEAST_PARTS`."""
+"""A smaller data set is read whole; of a larger one, at least this much or `LEAST_PARTS` is read."""
 LEAST_PARTS: Final = 30
-"""Parts that are enough to know how much parts differ."""
+"""Number of parts that is enough to estimate how much parts differ."""
 LEAST_LINE_BYTES: Final = 16 * MIB
-"""The same of lines, each of which is parsed: some seconds' work, and some hundreds of blocks."""
+"""The same for lines, which are all parsed: some seconds' work, and some hundreds of blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleOptions:
-    """What is to be drawn.
+    """The options of a sample.
 
     Args:
-        rows: Rows wanted, from 1; None for all, whatever has to be read for that.
+        rows: Rows wanted, from 1; None for all, whatever the bytes to read.
         columns: Columns wanted; all if None.
-        seed: Of chance.
+        seed: Seed of the random source.
         read_share: Part of the data set's bytes that may be read, 0 to 1. It is for large data: wanted columns of up to
             64 MiB are read whole, of larger ones at least 30 parts or 64 MiB, whichever is less; of lines at least
             16 MiB. More only if the rows can't be had otherwise.
-        stratify: Column of which each value is to get as many rows as any other; None for rows as they come.
+        stratify: Column whose values all get the same number of rows; None for rows at random.
         read_bytes: Bytes that may be read, however large or small the data set is; more only as with `read_share`.
-        format: One of `SAMPLE_FORMATS`; None to tell it from the files' names.
-        separator: Between values of CSV; None to recognise it.
-        encoding: Of CSV, JSON and text.
+        format: One of `SAMPLE_FORMATS`; None to recognise it by the files' names.
+        separator: Separator of CSV values; None to recognise it.
+        encoding: Encoding of CSV, JSON and text.
         header: Whether the first line of each file of CSV names the columns; without, they are _c0, _c1, …, as Spark's.
 
     Raises:
@@ -77,26 +77,26 @@ class SampleOptions:
 
     @property
     def most(self) -> int:
-        """Return the most rows to take."""
+        """Return the largest number of rows to take."""
         return sys.maxsize if self.rows is None else self.rows
 
     def budget_bytes(self, total_bytes: int, least_bytes: int) -> int:
-        """Return what may be read of a data set.
+        """Return the bytes that may be read of a data set.
 
         Args:
-            total_bytes: What all files hold.
-            least_bytes: What is to be read even if the share is less.
+            total_bytes: Bytes of all files.
+            least_bytes: Bytes to read even if the share is less.
 
         """
         return min(max(int(self.read_share * total_bytes), least_bytes), self.read_bytes)
 
 
 def least_bytes(wanted_bytes: int, part_bytes: float) -> int:
-    """Return what is to be read at least of Parquet.
+    """Return the smallest number of bytes to read of Parquet.
 
     Args:
-        wanted_bytes: What the wanted columns hold.
-        part_bytes: What they hold in a part, on the average.
+        wanted_bytes: Bytes of the wanted columns.
+        part_bytes: Mean bytes of the wanted columns in a part.
 
     """
     return wanted_bytes if wanted_bytes <= LEAST_BYTES else min(LEAST_BYTES, int(LEAST_PARTS * part_bytes))

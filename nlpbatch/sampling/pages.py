@@ -1,22 +1,23 @@
 """Slices of row groups: the pages of some rows, instead of whole column chunks.
 
 pyarrow decodes column chunks from their beginning. So it is given a view of the file in which the chunk's dictionary is
-followed by the pages that are wanted, and asked for no more rows than these hold. Where the pages are, the file's
-offset index says, if it has one; if not, the pages' headers, each of which tells where the next is.
+followed by the wanted pages, and asked for no more rows than these hold. The position of the pages is in the file's
+offset index, if it has one; if not, each page's header gives the position of the next.
 """
 
 import io
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nlpbatch.sampling.design import Span
-from nlpbatch.sampling.thrift import Reader, Struct
+from nlpbatch.sampling.design import PageSpan
+from nlpbatch.sampling.thrift import Struct, ThriftReader
+from nlpbatch.sampling.windows import Readable
 
 _HEADER_BYTES: Final = 256
 _HEADER_BYTES_MAX: Final = 1 << 20
@@ -26,16 +27,6 @@ _DATA_V2: Final = 8
 """Fields of PageHeader."""
 _ENCODING: Final = {_DATA: 2, _DATA_V2: 4}
 _PLAIN: Final = 0
-
-
-class Source(Protocol):
-    """An open file."""
-
-    def seek(self, offset: int, /) -> int:
-        """Go to an offset."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return the bytes that follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +39,8 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
-    """A column of a row group: the place of its dictionary, if it has one, from `start` to `end`, and its pages."""
+class ColumnChunk:
+    """A column of a row group: its dictionary, if it has one, lies from `start` to `end`, and its pages."""
 
     start: int
     end: int
@@ -61,29 +52,29 @@ class Chunk:
         return self.pages[bisect_right(starts, first) - 1 : bisect_right(starts, last)]
 
 
-def chunk_of(source: Source, metadata: pq.ColumnChunkMetaData, index: bytes | None, rows: int) -> Chunk:
-    """Return where a chunk's pages are.
+def chunk_of(source: Readable, metadata: pq.ColumnChunkMetaData, index: bytes | None, rows: int) -> ColumnChunk:
+    """Return the positions of a chunk's pages.
 
     Args:
         source: The file.
-        metadata: What its footer says of the chunk, which is of a flat column.
+        metadata: Metadata of the chunk, which is of a flat column, from the file's footer.
         index: The chunk's offset index; None if there is none.
         rows: Rows of the row group.
 
     Raises:
-        IndexError, KeyError, TypeError, ValueError: That isn't what was found.
+        IndexError, KeyError, TypeError, ValueError: There are no such pages.
 
     """
     first = metadata.data_page_offset
     start = min(first, metadata.dictionary_page_offset or first)
     if index is None:
         return _walked(source, start, rows)
-    pages = [Page(one[3], one[1], one[1] + one[2]) for one in Reader(index).struct()[1]]
-    return Chunk(start, pages[0].start, pages)
+    pages = [Page(one[3], one[1], one[1] + one[2]) for one in ThriftReader(index).struct()[1]]
+    return ColumnChunk(start, pages[0].start, pages)
 
 
-def _walked(source: Source, start: int, rows: int) -> Chunk:
-    """Return where pages are by their headers, each of which tells where the next is."""
+def _walked(source: Readable, start: int, rows: int) -> ColumnChunk:
+    """Return the positions of pages by their headers, each of which gives that of the next."""
     position, row, dictionary_end = start, 0, start
     pages: list[Page] = []
     while row < rows:
@@ -98,21 +89,21 @@ def _walked(source: Source, start: int, rows: int) -> Chunk:
         position = end
     if row != rows:
         raise ValueError(row)
-    return Chunk(start, dictionary_end, pages)
+    return ColumnChunk(start, dictionary_end, pages)
 
 
 def index_ranges(footer: bytes, group: int) -> dict[int, tuple[int, int]]:
-    """Return where the offset indexes of a row group's columns are, and their sizes, by the columns' positions."""
-    chunks = Reader(footer).struct()[4][group][1]
+    """Return offset and size of the offset indexes of a row group's columns, by the columns' positions."""
+    chunks = ThriftReader(footer).struct()[4][group][1]
     return {position: (chunk[4], chunk[5]) for position, chunk in enumerate(chunks) if chunk.get(5)}
 
 
-def read_header(source: Source, position: int) -> tuple[Struct, int]:
+def read_header(source: Readable, position: int) -> tuple[Struct, int]:
     """Return a page's header and its bytes."""
     size = _HEADER_BYTES
     while True:
         source.seek(position)
-        reader = Reader(source.read(size))
+        reader = ThriftReader(source.read(size))
         try:
             return reader.struct(), reader.position
         except IndexError:
@@ -121,8 +112,8 @@ def read_header(source: Source, position: int) -> tuple[Struct, int]:
             size *= 16
 
 
-def span_of(source: Source, chunk: Chunk, first: int, last: int) -> Span:
-    """Return what has to be read for rows from `first` to `last`: the dictionary only if their first page needs it.
+def span_of(source: Readable, chunk: ColumnChunk, first: int, last: int) -> PageSpan:
+    """Return the bytes to read for rows from `first` to `last`: the dictionary only if their first page needs it.
 
     Writers give a dictionary up when it has grown too large, and never return to it.
     """
@@ -133,11 +124,11 @@ def span_of(source: Source, chunk: Chunk, first: int, last: int) -> Span:
         kind = _DATA if _DATA in header else _DATA_V2
         if header[kind][_ENCODING[kind]] != _PLAIN:
             parts.insert(0, (chunk.start, chunk.end))
-    return Span(pages[0].first_row, chunk.start, parts)
+    return PageSpan(pages[0].first_row, chunk.start, parts)
 
 
 def read_span(
-    source: io.RawIOBase, metadata: pq.FileMetaData, span: Span, rows: Sequence[int], *, group: int, column: str
+    source: io.RawIOBase, metadata: pq.FileMetaData, span: PageSpan, rows: Sequence[int], *, group: int, column: str
 ) -> pa.Array:
     """Return rows of a column, given by their ascending numbers in the row group."""
     reader = pq.ParquetFile(
@@ -154,10 +145,10 @@ def read_span(
 class _View(io.RawIOBase):
     """A file in which the parts of a span follow each other from the beginning of their chunk; then there are zeros.
 
-    pyarrow wants as many bytes as the chunk has, and decodes those alone that it needs.
+    pyarrow reads as many bytes as the chunk has, and decodes only those that it needs.
     """
 
-    def __init__(self, source: io.RawIOBase, span: Span) -> None:
+    def __init__(self, source: io.RawIOBase, span: PageSpan) -> None:
         super().__init__()
         self._source = source
         self._span = span
@@ -181,13 +172,13 @@ class _View(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         data = b""
-        place = self._position - self._span.chunk_start
+        offset = self._position - self._span.chunk_start
         for start, end in self._span.parts:
-            if 0 <= place < end - start and len(data) < size:
-                self._source.seek(start + place)
-                data += self._source.read(min(size - len(data), end - start - place))
-                place = end - start
-            place -= end - start
+            if 0 <= offset < end - start and len(data) < size:
+                self._source.seek(start + offset)
+                data += self._source.read(min(size - len(data), end - start - offset))
+                offset = end - start
+            offset -= end - start
         data += bytes(size - len(data))
         self._position += len(data)
         return data

@@ -1,4 +1,4 @@
-"""Parquet files as parts to choose from: their footers say which row groups there are."""
+"""Reads the row groups of Parquet files: the parts to choose from, which the footers list."""
 
 import random
 from collections import Counter
@@ -13,22 +13,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling.design import UNIT, WEIGHT, Span, Unit
+from nlpbatch.sampling.design import UNIT, WEIGHT, PageSpan, Unit
+from nlpbatch.sampling.locations import CountedFile, File, Location
 from nlpbatch.sampling.pages import read_span
-from nlpbatch.sampling.places import CountedFile, File, Place
 from nlpbatch.wire.limits import MIB
 
 _MOST_FOOTERS: Final = 2_000
-"""Of more files, so many are looked at, chosen at random."""
+"""Largest number of footers to read; of more files, as many are chosen at random."""
 _THREADS: Final = 8
 _MAGIC: Final = b"PAR1"
 _BATCH_ROWS: Final = 65_536
 _BUFFER_BYTES: Final = 4 * MIB
-"""What is read of a column at a time."""
+"""Bytes of a column to read at a time."""
 _MOST_DIGITS: Final = 18
-"""Of an int64."""
+"""Digits that an int64 always holds."""
 _NOTHING: Final = ""
-"""Column of nulls, for a table without columns would forget how many rows it has."""
+"""Name of a column of nulls, because a table without columns has no number of rows."""
 _STORED: Final = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 _TAIL_BYTES: Final = 8
 """A footer is followed by its length, 4 bytes, and the magic number."""
@@ -36,15 +36,15 @@ _TAIL_BYTES: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Footers:
-    """What the footers say.
+    """The footers of the files.
 
     Args:
-        files: Files that were looked at.
+        files: Files whose footers were read.
         metadata: Their footers.
         units: Their row groups.
-        columns: Wanted columns that stand in the files; all if None.
-        partitions: Columns that the names of directories stand for, and their types.
-        replaced: Of those, the ones that the files have, too: their values are not read.
+        columns: Wanted columns that are in the files; all if None.
+        partitions: Columns in the names of directories, and their types.
+        replaced: Those of them that are also in the files, whose values are not read.
 
     """
 
@@ -68,39 +68,41 @@ class Footers:
 
 
 def read_footers(
-    place: Place, columns: Sequence[str] | None, chance: random.Random, *, also: Sequence[str] = ()
+    location: Location, columns: Sequence[str] | None, chance: random.Random, *, also: Sequence[str] = ()
 ) -> Footers:
-    """Return what is there to choose from.
+    """Return the footers, with the row groups to choose from.
 
     Args:
-        place: Where the files are.
+        location: Location of the files.
         columns: Those wanted; all if None.
-        chance: Of the choice of files, if there are very many.
-        also: Columns that have to be there.
+        chance: Random source for the choice of files, if there are very many.
+        also: Further columns that must exist.
 
     Raises:
         ConfigError: A file isn't Parquet, or none has a column.
 
     """
-    files = place.files
+    files = location.files
     if len(files) > _MOST_FOOTERS:
         files = sorted(chance.sample(files, _MOST_FOOTERS), key=lambda file: file.path)
     with ThreadPoolExecutor(_THREADS) as threads:
-        footers = list(threads.map(lambda file: _footer(place, file), files))
+        footers = list(threads.map(lambda file: _footer(location, file), files))
     schemas = {footer.schema.to_arrow_schema() for footer in footers}
     for schema in schemas:
         name, count = max(Counter(schema.names).items(), key=itemgetter(1), default=("", 0))
         if count > 1:
-            raise ConfigError(f"{place.url!r}: a file has {count} columns {name!r}: rename them")
+            raise ConfigError(f"{location.url!r}: a file has {count} columns {name!r}: rename them")
     inside = dict.fromkeys(name for schema in schemas for name in schema.names)
     partitions = _partitions(files, columns)
     names = [*inside, *(name for name in _partitions(files, None) if name not in inside)]
     reserved = [name for name in names if name in (UNIT, WEIGHT)]
     if reserved:
-        raise ConfigError(f"{place.url!r} is a sample already, or has a column {reserved[0]!r}: sample what it is of")
+        raise ConfigError(
+            f"{location.url!r} is a sample already, or has a column {reserved[0]!r}: sample the original data"
+        )
     missing = [name for name in (*(columns or ()), *also) if name not in names]
     if missing:
-        raise ConfigError(f"{place.url!r} has no column {missing[0]!r}: choose from {', '.join(names)}")
+        raise ConfigError(f"{location.url!r} has no column {missing[0]!r}: choose from {', '.join(names)}")
     wanted = None if columns is None else [name for name in columns if name not in partitions]
     units = [
         Unit(position, number, footer.row_group(number).num_rows, _size_bytes(footer.row_group(number), wanted))
@@ -111,35 +113,37 @@ def read_footers(
     return Footers(files, footers, units, wanted, partitions, [name for name in partitions if name in inside])
 
 
-def read_column(place: Place, footers: Footers, unit: Unit, name: str) -> pa.Array:
+def read_column(location: Location, footers: Footers, unit: Unit, name: str) -> pa.Array:
     """Return a column of a row group, with a value for each row; null where its file hasn't the column."""
     if name in footers.partitions:
         return _repeated(footers, unit, name, unit.rows)
-    return pa.concat_tables(_batches(place, footers, unit, [name])).column(0).combine_chunks()
+    return pa.concat_tables(_batches(location, footers, unit, [name])).column(0).combine_chunks()
 
 
 def read_rows(
-    place: Place, footers: Footers, unit: Unit, rows: Sequence[int], spans: Mapping[str, Span] | None = None
+    location: Location, footers: Footers, unit: Unit, rows: Sequence[int], spans: Mapping[str, PageSpan] | None = None
 ) -> pa.Table:
     """Return rows of a row group, given by their ascending numbers, with the wanted columns only.
 
     Args:
-        place: Where the files are.
-        footers: What their footers say.
+        location: Location of the files.
+        footers: Their footers.
         unit: The row group.
         rows: Numbers of the rows.
-        spans: What has to be read for them, by column; None for all of the row group.
+        spans: Bytes to read for them, by column; None for all of the row group.
 
     """
-    table = _spanned(place, footers, unit, rows, spans) if spans else _picked(place, footers, unit, rows)
+    table = _spanned(location, footers, unit, rows, spans) if spans else _picked(location, footers, unit, rows)
     for name in footers.partitions:
         table = table.append_column(name, _repeated(footers, unit, name, len(rows)))
     return table.drop([_NOTHING]) if _NOTHING in table.schema.names else table
 
 
-def _spanned(place: Place, footers: Footers, unit: Unit, rows: Sequence[int], spans: Mapping[str, Span]) -> pa.Table:
+def _spanned(
+    location: Location, footers: Footers, unit: Unit, rows: Sequence[int], spans: Mapping[str, PageSpan]
+) -> pa.Table:
     file, metadata = footers.files[unit.file], footers.metadata[unit.file]
-    with place.open(file) as opened:
+    with location.open(file) as opened:
         try:
             found = {
                 name: read_span(opened, metadata, span, rows, group=unit.number, column=name)
@@ -150,17 +154,17 @@ def _spanned(place: Place, footers: Footers, unit: Unit, rows: Sequence[int], sp
     return _plain(pa.table(found))
 
 
-def _picked(place: Place, footers: Footers, unit: Unit, rows: Sequence[int]) -> pa.Table:
+def _picked(location: Location, footers: Footers, unit: Unit, rows: Sequence[int]) -> pa.Table:
     numbers, start, parts = np.asarray(rows, np.int64), 0, []
-    for batch in _batches(place, footers, unit, footers.columns):
+    for batch in _batches(location, footers, unit, footers.columns):
         here = numbers[np.searchsorted(numbers, start) : np.searchsorted(numbers, start + batch.num_rows)]
         parts.append(batch.take(pa.array(here - start)))
         start += batch.num_rows
     return pa.concat_tables(parts)
 
 
-def together(tables: Sequence[pa.Table], place: Place) -> pa.Table:
-    """Return tables as one; numbers of several widths take the widest, what a table lacks is null.
+def together(tables: Sequence[pa.Table], location: Location) -> pa.Table:
+    """Return tables as one; numbers of several widths take the widest, and a column that a table lacks is null.
 
     Raises:
         ConfigError: A column is of several types.
@@ -174,23 +178,23 @@ def together(tables: Sequence[pa.Table], place: Place) -> pa.Table:
             kinds.setdefault(column.name, set()).add(str(column.type))
         odd = (f"{name!r} ({', '.join(sorted(found))})" for name, found in kinds.items() if len(found) > 1)
         raise ConfigError(
-            f"{place.url!r}: column {next(odd, '')} is of several types in different files: leave it out"
+            f"{location.url!r}: column {next(odd, '')} is of several types in different files: leave it out"
         ) from error
 
 
-def _batches(place: Place, footers: Footers, unit: Unit, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+def _batches(location: Location, footers: Footers, unit: Unit, columns: Sequence[str] | None) -> Iterator[pa.Table]:
     """Yield a row group in parts of some rows: one group may be a whole file, which memory needn't hold."""
     file, metadata = footers.files[unit.file], footers.metadata[unit.file]
-    with place.open(file) as opened:
+    with location.open(file) as opened:
         try:
             reader = pq.ParquetFile(
                 opened,
                 metadata=metadata,
                 buffer_size=_BUFFER_BYTES,
-                pre_buffer=False,  # which would hold whole column chunks
+                pre_buffer=False,  # True would hold whole column chunks
                 coerce_int96_timestamp_unit="us",
             )
-            # as Spark has it, what a directory says goes before what its files say
+            # as in Spark, the value in a directory's name goes before that in its files
             names = [name for name in reader.schema_arrow.names if name not in footers.partitions]
             kept = names if columns is None else [name for name in columns if name in names]
             if not kept:
@@ -237,11 +241,11 @@ def _repeated(footers: Footers, unit: Unit, name: str, rows: int) -> pa.Array:
     return pa.repeat(pa.scalar(value).cast(kind), rows)
 
 
-def _footer(place: Place, file: File) -> pq.FileMetaData:
-    """Return a file's footer. pyarrow would read 64 KiB for it, which of many small files is a large part."""
+def _footer(location: Location, file: File) -> pq.FileMetaData:
+    """Return a file's footer. pyarrow would read 64 KiB for it, a large part of many small files."""
     if file.size_bytes < len(_MAGIC) + _TAIL_BYTES:
         raise _damaged(file, ValueError("it is too short"))
-    with place.open(file) as opened:
+    with location.open(file) as opened:
         footer, tail = read_footer(opened, file)
     try:
         return pq.read_metadata(pa.BufferReader(_MAGIC + footer + tail))
@@ -261,7 +265,7 @@ def read_footer(opened: CountedFile, file: File) -> tuple[bytes, bytes]:
 
 
 def _damaged(file: File, error: Exception) -> ConfigError:
-    return ConfigError(f"{file.path} can't be read as Parquet ({str(error)[:200]}): mend it or take it away")
+    return ConfigError(f"{file.path} can't be read as Parquet ({str(error)[:200]}): repair or remove it")
 
 
 def _size_bytes(group: pq.RowGroupMetaData, columns: Sequence[str] | None) -> int:

@@ -1,4 +1,4 @@
-"""Reads blocks of files of lines: their rows, and why other records are none."""
+"""Reads blocks of files of lines: their rows, and the reasons why other records are left out."""
 
 import codecs
 import io
@@ -15,7 +15,7 @@ from nlpbatch.formats.json_shape import json_shape
 from nlpbatch.formats.names import compression_of
 from nlpbatch.sampling.csv_records import Record
 from nlpbatch.sampling.layouts import BEGINNING_BYTES, Layout, Lines, Row, layout_of
-from nlpbatch.sampling.places import File, Place, note_of_replaced
+from nlpbatch.sampling.locations import File, Location, note_of_replaced
 from nlpbatch.sampling.reservoir import Reservoir
 from nlpbatch.sampling.spans import records_of
 from nlpbatch.sampling.whole_files import DamagedFile, is_whole, read_whole
@@ -29,19 +29,19 @@ _UNPARSED: Final = "could not be parsed"
 
 
 @dataclass(slots=True)
-class Found:
-    """What was read.
+class ReadResult:
+    """The rows and faults that were read.
 
     Args:
-        blocks_total: Blocks there are.
-        rows: Rows, each with the number of what it was drawn with.
-        blocks: Blocks that were read.
-        files: Files they are of, by position.
+        blocks_total: Number of all blocks.
+        rows: Rows, each with the number of its draw.
+        blocks: Number of blocks that were read.
+        files: Positions of the files that were read.
         names: Columns that rows have.
-        left_out: Records that are no rows, by why, in words.
-        first_left_out: Where the first of those begins, by why.
-        damaged: Files that can't be read, each in words.
-        replaced: Columns of files whose values the names of directories replace.
+        left_out: Number of records that are no rows, by the reason in words.
+        first_left_out: Start of the first of those, by reason.
+        damaged: Files that can't be read, each with its reason in words.
+        replaced: Columns of files that are replaced by values from the names of directories.
 
     """
 
@@ -73,7 +73,7 @@ class Found:
         self.first_left_out.setdefault(reason, f"byte {position:,} of {file.path}")
 
     def notes(self) -> tuple[str, ...]:
-        """Return what was left out, in words."""
+        """Return remarks on everything left out, in words."""
         return (
             *(
                 f"{count:,} lines {reason}"
@@ -81,7 +81,7 @@ class Found:
                 else f"{count:,} lines {reason} were left out; the first begins at {self.first_left_out[reason]}"
                 for reason, count in self.left_out.items()
             ),
-            *(f"{reason}: it was left out; mend it or take it away" for reason in self.damaged),
+            *(f"{reason}: it was left out; repair or remove it" for reason in self.damaged),
             *map(note_of_replaced, sorted(self.replaced)),
         )
 
@@ -90,16 +90,16 @@ class LineReader:
     """Reads blocks.
 
     Args:
-        place: Where the files are.
-        lines: How they are to be read.
-        found: What takes what is read.
-        max_record_bytes: Bytes of a record in a file of which some blocks are read.
-        held: First bytes of the first file, which were read before.
+        location: Location of the files.
+        lines: The way to read them.
+        found: Receives the rows and faults.
+        max_record_bytes: Longest record in a file that is read in part.
+        held: First bytes of the first file, which have been read already.
 
     """
 
-    def __init__(self, place: Place, lines: Lines, found: Found, max_record_bytes: int, held: bytes) -> None:
-        self._place = place
+    def __init__(self, location: Location, lines: Lines, found: ReadResult, max_record_bytes: int, held: bytes) -> None:
+        self._location = location
         self._lines = lines
         self._found = found
         self._max_record_bytes = min(max_record_bytes, MAX_RECORD_BYTES)
@@ -111,11 +111,11 @@ class LineReader:
         """Read blocks of a file.
 
         Args:
-            position: Of the file.
-            clusters: What each block was drawn with, by its number, ascending.
+            position: Position of the file.
+            clusters: Number of each block's draw, by the block's number, ascending.
 
         """
-        file = self._place.files[position]
+        file = self._location.files[position]
         self._found.blocks += len(clusters)
         self._found.files.add(position)
         try:
@@ -129,15 +129,15 @@ class LineReader:
             self._found.damaged.append(str(error))
 
     def _layout(self, position: int, window: Window, lines: Lines) -> Layout:
-        """Return how a file's bytes are rows; columns are called as in the first file that has them in any case."""
+        """Return a file's layout; column names are spelled as in the first file that has them in any case."""
         if position not in self._layouts:
-            found = layout_of(window, self._place.files[position].path, lines)
+            found = layout_of(window, self._location.files[position].path, lines)
             names = [self._names.setdefault(name.lower(), name) for name in found.names]
             self._layouts[position] = replace(found, names=names)
         return self._layouts[position]
 
     def _rows(self, file: File, window: Window, layout: Layout, span: tuple[int, int]) -> Iterator[tuple[int, Row]]:
-        """Yield the rows of a span, each with where it begins."""
+        """Yield the rows of a span, each with its offset."""
         is_all = span == (0, window.size_bytes)
         limit = MAX_RECORD_BYTES if is_all else self._max_record_bytes
         for at, record in records_of(window, layout, *span, limit):
@@ -149,11 +149,11 @@ class LineReader:
 
     @contextmanager
     def _window(self, position: int, file: File) -> Iterator[tuple[Window, Lines]]:
-        """Yield the bytes of a file, such that they can be read from the middle, and how they are to be read."""
+        """Yield the bytes of a file in a form that can be read from the middle, and the way to read them."""
         held = b""
         if position == 0:
             held, self._held = self._held, b""
-        with self._place.open(file) as opened:
+        with self._location.open(file) as opened:
             if not is_whole(file, self._lines):
                 yield Window(opened, file.size_bytes, held), self._lines
                 return
@@ -161,26 +161,26 @@ class LineReader:
         yield Window(io.BytesIO(data), len(data)), replace(self._lines, encoding=UTF_8, is_array=False)
 
 
-def recognise_array(place: Place, lines: Lines) -> tuple[Lines, bytes]:
-    """Return how files are to be read, if the first is one JSON array as such, and the bytes that were read to tell."""
-    first = place.files[0]
+def recognise_array(location: Location, lines: Lines) -> tuple[Lines, bytes]:
+    """Return the way to read the files, with `is_array` set by the first file, and the bytes read to find out."""
+    first = location.files[0]
     if lines.kind != "json" or compression_of(first.path) is not None:
         return lines, b""
-    with place.open(first) as opened:
+    with location.open(first) as opened:
         held = opened.read(BEGINNING_BYTES)
     text = codecs.getincrementaldecoder(lines.encoding)("ignore").decode(held)
     return replace(lines, is_array=json_shape(text) == "array"), held
 
 
 def _spans(numbers: Sequence[int], block_bytes: int, size_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield where blocks side by side begin and end."""
+    """Yield [start, end) of each run of adjacent blocks."""
     for _, side_by_side in groupby(enumerate(numbers), key=lambda item: item[1] - item[0]):
         block_numbers = [number for _, number in side_by_side]
         yield block_numbers[0] * block_bytes, min((block_numbers[-1] + 1) * block_bytes, size_bytes)
 
 
 def _quote_fault(record: Record) -> str | None:
-    """Return what is wrong with a record's quotes, by which jobs set its file aside; None if nothing is."""
+    """Return the fault of a record's quotes for which jobs set its file aside; None if there is none."""
     if record.is_open:
         return "with a quote that is never closed"
     line_ends = sum(value.count(b"\n") for value in record.values if value)
@@ -190,7 +190,7 @@ def _quote_fault(record: Record) -> str | None:
 
 
 def _row_or_reason(layout: Layout, record: Record | None, limit: int) -> tuple[Row | None, str | None]:
-    """Return the row of a record, or why it has none; neither for a blank line of JSON."""
+    """Return the row of a record, or the reason why it has none; neither for a blank line of JSON."""
     if record is None:
         return None, f"of more than {limit:,} bytes"
     if record.is_quoted and (fault := _quote_fault(record)) is not None:

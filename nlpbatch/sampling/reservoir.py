@@ -1,4 +1,4 @@
-"""Rows chosen at random of as many as come, each as likely as any other, while only the chosen ones are kept."""
+"""Chooses rows at random of any number of rows, all with the same chance, and keeps only the chosen ones."""
 
 import heapq
 import random
@@ -9,11 +9,11 @@ T = TypeVar("T")
 
 
 class Reservoir(Generic[T]):
-    """Keeps those to which chance gives the highest numbers.
+    """Keeps the items with the highest random numbers.
 
     Args:
-        wanted: How many are kept.
-        chance: Of the choice.
+        wanted: Number of items to keep.
+        chance: Random source.
 
     """
 
@@ -24,7 +24,7 @@ class Reservoir(Generic[T]):
         self._kept: list[tuple[float, int, T]] = []
 
     def offer(self, item: T) -> None:
-        """Keep an item, or don't."""
+        """Offer an item, which is kept or not."""
         entry: tuple[float, int, Any] = (self._chance.random(), self.offered, item)
         self.offered += 1
         if self._wanted == sys.maxsize:
@@ -35,5 +35,5 @@ class Reservoir(Generic[T]):
             heapq.heapreplace(self._kept, entry)
 
     def items(self) -> list[T]:
-        """Return what was kept, in the order in which it came."""
+        """Return the items kept, in the order in which they came."""
         return [item for _, _, item in sorted(self._kept, key=lambda entry: entry[1])]

@@ -1,4 +1,4 @@
-"""Draws a sample, and keeps it in a Parquet file that says how it was drawn."""
+"""Draws a sample, and keeps it in a Parquet file with its design."""
 
 import json
 import random
@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.sampling.blocks import read_blocks
-from nlpbatch.sampling.design import UNIT, WEIGHT, Design, Pick, Span, Unit, choose, mean_bytes
+from nlpbatch.sampling.design import UNIT, WEIGHT, Design, PageSpan, Pick, Unit, choose, mean_bytes
 from nlpbatch.sampling.estimates import Estimate, mean
 from nlpbatch.sampling.layouts import Lines
 from nlpbatch.sampling.lines import format_of, to_table
+from nlpbatch.sampling.locations import Location, note_of_replaced
 from nlpbatch.sampling.options import LEAST_LINE_BYTES, SampleOptions, least_bytes
 from nlpbatch.sampling.parquet import Footers, read_column, read_footers, read_rows, together
-from nlpbatch.sampling.places import Place, note_of_replaced
 from nlpbatch.sampling.slices import choose_slices
 from nlpbatch.sampling.strata import stratify
 from nlpbatch.sampling.variance import Values
@@ -31,12 +31,12 @@ from nlpbatch.sampling.variance import Values
 _METADATA: Final = b"nlpbatch.sample"
 _THREADS: Final = 4
 _FEW_PARTS: Final = 6
-"""With fewer, margins are wide, or may hold a little less often than they claim."""
+"""With fewer parts, margins are wide, or may hold a little less often than stated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Rows to read of a part, the cluster they were drawn with, and what each stands for; all alike if None.
+    """Rows to read of a part, with their cluster and weights; equal weights if None.
 
     The cluster is None if rows were drawn one by one.
     """
@@ -45,7 +45,7 @@ class Take:
     rows: Sequence[int]
     cluster: int | None
     weights: Sequence[float] | None = None
-    spans: Mapping[str, Span] | None = None
+    spans: Mapping[str, PageSpan] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +60,18 @@ def sample(source: str, options: SampleOptions) -> Sample:
     """Draw rows of a file, directory or glob: Parquet, JSON Lines, CSV or text, on any file system of fsspec's or HDFS.
 
     Raises:
-        ConfigError: There is nothing, it can't be read, or a column isn't there.
+        ConfigError: There are no files, they can't be read, or a column doesn't exist.
 
     """
-    place = Place(source)
+    location = Location(source)
     chance = random.Random(options.seed)  # noqa: S311  (a sample, not a secret)
-    draw = _of_parquet if format_of(place.files, options.format) == "parquet" else _of_lines
-    return draw(place, options, chance)
+    draw = _of_parquet if format_of(location.files, options.format) == "parquet" else _of_lines
+    return draw(location, options, chance)
 
 
 def write_sample(drawn: Sample, target: Path) -> None:
     """Write a sample to a Parquet file."""
-    # What the files' own writer said of their types isn't true of this one.
+    # The type information of the original files' writer isn't valid for this file.
     table = _microseconds(drawn.table).replace_schema_metadata({_METADATA: json.dumps(asdict(drawn.design)).encode()})
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -86,7 +86,7 @@ def write_sample(drawn: Sample, target: Path) -> None:
 def _microseconds(table: pa.Table) -> pa.Table:
     """Return the table with times of nanoseconds cut down to microseconds, as Spark reads them.
 
-    What writes Parquet would cut towards 1970.
+    The Parquet writer would cut towards 1970.
     """
     for position, column in enumerate(table.schema):
         if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
@@ -96,7 +96,7 @@ def _microseconds(table: pa.Table) -> pa.Table:
 
 
 def read_sample(path: Path) -> Sample:
-    """Return a sample that was written.
+    """Return a written sample.
 
     Raises:
         ConfigError: The file isn't one.
@@ -113,34 +113,34 @@ def read_sample(path: Path) -> Sample:
     return Sample(table, Design(**members | {"notes": tuple(members["notes"])}))
 
 
-def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> Sample:
-    footers = read_footers(place, options.wanted, chance, also=(options.stratify,) if options.stratify else ())
+def _of_parquet(location: Location, options: SampleOptions, chance: random.Random) -> Sample:
+    footers = read_footers(location, options.wanted, chance, also=(options.stratify,) if options.stratify else ())
     rows_total = sum(unit.rows for unit in footers.units)
     if not rows_total:
-        raise ConfigError(f"{place.url!r} has no rows: nothing can be drawn")
+        raise ConfigError(f"{location.url!r} has no rows: nothing can be drawn")
     wanted_bytes = sum(unit.size_bytes for unit in footers.units)
     least = least_bytes(wanted_bytes, mean_bytes(footers.units))
-    budget_bytes = options.budget_bytes(place.total_bytes, least)
+    budget_bytes = options.budget_bytes(location.total_bytes, least)
     choice = None
     if options.stratify is None and budget_bytes < wanted_bytes and 2 * options.most <= rows_total:
-        choice = choose_slices(place, footers, options.most, budget_bytes, chance)
+        choice = choose_slices(location, footers, options.most, budget_bytes, chance)
     choice = choice or choose(footers.units, options.most, budget_bytes, chance)
-    whole = len(footers.files) == len(place.files)
+    whole = len(footers.files) == len(location.files)
     picks = choice.picks
-    if not whole and picks[0].cluster is None:  # rows of some files: it was the files that were drawn
+    if not whole and picks[0].cluster is None:  # rows of some files: the files were the draws
         picks = [replace(pick, cluster=pick.unit.file) for pick in picks]
     notes: tuple[str, ...] = ()
     if options.stratify is None:
         takes = [Take(pick.unit, pick.rows, pick.cluster, spans=pick.spans) for pick in picks]
     else:
-        takes, notes = _strata(place, footers, picks, options, chance)
-    table = _read(place, footers, takes)
+        takes, notes = _strata(location, footers, picks, options, chance)
+    table = _read(location, footers, takes)
     notes += _notes(options, rows_total, table)
     notes += tuple(map(note_of_replaced, footers.replaced))
     if not whole:
-        notes += (f"{len(footers.files):,} files of {len(place.files):,} were chosen at random",)
+        notes += (f"{len(footers.files):,} files of {len(location.files):,} were chosen at random",)
     design = _design(
-        place,
+        location,
         options,
         table,
         rows_total=rows_total if whole else None,
@@ -154,14 +154,14 @@ def _of_parquet(place: Place, options: SampleOptions, chance: random.Random) -> 
 
 
 def _strata(
-    place: Place, footers: Footers, picks: Sequence[Pick], options: SampleOptions, chance: random.Random
+    location: Location, footers: Footers, picks: Sequence[Pick], options: SampleOptions, chance: random.Random
 ) -> tuple[list[Take], tuple[str, ...]]:
-    """Return rows of the chosen parts, as many of each label as of any other; only labels are read for that."""
-    if picks[0].cluster is None:  # a part without a row among them is no less likely than others
+    """Return rows of the chosen parts, the same number of each label; only labels are read for that."""
+    if picks[0].cluster is None:  # parts without a chosen row are as likely as others
         picks = [Pick(unit, (), None, 1.0) for unit in footers.units]
     name = str(options.stratify)
-    read = [pa.table({name: read_column(place, footers, pick.unit, name)}) for pick in picks]
-    labels = together(read, place).column(name)
+    read = [pa.table({name: read_column(location, footers, pick.unit, name)}) for pick in picks]
+    labels = together(read, location).column(name)
     try:
         picked = stratify(labels, options.most, chance)
     except pa.ArrowNotImplementedError as error:
@@ -181,14 +181,14 @@ def _strata(
     return takes, (f"{without}: want more rows, or stratify by a column with fewer values",)
 
 
-def _read(place: Place, footers: Footers, takes: Sequence[Take]) -> pa.Table:
+def _read(location: Location, footers: Footers, takes: Sequence[Take]) -> pa.Table:
     def take(one: Take) -> pa.Table:
-        table = read_rows(place, footers, one.unit, one.rows, one.spans)
+        table = read_rows(location, footers, one.unit, one.rows, one.spans)
         table = table.append_column(UNIT, pa.array([one.cluster] * len(one.rows), pa.int32()))
         return table if one.weights is None else table.append_column(WEIGHT, pa.array(one.weights, pa.float64()))
 
     with ThreadPoolExecutor(_THREADS) as threads:
-        table = together(list(threads.map(take, (one for one in takes if one.rows))), place)
+        table = together(list(threads.map(take, (one for one in takes if one.rows))), location)
     position = table.schema.get_field_index(UNIT)
     return _one_by_one(table) if table.column(position).null_count else table
 
@@ -198,18 +198,18 @@ def _one_by_one(table: pa.Table) -> pa.Table:
     return table.set_column(table.schema.get_field_index(UNIT), UNIT, pa.array(range(table.num_rows), pa.int32()))
 
 
-def _of_lines(place: Place, options: SampleOptions, chance: random.Random) -> Sample:
-    kind = format_of(place.files, options.format)
+def _of_lines(location: Location, options: SampleOptions, chance: random.Random) -> Sample:
+    kind = format_of(location.files, options.format)
     lines = Lines(kind, options.separator, options.header, known_encoding(options.encoding))
     if options.stratify is not None:
-        raise ConfigError(f"{place.url!r}: only Parquet can be stratified: sample its dump, or leave stratify out")
-    budget_bytes = options.budget_bytes(place.total_bytes, min(place.total_bytes, LEAST_LINE_BYTES))
-    read = read_blocks(place, lines, rows=options.most, budget_bytes=budget_bytes, chance=chance)
+        raise ConfigError(f"{location.url!r}: only Parquet can be stratified: sample its dump, or leave stratify out")
+    budget_bytes = options.budget_bytes(location.total_bytes, min(location.total_bytes, LEAST_LINE_BYTES))
+    read = read_blocks(location, lines, rows=options.most, budget_bytes=budget_bytes, chance=chance)
     picked = read.rows.items()
     if not picked or not read.names:
         odd = f": none of {read.left_out.total():,} lines could be parsed as {kind}" if read.left_out else ""
         raise ConfigError(
-            f"{place.url!r} has no rows{odd}: {'; '.join(read.notes()) or 'check the path and the format'}"
+            f"{location.url!r} has no rows{odd}: {'; '.join(read.notes()) or 'check the path and the format'}"
         )
     table = to_table([row for _, row in picked], options.wanted, read.names)
     table = table.append_column(UNIT, pa.array([number for number, _ in picked], pa.int32()))
@@ -217,7 +217,7 @@ def _of_lines(place: Place, options: SampleOptions, chance: random.Random) -> Sa
     rows_total = read.rows.offered if read.is_all else None
     notes = _notes(options, rows_total, table) + read.notes()
     design = _design(
-        place,
+        location,
         options,
         table,
         rows_total=rows_total,
@@ -242,14 +242,14 @@ def _notes(options: SampleOptions, rows_total: int | None, table: pa.Table) -> t
     return notes
 
 
-def _design(place: Place, options: SampleOptions, table: pa.Table, **found: Any) -> Design:
+def _design(location: Location, options: SampleOptions, table: pa.Table, **found: Any) -> Design:
     return Design(
-        source=place.url,
+        source=location.url,
         seed=options.seed,
         rows=table.num_rows,
-        read_bytes=place.read_bytes,
-        total_bytes=place.total_bytes,
-        files=len(place.files),
+        read_bytes=location.read_bytes,
+        total_bytes=location.total_bytes,
+        files=len(location.files),
         stratified_by=options.stratify,
         **found,
     )

@@ -1,8 +1,8 @@
 """Slices of Parquet's row groups as parts to choose from: of large row groups, many slices fit into a budget.
 
-A slice is one page of the largest column, or a few if one has too few rows, with what of the other columns' pages goes
-with it. Each draw is a row at random, by whose slice it counts: so slices are drawn in proportion to their rows, and
-where pages are has to be known of the row groups alone that were drawn.
+A slice is one page of the largest column, or a few if one has too few rows, with the pages of the other columns for the
+same rows. Each draw is a random row, which selects its slice: so slices are drawn in proportion to their rows, and
+the positions of pages are needed only for the row groups that were drawn.
 """
 
 import random
@@ -13,67 +13,69 @@ from itertools import pairwise
 from typing import Final
 from urllib.parse import urlsplit
 
-from nlpbatch.sampling.design import Choice, Pick, Span, Unit, draw_positions, mean_bytes, share_out
+from nlpbatch.sampling.design import Choice, PageSpan, Pick, Unit, draw_positions, mean_bytes, share_out
+from nlpbatch.sampling.locations import CountedFile, Location
 from nlpbatch.sampling.pages import chunk_of, index_ranges, span_of
 from nlpbatch.sampling.parquet import Footers, read_footer
-from nlpbatch.sampling.places import CountedFile, Place
 from nlpbatch.wire.limits import MIB
 
 _PAGE_BYTES: Final = MIB
-"""What writers put into a page before it is encoded."""
+"""Bytes that writers put into a page before they encode it."""
 _MOST: Final = 400
-"""Slices that are enough: more of them take longer to read than they make margins smaller."""
+"""Largest number of slices: more of them cost more time than they reduce the margins."""
 _WORTH: Final = 1.3
-"""How many times more slices than row groups there have to be."""
+"""Factor by which slices must outnumber row groups."""
 _NEAR: Final = ("", "file", "hdfs", "viewfs")
-"""Kinds of places where the headers of pages are read one after the other; others take too long to answer each."""
+"""Kinds of locations where the headers of pages are read one after the other; others take too long to answer each."""
 _THREADS: Final = 8
 _FOOTER_BYTES_MAX: Final = 4 * MIB
-"""Of a longer footer, finding the index takes seconds; headers of pages are quicker."""
+"""Longest footer in which the index is looked up: it takes seconds, and headers of pages are quicker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Rows of a row group from `first` to before `end`, and what has to be read for them, by column."""
+    """Rows [first, end) of a row group, and the bytes to read for them, by column."""
 
     unit: Unit
     first: int
     end: int
-    spans: Mapping[str, Span]
+    spans: Mapping[str, PageSpan]
 
     @property
     def key(self) -> tuple[int, int, int]:
-        """Return what tells it from others."""
+        """Return its identity."""
         return self.unit.file, self.unit.number, self.first
 
     @property
     def rows(self) -> int:
-        """Return how many rows it has."""
+        """Return the number of its rows."""
         return self.end - self.first
 
     @property
     def size_bytes(self) -> int:
-        """Return what reading it costs."""
+        """Return the bytes that reading it costs."""
         return sum(span.size_bytes for span in self.spans.values())
 
 
-def choose_slices(place: Place, footers: Footers, rows: int, budget_bytes: int, chance: random.Random) -> Choice | None:
+def choose_slices(
+    location: Location, footers: Footers, rows: int, budget_bytes: int, chance: random.Random
+) -> Choice | None:
     """Return the rows to take, from as many slices as the budget allows; None if row groups do as well.
 
     They do if they are small, have columns of lists or structs, dictionaries that are as large as what needs them, or
-    if nothing says where their pages are.
+    if the positions of their pages are unknown.
     """
     group_bytes = max(1.0, mean_bytes(footers.units))
     groups, draws = budget_bytes / group_bytes, int(budget_bytes / group_bytes * _slices_in_a_group(footers))
     draws = min(rows, _MOST, draws)
-    if draws < _WORTH * groups or not _can_be_sliced(place, footers):
+    if draws < _WORTH * groups or not _can_be_sliced(location, footers):
         return None
     drawn: dict[Unit, list[int]] = {}
     for number, row in draw_positions([unit.rows for unit in footers.units], draws, chance):
         drawn.setdefault(footers.units[number], []).append(row)
     try:
         with ThreadPoolExecutor(_THREADS) as threads:
-            found = threads.map(lambda unit: _slices(place, footers, unit, drawn[unit], -(-rows // draws)), drawn)
+            found = threads.map(lambda unit: _slices(location, footers, unit, drawn[unit], -(-rows // draws)), drawn)
             slices = [one for some in found for one in some]
     except (IndexError, KeyError, TypeError, ValueError):  # pages aren't where they should be
         return None
@@ -84,7 +86,7 @@ def choose_slices(place: Place, footers: Footers, rows: int, budget_bytes: int, 
 
 
 def _slices_in_a_group(footers: Footers) -> float:
-    """Return how many slices there are likely to be of a row group, on the average of those that are drawn."""
+    """Return the estimated number of slices of a row group, on the average of those that are drawn."""
     largest = (
         max((chunk.total_uncompressed_size for _, chunk in footers.chunks(unit)), default=0) for unit in footers.units
     )
@@ -92,9 +94,9 @@ def _slices_in_a_group(footers: Footers) -> float:
     return likely / sum(unit.rows for unit in footers.units)
 
 
-def _can_be_sliced(place: Place, footers: Footers) -> bool:
-    """Return whether all columns are flat, and page headers or indexes tell where their pages are."""
-    is_near = urlsplit(place.url).scheme in _NEAR
+def _can_be_sliced(location: Location, footers: Footers) -> bool:
+    """Return whether all columns are flat, and page headers or indexes give the positions of their pages."""
+    is_near = urlsplit(location.url).scheme in _NEAR
     return all(
         footers.metadata[unit.file].schema.column(position).max_repetition_level == 0
         and "." not in chunk.path_in_schema
@@ -104,10 +106,10 @@ def _can_be_sliced(place: Place, footers: Footers) -> bool:
     )
 
 
-def _slices(place: Place, footers: Footers, unit: Unit, rows: Sequence[int], least: int) -> list[Slice]:
+def _slices(location: Location, footers: Footers, unit: Unit, rows: Sequence[int], least: int) -> list[Slice]:
     """Return the slice of each of some rows of a row group."""
     columns = footers.chunks(unit)
-    with place.open(footers.files[unit.file]) as opened:
+    with location.open(footers.files[unit.file]) as opened:
         ranges = _index_ranges(opened, footers, unit)
         chunks = {
             chunk.path_in_schema: chunk_of(opened, chunk, _read(opened, ranges.get(position)), unit.rows)
@@ -124,7 +126,7 @@ def _slices(place: Place, footers: Footers, unit: Unit, rows: Sequence[int], lea
 
 
 def _index_ranges(opened: CountedFile, footers: Footers, unit: Unit) -> dict[int, tuple[int, int]]:
-    """Return where the offset indexes are, by the columns' positions; nothing if they aren't there, or far to seek."""
+    """Return the ranges of the offset indexes by the columns' positions; none if they are missing or costly to find."""
     metadata = footers.metadata[unit.file]
     if metadata.serialized_size > _FOOTER_BYTES_MAX:
         return {}
@@ -133,15 +135,15 @@ def _index_ranges(opened: CountedFile, footers: Footers, unit: Unit) -> dict[int
     return index_ranges(read_footer(opened, footers.files[unit.file])[0], unit.number)
 
 
-def _read(opened: CountedFile, place: tuple[int, int] | None) -> bytes | None:
-    if place is None:
+def _read(opened: CountedFile, span: tuple[int, int] | None) -> bytes | None:
+    if span is None:
         return None
-    opened.seek(place[0])
-    return opened.read(place[1])
+    opened.seek(span[0])
+    return opened.read(span[1])
 
 
 def _bounds(starts: Sequence[int], rows: int, least: int) -> list[int]:
-    """Return where slices begin, and the end: at pages, so that each has enough rows."""
+    """Return the first rows of slices, and the end: at pages, so that each slice has enough rows."""
     bounds = [0]
     for start in (*starts, rows):
         if start - bounds[-1] >= least:
@@ -152,7 +154,7 @@ def _bounds(starts: Sequence[int], rows: int, least: int) -> list[int]:
 
 
 def _affordable(slices: list[Slice], rows: int, budget_bytes: int, chance: random.Random) -> list[Slice]:
-    """Return as many of the slices, by chance, as the budget allows, and as the rows need.
+    """Return a random choice of slices, as many as the budget allows and the rows need.
 
     None is left out for what it costs itself, so that all are as likely as before.
     """
@@ -165,7 +167,7 @@ def _affordable(slices: list[Slice], rows: int, budget_bytes: int, chance: rando
 
 
 def _rows(slices: Sequence[Slice]) -> int:
-    """Return how many rows slices have; one may be among them several times."""
+    """Return the number of rows of slices, of which one may occur several times."""
     return sum(one.rows for one in {one.key: one for one in slices}.values())
 
 

@@ -1,4 +1,4 @@
-"""The records that begin in a span of a file, and no others: spans side by side have each record once."""
+"""Reads the records that begin in a span of a file, so that adjacent spans have each record once."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -9,24 +9,24 @@ from nlpbatch.sampling.windows import Window
 from nlpbatch.wire.limits import KIB, MIB
 
 _STEP_BYTES: Final = MIB
-"""What is read of a long span at a time."""
+"""Bytes of a long span to read at a time."""
 AHEAD_BYTES: Final = 4 * KIB
-"""What is read behind a span at first, for the end of its last record."""
+"""Bytes first read after a span, for the end of its last record."""
 _DOUBT_BYTES: Final = MIB
-"""Up to so many bytes are read to tell whether a line begins within a quoted value."""
+"""Largest number of bytes to read to find out whether a line begins within a quoted value."""
 
 
 def records_of(
     window: Window, layout: Layout, start: int, end: int, max_record_bytes: int
 ) -> Iterator[tuple[int, Record | None]]:
-    """Yield where each record that begins in a span begins, and the record; None for one that is too long.
+    """Yield the offset of each record that begins in a span, and the record; None for one that is too long.
 
     Args:
         window: The file's bytes, not yet read beyond `start`.
-        layout: How they are records.
+        layout: Layout of the file.
         start: First byte of the span.
         end: First byte behind it.
-        max_record_bytes: Bytes of a record; what is longer isn't read on.
+        max_record_bytes: Longest record; reading stops at a longer one.
 
     """
     entry = _enter(window, layout, start, end)
@@ -64,7 +64,7 @@ def _records_from(
 
 
 def _enter(window: Window, layout: Layout, start: int, end: int) -> tuple[int, bool] | None:
-    """Return where the first line of a span begins, and whether that is within a quoted value; None if none begins."""
+    """Return the offset of a span's first line, and whether that is within a quoted value; None if no line begins."""
     if start <= layout.start:
         return (layout.start, False) if layout.start < end else None
     position = _first_line(window, layout, start, end)
@@ -81,7 +81,7 @@ def _enter(window: Window, layout: Layout, start: int, end: int) -> tuple[int, b
 
 
 def _first_line(window: Window, layout: Layout, start: int, end: int) -> int | None:
-    at = start - 2  # where a CR LF would stand that the span begins behind
+    at = start - 2  # start of a CR LF directly before the span
     while at < end:
         data = window.read(at, min(at + _STEP_BYTES, end) + 1)
         for found in layout.records.line_ends.finditer(data):

@@ -1,4 +1,4 @@
-"""Which rows a stratified sample takes: as many of each label as of any other, as far as there are so many. Pure."""
+"""Chooses the rows of a stratified sample: the same number of each label, where a label has as many. Pure."""
 
 import random
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 
 @dataclass(frozen=True, slots=True)
 class Strata:
-    """Rows that were picked, of all that were offered.
+    """The picked rows.
 
     Args:
         rows: int64[n], ascending.
         weights: float[n], how many offered rows each stands for.
-        labels: Labels there are.
-        labels_without: Of them, those that got no row, for there are more labels than rows wanted.
+        labels: Number of labels.
+        labels_without: Number of labels without a row, because there are more labels than wanted rows.
 
     """
 
@@ -32,9 +32,9 @@ def stratify(labels: pa.ChunkedArray, wanted: int, chance: random.Random) -> Str
     """Pick rows at random within each label.
 
     Args:
-        labels: The label of each row that is offered; null is a label, too.
-        wanted: Rows to pick.
-        chance: Of the choice.
+        labels: The label of each row; null is a label, too.
+        wanted: Number of rows to pick.
+        chance: Random source.
 
     """
     codes = pc.dictionary_encode(labels, null_encoding="encode").combine_chunks().indices.to_numpy()
@@ -53,7 +53,7 @@ def stratify(labels: pa.ChunkedArray, wanted: int, chance: random.Random) -> Str
 
 
 def shares(wanted: int, sizes: Sequence[int], chance: random.Random) -> list[int]:
-    """Return how many each gets: alike, and what small ones don't have goes to the others; the last go by chance."""
+    """Return the rows of each label: equal shares; others get the rest of small labels, the last rows at random."""
     given = [0] * len(sizes)
     open_ = chance.sample(range(len(sizes)), len(sizes))
     while wanted and open_:

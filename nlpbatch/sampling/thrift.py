@@ -1,6 +1,6 @@
 """Thrift's compact protocol, as far as Parquet's page headers and indexes need it. Pure.
 
-pyarrow reads whole column chunks only, and tells nothing of pages. Field numbers are those of Parquet's parquet.thrift.
+pyarrow reads only whole column chunks, and doesn't expose pages. Field numbers are those of Parquet's parquet.thrift.
 """
 
 from typing import Any, Final
@@ -20,12 +20,12 @@ _STRUCT: Final = 12
 _LONG_LIST: Final = 15
 
 
-class Reader:
+class ThriftReader:
     """Reads structs one after the other.
 
     Raises:
         IndexError: The data ends within one.
-        ValueError: It is no Thrift.
+        ValueError: The data is not Thrift.
 
     """
 

@@ -1,4 +1,4 @@
-"""How far a mean may be off: variance components of rows within parts, and of parts. Pure.
+"""The margin of a mean, by the variance of rows within parts and that of parts. Pure.
 
 Rows of one part (a row group, a day's file) are often alike, so that the parts, not the rows, are what was drawn
 independently: the error is computed from how the parts differ (the ultimate-cluster estimator of a ratio, as a
@@ -28,15 +28,15 @@ Units = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Values, summed up by the parts that they were drawn with.
+class UnitSums:
+    """Sums of values by the parts that they were drawn with.
 
     Args:
-        mean: Of all values, by their weights.
+        mean: Weighted mean of all values.
         weights: float[parts], sums of the weights.
         squares: float[parts], sums of the squared weights.
         residuals: float[parts], sums of weight times distance from the mean.
-        row_variance: Of a row within its part; 0 if too few rows share a part to tell.
+        row_variance: Variance of a row within its part; 0 if too few rows share a part to estimate it.
         row_freedom: Its degrees of freedom.
 
     """
@@ -49,7 +49,7 @@ class Parts:
     row_freedom: int
 
     @classmethod
-    def of(cls, values: Values, units: Units, weights: Values) -> "Parts":
+    def of(cls, values: Values, units: Units, weights: Values) -> "UnitSums":
         """Return the sums of values, float[n > 0], without NaN."""
         total = float(weights.sum())
         mean = float((weights * values).sum()) / total
@@ -72,7 +72,7 @@ class Parts:
 
     @property
     def effective_count(self) -> float:
-        """Return how many parts of one size would be worth as much (Kish)."""
+        """Return the effective number of parts (Kish)."""
         return float(self.weights.sum() ** 2 / (self.weights**2).sum())
 
     @property
@@ -82,12 +82,12 @@ class Parts:
 
     @property
     def row_share(self) -> float:
-        """Return what a row's variance counts for in that of the mean: 1 / rows if they have one weight."""
+        """Return the factor of a row's variance in that of the mean: 1 / rows with equal weights."""
         return float(self.squares.sum() / self.weights.sum() ** 2)
 
     @property
     def excess(self) -> float:
-        """Return what the variance of the mean, by how the parts differ, has over the noise; 0 or more."""
+        """Return the variance of the mean between parts in excess of the noise; 0 or more."""
         if self.count == 1:
             return 0.0
         others = self.weights.sum() - self.weights
@@ -108,13 +108,13 @@ class Parts:
         return int(float(parts.sum() ** 2 / (parts**2).sum()) - 1 + 1e-9)
 
 
-def margin(parts: Parts, left_out: float = 1.0, pooled: Parts | None = None) -> float | None:
-    """Return half the width of the interval around the mean; None if there is one part, which can't tell.
+def margin(parts: UnitSums, left_out: float = 1.0, pooled: UnitSums | None = None) -> float | None:
+    """Return half the width of the interval around the mean; None if there is only one part.
 
     Args:
-        parts: The values that the mean is of.
+        parts: Sums of the values of the mean.
         left_out: Share of all parts that were not drawn: the finite population correction.
-        pooled: The same of more rows: how much parts differ is taken from these, and how much rows do, if need be.
+        pooled: Sums over more rows, which give the difference of parts, and of rows if necessary.
 
     """
     source = pooled or parts
@@ -124,7 +124,7 @@ def margin(parts: Parts, left_out: float = 1.0, pooled: Parts | None = None) -> 
     noise = rows.row_variance * parts.row_share
     excess = source.part_variance / parts.effective_count
     freedom = max(1, source.freedom)
-    if freedom == 1:  # two parts that happen to be alike say nothing of the others
+    if freedom == 1:  # two parts that happen to be alike allow no conclusion on the others
         excess += noise
     row_scale, part_scale = (t_quantile(QUANTILE, one) ** 2 for one in (max(1, rows.row_freedom), freedom))
     return math.sqrt(row_scale * noise + part_scale * excess * left_out)

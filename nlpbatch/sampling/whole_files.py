@@ -1,4 +1,4 @@
-"""Files of lines that can't be read from the middle, as lines of UTF-8: compressed, in UTF-16, or one JSON array."""
+"""Reads files that can't be read from the middle, as lines of UTF-8: compressed, in UTF-16, or one JSON array."""
 
 import json
 from typing import Final
@@ -10,13 +10,13 @@ from nlpbatch.formats.encodings import encoding_fault
 from nlpbatch.formats.json_shape import json_shape
 from nlpbatch.formats.names import compression_of
 from nlpbatch.sampling.layouts import Lines
-from nlpbatch.sampling.places import CountedFile, File
+from nlpbatch.sampling.locations import CountedFile, File
 from nlpbatch.wire.limits import MIB
 
 MAX_WHOLE_BYTES: Final = 256 * MIB
-"""Of a file that is read whole."""
+"""Largest file that is read whole."""
 CODECS: Final = {"gzip": "gzip", "bzip2": "bz2", "zstd": "zstd"}
-"""Compressions that can be read, and what Arrow calls them."""
+"""Compressions that can be read, with Arrow's names for them."""
 
 
 class DamagedFile(Exception):
@@ -24,7 +24,7 @@ class DamagedFile(Exception):
 
 
 def is_whole(file: File, lines: Lines) -> bool:
-    """Return whether a file can be read as a whole only."""
+    """Return whether a file can only be read as a whole."""
     return not lines.can_begin_anywhere or compression_of(file.path) is not None
 
 
@@ -34,8 +34,8 @@ def read_whole(opened: CountedFile, file: File, lines: Lines, held: bytes) -> by
     Args:
         opened: The file.
         file: Its name and size.
-        lines: How it is to be read.
-        held: Its first bytes, which were read before.
+        lines: The way to read it.
+        held: Its first bytes, which have been read already.
 
     Raises:
         ConfigError: It is too large, or of another encoding.
@@ -79,5 +79,5 @@ def _array_lines(text: str, file: File) -> bytes:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         where = f" at line {error.lineno:,}" if isinstance(error, json.JSONDecodeError) else ""
-        raise ConfigError(f"{file.path} begins as a JSON array, but can't be parsed{where}: mend it") from error
+        raise ConfigError(f"{file.path} begins as a JSON array, but can't be parsed{where}: repair it") from error
     return "".join(json.dumps(one) + "\n" for one in (found if isinstance(found, list) else [found])).encode()

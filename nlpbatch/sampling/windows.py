@@ -1,10 +1,10 @@
-"""Bytes of a file, read forwards: what was read once isn't read again."""
+"""A window on the bytes of a file, read forwards, so that no byte is read twice."""
 
 from typing import Protocol
 
 
 class Readable(Protocol):
-    """What a window looks at: a file that can be read at random places."""
+    """A file that can be read at any offset."""
 
     def seek(self, offset: int, /) -> int:
         """Go to an offset."""
@@ -14,12 +14,12 @@ class Readable(Protocol):
 
 
 class Window:
-    """The part of a file that is in hand.
+    """The part of a file that is in memory.
 
     Args:
         file: The file.
-        size_bytes: What it holds.
-        held: Its first bytes, if they are in hand.
+        size_bytes: Its length.
+        held: Its first bytes, if they are in memory.
 
     """
 
@@ -30,7 +30,7 @@ class Window:
         self._held = held
 
     def read(self, start: int, end: int) -> bytes:
-        """Return the bytes from `start` up to `end` or the file's end, and let go of those before `start`.
+        """Return the bytes from `start` up to `end` or the file's end, and drop those before `start`.
 
         Args:
             start: Never before that of an earlier call.

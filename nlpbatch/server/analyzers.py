@@ -10,7 +10,7 @@ from nlpbatch.engine.pool import WorkerPool
 from nlpbatch.errors import UnknownAnalyzer
 from nlpbatch.server.config import ServerSettings
 from nlpbatch.server.dictionaries import Dictionaries, keep_current
-from nlpbatch.server.metrics import Metrics
+from nlpbatch.server.metrics import ServerMetrics
 from nlpbatch.server.versions import Version, Versions
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
 
@@ -21,7 +21,7 @@ class Analyzers:
     Args:
         settings: The configuration.
         metrics: Shows them.
-        base: Directory that the paths of dictionaries begin at.
+        base: Directory that the paths of dictionaries are relative to.
         new_pool: Makes a pool.
 
     Raises:
@@ -32,7 +32,7 @@ class Analyzers:
     def __init__(
         self,
         settings: ServerSettings,
-        metrics: Metrics,
+        metrics: ServerMetrics,
         base: Path = Path(),
         new_pool: Callable[..., WorkerPool] = WorkerPool,
     ) -> None:
@@ -56,7 +56,7 @@ class Analyzers:
             await asyncio.gather(*starts)
         finally:
             for start in starts:
-                start.cancel()  # when another one has failed; `stop` must not close what they still wait for
+                start.cancel()  # after another one has failed; `stop` must not close pools that these still wait for
             await asyncio.gather(*starts, return_exceptions=True)
         self._tasks += [
             asyncio.create_task(
@@ -98,7 +98,7 @@ class Analyzers:
         ]
 
     def questions(self) -> list[dict[str, Any]]:
-        """Return the questions that are refused, of all analyzers."""
+        """Return the operations with options that are refused, of all analyzers."""
         now_s = time.monotonic()
         return [
             {"analyzer": name} | question
@@ -108,14 +108,14 @@ class Analyzers:
         ]
 
     def release(self) -> None:
-        """Refuse none of them any more."""
+        """Allow all of them again."""
         for versions in self._versions.values():
             for pool in versions.pools:
                 pool.quarantine.clear()
                 pool.questions.clear()
 
     def catalogue(self) -> Catalogue:
-        """Return what `GET /v1/analyzers` says.
+        """Return the answer of `GET /v1/analyzers`.
 
         Raises:
             NoCapacity: Not all of them have loaded yet.

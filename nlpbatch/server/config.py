@@ -23,7 +23,7 @@ class ServerListen(ListenSettings):
     port: int = Field(8701, ge=0, le=65535)
 
 
-class LimitSettings(Settings):
+class RequestLimitSettings(Settings):
     """How large a request may be. A text over `text_bytes` gets an error of its own; the others refuse the request."""
 
     body_bytes: int = Field(SizeLimits().body_bytes, ge=2 * REQUEST_FRAMING_BYTES, le=1024 * MIB)
@@ -34,7 +34,7 @@ class LimitSettings(Settings):
 
     @model_validator(mode="after")
     def _text_fits_in_body(self) -> Self:
-        # A body is more than its text: a document of the greatest length must still fit, or its job can't go on.
+        # A body is more than its text: a document of the greatest length must still fit, or its job can't continue.
         if self.text_bytes > self.body_bytes - REQUEST_FRAMING_BYTES:
             raise ValueError(
                 f"text_bytes {self.text_bytes:,} is over body_bytes {self.body_bytes:,} less "
@@ -43,7 +43,7 @@ class LimitSettings(Settings):
         return self
 
     def to_wire(self) -> SizeLimits:
-        """Return the value that clients are told."""
+        """Return the limits that the service states to its clients."""
         return SizeLimits(self.body_bytes, self.documents, self.text_bytes)
 
 
@@ -52,18 +52,18 @@ class PoolSettings(Settings):
 
     workers: int = Field(0, ge=0, le=1024)
     """Worker processes; 0 takes one for each core this process may use."""
-    piece_bytes: int = Field(PoolLimits(1).piece_bytes, ge=KIB, le=MIB)
+    piece_bytes: int = Field(PoolLimits(1).chunk_bytes, ge=KIB, le=MIB)
     """Text handed to a worker at a time."""
     queue_bytes: int = Field(PoolLimits(1).queue_bytes, ge=KIB, le=16 * 1024 * MIB)
     """Text waiting for workers before requests are refused."""
     memory_bytes: int = Field(PoolLimits(1).memory_bytes, ge=16 * MIB, le=64 * 1024 * MIB)
     """How much a worker may grow on one document; beyond, that gets an error of its own."""
 
-    def to_pool(self, limits: LimitSettings) -> PoolLimits:
+    def to_pool(self, limits: RequestLimitSettings) -> PoolLimits:
         """Return the value that the pool takes."""
         return PoolLimits(
             workers=self.workers or usable_cores(),
-            piece_bytes=self.piece_bytes,
+            chunk_bytes=self.piece_bytes,
             text_bytes=limits.text_bytes,
             queue_bytes=self.queue_bytes,
             document_s=limits.document_s,
@@ -110,7 +110,7 @@ class ServerSettings(Settings):
     """The whole of `server.toml`."""
 
     listen: ServerListen = ServerListen()
-    limits: LimitSettings = LimitSettings()
+    limits: RequestLimitSettings = RequestLimitSettings()
     pool: PoolSettings = PoolSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     analyzers: dict[AnalyzerName, AnalyzerSettings] = Field({"default": AnalyzerSettings()}, min_length=1)

@@ -1,4 +1,4 @@
-"""Dictionaries from files: read whole, checked whole, and read again when they change."""
+"""Reads dictionaries from files, checks them, and reads them again when they change."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from nlpbatch.engine.dictionary import MOST_BYTES, Entry, parse
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.errors import ConfigError
 from nlpbatch.server.config import AnalyzerSettings
-from nlpbatch.server.metrics import Metrics
+from nlpbatch.server.metrics import ServerMetrics
 from nlpbatch.server.versions import Versions
 
 _log = logging.getLogger("nlpbatch.server")
@@ -20,9 +20,9 @@ class Dictionaries:
     """The dictionary files of one analyzer.
 
     Args:
-        name: The analyzer's.
+        name: Name of the analyzer.
         settings: Its configuration.
-        base: Directory that the files' paths begin at.
+        base: Directory that the files' paths are relative to.
 
     """
 
@@ -33,13 +33,13 @@ class Dictionaries:
         self._stamps: list[tuple[int, int, int]] = []
 
     def changed(self) -> bool:
-        """Return whether a file is another than when this was asked last, and no longer being written."""
+        """Return whether a file has changed since the last call, and is no longer being written."""
         stamps = [_stamp(file) for file in self._files]
         changed, self._stamps = stamps != self._stamps, stamps
         return changed
 
     def spec(self) -> EngineSpec:
-        """Return what to load.
+        """Return the engine to load.
 
         Raises:
             ConfigError: A file can't be read, or lines of it are wrong; all are named, over all files.
@@ -57,21 +57,21 @@ class Dictionaries:
         return self._settings.to_spec(self._name, tuple(entries))
 
 
-async def keep_current(dictionaries: Dictionaries, versions: Versions, metrics: Metrics) -> None:
-    """Load a new version when files have changed, and let an earlier one go that nobody uses; never returns."""
+async def keep_current(dictionaries: Dictionaries, versions: Versions, metrics: ServerMetrics) -> None:
+    """Load a new version when files have changed, and drop an unused earlier one; never returns."""
     await asyncio.to_thread(dictionaries.changed)
     pending = False
     while True:
         await asyncio.sleep(_POLL_S)
         versions.expire()
         if await asyncio.to_thread(dictionaries.changed):
-            pending = True  # and look once more: it may still be written
+            pending = True  # check once more: it may still be written
         elif pending:
             pending = False
             await _replace(dictionaries, versions, metrics)
 
 
-async def _replace(dictionaries: Dictionaries, versions: Versions, metrics: Metrics) -> None:
+async def _replace(dictionaries: Dictionaries, versions: Versions, metrics: ServerMetrics) -> None:
     try:
         spec = await asyncio.to_thread(dictionaries.spec)
         version = await versions.load(spec)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from nlpbatch.server.analyzers import Analyzers
 from nlpbatch.server.config import ServerSettings
-from nlpbatch.server.metrics import Metrics
+from nlpbatch.server.metrics import ServerMetrics
 from nlpbatch.server.pages import add_pages
 from nlpbatch.server.routes import Routes
 from nlpbatch.serving import logs
@@ -16,7 +16,7 @@ from nlpbatch.serving.health import add_health_routes
 from nlpbatch.serving.lifecycle import new_application, serve
 
 
-def build_app(settings: ServerSettings, analyzers: Analyzers, metrics: Metrics) -> web.Application:
+def build_app(settings: ServerSettings, analyzers: Analyzers, metrics: ServerMetrics) -> web.Application:
     """Return the application; until its analyzers have loaded it refuses work and isn't ready."""
     app = new_application(body_bytes=settings.limits.body_bytes, drain_retry_after_s=settings.listen.drain_timeout_s)
     limits = settings.limits.to_wire()
@@ -31,7 +31,7 @@ def build_app(settings: ServerSettings, analyzers: Analyzers, metrics: Metrics) 
 
 
 async def run(settings: ServerSettings, base: Path = Path()) -> None:
-    """Serve until told to stop.
+    """Serve until a signal ends it.
 
     Args:
         settings: The configuration.
@@ -42,7 +42,7 @@ async def run(settings: ServerSettings, base: Path = Path()) -> None:
 
     """
     logs.configure(settings.log_level)
-    metrics = Metrics()
+    metrics = ServerMetrics()
     analyzers = Analyzers(settings, metrics, base)
     starting = asyncio.create_task(analyzers.start())
     try:

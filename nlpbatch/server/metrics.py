@@ -1,10 +1,10 @@
-"""What the API counts, for Prometheus. Labels are bounded: analyzer names from the config, codes from a closed set."""
+"""The API's metrics, for Prometheus. Labels are bounded: analyzer names from the config, codes from a closed set."""
 
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
-from nlpbatch.engine.answer import Answer
+from nlpbatch.engine.answer import PoolAnswer
 from nlpbatch.wire.analyzer import AnalyzerInfo
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -26,7 +26,7 @@ class Watched(Protocol):
         """Return the text that waits for them."""
 
 
-class Metrics:
+class ServerMetrics:
     """The API's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Metrics:
         self._valid = Gauge(
             "nlpbatch_dictionary_valid", "Whether the dictionary files are in force", name, registry=registry
         )
-        self._info = Info("nlpbatch_analyzer", "What is loaded", name, registry=registry)
+        self._info = Info("nlpbatch_analyzer", "The loaded version", name, registry=registry)
 
     def watch(self, analyzer: str, pool: Watched) -> None:
         """Show the state of an analyzer's workers from now on."""
@@ -65,10 +65,10 @@ class Metrics:
         self._valid.labels(analyzer).set(valid)
 
     def loaded(self, info: AnalyzerInfo) -> None:
-        """Show what an analyzer's results depend on."""
+        """Show engine, model and fingerprint of an analyzer."""
         self._info.labels(info.name).info({"engine": info.engine, "model": info.model, "fingerprint": info.fingerprint})
 
-    def answered(self, analyzer: str, documents: int, answer: Answer) -> None:
+    def answered(self, analyzer: str, documents: int, answer: PoolAnswer) -> None:
         """Count one answered request."""
         self._documents.labels(analyzer).inc(documents)
         self._code_points.labels(analyzer).inc(answer.code_points)
@@ -79,16 +79,16 @@ class Metrics:
         self._analysis_s.labels(analyzer).observe(answer.analysis_s)
 
     def observer(self, analyzer: str) -> "PoolMetrics":
-        """Return what the analyzer's pool reports to."""
+        """Return the observer of the analyzer's pool."""
         return PoolMetrics(self._lost.labels(analyzer))
 
 
 class PoolMetrics:
-    """Counts what one pool reports."""
+    """Counts the events of one pool."""
 
     def __init__(self, lost: Counter) -> None:
         self._lost = lost
 
     def worker_lost(self) -> None:
-        """Count a worker that ended without being told to."""
+        """Count a worker that ended though the pool had not ended it."""
         self._lost.inc()

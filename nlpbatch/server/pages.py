@@ -1,6 +1,6 @@
-"""`/docs`, a page to try the analysis on, and `/openapi.json`: what a browser is given, all of it held in memory.
+"""Serves `/docs`, a page on which to try the analysis, and `/openapi.json`, all from memory.
 
-The page asks nothing of anywhere else, and its policy says so to the browser: it works without a network, and a text
+The page requests nothing from elsewhere, and its policy forbids the browser to: it works without a network, and a text
 that is typed into it goes to this service alone.
 """
 
@@ -42,7 +42,7 @@ _HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What one path answers with, always the same."""
+    """The constant answer of one path."""
 
     body: bytes
     content_type: str
@@ -54,7 +54,7 @@ class Resource:
 
 
 def add_pages(app: web.Application, limits: SizeLimits) -> None:
-    """Add the page, what it is made of, and the description that it shows."""
+    """Add the page, its files, and the description that it shows."""
     for path, resource in _resources(limits).items():
         app.router.add_get(path, partial(_answer, resource))
 

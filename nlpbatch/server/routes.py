@@ -1,4 +1,4 @@
-"""The API's endpoints: read a request, have it analysed, write the answer in the encoding that was asked for."""
+"""The API's endpoints: read a request, have it analysed, write the answer in the encoding that was requested."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pyarrow as pa
 from aiohttp import web
 
 from nlpbatch.engine import documents
-from nlpbatch.engine.answer import Answer
+from nlpbatch.engine.answer import PoolAnswer
 from nlpbatch.engine.job import Encoding
 from nlpbatch.errors import (
     FingerprintMismatch,
@@ -18,7 +18,7 @@ from nlpbatch.errors import (
     UnsupportedMediaType,
 )
 from nlpbatch.server.analyzers import Analyzers
-from nlpbatch.server.metrics import Metrics
+from nlpbatch.server.metrics import ServerMetrics
 from nlpbatch.serving.problems import LOG_KEY
 from nlpbatch.serving.query import read_query
 from nlpbatch.serving.reading import wide_reads
@@ -34,8 +34,8 @@ from nlpbatch.wire.priority import is_batch
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A request in one form, whatever its encoding was: `documents: binary[n]`."""
+class ParsedRequest:
+    """A request, whichever encoding it came in: `documents: binary[n]`."""
 
     documents: pa.Array
     options: Options
@@ -44,7 +44,7 @@ class Question:
 class Routes:
     """The handlers of `/v1/*`."""
 
-    def __init__(self, analyzers: Analyzers, limits: SizeLimits, metrics: Metrics) -> None:
+    def __init__(self, analyzers: Analyzers, limits: SizeLimits, metrics: ServerMetrics) -> None:
         self._analyzers = analyzers
         self._limits = limits
         self._metrics = metrics
@@ -62,7 +62,7 @@ class Routes:
         return web.json_response(self._analyzers.catalogue().to_json())
 
     async def quarantine(self, _: web.Request) -> web.Response:
-        """Answer `GET /quarantine`: the texts that are refused, by hash, and the questions."""
+        """Answer `GET /quarantine`: the texts that are refused, by hash, and the options."""
         members = {"documents": self._analyzers.quarantine(), "questions": self._analyzers.questions()}
         return web.json_response(members)
 
@@ -74,25 +74,25 @@ class Routes:
     async def answer(self, operation: Operation, request: web.Request) -> web.Response:
         """Answer `POST /v1/analyze` and the other operations, in JSON or Arrow."""
         encoding = _answer_encoding(request)
-        question = await _read(request, operation)
-        self._check_size(question)
+        parsed = await _read(request, operation)
+        self._check_size(parsed)
         pinned = media.pinned_to(request.headers.getall("If-Match", ()))
-        version = self._analyzers.get(question.options.analyzer, pinned)
+        version = self._analyzers.get(parsed.options.analyzer, pinned)
         info = version.info
         _check_pinned(pinned, info)
-        check_offered(question.options, info)
+        check_offered(parsed.options, info)
         answer = await version.pool.analyze(
-            question.documents,
+            parsed.documents,
             encoding=encoding,
-            options=question.options,
+            options=parsed.options,
             urgent=not is_batch(request.headers.get(media.PRIORITY)),
         )
-        self._metrics.answered(info.name, len(question.documents), answer)
-        request[LOG_KEY] = {"documents": len(question.documents), "analysis_s": round(answer.analysis_s, 4)}
-        return _response(encoding, question, info, answer)
+        self._metrics.answered(info.name, len(parsed.documents), answer)
+        request[LOG_KEY] = {"documents": len(parsed.documents), "analysis_s": round(answer.analysis_s, 4)}
+        return _response(encoding, parsed, info, answer)
 
-    def _check_size(self, question: Question) -> None:
-        count, limit = len(question.documents), self._limits.documents
+    def _check_size(self, parsed: ParsedRequest) -> None:
+        count, limit = len(parsed.documents), self._limits.documents
         if count > limit:
             raise RequestTooLarge(
                 f"the request has {count:,} documents, the limit is {limit:,}: send fewer at a time, "
@@ -102,7 +102,7 @@ class Routes:
 
 
 def _answer_encoding(request: web.Request) -> Encoding:
-    """Return the encoding to answer in: what Accept names, else that of the request."""
+    """Return the encoding of the answer: that of Accept, else that of the request."""
     accepted = [media.media_type(part) for part in request.headers.get("Accept", "*/*").split(",")]
     if media.ARROW_STREAM in accepted:
         return "arrow"
@@ -113,13 +113,13 @@ def _answer_encoding(request: web.Request) -> Encoding:
     raise NotAcceptable(f"Accept names none of this service's types: send {media.JSON} or {media.ARROW_STREAM}")
 
 
-async def _read(request: web.Request, operation: Operation) -> Question:
+async def _read(request: web.Request, operation: Operation) -> ParsedRequest:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaType("the body is compressed: send it as it is, its size is what the request costs")
+        raise UnsupportedMediaType("the body is compressed: send it as it is, its size is the cost of the request")
     content_type = request.content_type if "Content-Type" in request.headers else media.JSON
     if content_type == media.ARROW_STREAM:
         options = Options.from_query(read_query(request), operation)
-        return Question(documents.from_stream(await _body(request), operation), options)
+        return ParsedRequest(documents.from_stream(await _body(request), operation), options)
     if content_type != media.JSON:
         raise UnsupportedMediaType(
             f"Content-Type {content_type[:80]} is not supported: send {media.JSON} or {media.ARROW_STREAM}"
@@ -127,7 +127,7 @@ async def _read(request: web.Request, operation: Operation) -> Question:
     if request.query_string:
         raise InvalidRequest("a JSON request carries its options in the body: leave the query out", path="?")
     parsed = parse_request(await _body(request), operation)
-    return Question(documents.from_json(operation, parsed.documents, parsed.extra), parsed.options)
+    return ParsedRequest(documents.from_json(operation, parsed.documents, parsed.extra), parsed.options)
 
 
 async def _body(request: web.Request) -> bytes:
@@ -145,15 +145,15 @@ def _check_pinned(pinned: frozenset[str], info: AnalyzerInfo) -> None:
     )
 
 
-def _transient(answer: Answer) -> dict[str, str]:
-    """Tell the proxy not to give this answer to one who asks again, when the next try may fare better."""
+def _transient(answer: PoolAnswer) -> dict[str, str]:
+    """Return the header with which the proxy doesn't replay an answer whose errors a retry may avoid."""
     return {} if TRANSIENT_CODES.isdisjoint(answer.errors) else {"Cache-Control": "no-store"}
 
 
-def _response(encoding: Encoding, question: Question, info: AnalyzerInfo, answer: Answer) -> web.Response:
+def _response(encoding: Encoding, parsed: ParsedRequest, info: AnalyzerInfo, answer: PoolAnswer) -> web.Response:
     names = {"analyzer": info.name, "fingerprint": info.fingerprint}
     if encoding == "arrow":
-        body = join_answer(answer.bodies, options=question.options, **names)
+        body = join_answer(answer.bodies, options=parsed.options, **names)
     else:
         head = json.dumps(names, separators=(",", ":")).encode().removesuffix(b"}")
         body = b"".join((head, b',"outcomes":[', b",".join(answer.bodies), b"]}"))

@@ -1,4 +1,4 @@
-"""Sentences that a new version of an analyzer must take before it is let in."""
+"""Plain sentences that a new version of an analyzer must analyse before it goes into service."""
 
 import pyarrow as pa
 
@@ -21,7 +21,7 @@ _TEXTS = (
 
 
 async def check(pool: WorkerPool) -> None:
-    """Have the sentences analysed.
+    """Analyse the sentences.
 
     Raises:
         ConfigError: One of them has an error.

@@ -1,7 +1,7 @@
-"""One analyzer, in the version that is current and in those before it that runs are still pinned to.
+"""The versions of one analyzer: the current one, and earlier ones that runs are still pinned to.
 
-A new version is loaded in processes of its own, tried, and then takes over, without a pause: requests that are under
-way end where they began. The one before it stays for those that ask for its fingerprint, until nobody has for an hour
+A new version is loaded in its own processes, tested, and then takes over without a pause: requests that are under
+way end where they began. The previous one stays for requests with its fingerprint, until there was none for an hour
 or a third version comes.
 """
 
@@ -39,9 +39,9 @@ class Versions:
     """All versions of one analyzer.
 
     Args:
-        name: The analyzer's.
-        limits: Of each version's pool.
-        observer: Told what happens in the pools.
+        name: Name of the analyzer.
+        limits: Limits of each version's pool.
+        observer: Receives the events of the pools.
         new_pool: Makes a pool.
 
     """
@@ -64,7 +64,7 @@ class Versions:
 
     @property
     def current(self) -> Version:
-        """Return the version that is asked if none is named.
+        """Return the version for requests that name none.
 
         Raises:
             NoCapacity: None has loaded yet.
@@ -76,7 +76,7 @@ class Versions:
 
     @property
     def loaded(self) -> list[Version]:
-        """Return the versions that can be asked, the current one first."""
+        """Return the versions that serve requests, the current one first."""
         return [version for version in (self._current, self._earlier) if version is not None]
 
     @property
@@ -136,7 +136,7 @@ class Versions:
         return version
 
     def expire(self) -> None:
-        """Let the earlier version go if nobody has asked for it for long."""
+        """Drop the earlier version if no request has named it for long."""
         if self._earlier is not None and time.monotonic() - self._earlier.used_s > _UNUSED_S:
             self._retire(self._earlier)
             self._earlier = None

@@ -1,1 +1,1 @@
-"""What the API and the proxy share as HTTP servers: problem documents, request ids, drain, logs, health."""
+"""Parts that the API and the proxy share as HTTP servers: problem documents, request ids, drain, logs, health."""

@@ -1,4 +1,4 @@
-"""A caller's connection: how long it may be silent, and what is said to bytes that are no request."""
+"""A caller's connection: how long it may be silent, and the answer to bytes that are no request."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import LineTooLong
 
 from nlpbatch.errors import InternalError, InvalidRequest, NlpbatchError
 from nlpbatch.serving.problems import REQUEST_ID_KEY, new_request_id, problem_response
-from nlpbatch.serving.reading import Reader
+from nlpbatch.serving.reading import ConnectionReader
 from nlpbatch.wire.limits import KIB
 from nlpbatch.wire.media import REQUEST_ID
 
@@ -22,7 +22,7 @@ _SILENCE_S: Final = 75.0
 _LINE_BYTES: Final = 64 * KIB
 """Longest line of a request's head: a query may carry lists of a thousand words."""
 _LINGER_S: Final = 0.5
-"""For how long the rest of what is no request is read and dropped: closed on it, the connection would be reset, and
+"""Time in which the rest of an invalid request is read and dropped: an immediate close would reset the connection, and
 the refusal might not arrive."""
 
 
@@ -67,7 +67,7 @@ class _Handler(web.RequestHandler):
         reason = type(exc).__name__
         request[REQUEST_ID_KEY] = new_request_id()
         refusal = problem_response(_refusal(status, reason, request[REQUEST_ID_KEY]), request)
-        self.close()  # what still comes is dropped
+        self.close()  # further bytes are dropped
         answer = _LastAnswer(status=refusal.status, headers=refusal.headers, body=refusal.body)
         answer.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
         answer.force_close()
@@ -85,13 +85,13 @@ def _refusal(status: int, reason: str, request_id: str) -> NlpbatchError:
             "query, or send the options in a JSON body"
         )
     return InvalidRequest(
-        f"not a request in HTTP/1.1 ({reason}): check its head, and that its body is as long as it says"
+        f"not a request in HTTP/1.1 ({reason}): check its head, and that its body has the stated length"
     )
 
 
 def connection(server: web.Server, loop: asyncio.AbstractEventLoop) -> asyncio.BaseProtocol:
     """Return the protocol of a new connection."""
-    return Reader(_Handler(server, loop))
+    return ConnectionReader(_Handler(server, loop))
 
 
 def allow_many_connections() -> None:

@@ -1,4 +1,4 @@
-"""Counts requests in progress, so that a process told to stop finishes them and refuses the rest."""
+"""Counts requests in progress, so that a stopping process finishes them and refuses the rest."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is wrong with settings, in words: one line per fault, with key, value, bound and remedy."""
+"""Describes the faults of settings: one line per fault, with key, value, bound and remedy."""
 
 import difflib
 from typing import Any, Final, get_args
@@ -20,7 +20,7 @@ _RENAMED: Final = {
 
 
 def describe(fault: ErrorDetails, model: type[BaseModel]) -> str:
-    """Return the line for one fault that pydantic found in what was to become a `model`."""
+    """Return the line for one fault that pydantic found in the values of a `model`."""
     key = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
     if fault["type"] == "extra_forbidden" and key in _RENAMED:
         return f"{key}: renamed: write {_RENAMED[key]} instead"
@@ -40,7 +40,7 @@ def _shown(value: object) -> str:
 
 
 def _suggest(location: Location, model: type[BaseModel]) -> str:
-    """Return the nearest known key, looked up in the group the unknown one stands in."""
+    """Return the nearest known key of the group that the unknown one is in."""
     group: Any = model
     for part in location[:-1]:
         field = getattr(group, "model_fields", {}).get(part)
@@ -54,7 +54,7 @@ def _suggest(location: Location, model: type[BaseModel]) -> str:
 
 
 def _given(annotation: Any) -> Any:
-    """Return what stands there if anything does: `Group` for `Group | None`."""
+    """Return the type of a value that is given: `Group` for `Group | None`."""
     types = get_args(annotation)
     return next(type_ for type_ in types if type_ is not type(None)) if type(None) in types else annotation
 

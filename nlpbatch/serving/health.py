@@ -1,4 +1,4 @@
-"""The three endpoints that every server of ours has beside its work."""
+"""The three endpoints that every server here has beside its work."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,7 +15,7 @@ Readiness = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
 
 def add_health_routes(app: web.Application, readiness: Readiness, registry: CollectorRegistry) -> None:
     """Add `/healthz` (the process runs), `/readyz` (it can take work; 503 if not) and `/metrics` (Prometheus)."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series per metric, and nobody asks when a counter began
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series per metric, without a use
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})

@@ -1,4 +1,4 @@
-"""Runs an application until it is told to stop, then lets it finish what it has begun."""
+"""Runs an application until a signal stops it, then lets it finish the requests in progress."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ _log = logging.getLogger("nlpbatch.serving")
 
 
 def new_application(*, body_bytes: int, drain_retry_after_s: float) -> web.Application:
-    """Return an empty application with the middleware and the drain that every server of ours has."""
+    """Return an empty application with the middleware and the drain of every server here."""
     app = web.Application(middlewares=[problems], client_max_size=body_bytes)
     app[DRAIN] = Drain(drain_retry_after_s)
     return app
@@ -52,7 +52,7 @@ async def running(
     app: web.Application, endpoint: EndpointSettings, name: str = "service"
 ) -> AsyncIterator[asyncio.Server]:
     """Serve an application for the time of the context; `name` tells listeners apart in the log."""
-    # handler_cancellation: a caller who hung up must not keep its place in a queue.
+    # handler_cancellation: a caller that has closed its connection must not keep its place in a queue.
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1.0)
     tls = server_context(endpoint.tls)
     await runner.setup()
@@ -76,8 +76,8 @@ async def serve(app: web.Application, listen: ListenSettings, starting: "asyncio
 
     Args:
         app: The application.
-        listen: Where, and how long to finish.
-        starting: What goes on starting while it listens already (health checks want an answer); when it fails, so
+        listen: Address, and time to finish requests in progress.
+        starting: The start, which continues while it listens already (health checks need an answer); when it fails, so
             does serving.
 
     Raises:
@@ -108,7 +108,7 @@ async def _stopped(stop: asyncio.Event, starting: "asyncio.Task[None] | None") -
 
 async def _drain(drain: Drain, timeout_s: float) -> None:
     _log.info("draining", extra={"in_progress": drain.in_progress, "timeout_s": timeout_s})
-    # The listener stays open meanwhile: a refusal that says when to come back beats a refused connection.
+    # The listener stays open meanwhile: a refusal with Retry-After is better than a refused connection.
     drain.start()
     finished = await drain.wait_idle(timeout_s)
     _log.info("drained", extra={"finished": finished, "left": drain.in_progress})

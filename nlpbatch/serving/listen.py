@@ -22,7 +22,7 @@ class EndpointSettings(Settings):
 
 
 class ListenSettings(EndpointSettings):
-    """An address, and how long to finish when told to stop."""
+    """An address, and the time for requests in progress at a stop."""
 
     drain_timeout_s: float = Field(30.0, ge=0, le=3600)
     """How long requests in progress may go on after SIGTERM."""

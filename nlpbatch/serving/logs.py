@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object per line on stderr. No text that was sent for analysis ever gets here."""
+"""Structured logs: one JSON object per line on stderr. No text that was sent for analysis is ever logged."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one JSON object; whatever was passed in `extra=` becomes a member."""
+    """Formats a record as one JSON object; each entry of `extra=` becomes a member."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

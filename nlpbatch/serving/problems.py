@@ -1,4 +1,4 @@
-"""The outermost middleware: a request id for everyone, and a problem document for every error."""
+"""The outermost middleware: an id for every request, and a problem document for every error."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ _log = logging.getLogger("nlpbatch.access")
 
 @web.middleware
 async def problems(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    """Answer the request, turning whatever was raised into a problem document, and log one line without any text."""
+    """Answer the request, turn any exception into a problem document, and log one line without any text."""
     started_s = time.monotonic()
     request[REQUEST_ID_KEY] = _request_id(request)
     status = 499  # the caller hung up before there was an answer
@@ -73,7 +73,7 @@ async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse
         broken.__cause__ = error
         return problem_response(broken, request)
     except ConnectionError:
-        raise  # the caller is gone; nobody reads an answer
+        raise  # the caller has closed the connection
     except Exception as error:  # noqa: BLE001  (the last resort: a defect becomes a 500, not a dropped connection)
         _log.exception("defect", extra={"request_id": request[REQUEST_ID_KEY]})
         defect = errors.InternalError("the service failed on this request: report the request id to its operator")
@@ -82,24 +82,24 @@ async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse
 
 
 async def _deliver(response: web.StreamResponse, request: web.Request) -> None:
-    """Send the answer now: left to aiohttp, it would no longer count as in progress, and be cut off by a shutdown."""
+    """Send the answer now: later, aiohttp would not count it as in progress, and a shutdown would cut it off."""
     if response.prepared or request.transport is None:
         return
     response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
-    request.transport.set_write_buffer_limits(0)  # sent is what has left this process
-    with contextlib.suppress(ConnectionError):  # the caller is gone; nobody reads the answer
+    request.transport.set_write_buffer_limits(0)  # a sent answer has left this process
+    with contextlib.suppress(ConnectionError):  # the caller has closed the connection
         await response.prepare(request)
         await response.write_eof()
 
 
 def problem_response(error: NlpbatchError, request: web.BaseRequest) -> web.Response:
-    """Return the error as RFC 9457 asks for, with Retry-After where the error knows it."""
+    """Return the error as RFC 9457 specifies, with Retry-After where the error has one."""
     error.request_id = request[REQUEST_ID_KEY]
     members = to_problem(error)
     request[LOG_KEY] = request.get(LOG_KEY, {}) | {"code": error.code}
     response = web.Response(
         status=members["status"],
-        # A value may quote what was sent, lone surrogates included: their escapes are JSON.
+        # A value may quote the request, with lone surrogates, whose escapes are JSON.
         body=json.dumps(members, ensure_ascii=False).encode("utf-8", "backslashreplace"),
         content_type=PROBLEM_JSON,
         charset="utf-8",

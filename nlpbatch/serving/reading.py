@@ -1,8 +1,8 @@
-"""How much is read from a connection at a time, and not at all while its request waits in a queue.
+"""Controls how much is read from a connection at a time: nothing while its request waits in a queue.
 
-aiohttp reads what comes, up to 256 KiB at once, whether the request is being worked on or not: 10,000 requests in a
+aiohttp reads all that arrives, up to 256 KiB at once, even while the request waits: 10,000 requests in a
 queue would hold gigabytes. Here a connection is read in small pieces until its body is wanted, and isn't read while its
-request waits. That a caller hung up meanwhile shows in an epoll set of our own, because asyncio only notices it by
+request waits. An epoll set of our own notices when a caller hangs up meanwhile, because asyncio only notices it by
 reading.
 """
 
@@ -19,17 +19,17 @@ from aiohttp import web
 from nlpbatch.wire.limits import KIB
 
 _NARROW_BYTES: Final = 2 * KIB
-"""Room for the head of a request of ours; what comes with it of the body is held in memory."""
+"""Room for the head of a usual request; the part of the body that arrives with it is held in memory."""
 _WIDE_BYTES: Final = 256 * KIB
 _STALL_S: Final = 30.0
-"""A caller that takes nothing of its answer for so long is gone; nginx's send_timeout is twice that."""
+"""Time without progress of an answer after which the caller counts as gone; nginx's send_timeout is twice that."""
 _NARROW = memoryview(bytearray(_NARROW_BYTES))
 _WIDE = memoryview(bytearray(_WIDE_BYTES))
-"""Shared by all connections: between reading into them and handing on what was read, nothing else happens."""
+"""Buffers shared by all connections: nothing else runs between reading into one and passing on its content."""
 
 
 class _Receiver(Protocol):
-    """What aiohttp's connections have that is needed here."""
+    """The part of aiohttp's connections that is used here."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None: ...
     def connection_lost(self, exc: BaseException | None) -> None: ...
@@ -39,7 +39,7 @@ class _Receiver(Protocol):
     def resume_writing(self) -> None: ...
 
 
-class Reader(asyncio.BufferedProtocol):
+class ConnectionReader(asyncio.BufferedProtocol):
     """Reads a connection for aiohttp, in pieces of a size that changes.
 
     Args:
@@ -70,7 +70,7 @@ class Reader(asyncio.BufferedProtocol):
         return self.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Hand on what was read."""
+        """Pass on the bytes read."""
         self._receiver.data_received(bytes(self.buffer[:nbytes]))
 
     def eof_received(self) -> bool | None:
@@ -78,7 +78,7 @@ class Reader(asyncio.BufferedProtocol):
         return self._receiver.eof_received()
 
     def pause_writing(self) -> None:
-        """Hand on, and watch whether the caller takes what it asked for."""
+        """Pass on, and watch whether the caller reads its answer."""
         self._receiver.pause_writing()
         self._watch_for_stall()
 
@@ -108,7 +108,7 @@ class Reader(asyncio.BufferedProtocol):
 
 @contextmanager
 def hold_body(request: web.Request) -> Iterator[None]:
-    """Leave the rest of a request's body with its sender for a while; a caller who hangs up is noticed."""
+    """Stop reading a request's body for a while; a caller that hangs up is still noticed."""
     transport = request.transport
     watch = _HangupWatch.of_loop()
     if transport is None or watch is None or request.content.is_eof():
@@ -127,7 +127,7 @@ def hold_body(request: web.Request) -> Iterator[None]:
 def wide_reads(request: web.Request) -> Iterator[None]:
     """Read a request's body in large pieces."""
     reader = request.transport.get_protocol() if request.transport is not None else None
-    if not isinstance(reader, Reader):
+    if not isinstance(reader, ConnectionReader):
         yield
         return
     reader.buffer = _WIDE

@@ -1,4 +1,4 @@
-"""Reads a server's TOML file into frozen, validated values, or says all that is wrong with it at once."""
+"""Reads a server's TOML file into frozen, validated values, or reports all its faults at once."""
 
 import re
 import tomllib
@@ -31,7 +31,7 @@ def load(path: Path, model: type[S]) -> S:
 
     Raises:
         ConfigError: The file can't be read, is not TOML, or values are wrong: every one of them, each with file, line,
-            dotted key, the value and what to do. `details["faults"]` has them one by one.
+            dotted key, the value and the remedy. `details["faults"]` has them one by one.
 
     """
     return read(path, model, {})
@@ -42,11 +42,11 @@ def read(path: Path | None, model: type[S], overrides: Mapping[_Key, Any]) -> S:
 
     Args:
         path: The TOML file, if any.
-        model: What to read it into.
-        overrides: Values by their keys, from the outermost on; None stands for "not given".
+        model: Type of the values.
+        overrides: Values by their keys, from the outermost on; None means "not given".
 
     Raises:
-        ConfigError: As for `load`; what the command line gave is named so.
+        ConfigError: As for `load`; values of the command line are named as such.
 
     """
     members = {} if path is None else parse(path)
@@ -101,12 +101,14 @@ def _checked(members: Mapping[str, Any], model: type[S], placing: Callable[[], _
         place = placing()
         found = [(*place(fault["loc"]), describe(fault, model)) for fault in error.errors(include_url=False)]
         found.sort(key=lambda fault: fault[1] or 0)
-        faults = [f"{source}: {what}" if line is None else f"{source}:{line}: {what}" for source, line, what in found]
+        faults = [
+            f"{source}: {fault}" if line is None else f"{source}:{line}: {fault}" for source, line, fault in found
+        ]
         raise ConfigError("\n".join(faults), faults=faults) from error
 
 
 def _placing(path: Path, given: Mapping[_Key, Any]) -> _Placing:
-    """Return what finds the place of a fault; the file is read again, as only one with faults needs lines."""
+    """Return the function that finds the line of a fault; it reads the file again, because only faults need lines."""
     lines = lines_in(path)
 
     def place(location: Location) -> tuple[str, int | None]:
@@ -132,5 +134,5 @@ def _put(members: dict[str, Any], key: tuple[str, ...], value: Any) -> None:
     for group in groups:
         within = within.setdefault(group, {})
         if not isinstance(within, dict):
-            return  # no group stands there, which is a fault of the file
+            return  # the file has something else than a group there, which is a fault
     within[name] = value

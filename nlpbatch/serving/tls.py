@@ -15,7 +15,7 @@ _POLL_S: Final = 5.0
 
 
 def server_context(settings: TlsSettings | None) -> ssl.SSLContext | None:
-    """Return what a listener speaks TLS with, None for plain HTTP.
+    """Return the TLS context of a listener, None for plain HTTP.
 
     Raises:
         ConfigError: A file is missing, isn't PEM, or the key isn't the certificate's.
@@ -32,7 +32,7 @@ def load_certificate(context: ssl.SSLContext, settings: TlsSettings) -> None:
     """Let new connections get the certificate that the files have now.
 
     Raises:
-        ConfigError: As for `server_context`; the context keeps what it had.
+        ConfigError: As for `server_context`; the context keeps its certificate.
 
     """
     for file in (settings.cert_file, settings.key_file):
@@ -66,7 +66,7 @@ async def keep_current(context: ssl.SSLContext, settings: TlsSettings) -> None:
 
 
 def _stamps(settings: TlsSettings) -> list[tuple[int, int]]:
-    """Return what changes when the files do."""
+    """Return a value that changes when the files do."""
     found = []
     for file in (settings.cert_file, settings.key_file):
         with contextlib.suppress(OSError):
@@ -76,7 +76,7 @@ def _stamps(settings: TlsSettings) -> list[tuple[int, int]]:
 
 
 def client_context(ca_file: str | None) -> ssl.SSLContext:
-    """Return what the certificates of https servers are checked with.
+    """Return the context that checks the certificates of https servers.
 
     Raises:
         ConfigError: The file is missing or has no certificate.

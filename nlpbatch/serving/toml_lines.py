@@ -1,4 +1,4 @@
-"""Where in a TOML file a value stands: tomllib keeps no positions, and an operator wants the line that is wrong.
+"""Finds the line of a value in a TOML file: tomllib keeps no positions, and an operator needs the line of a fault.
 
 The text is cut into statements (a header, or a key with its value, however many lines it has); tomllib reads the keys
 of each. So the only grammar repeated here is what may hide the end of a statement: strings, comments and brackets.
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 Location = tuple[int | str, ...]
-"""Keys, and positions in arrays, from the outermost on; as pydantic names what is wrong."""
+"""Keys, and positions in arrays, from the outermost on, as in pydantic's errors."""
 
 _PART: Final = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}'  # up to two quotes may precede the closing three
@@ -39,7 +39,7 @@ def lines_of(text: str) -> dict[Location, int]:
 
 
 def line_of(location: Location, lines: Mapping[Location, int]) -> int | None:
-    """Return the line of what stands there; else of the nearest thing around it, or of the first within it."""
+    """Return the line of a value; without one, of the nearest value around it, or of the first within it."""
     for end in range(len(location), 0, -1):
         if location[:end] in lines:
             return lines[location[:end]]
@@ -48,7 +48,7 @@ def line_of(location: Location, lines: Mapping[Location, int]) -> int | None:
 
 
 class _Found:
-    """The lines so far, and which table what comes next belongs to."""
+    """The lines so far, and the table that the next statement belongs to."""
 
     def __init__(self) -> None:
         self.lines: dict[Location, int] = {}
@@ -57,7 +57,7 @@ class _Found:
         """Of each array of tables, the position of its last table: headers below refer to that."""
 
     def add(self, line: int, statement: str) -> None:
-        """Take note of what a statement opens or assigns."""
+        """Record the table that a statement opens or the key that it assigns."""
         if statement.lstrip().startswith("["):
             self._table = self._opened(tomllib.loads(statement), line)
             self.lines[self._table] = line

@@ -1,4 +1,4 @@
-"""What the proxy advises a job: how many requests to have under way."""
+"""The proxy's advice to a job: how many requests to have under way."""
 
 import re
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Advice:
 
     @classmethod
     def from_header(cls, value: str | None) -> Self | None:
-        """Return the advice in a header, None without one or if it says something else; unknown members are ignored."""
+        """Return the advice in a header, None if there is none or it is malformed; unknown members are ignored."""
         found = [_MEMBER.fullmatch(part) for part in (value or "").split(",")]
         members = {match[1]: int(match[2]) for match in found if match is not None}
         if members.keys() != {"outstanding", "wanted"}:

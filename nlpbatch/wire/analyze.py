@@ -17,8 +17,8 @@ class JsonRequest:
 
     Args:
         documents: As `wire.documents` has them, by operation.
-        options: What is asked of each.
-        extra: What belongs to each of them, such as spans; None if nothing does.
+        options: Operation and options.
+        extra: The extra member of each, such as spans; None without any.
 
     """
 
@@ -33,7 +33,7 @@ class JsonRequest:
         if self.extra is not None:
             members[further[0]] = self.extra
         try:
-            # Bytes are what a request costs: UTF-8 takes half of what escapes do for Hangul.
+            # Bytes are the cost of a request, and Hangul in UTF-8 takes half the bytes of escapes.
             return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
         except UnicodeEncodeError:
             # Escapes carry lone surrogates, which UTF-8 can't.
@@ -60,7 +60,7 @@ def parse_answer(body: bytes, *, documents: int, columns: Sequence[str] = ("toke
     """Return the analysis in a JSON answer.
 
     Raises:
-        UnexpectedAnswer: Not the JSON that was asked for, or another number of outcomes.
+        UnexpectedAnswer: Not the JSON that was requested, or another number of outcomes.
 
     """
     try:
@@ -77,7 +77,7 @@ def parse_answer(body: bytes, *, documents: int, columns: Sequence[str] = ("toke
     if len(analysis) != documents:
         raise UnexpectedAnswer(
             f"the answer has {len(analysis):,} outcomes for {documents:,} documents: "
-            "check what stands between client and service"
+            "check the network between client and service"
         )
     return analysis
 

@@ -1,4 +1,4 @@
-"""What `GET /v1/analyzers` says: the analyzers, their versions, the fields they offer and the size limits."""
+"""The answer of `GET /v1/analyzers`: the analyzers, their versions, the fields they offer and the size limits."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -29,12 +29,12 @@ class AnalyzerInfo:
     fields: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the members as they stand in the answer."""
+        """Return the members of the answer."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, members: Mapping[str, Any]) -> Self:
-        """Return what one member of the answer's `analyzers` describes."""
+        """Return the value of one member of the answer's `analyzers`."""
         known = {name: members[name] for name in cls.__slots__}
         return cls(**known | {"fields": tuple(known["fields"])})
 

@@ -1,7 +1,7 @@
 """Arrow schemas of requests and answers, and the IPC streams that carry them.
 
 Request: a column of documents, uncompressed, so that the body's bytes are an honest cost: `text: string`; of join
-`morphemes: list<struct<form, tag>>`, of glue `chunks: list<string>`. A second one has what belongs to each document.
+`morphemes: list<struct<form, tag>>`, of glue `chunks: list<string>`. A second one has their extra members.
 Answer: a column for each thing that the operation answers, such as `tokens: list<struct<field…>>`, and `error:
 struct<code, message>`; one row per document in the order of the request, lz4 inside the stream. All are null for a null
 document; for any other either the error is, or the others are. Plain strings throughout: Spark's mapInArrow takes no
@@ -54,9 +54,9 @@ DOCUMENT_COLUMNS: Mapping[Operation, tuple[str, ...]] = MappingProxyType(
         for operation, (member, *more) in DOCUMENT_MEMBERS.items()
     }
 )
-"""The columns of a request: its documents, and what belongs to each of them if it is given."""
+"""The columns of a request: its documents, and the extra member of each if it is given."""
 REQUEST_SCHEMA = pa.schema([pa.field("text", pa.string())])
-"""Of a request that asks something of texts, without anything that belongs to them."""
+"""Schema of a request with texts alone."""
 _SPAN = [pa.field("start", pa.int32()), pa.field("end", pa.int32())]
 _SPAN_TYPE = pa.struct(_SPAN)
 ERROR_TYPE = pa.struct([pa.field("code", pa.string()), pa.field("message", pa.string())])
@@ -73,7 +73,7 @@ def token_type(fields: Sequence[str]) -> pa.DataType:
 
 
 def column_type(name: str, options: Options) -> pa.DataType:
-    """Return the type of what an answer has for each document under this name; see `Options.columns`."""
+    """Return the type of an answer's column of this name; see `Options.columns`."""
     if name == "text":
         return pa.string()
     if name == "sentences":
@@ -89,7 +89,7 @@ def column_type(name: str, options: Options) -> pa.DataType:
 
 
 def sentence_type(options: Options) -> pa.DataType:
-    """Return the struct type of a sentence: where it is; in `sentences` its text, too, and its tokens if asked for."""
+    """Return the struct type of a sentence: where it is; in `sentences` its text, too, and its tokens if requested."""
     if options.operation != "sentences":
         return _SPAN_TYPE
     tokens = [pa.field("tokens", pa.list_(token_type(options.fields)))] if options.return_tokens else []
@@ -108,12 +108,12 @@ def document_type(column: str) -> pa.DataType:
 
 
 def encode_request(documents: pa.Array, operation: Operation = "analyze", extra: pa.Array | None = None) -> bytes:
-    """Return the IPC stream that asks for an operation on documents.
+    """Return the IPC stream of a request.
 
     Args:
         documents: Of the type that the operation's first column has.
-        operation: What is asked.
-        extra: What belongs to each document: `pretokenized` or `insert_new_lines`; None sends none.
+        operation: The operation.
+        extra: The extra member of each document, `pretokenized` or `insert_new_lines`; None sends none.
 
     """
     columns = [documents] if extra is None else [documents, extra]
@@ -142,7 +142,7 @@ def join_answer(messages: Iterable[bytes], *, options: Options, analyzer: str, f
 
 
 def decode_answer(body: bytes, *, documents: int, options: Options) -> pa.Table:
-    """Return the answer's table, checked to be what was asked.
+    """Return the answer's table, checked against the request.
 
     Raises:
         UnexpectedAnswer: Not an Arrow stream, another schema, or another number of rows.
@@ -165,7 +165,7 @@ def decode_answer(body: bytes, *, documents: int, options: Options) -> pa.Table:
     if table.num_rows != documents:
         raise UnexpectedAnswer(
             f"the answer has {table.num_rows:,} outcomes for {documents:,} documents: "
-            "check what stands between client and service"
+            "check the network between client and service"
         )
     return table
 

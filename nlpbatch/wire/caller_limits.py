@@ -1,4 +1,4 @@
-"""What `GET /v1/limits` says: what a key may send at the proxy, has used and has waiting."""
+"""The answer of `GET /v1/limits`: the limits of a key at the proxy, and its use of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,7 +12,7 @@ class QuotaState:
     Args:
         bytes_per_s: Bytes of request bodies that it may send each second, on the average.
         burst_bytes: Bytes that it may send at once after a pause.
-        left_bytes: Of these, what is left now; negative while the last request is paid off.
+        left_bytes: Bytes left of the burst; negative while the last request is paid off.
         full_in_s: Seconds until all of them are there again.
         concurrency: Most requests at a time.
         requests: Requests at present.
@@ -29,7 +29,7 @@ class QuotaState:
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """What a caller has waiting at the proxy, and how much may."""
+    """A caller's waiting requests at the proxy, and their limits."""
 
     requests: int
     max_requests: int
@@ -39,7 +39,7 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class ClassState:
-    """What a caller may expect of a class.
+    """The service that a caller may expect in a class.
 
     Args:
         may_claim: Whether its requests may ask for the class by their priority.
@@ -57,14 +57,14 @@ class ClassState:
 
 @dataclass(frozen=True, slots=True)
 class CallerLimits:
-    """What one key may, and has, at the proxy process that answered.
+    """The limits of one key at the proxy process that answered, and its use of them.
 
     Args:
         tenant: The key's tenant.
         key: The key's id, not the key.
         body_bytes: Largest request body that the proxy passes on.
         quotas: By scope: `key`, `tenant`, `global`.
-        queue: What the tenant has waiting.
+        queue: The tenant's waiting requests.
         in_flight: The tenant's requests at backends.
         paused: Whether the operator has paused the tenant.
         classes: By name: `interactive`, `batch`.
@@ -82,7 +82,7 @@ class CallerLimits:
 
     @classmethod
     def from_json(cls, members: Mapping[str, Any]) -> Self:
-        """Return what an answer says; members that a newer proxy has beside these are passed over."""
+        """Return the values in an answer; members that only a newer proxy has are ignored."""
         own = {name: members[name] for name in ("tenant", "key", "body_bytes", "in_flight", "paused")}
         return cls(
             **own,

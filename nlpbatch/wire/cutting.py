@@ -1,4 +1,4 @@
-"""Cutting a run of documents into parts by bytes: requests on the client's side, pieces on the pool's."""
+"""Cuts a run of documents into parts by bytes: into requests by the client, into chunks by the pool."""
 
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
@@ -9,7 +9,7 @@ T = TypeVar("T")
 def cut_by_bytes(lengths: Sequence[int], *, most_bytes: int, most_documents: int) -> Iterator[tuple[int, int]]:
     """Yield [start, end) ranges that cover `lengths` in order, each within both bounds.
 
-    A document longer than `most_bytes` stands alone: it isn't this function's business to refuse it.
+    A document longer than `most_bytes` gets a range by itself; this function doesn't refuse it.
 
     Args:
         lengths: Bytes of each document; 0 for null.

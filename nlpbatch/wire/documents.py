@@ -1,4 +1,4 @@
-"""The documents of a request in JSON, by operation, and what belongs to each of them.
+"""The documents of a request in JSON, by operation, with the extra member of each.
 
 - `texts`: a string each. With `pretokenized`: for each text the spans that are one token, as Kiwi takes them: [start,
   end], [start, end, TAG], or [start, end, [[form, TAG, start, end], …]] with positions within the span.
@@ -6,8 +6,8 @@
 - `chunks` of glue: an array of strings each. With `insert_new_lines`: for each document an array of true and false, one
   for each chunk: a line end follows it instead of a blank.
 
-A document may be null. What has the wrong shape is refused with the request; what only the engine can judge, such as a
-tag, costs its document.
+A document may be null. One of the wrong shape fails the request; a fault that only the engine can find, such as an
+unknown tag, fails its document.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ _MOST_POSITION: Final = 2**31 - 1
 
 
 def check_documents(operation: Operation, members: Mapping[str, Any]) -> tuple[Documents, Documents | None]:
-    """Return the documents among a request's members, and what belongs to each of them if it is given.
+    """Return the documents among a request's members, and their extra members if they are given.
 
     Raises:
         InvalidRequest: One is missing or has the wrong shape; `path` is a JSON pointer to it.
@@ -30,11 +30,11 @@ def check_documents(operation: Operation, members: Mapping[str, Any]) -> tuple[D
     name, *further = DOCUMENT_MEMBERS[operation]
     if name not in members:
         raise InvalidRequest(f'no "{name}": send {{"{name}": [{_EXAMPLES[name]}, …]}}', path=f"/{name}")
-    documents = _each(name, members[name])
+    documents = _checked_array(name, members[name])
     extra = next((member for member in further if members.get(member) is not None), None)
     if extra is None:
         return documents, None
-    belonging = _each(extra, members[extra])
+    belonging = _checked_array(extra, members[extra])
     if len(belonging) != len(documents):
         raise InvalidRequest(
             f"{extra} has {len(belonging):,} entries for {len(documents):,} {name}: send one for each, null for none",
@@ -44,7 +44,7 @@ def check_documents(operation: Operation, members: Mapping[str, Any]) -> tuple[D
 
 
 def check_document(name: str, document: Any, position: int) -> None:
-    """Check one document, or what belongs to one; `name` is the member of the request that carries it.
+    """Check one document, or its extra member; `name` is the member of the request that carries it.
 
     Raises:
         InvalidRequest: It has the wrong shape; `path` is a JSON pointer to it.
@@ -59,7 +59,7 @@ def check_document(name: str, document: Any, position: int) -> None:
 
 
 def kind_of(value: Any) -> str:
-    """Return what JSON calls a value."""
+    """Return JSON's name for the type of a value."""
     kinds: Sequence[tuple[type, str]] = (
         (bool, "boolean"),
         (str, "string"),
@@ -72,7 +72,7 @@ def kind_of(value: Any) -> str:
     return next((name for cls, name in kinds if isinstance(value, cls)), "null")
 
 
-def _each(name: str, value: Any) -> Documents:
+def _checked_array(name: str, value: Any) -> Documents:
     if not isinstance(value, list | tuple):
         wanted = "strings" if name == "texts" else _WANTED[name].replace("array", "arrays", 1)
         raise InvalidRequest(f"{name} is a {kind_of(value)}: send an array of {wanted} and nulls", path=f"/{name}")

@@ -1,4 +1,4 @@
-"""The types of options beside analyzer and fields, for type checkers; `wire.options` says what they mean."""
+"""The types of options beside analyzer and fields, for type checkers; `wire.options` explains them."""
 
 from collections.abc import Iterable
 from typing import Any, TypedDict
@@ -10,7 +10,7 @@ Spans = Iterable[tuple[Any, ...]]
 
 
 class MorphemeOptions(TypedDict, total=False):
-    """Further options of what finds morphemes."""
+    """Further options of the operations that find morphemes."""
 
     tags: Iterable[str] | None
     stopwords: bool | Iterable[str]

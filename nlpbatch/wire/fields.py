@@ -1,4 +1,4 @@
-"""The token fields that can be asked for: one table from which JSON, Arrow and Spark types are derived."""
+"""The token fields that can be requested: one table from which JSON, Arrow and Spark types are derived."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ _ALL = (
     TokenField("score", "float32", "log-probability that the language model gives the token"),
     TokenField("oov", "bool", "whether the word was unknown and guessed"),
     TokenField("typo_cost", "float32", "cost of the spelling correction applied; 0 for none"),
-    TokenField("sense", "int32", "number of the sense among homographs, 0 if not told apart"),
+    TokenField("sense", "int32", "number of the sense among homographs, 0 if not distinguished"),
     TokenField("paired_token", "int32", "index of the matching bracket or quote, -1 for none"),
     TokenField("script", "string", "script of a foreign or symbol token, null for others", nullable=True),
     TokenField("id", "int32", "number of the morpheme in the engine; it holds for one fingerprint"),
@@ -60,7 +60,7 @@ def check_fields(names: Iterable[str]) -> tuple[str, ...]:
     """Return the names as a tuple.
 
     Raises:
-        UnknownField: A name isn't offered, stands twice, or none was given.
+        UnknownField: A name isn't offered, is given twice, or none was given.
 
     """
     fields = tuple(names)

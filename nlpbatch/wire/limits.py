@@ -27,7 +27,7 @@ class SizeLimits:
     text_bytes: int = MIB
 
     def to_json(self) -> dict[str, int]:
-        """Return the members as they stand in `GET /v1/analyzers`."""
+        """Return the members in `GET /v1/analyzers`."""
         return asdict(self)
 
     @classmethod

@@ -14,7 +14,7 @@ SERVER_TIMING = "Server-Timing"
 TRACEPARENT = "traceparent"  # W3C Trace Context
 IDEMPOTENCY_KEY = "Idempotency-Key"  # draft-ietf-httpapi-idempotency-key-header
 IDEMPOTENCY_REPLAYED = "Idempotency-Replayed"
-"""On an answer that was given before, or to another who asked the same at the same time."""
+"""Header of an answer that was given before, or to an identical request at the same time."""
 PREFER = "Prefer"  # RFC 7240; `wait=N` is the seconds that the caller will wait
 ADVICE = "Nlpbatch-Advice"
 
@@ -48,7 +48,7 @@ def etag(fingerprint: str) -> str:
 
 
 def fingerprints_in(if_match: str) -> frozenset[str]:
-    """Return the fingerprints listed in an `If-Match` header; `*` stands for any."""
+    """Return the fingerprints listed in an `If-Match` header; `*` means any."""
     return frozenset(tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",") if tag.strip())
 
 

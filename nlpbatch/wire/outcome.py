@@ -1,4 +1,4 @@
-"""What one document gets: its tokens, or an error that is its own and not its neighbours'."""
+"""The outcome of one document: its tokens, or an error that doesn't concern its neighbours."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def text_too_large(size_bytes: int, limit_bytes: int) -> DocumentError:
 
 
 class Token:
-    """One morpheme, with the fields that were asked for as attributes.
+    """One morpheme, with the fields that were requested as attributes.
 
     Two tokens are equal when their fields are. `as_dict()` gives all fields at once.
     """
@@ -105,13 +105,13 @@ class Token:
         return f"Token({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields by name, in the order they were asked for."""
+        """Return the fields by name, in the order they were requested."""
         return dict(self._values)
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Where a sentence is in the text that was sent; its own text and tokens if they were asked for."""
+    """Where a sentence is in the text that was sent; its own text and tokens if they were requested."""
 
     start: int
     end: int
@@ -129,16 +129,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one document got: what its operation answers, or its error; nothing where the document was None.
+    """The outcome of one document: the result of its operation, or its error; nothing where the document was None.
 
     Args:
         tokens: Of `analyze`.
         error: Why there is nothing else.
-        sentences: Of `sentences`, and of `analyze` if asked for.
+        sentences: Of `sentences`, and of `analyze` if requested.
         candidates: Of `analyze` with `top_n` over 1 or `candidates`, instead of tokens.
         text: Of `space`, `join` and `glue`.
-        positions: Of `join` if asked for: start and end of each morpheme in the text.
-        space_insertions: Of `glue` if asked for: for each chunk but the last, whether a blank follows it.
+        positions: Of `join` if requested: start and end of each morpheme in the text.
+        space_insertions: Of `glue` if requested: for each chunk but the last, whether a blank follows it.
 
     """
 
@@ -193,7 +193,7 @@ _READ: Final[dict[str, Callable[[Any], Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Analysis(Sequence[Outcome]):
-    """The outcomes of one request, in the order of its texts, and what analysed them."""
+    """The outcomes of one request, in the order of its texts, with the analyzer and its version."""
 
     analyzer: str
     fingerprint: str

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 BATCH: Final = "u=6"
-"""What jobs send."""
+"""The priority that jobs send."""
 _BATCH_FROM: Final = 5
 _DEFAULT_URGENCY: Final = 3  # RFC 9218, section 4.1
 _URGENCY = re.compile(r"(?:^|,)\s*u=([0-7])\s*(?:$|[,;])")

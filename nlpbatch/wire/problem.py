@@ -39,7 +39,7 @@ STATUS_BY_ERROR: Final[Mapping[type[NlpbatchError], int]] = {
 _CLASS_BY_CODE: Final = {cls.code: cls for cls in STATUS_BY_ERROR}
 _RESERVED: Final = frozenset({"type", "title", "status", "detail", "code", "request_id", "retry_after_s"})
 
-# What an answer means that isn't a problem document of ours: from a load balancer or a crashed process.
+# The meaning of an answer without our problem document, from a load balancer or a crashed process.
 _CLASS_BY_STATUS: Final[dict[int, type[NlpbatchError]]] = {
     401: errors.Unauthenticated,
     404: errors.NotFound,
@@ -75,7 +75,7 @@ def to_problem(error: NlpbatchError) -> dict[str, Any]:
 
 
 def from_answer(status: int, headers: Mapping[str, str], body: bytes, *, now_s: float) -> NlpbatchError:
-    """Return the error that a non-2xx answer stands for.
+    """Return the error that a non-2xx answer means.
 
     Args:
         status: The HTTP status.
@@ -111,7 +111,7 @@ def _members(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
 
 
 def _retry_after_s(exact: Any, header: str | None, now_s: float) -> float | None:
-    """Prefer our own member, which has fractions; else read both forms of RFC 9110; None for what is neither."""
+    """Return our own member, which has fractions, else either form of RFC 9110, else None."""
     try:
         if isinstance(exact, int | float) and math.isfinite(exact):
             return max(0.0, float(exact))

@@ -1,4 +1,4 @@
-"""Kiwi's part-of-speech tags: the Sejong tag set, as Kiwi extends it, with what each stands for."""
+"""Kiwi's part-of-speech tags: the Sejong tag set, as Kiwi extends it, with the meaning of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Tag:
     """One part of speech.
 
     Args:
-        name: As it stands in a token's `tag`.
+        name: Value of a token's `tag`.
         word_class: The group it belongs to, by which pages colour it.
         korean: Its name in Korean.
         english: Its name in English.
@@ -94,11 +94,11 @@ _ALL: Final = (
 )
 TAG_TABLE: Final[Mapping[str, Tag]] = MappingProxyType({tag.name: tag for tag in _ALL})
 TAGS: Final = tuple(TAG_TABLE)
-"""VV, VA, VX and XSA stand for their regular (-R) and irregular (-I) kinds, too."""
+"""VV, VA, VX and XSA include their regular (-R) and irregular (-I) kinds."""
 
 
 def matching(tags: tuple[str, ...]) -> frozenset[str]:
-    """Return the tags that tokens may have to be among those that were asked for."""
+    """Return the tags that tokens may have to be among those that were requested."""
     return frozenset(tag for tag in TAGS if tag in tags or tag.partition("-")[0] in tags)
 
 

@@ -1,4 +1,4 @@
-"""What the proxy has counted of one job's requests, for those who want to reconcile it with their own count."""
+"""The proxy's counts of one job's requests, which callers can reconcile with their own counts."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,12 +10,12 @@ class Usage:
     """One proxy process's count of one job.
 
     Args:
-        instance: Id of the process; another one has counted nothing of what this one has.
+        instance: Id of the process that counted; each process counts by itself.
         started_at: When it began to count, ISO 8601, UTC.
         job: The job.
         analysed: Requests that a backend answered, whether or not the caller was still there.
         analysed_bytes: Their bodies.
-        replayed: Requests answered with what another one's analysis had given: kept, or under way at the time.
+        replayed: Requests answered by the analysis of another request: kept, or under way at the time.
         replayed_bytes: Their bodies.
         refused: Requests refused because of quotas, queues or capacity (429 and 503).
         failed: Requests that ended in another error.
@@ -36,10 +36,10 @@ class Usage:
     abandoned: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the members as they stand in the answer."""
+        """Return the members of the answer."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, members: Mapping[str, Any]) -> Self:
-        """Return what an answer says; members that a newer proxy has beside these are passed over."""
+        """Return the values in an answer; members that only a newer proxy has are ignored."""
         return cls(**{name: members[name] for name in cls.__slots__})

@@ -38,7 +38,7 @@ class Exchange:
         await self.writer.drain()
 
     def hang_up(self, *, reset: bool = False) -> None:
-        """Close; with `reset` so rudely that the peer is told (RST instead of FIN)."""
+        """Close; with `reset` by RST instead of FIN, which the peer notices."""
         if reset:
             linger = struct.pack("ii", 1, 0)
             self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -9,7 +9,7 @@ TEXTS = [f"아버지가 방에 들어가신다 {number}" for number in range(20)
 
 
 class Load:
-    """Asks without end until it is told to stop; every answer must be whole."""
+    """Sends requests until the block ends; every answer must be whole."""
 
     def __init__(self, service, key, *, callers=8):
         self._client = AsyncClient(service, api_key=key, retry=RetryPolicy(patience_s=60))

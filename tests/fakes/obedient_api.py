@@ -3,8 +3,8 @@
 import sys
 
 from nlpbatch import cli
-from nlpbatch.engine import spawn
+from nlpbatch.engine import forkserver_client
 
 if __name__ == "__main__":
-    spawn._COMMAND = (sys.executable, "-m", "tests.fakes.obedient_forkserver")
+    forkserver_client._COMMAND = (sys.executable, "-m", "tests.fakes.obedient_forkserver")
     sys.exit(cli.main())

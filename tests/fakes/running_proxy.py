@@ -84,7 +84,7 @@ class Proxy:
         await self.until("backend_ready", backends)
 
     async def connect(self, data: bytes = b"", *, send_buffer_bytes: int | None = None) -> "RawCaller":
-        """Return a connection that speaks as it is told, after sending these bytes."""
+        """Return a raw connection, after sending these bytes."""
         raw = socket.socket()
         if send_buffer_bytes is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)

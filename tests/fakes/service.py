@@ -56,7 +56,7 @@ class Exchange:
         self.connection.sendall(data)
 
     def hang_up(self, *, reset: bool = False) -> None:
-        """Close; with `reset` so rudely that the peer is told (RST instead of FIN)."""
+        """Close; with `reset` by RST instead of FIN, which the peer notices."""
         if reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.keep_alive = False

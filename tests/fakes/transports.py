@@ -4,15 +4,20 @@ import asyncio
 import json
 
 from nlpbatch.client.aio import AsyncClient
-from nlpbatch.client.calls import HttpAnswer
+from nlpbatch.client.messages import HttpAnswer
 from nlpbatch.client.streams import AsyncOutcomeStream
 from nlpbatch.client.sync import Client
-from nlpbatch.errors import RequestTooLarge
+from nlpbatch.errors import QueueFull, RequestTooLarge
 from nlpbatch.wire.media import ANALYZERS_PATH, JSON, PROBLEM_JSON
 from nlpbatch.wire.problem import to_problem
 from tests.fakes.clock import FakeClock
 
 URL = "http://proxy.example:8700"
+NOTHING = {"tokens": None, "error": None}
+"""The outcome of a null text."""
+EMPTY = {"tokens": [], "error": None}
+"""The outcome of a text without tokens."""
+FULL = QueueFull("too much waits", retry_after_s=2.0)
 
 
 class ScriptedTransport:

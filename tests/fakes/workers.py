@@ -3,32 +3,36 @@
     workers = FakeForkServer()
     async with running_pool(workers, count=2) as pool: ...
 
-A worker does what the test tells it to, in the test's own thread; nothing here waits.
+The test controls each worker, in the test's own thread; nothing here waits.
 """
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from nlpbatch.engine import frames
-from nlpbatch.engine.board import Board
+from nlpbatch.engine.answer import PoolAnswer
+from nlpbatch.engine.documents import from_texts
+from nlpbatch.engine.forkserver_client import Forked
 from nlpbatch.engine.job import Job, JobFailure
 from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.pool import WorkerPool
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
-from nlpbatch.engine.spawn import Forked
+from nlpbatch.engine.scoreboard import Scoreboard
 from nlpbatch.engine.worker import run
+from nlpbatch.wire.options import Options
 from tests.fakes.engine import WordEngine
 from tests.fakes.virtual_time import settle
 
 
 class FakeWorker:
-    """One worker; `job` is what it has been asked and has not answered."""
+    """One worker; `job` is the job that it has not answered yet."""
 
-    def __init__(self, slot: int, pid: int, channel: socket.socket, board: Board) -> None:
+    def __init__(self, slot: int, pid: int, channel: socket.socket, scoreboard: Scoreboard) -> None:
         self.slot, self.pid = slot, pid
-        self._channel, self._board = channel, board
+        self._channel, self._scoreboard = channel, scoreboard
         self._frames = frames.FrameBuffer()
         self.job: Job | None = None
         self.interrupted: Job | None = None
@@ -63,14 +67,14 @@ class FakeWorker:
         """Note that it is at that document of its job."""
         job = self.look()
         assert job is not None, "this worker has nothing to do"
-        self._board.write(self.slot, job.job_id, document, 1)
+        self._scoreboard.write(self.slot, job.job_id, document, 1)
 
     async def answer(self) -> None:
         """Analyse as a real worker does, and let the pool hear of it."""
         job = self.look()
         assert job is not None, "this worker has nothing to do"
         self.job, self.interrupted = self.interrupted, None
-        result = run(WordEngine(), job, lambda document: self._board.write(self.slot, job.job_id, document, 1))
+        result = run(WordEngine(), job, lambda document: self._scoreboard.write(self.slot, job.job_id, document, 1))
         self._channel.setblocking(True)
         self._channel.sendall(result.to_frame(job.job_id))
         self._channel.setblocking(False)
@@ -91,18 +95,18 @@ class FakeWorker:
 
 
 class FakeForkServer:
-    """Stands in for `ForkServerProcess`; `forks` has the slot and the loop's time of each request for a worker.
+    """Replaces `ForkServerClient`; `forks` has the slot and the loop's time of each request for a worker.
 
-    The next request raises what is first in `refusals`, and one while `stillborn` is set gets a worker that is dead.
+    The next request raises the first of `refusals`; while `fails_starts` is set, each request gets a dead worker.
     """
 
     def __init__(self) -> None:
         self.workers: list[FakeWorker] = []
         self.forks: list[tuple[int, float]] = []
         self.refusals: list[OSError] = []
-        self.stillborn = False
+        self.fails_starts = False
         self.info: EngineInfo | None = None
-        self.board: Board | None = None
+        self.scoreboard: Scoreboard | None = None
 
     async def start(self) -> EngineInfo:
         self.info = WordEngine.info
@@ -112,12 +116,12 @@ class FakeForkServer:
         self.forks.append((slot, asyncio.get_running_loop().time()))
         if self.refusals:
             raise self.refusals.pop(0)
-        assert self.board is not None
+        assert self.scoreboard is not None
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        self.workers.append(FakeWorker(slot, 1000 + len(self.forks), theirs, self.board))
-        if self.stillborn:
+        self.workers.append(FakeWorker(slot, 1000 + len(self.forks), theirs, self.scoreboard))
+        if self.fails_starts:
             theirs.close()
         return Forked(self.workers[-1].pid, ours)
 
@@ -142,11 +146,11 @@ class CountingObserver:
 
 
 def new_pool(forkserver: FakeForkServer, observer: CountingObserver | None = None, **limits: int) -> WorkerPool:
-    """Return a pool that gets its workers there; unless told otherwise, each document is a piece of its own."""
-    known = {"workers": 1, "piece_documents": 1} | limits
+    """Return a pool that gets its workers there; by default, each document is a chunk of its own."""
+    known = {"workers": 1, "chunk_documents": 1} | limits
     pool = WorkerPool(EngineSpec("default", None, {}, {}), PoolLimits(**known), observer or CountingObserver())
     pool._forkserver = forkserver
-    forkserver.board = pool._board
+    forkserver.scoreboard = pool._scoreboard
     return pool
 
 
@@ -171,3 +175,26 @@ async def running_pool(
         yield pool
     finally:
         await pool.stop()
+
+
+def ask(pool, *texts, urgent=True):
+    """Have the pool analyse texts; return the task."""
+    documents = from_texts(texts)
+    return asyncio.create_task(
+        pool.analyze(documents, encoding="json", options=Options(fields=("form",)), urgent=urgent)
+    )
+
+
+def outcomes(answer: PoolAnswer) -> list[dict]:
+    """Return the outcomes in an answer."""
+    return json.loads(b"[" + b",".join(answer.bodies) + b"]")
+
+
+def forms(answer: PoolAnswer) -> list[list[str]]:
+    """Return the forms of each document's tokens."""
+    return [[token["form"] for token in outcome["tokens"]] for outcome in outcomes(answer)]
+
+
+def codes(answer: PoolAnswer) -> list[str | None]:
+    """Return the error code of each document, None without an error."""
+    return [outcome["error"] and outcome["error"]["code"] for outcome in outcomes(answer)]

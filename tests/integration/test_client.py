@@ -244,13 +244,13 @@ def stuck_on(word, otherwise):
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "fault",
     [hang(), problem(errors.QueueFull("…", retry_after_s=100.0)), drip(0.01)],
     ids=["no answer", "a wait", "half an answer"],
 )
-def test_an_iterator_that_is_dropped_leaves_no_thread_behind(trouble):
+def test_an_iterator_that_is_dropped_leaves_no_thread_behind(fault):
     before = set(threading.enumerate())
-    with ScriptedService(stuck_on(STUCK, trouble)) as service, Client(service.url, retry=PATIENT) as client:
+    with ScriptedService(stuck_on(STUCK, fault)) as service, Client(service.url, retry=PATIENT) as client:
         outcomes = client.analyze(iter(TEXTS))
         forms = [next(outcomes).tokens[0].form for _ in range(2 * PART_DOCUMENTS)]
         assert forms == [text.split()[0] for text in TEXTS[: 2 * PART_DOCUMENTS]]

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from nlpbatch.engine import spawn
+from nlpbatch.engine import forkserver_client
 from nlpbatch.engine.documents import from_texts
 from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.pool import WorkerPool
@@ -27,8 +27,8 @@ SPEC = EngineSpec("default", None, {}, {})
 @pytest.fixture(autouse=True)
 def obedient(monkeypatch):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(spawn, "_COMMAND", (sys.executable, "-m", "tests.fakes.obedient_forkserver"))
-    monkeypatch.setattr(spawn, "_FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(forkserver_client, "_COMMAND", (sys.executable, "-m", "tests.fakes.obedient_forkserver"))
+    monkeypatch.setattr(forkserver_client, "_FIRST_PAUSE_S", 0.05)
 
 
 @asynccontextmanager
@@ -44,7 +44,7 @@ async def running_pool(workers: int = 1) -> AsyncIterator[WorkerPool]:
 
 
 def pids(pool: WorkerPool) -> list[int]:
-    return [channel.pid for channel in pool._channels.values()]
+    return [channel.pid for channel in pool._dispatcher.channels.values()]
 
 
 async def codes(pool: WorkerPool, *texts: str) -> list[str | None]:
@@ -80,16 +80,16 @@ async def test_a_forkserver_killed_while_a_worker_is_being_asked_for_has_its_suc
 async def test_a_forkserver_that_does_not_come_back_is_tried_again_until_it_does(monkeypatch, caplog):
     async with running_pool() as pool:
         old, (worker,) = pool._forkserver.pid, pids(pool)
-        started = spawn._COMMAND
-        monkeypatch.setattr(spawn, "_COMMAND", ("/nonexistent",))
+        started = forkserver_client._COMMAND
+        monkeypatch.setattr(forkserver_client, "_COMMAND", ("/nonexistent",))
         os.kill(old, signal.SIGKILL)
         os.kill(worker, signal.SIGKILL)
         await eventually(lambda: pool.workers == 0)
         waiting = asyncio.create_task(codes(pool, "좋다"))
         await eventually(lambda: any("has no process" in getattr(record, "reason", "") for record in caplog.records))
-        monkeypatch.setattr(spawn, "_COMMAND", ("false",))
+        monkeypatch.setattr(forkserver_client, "_COMMAND", ("false",))
         await eventually(lambda: pool._forkserver.pid != old)
-        monkeypatch.setattr(spawn, "_COMMAND", started)
+        monkeypatch.setattr(forkserver_client, "_COMMAND", started)
         assert await waiting == [None]
 
 
@@ -129,7 +129,7 @@ async def test_no_process_is_left_when_the_start_is_given_up():
     ],
 )
 async def test_a_start_that_fails_says_how(monkeypatch, command, error, says):
-    monkeypatch.setattr(spawn, "_COMMAND", command)
+    monkeypatch.setattr(forkserver_client, "_COMMAND", command)
     pool = WorkerPool(SPEC, PoolLimits(1), CountingObserver())
     with pytest.raises(error, match=says):
         await pool.start()

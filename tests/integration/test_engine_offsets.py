@@ -51,7 +51,7 @@ def test_a_token_covers_what_kiwi_made_it_of(engine, analyse, sent):
         assert token.len == token.end - token.start
         covered = normalise(sent[token.start : token.end]).text
         wanted = whole.text[inner.start : inner.end]
-        # A boundary inside of what was composed can't be told in what was sent: then it is all of it.
+        # A boundary within a composed character has no position in the original: the whole character counts.
         assert wanted == covered or wanted in covered
         if whole.starts is None:
             assert (token.start, token.end) == (inner.start, inner.end)

@@ -73,8 +73,8 @@ def test_a_wrong_dictionary_changes_nothing_and_is_told(api, words, content, wan
     else:
         words.write_text(content, encoding="utf-8")
     eventually(lambda: api.metric("nlpbatch_dictionary_valid") == 0)
-    (told,) = [event for event in api.events() if event["event"] == "dictionary not taken over"]
-    assert wanted in json.dumps(told["faults"], ensure_ascii=False)
+    (refused,) = [event for event in api.events() if event["event"] == "dictionary not taken over"]
+    assert wanted in json.dumps(refused["faults"], ensure_ascii=False)
     assert (fingerprint(api), tokens(api.ask({"texts": [TEXT]}))) == (before, first)
     words.write_text("밀크티라떼\tNNG\n", encoding="utf-8")
     eventually(lambda: api.metric("nlpbatch_dictionary_valid") == 1 and fingerprint(api) != before)

@@ -110,7 +110,7 @@ def test_a_number_out_of_range_is_answered_with_the_range(refused, service, mist
     [
         ({"service": "proxy:8700"}, "doesn't begin with http:// or https://"),
         ({"service": "http://user:pass@proxy:8700"}, "use api_key instead"),
-        ({"api_key": "쇠"}, "api_key can't stand in an HTTP header"),
+        ({"api_key": "쇠"}, "api_key can't be sent in an HTTP header"),
     ],
 )
 def test_an_address_or_key_that_cannot_be_used_is_refused(refused, service, mistake, said):

@@ -1,4 +1,4 @@
-"""The answers that operations may give: what was asked for, or a problem with one of the codes of its status."""
+"""The answers of operations: a result, or a problem with one of the codes of its status."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -16,7 +16,7 @@ Errors = Sequence[type[NlpbatchError]]
 ANYWHERE: Final[Errors] = (errors.InvalidRequest, errors.InternalError)
 """A head that can't be read, and a defect of ours."""
 WORKING: Final[Errors] = (errors.NoCapacity, errors.Draining)
-"""What everything under /v1/ may say while it starts, is full or shuts down."""
+"""Answers of everything under /v1/ while the service starts, is full or shuts down."""
 ASKING: Final[Errors] = (
     errors.UnknownAnalyzer,
     errors.NotAcceptable,
@@ -26,7 +26,7 @@ ASKING: Final[Errors] = (
     errors.UnknownField,
     errors.InvalidOption,
 )
-"""What is wrong with a question."""
+"""Answers to a wrong request."""
 PROXY: Final[Errors] = (
     errors.Unauthenticated,
     errors.BodyTimeout,
@@ -38,15 +38,15 @@ PROXY: Final[Errors] = (
     errors.BackendFailed,
     errors.ServiceTimeout,
 )
-"""What the proxy says in front of the API."""
+"""Answers of the proxy in front of the API."""
 ELSEWHERE: Final[Errors] = (errors.NotFound, errors.MethodNotAllowed)
 """Answers to paths and methods that aren't described."""
 OF_CLIENTS: Final[Errors] = (errors.ServiceUnreachable, errors.UnexpectedAnswer)
-"""What clients make of having no answer, or none of ours."""
+"""Codes that clients give to a missing answer, or one that isn't of this service."""
 
 
 def success(content: dict[str, Any], description: str, *, analysed: bool = False) -> dict[str, Any]:
-    """Return the description of an answer that was asked for."""
+    """Return the description of an answer that was requested."""
     answer: dict[str, Any] = {"description": description, "headers": answer_headers(analysed=analysed)}
     return answer | ({"content": content} if content else {})
 

@@ -40,7 +40,7 @@ def openapi_document(limits: SizeLimits) -> dict[str, Any]:
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
         "security": [{}, {"key": []}],
-        "paths": {media.OPERATION_PATHS[operation]: {"post": _ask(operation)} for operation in OPERATIONS}
+        "paths": {media.OPERATION_PATHS[operation]: {"post": _post_path(operation)} for operation in OPERATIONS}
         | {media.ANALYZERS_PATH: {"get": _analyzers()}, media.QUARANTINE_PATH: _quarantine()}
         | _health(),
         "components": {
@@ -52,7 +52,7 @@ def openapi_document(limits: SizeLimits) -> dict[str, Any]:
     }
 
 
-def _ask(operation: Operation) -> dict[str, Any]:
+def _post_path(operation: Operation) -> dict[str, Any]:
     def content(name: str) -> dict[str, Any]:
         return {media.JSON: {"schema": reference(name)}, media.ARROW_STREAM: {"schema": _STREAM}}
 
@@ -78,7 +78,7 @@ def _analyzers() -> dict[str, Any]:
         "operationId": "analyzers",
         "summary": "The analyzers, their versions, the fields they offer, and the size limits",
         "parameters": request_headers(asks=False),
-        "responses": {"200": success(content, "what is served")} | problems(ANYWHERE, WORKING, PROXY),
+        "responses": {"200": success(content, "the analyzers served")} | problems(ANYWHERE, WORKING, PROXY),
     }
 
 
@@ -92,7 +92,7 @@ def _quarantine() -> dict[str, Any]:
     return {
         "get": _own(
             "quarantine",
-            "What is refused because it cost workers: documents by hash, and questions",
+            "Documents, by hash, and operations with options that are refused because they cost workers",
             {"200": refused},
         ),
         "delete": _own("release", "Give all of them another chance", {"204": success({}, "none is refused any more")}),

@@ -1,4 +1,4 @@
-"""JSON Schemas of the documents of a request, and of what belongs to each; see `nlpbatch.wire.documents`."""
+"""JSON Schemas of the documents of a request, and of their extra members; see `nlpbatch.wire.documents`."""
 
 from typing import Any, Final
 

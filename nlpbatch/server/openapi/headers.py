@@ -11,11 +11,13 @@ _ASK: Final = {
     "If-Match": '`"FINGERPRINT"`: answer only with this version of the analyzer, else 412',
     media.PRIORITY: "`u=0` to `u=7` (RFC 9218); 5 and above is the batch class, which waits for the others",
     media.IDEMPOTENCY_KEY: "read by the proxy: the same question under the same name is analysed once",
-    media.PREFER: "read by the proxy: `wait=N` refuses at once what would wait longer than N seconds",
+    media.PREFER: "read by the proxy: with `wait=N` it refuses at once a request that would wait longer than N seconds",
     media.JOB: "read by the proxy: the job that a request belongs to",
     media.TRACEPARENT: "W3C Trace Context, passed on by the proxy",
 }
-_REQUEST_ID: Final = "yours if it has up to 64 letters, digits and `._:-`, or one of ours; stands in the logs"
+_REQUEST_ID: Final = (
+    "yours if it has up to 64 letters, digits and `._:-`, or one that the service makes; it is in the logs"
+)
 _ANSWERED: Final = {
     "ETag": "the analyzer's fingerprint, for If-Match",
     media.SERVER_TIMING: "`queue` and `analysis` in milliseconds; the proxy adds `admission`",
@@ -34,7 +36,7 @@ def query_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def answer_headers(*, analysed: bool) -> dict[str, Any]:
-    """Return the headers of an answer; `analysed` adds those that say what analysed the texts."""
+    """Return the headers of an answer; `analysed` adds those that name the analyzer and its version."""
     meanings = (_ANSWERED if analysed else {}) | {media.REQUEST_ID: _REQUEST_ID}
     return {name: {"description": meaning, "required": True, "schema": _STRING} for name, meaning in meanings.items()}
 

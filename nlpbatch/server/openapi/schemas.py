@@ -1,4 +1,4 @@
-"""JSON Schemas of what is sent and answered, from the tables of `nlpbatch.wire`."""
+"""JSON Schemas of requests and answers, from the tables of `nlpbatch.wire`."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -116,7 +116,7 @@ _WITH_TOKENS: Final[Schema] = {"properties": {"return_tokens": {"const": True}},
 
 
 def _without_tokens() -> dict[str, Schema]:
-    """Return what is left of the options that are of tokens where none are asked for: their defaults."""
+    """Return the token options for an operation without tokens, which allow only their defaults."""
     plain = Options("sentences")
     return {
         "fields": {"enum": [list(plain.fields), None]},
@@ -147,7 +147,7 @@ _ASKED: Final[dict[Operation, Sequence[Options]]] = {
 def _answer(operation: Operation) -> Schema:
     outcomes = [_outcome(options) for options in _ASKED[operation]]
     members = {
-        "analyzer": {"type": "string", "description": "what analysed the texts"},
+        "analyzer": {"type": "string", "description": "the analyzer of the texts"},
         "fingerprint": {"type": "string", "description": "its version; equal ones give equal answers"},
         "outcomes": _array(outcomes[0] if len(outcomes) == 1 else {"anyOf": outcomes}),
     }
@@ -174,7 +174,7 @@ def _column(name: str, options: Options) -> Schema:
 
 
 def _token() -> Schema:
-    """Return the schema of a token, which has those of the fields that were asked for."""
+    """Return the schema of a token, which has those of the fields that were requested."""
     properties = {}
     for name, field in TOKEN_FIELDS.items():
         schema = dict(reference("Tag") if name == "tag" else _JSON_TYPES[field.type])
@@ -203,13 +203,13 @@ def _document_error() -> Schema:
 
 
 def _problem() -> Schema:
-    """Return the schema of what `wire.problem.to_problem` writes."""
+    """Return the schema of a problem document, as `wire.problem.to_problem` writes it."""
     properties = {
         "type": {"type": "string", "pattern": "^urn:nlpbatch:problem:"},
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string", "description": "value, bound and remedy"},
-        "code": {"type": "string", "description": "stable: what programs may decide by"},
+        "code": {"type": "string", "description": "stable, for programs to decide by"},
         "request_id": {"type": "string"},
         "retry_after_s": {"type": "number", "minimum": 0},
         "path": {"type": "string", "description": "where the fault is: a JSON pointer, or ?NAME in the query"},
@@ -220,7 +220,7 @@ def _problem() -> Schema:
 
 
 def _quarantined() -> Schema:
-    """Return the schema of what `engine.quarantine` says of a document, and whose it is."""
+    """Return the schema of a refused document, from `engine.quarantine`, with its analyzer."""
     counts = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}}
     return _closed(
         {
@@ -234,7 +234,7 @@ def _quarantined() -> Schema:
 
 
 def _quarantined_question() -> Schema:
-    """Return the schema of what `engine.poison` says of a question, and whose it is."""
+    """Return the schema of refused options, from `engine.poison`, with their analyzer."""
     return _closed(
         {
             "analyzer": {"type": "string"},

@@ -1,8 +1,8 @@
-// Where tokens stand under their text. Positions are code points, as the service counts them; nothing here draws.
+// Places tokens under their text. Positions are code points, as the service counts them; nothing here draws.
 
 // Splits a text into clusters that no token crosses: {start, end, segments, lanes}, or {blank} between words.
 // segments: pieces of text between token borders, in order; one that is empty holds a token of no length.
-// lanes: rows of tokens that don't overlap, each with the first and last segment that it stands under.
+// lanes: rows of tokens that don't overlap, each with the first and last segment that it covers.
 export function clusters(characters, tokens) {
   const ordered = [...tokens].sort((a, b) => a.start - b.start || a.end - b.end);
   const found = [];

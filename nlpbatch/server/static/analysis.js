@@ -1,4 +1,4 @@
-// Shows what the service answered for one document.
+// Shows the outcome of one document.
 
 import { clusters } from "./alignment.js";
 import { element } from "./elements.js";
@@ -6,7 +6,7 @@ import { element } from "./elements.js";
 const MOST_TOKENS = 3000; // more would only make the page slow
 const PLACED = ["form", "tag", "start", "end"];
 
-// Returns the element that shows an outcome; `text` is null if no text was sent, `meanings` says what tags stand for.
+// Returns the element that shows an outcome; `text` is null if no text was sent, `meanings` explains the tags.
 export function outcomeView(outcome, text, meanings) {
   if (outcome.error) return documentError(outcome.error);
   if (outcome.candidates) return candidatesView(outcome.candidates, text, meanings);

@@ -1,4 +1,4 @@
-// The page: asks the service for its description once, then for what people type.
+// The page: fetches the description once, then sends what the user types.
 
 import { outcomeView } from "./analysis.js";
 import { element } from "./elements.js";
@@ -57,7 +57,7 @@ function showOptions() {
   byId("options").replaceChildren(...optionFields(resolve(chosen().schema), state.analyzers, resolve));
 }
 
-// Behind the proxy this needs the key, so it may fail here and be tried again with the first question.
+// Behind the proxy this needs the key, so it may fail here and be tried again with the first request.
 async function showAnalyzers() {
   try {
     const catalogue = await (await answered("v1/analyzers", { headers: keyHeader() })).json();

@@ -53,7 +53,7 @@ function several(choices) {
   return element("select", { multiple: true, size: 4, "data-kind": "several" }, options);
 }
 
-// Returns the members that the form asks for; what was left alone is left out.
+// Returns the members that the form sets; untouched fields are left out.
 export function optionMembers(container) {
   const members = {};
   for (const control of container.querySelectorAll("[data-kind]")) {

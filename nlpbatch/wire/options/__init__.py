@@ -1,4 +1,4 @@
-"""What may be asked of the documents of a request: one table, which JSON bodies, query strings and OpenAPI follow.
+"""The options of a request: one table, which JSON bodies, query strings and OpenAPI follow.
 
 Options that are Kiwi's have Kiwi's names. Left out, they are as the analyzer is configured. They are part of the
 question, not of the analyzer: its fingerprint doesn't change with them.

@@ -1,4 +1,4 @@
-"""What is asked of the documents of a request, read from JSON members, a query string or Python arguments."""
+"""The options of one request, read from JSON members, a query string or Python arguments."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -19,16 +19,16 @@ from nlpbatch.wire.options.values import check_value, parse_text, shown, to_text
 _WRITING: Final = frozenset({"space", "join", "glue"})
 """Operations that answer with a text."""
 _WRITTEN: Final = {"return_positions": "positions", "return_space_insertions": "space_insertions"}
-"""What they answer beside it, by the option that asks for it."""
+"""Further columns of the answer, by the option that requests them."""
 _OF_TOKENS: Final = ("fields", "tags", "stopwords")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked of every document of a request; the members are those of the table above.
+    """The operation and options for every document of a request; the members are those of the table above.
 
     Args:
-        kiwi: Kiwi's own options, by name; what is not in it is as the analyzer is configured.
+        kiwi: Kiwi's own options, by name; for others the analyzer's configuration holds.
 
     """
 
@@ -54,7 +54,7 @@ class Options:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return what an answer has for each document, beside its error."""
+        """Return the columns that an answer has for each document, beside its error."""
         if self.operation in _WRITING:
             return ("text", *(column for option, column in _WRITTEN.items() if getattr(self, option)))
         if self.operation == "sentences":
@@ -64,7 +64,7 @@ class Options:
         return ("tokens", "sentences") if self.sentences else ("tokens",)
 
     def to_members(self) -> dict[str, Any]:
-        """Return the JSON members that ask for this; what has its default is left out, but analyzer and fields."""
+        """Return the JSON members of these options, without those at their default, except analyzer and fields."""
         plain = _DEFAULTS[self.operation]
         known = options_of(self.operation)
         members = {}
@@ -83,7 +83,7 @@ class Options:
 
     @classmethod
     def from_members(cls, members: Mapping[str, Any], operation: Operation = "analyze") -> "Options":
-        """Return what JSON members ask for; null is the default.
+        """Return the options in JSON members; null is the default.
 
         Raises:
             InvalidRequest: A member is unknown or can't be used; `path` is a JSON pointer to it.
@@ -102,7 +102,7 @@ class Options:
 
     @classmethod
     def from_query(cls, query: Mapping[str, str], operation: Operation = "analyze") -> "Options":
-        """Return what query parameters ask for.
+        """Return the options in query parameters.
 
         Raises:
             InvalidRequest: A parameter is unknown or can't be used.
@@ -121,7 +121,7 @@ class Options:
 
     @classmethod
     def checked(cls, operation: Operation, given: Mapping[str, Any]) -> "Options":
-        """Return what a caller in Python asks for: strings count as lists of one, tuples as lists, None as left out.
+        """Return the options of a caller in Python: strings count as lists of one, tuples as lists, None as left out.
 
         Raises:
             InvalidRequest: Something unknown, or that can't be used.

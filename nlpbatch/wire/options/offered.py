@@ -1,4 +1,4 @@
-"""Whether an analyzer offers what the options ask for; a service says what it has on `GET /v1/analyzers`."""
+"""Checks that an analyzer offers what the options request, as stated on `GET /v1/analyzers`."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ ENABLED_DIALECTS: Final = "enabled_dialects"
 
 
 def check_offered(options: Options, info: AnalyzerInfo) -> None:
-    """Refuse what an analyzer would silently ignore.
+    """Refuse options that an analyzer would silently ignore.
 
     Raises:
         InvalidOption: A dialect that the analyzer was not loaded with.

@@ -19,7 +19,7 @@ DOCUMENT_MEMBERS: Final[Mapping[Operation, tuple[str, ...]]] = MappingProxyType(
         "glue": ("chunks", "insert_new_lines"),
     }
 )
-"""The members of a JSON request that carry the documents, and what belongs to each of them if it is given."""
+"""The members of a JSON request with the documents, and with the extra member of each if it is given."""
 Kind = Literal["string", "boolean", "integer", "number", "strings"]
 DEFAULT_ANALYZER: Final = "default"
 MOST_CANDIDATES: Final = 10
@@ -86,7 +86,7 @@ class Option:
         least: Of a number.
         most: Of a number, or of the number of strings.
         morphemes: Whether its strings are morphemes: a form, or form/TAG.
-        switch: Whether true or false may stand in place of the strings.
+        switch: Whether true or false may replace the strings.
 
     """
 
@@ -109,8 +109,10 @@ def _kiwi(name: str, meaning: str, operations: tuple[Operation, ...] = _MORPHEME
 _ALL = (
     Option("analyzer", "string", OPERATIONS, "one of the analyzers of GET /v1/analyzers"),
     Option("fields", "strings", _MORPHEMES, "token fields to answer with, in this order", choices=tuple(TOKEN_FIELDS)),
-    Option("tags", "strings", _MORPHEMES, "answer with these only; VV stands for VV-R and VV-I, too", choices=TAGS),
-    Option("top_n", "integer", _ANALYZE, "answer with so many candidates, best first", least=1, most=MOST_CANDIDATES),
+    Option("tags", "strings", _MORPHEMES, "answer with these only; VV includes VV-R and VV-I", choices=TAGS),
+    Option(
+        "top_n", "integer", _ANALYZE, "number of candidates to answer with, best first", least=1, most=MOST_CANDIDATES
+    ),
     Option("candidates", "boolean", _ANALYZE, "answer with candidates and their scores, even if it is only one"),
     Option("sentences", "boolean", _ANALYZE, "also answer where the sentences are"),
     Option("return_tokens", "boolean", _SENTENCES, "also answer the tokens of each sentence"),

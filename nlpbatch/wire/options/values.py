@@ -82,7 +82,7 @@ def parse_text(option: Option, text: str) -> Any:
 
 
 def to_text(value: Any) -> str:
-    """Return a value as a query parameter has it; what commas can't separate is written as a JSON array."""
+    """Return a value in the form of a query parameter; values with commas are written as a JSON array."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, list):

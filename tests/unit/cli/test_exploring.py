@@ -1,4 +1,4 @@
-"""`nlpbatch sample` and `nlpbatch profile`: from a data set to a report, and what is wrong told in one line."""
+"""`nlpbatch sample` and `nlpbatch profile`: from a data set to a report, with errors in one line."""
 
 import json
 
@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch.cli import main
-from nlpbatch.sampling import places
+from nlpbatch.sampling import locations
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_nothing_is_written_over_what_is_read(data, monkeypatch, capsys, argumen
 )
 def test_what_is_wrong_is_told_in_one_line(data, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(data)
-    monkeypatch.setattr(places, "_ATTEMPTS", 1)
+    monkeypatch.setattr(locations, "_ATTEMPTS", 1)
     assert run(*arguments) == 2
     said = capsys.readouterr().err
     assert message in said

@@ -1,20 +1,26 @@
 import pytest
 
-from nlpbatch.client.address import Address, parse_address
+from nlpbatch.client.address import ServiceAddress, parse_address
 from nlpbatch.errors import ConfigError
 
 
 @pytest.mark.parametrize(
     ("service", "address"),
     [
-        ("http://proxy:8700", Address("http://proxy:8700", False, "proxy", 8700, "")),
-        ("http://proxy:8700/", Address("http://proxy:8700", False, "proxy", 8700, "")),
-        ("https://gate.example/nlp/", Address("https://gate.example/nlp", True, "gate.example", None, "/nlp")),
-        ("http://[::1]:80", Address("http://[::1]:80", False, "::1", 80, "")),
-        ("http://proxy:8700/v1", Address("http://proxy:8700", False, "proxy", 8700, "")),
-        ("https://gate.example/nlp/v1/", Address("https://gate.example/nlp", True, "gate.example", None, "/nlp")),
-        ("https://gate.example/nlpv1", Address("https://gate.example/nlpv1", True, "gate.example", None, "/nlpv1")),
-        ("HTTP://Proxy", Address("http://Proxy", False, "proxy", None, "")),
+        ("http://proxy:8700", ServiceAddress("http://proxy:8700", False, "proxy", 8700, "")),
+        ("http://proxy:8700/", ServiceAddress("http://proxy:8700", False, "proxy", 8700, "")),
+        ("https://gate.example/nlp/", ServiceAddress("https://gate.example/nlp", True, "gate.example", None, "/nlp")),
+        ("http://[::1]:80", ServiceAddress("http://[::1]:80", False, "::1", 80, "")),
+        ("http://proxy:8700/v1", ServiceAddress("http://proxy:8700", False, "proxy", 8700, "")),
+        (
+            "https://gate.example/nlp/v1/",
+            ServiceAddress("https://gate.example/nlp", True, "gate.example", None, "/nlp"),
+        ),
+        (
+            "https://gate.example/nlpv1",
+            ServiceAddress("https://gate.example/nlpv1", True, "gate.example", None, "/nlpv1"),
+        ),
+        ("HTTP://Proxy", ServiceAddress("http://Proxy", False, "proxy", None, "")),
     ],
 )
 def test_an_address_is_taken_apart(service, address):

@@ -14,7 +14,7 @@ from nlpbatch import errors
 from nlpbatch.client import bulk
 from nlpbatch.client.aio import AsyncClient
 from nlpbatch.client.bulk import PART_BYTES
-from nlpbatch.client.calls import HttpAnswer
+from nlpbatch.client.messages import HttpAnswer
 from nlpbatch.wire.media import ANALYZERS_PATH, JSON
 from tests.fakes.transports import URL, AsyncScriptedTransport, Driver, answer, honest, problem
 

@@ -61,9 +61,9 @@ def test_what_is_wrong_is_told_with_its_line(line, wanted):
 def test_all_faults_are_told_at_once_up_to_twenty():
     with pytest.raises(ConfigError) as caught:
         entries("가\tNNP\n" + "가\n" * 30 + "가\tNNP\n")
-    told = caught.value.message.splitlines()
-    assert len(told) == 21
-    assert told[-1] == "d.tsv: and 11 lines more"
+    lines = caught.value.message.splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "d.tsv: and 11 lines more"
 
 
 def test_the_same_twice_is_a_fault():

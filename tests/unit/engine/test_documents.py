@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlpbatch.engine.documents import cut, from_stream, from_texts
+from nlpbatch.engine.documents import from_stream, from_texts
 from nlpbatch.errors import InvalidRequest
 
 
@@ -209,25 +209,3 @@ def test_texts_come_out_of_json_as_they_went_in_lone_surrogates_too(texts: list[
 
 def test_a_lone_surrogate_keeps_its_bytes() -> None:
     assert from_texts(["\ud83d x", None]).to_pylist() == [b"\xed\xa0\xbd x", None]
-
-
-@given(st.lists(st.none() | st.text(max_size=30), max_size=60), st.integers(1, 80), st.integers(1, 20))
-def test_pieces_hold_all_documents_in_order_within_their_bounds(
-    texts: list[str | None], piece_bytes: int, piece_documents: int
-) -> None:
-    documents = from_texts(texts)
-    pieces = cut(documents, piece_bytes=piece_bytes, piece_documents=piece_documents, text_bytes=1000)
-    assert [value for piece in pieces for value in piece.documents.to_pylist()] == documents.to_pylist()
-    for piece in pieces:
-        assert 1 <= len(piece.documents) <= piece_documents
-        assert piece.size_bytes <= piece_bytes or len(piece.documents) == 1
-
-
-def test_a_document_over_the_limit_gets_its_error_and_is_carried_no_further() -> None:
-    pieces = cut(from_texts(["ab", "abc", None]), piece_bytes=100, piece_documents=10, text_bytes=2)
-    (piece,) = pieces
-    assert piece.documents.to_pylist() == [b"ab", None, None]
-    assert list(piece.failed) == [1]
-    assert piece.failed[1].code == "text_too_large"
-    assert "3 bytes" in piece.failed[1].message
-    assert "the limit is 2" in piece.failed[1].message

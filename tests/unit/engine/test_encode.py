@@ -74,7 +74,7 @@ def test_arrow_says_what_was_found_in_the_order_of_the_fields(outcomes, fields):
 
 
 @given(OUTCOMES, st.integers(0, 6))
-def test_pieces_encoded_apart_and_joined_are_the_whole(outcomes, cut):
+def test_chunks_encoded_apart_and_joined_are_the_whole(outcomes, cut):
     fields = tuple(TOKEN_FIELDS)
     parts = [part for part in (outcomes[:cut], outcomes[cut:]) if part]
     stream = join_answer(

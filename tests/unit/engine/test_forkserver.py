@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from nlpbatch.engine.board import Board
 from nlpbatch.engine.forkserver import ForkServer
+from nlpbatch.engine.scoreboard import Scoreboard
 from tests.fakes.engine import WordEngine
 
 
@@ -21,12 +21,12 @@ def control():
 
 @pytest.fixture
 def forkserver(control):
-    board = Board.create(2)
-    server = ForkServer(control[1], board, WordEngine())
+    scoreboard = Scoreboard.create(2)
+    server = ForkServer(control[1], scoreboard, WordEngine())
     yield server
     server._wake_read.close()
     server._wake_write.close()
-    board.close()
+    scoreboard.close()
 
 
 def serve_once(forkserver):
@@ -55,12 +55,12 @@ def test_a_system_without_room_for_a_process_refuses_the_worker_and_nothing_else
 
 def test_a_forked_worker_is_told_of_and_its_channel_is_closed_here(control, forkserver, monkeypatch):
     monkeypatch.setattr(os, "fork", lambda: 4711)
-    forkserver._board.write(1, 5, 3, 1)
+    forkserver._scoreboard.write(1, 5, 3, 1)
     with ask_for_worker(control[0], 1) as pool:
         assert serve_once(forkserver)
         assert json.loads(control[0].recv(1000)) == {"forked": 1, "pid": 4711}
         assert pool.recv(1) == b""
-    assert forkserver._board.read(1).job_id == 0  # its predecessor's note would be laid at its door
+    assert forkserver._scoreboard.read(1).job_id == 0  # else it would be blamed for its predecessor's document
 
 
 def test_several_requests_are_served_one_by_one(control, forkserver, monkeypatch):

@@ -43,7 +43,7 @@ def test_a_job_comes_out_of_its_frame_as_it_went_in(job):
     assert back.documents.to_pylist() == job.documents.to_pylist()
 
 
-def test_a_piece_of_a_large_request_carries_its_own_documents_only():
+def test_a_chunk_of_a_large_request_carries_its_own_documents_only():
     documents = pa.array([b"x" * 10_000] * 100, pa.binary()).slice(40, 1)
     assert len(Job(1, "json", Options(), documents, {}).to_frame()) < 12_000
 

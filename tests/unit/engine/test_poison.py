@@ -1,13 +1,13 @@
 import pytest
 
-from nlpbatch.engine.poison import DEATHS, PoisonedQuestions
+from nlpbatch.engine.poison import DEATHS, PoisonedOptions
 from nlpbatch.wire.options import Options
 
 POISONED = Options(kiwi={"blocklist": ("가",)})
 
 
 def died(times, options=POISONED):
-    questions = PoisonedQuestions()
+    questions = PoisonedOptions()
     for _ in range(times):
         questions.died(options, 0.0)
     return questions
@@ -46,8 +46,8 @@ def test_the_plain_question_is_never_to_blame():
 
 def test_the_operator_sees_it_and_gives_it_another_chance():
     questions = died(DEATHS)
-    (told,) = questions.to_json(600.0)
-    assert told["options"]["blocklist"] == ["가"]
-    assert (told["operation"], told["deaths"], told["refused_for_s"]) == ("analyze", 3, 3000.0)
+    (refused,) = questions.to_json(600.0)
+    assert refused["options"]["blocklist"] == ["가"]
+    assert (refused["operation"], refused["deaths"], refused["refused_for_s"]) == ("analyze", 3, 3000.0)
     questions.clear()
     assert (questions.to_json(1.0), questions.refusal(POISONED, 1.0)) == ([], None)

@@ -1,42 +1,19 @@
 import asyncio
 import gc
-import itertools
-import json
 
 import pytest
 
-from nlpbatch.engine.answer import Answer
-from nlpbatch.engine.board import NONE
-from nlpbatch.engine.documents import from_texts
 from nlpbatch.engine.job import JobFailure
 from nlpbatch.errors import ConfigError, Draining, InternalError, InvalidOption, NoCapacity
-from nlpbatch.wire.options import Options
 from tests.fakes.virtual_time import settle, virtual_time
-from tests.fakes.workers import CountingObserver, FakeForkServer, new_pool, running_pool, start_pool
-
-
-@pytest.fixture
-def forkserver():
-    return FakeForkServer()
-
-
-def ask(pool, *texts, urgent=True):
-    documents = from_texts(texts)
-    return asyncio.create_task(
-        pool.analyze(documents, encoding="json", options=Options(fields=("form",)), urgent=urgent)
-    )
-
-
-def outcomes(answer: Answer) -> list[dict]:
-    return json.loads(b"[" + b",".join(answer.bodies) + b"]")
-
-
-def forms(answer: Answer) -> list[list[str]]:
-    return [[token["form"] for token in outcome["tokens"]] for outcome in outcomes(answer)]
-
-
-def codes(answer: Answer) -> list[str | None]:
-    return [outcome["error"] and outcome["error"]["code"] for outcome in outcomes(answer)]
+from tests.fakes.workers import (
+    CountingObserver,
+    ask,
+    forms,
+    new_pool,
+    running_pool,
+    start_pool,
+)
 
 
 @virtual_time
@@ -77,7 +54,7 @@ async def test_idle_workers_share_a_request_and_its_outcomes_keep_their_order(fo
 
 
 @virtual_time
-async def test_what_an_answer_took_is_summed_over_its_pieces(forkserver):
+async def test_what_an_answer_took_is_summed_over_its_chunks(forkserver):
     async with running_pool(forkserver) as pool:
         asked = ask(pool, "하나 둘", "\ud83d", "셋")
         for _ in range(3):
@@ -96,7 +73,7 @@ async def test_no_documents_need_no_worker(forkserver):
 
 
 @virtual_time
-async def test_interactive_pieces_go_first_and_each_class_in_the_order_of_arrival(forkserver):
+async def test_interactive_chunks_go_first_and_each_class_in_the_order_of_arrival(forkserver):
     async with running_pool(forkserver) as pool:
         asked = [ask(pool, "먼저")]
         for name, urgent in (("b1", False), ("u1", True), ("b2", False), ("u2", True)):
@@ -108,167 +85,6 @@ async def test_interactive_pieces_go_first_and_each_class_in_the_order_of_arriva
             await forkserver.newest.answer()
         assert order == ["먼저", "u1", "u2", "b1", "b2"]
         await asyncio.gather(*asked)
-
-
-@virtual_time
-async def test_a_worker_that_dies_costs_the_document_it_was_on_and_its_successor_does_the_rest(forkserver):
-    observer = CountingObserver()
-    async with running_pool(forkserver, observer, piece_documents=3) as pool:
-        asked = ask(pool, "좋다", "치명적", "좋다")
-        await settle()
-        forkserver.newest.begin(1)
-        await forkserver.newest.die()
-        assert pool.workers == 0
-        await forkserver.newest.answer()  # its sign of life
-        assert forkserver.newest.texts() == ["좋다", "좋다"]
-        await forkserver.newest.answer()
-        answer = await asked
-        assert codes(answer) == [None, "worker_died", None]
-        assert answer.errors == {"worker_died": 1}
-        assert observer.lost == 1
-
-
-@virtual_time
-async def test_each_document_that_kills_is_found_however_many_there_are(forkserver):
-    async with running_pool(forkserver, piece_documents=4) as pool:
-        asked = ask(pool, "치명적", "좋다", "치명적", "치명적")
-        await settle()
-        for fatal in (0, 2, 3):
-            forkserver.newest.begin(fatal)
-            await forkserver.newest.die()
-            await forkserver.newest.answer()
-        await forkserver.newest.answer()
-        assert codes(await asked) == ["worker_died", None, "worker_died", "worker_died"]
-
-
-@virtual_time
-async def test_the_rest_of_a_dead_workers_piece_goes_before_what_waits(forkserver):
-    async with running_pool(forkserver, workers=2) as pool:
-        asked = [ask(pool, text) for text in ("첫째", "둘째", "셋째")]
-        await settle()
-        first, second = forkserver.workers
-        await first.die()
-        await second.answer()
-        assert second.texts() == ["첫째"]
-        await second.answer()
-        await second.answer()
-        await asyncio.gather(*asked)
-
-
-@virtual_time
-async def test_a_piece_that_nobody_survives_to_say_why_is_given_up_after_three_deaths(forkserver):
-    async with running_pool(forkserver, piece_documents=2) as pool:
-        asked = ask(pool, "좋다", "치명적")
-        await settle()
-        for _ in range(3):
-            assert forkserver.newest.texts() == ["좋다", "치명적"]
-            forkserver.newest.begin(NONE)
-            await forkserver.newest.die()
-            await forkserver.newest.answer()
-        assert codes(await asked) == ["worker_died", "worker_died"]
-        assert forkserver.newest.look() is None  # no fourth worker is asked
-
-
-@virtual_time
-async def test_a_note_of_an_earlier_job_blames_nobody(forkserver):
-    async with running_pool(forkserver) as pool:
-        earlier = ask(pool, "앞")
-        await settle()
-        worker = forkserver.newest
-        worker.begin(0)
-        job = worker.job
-        await worker.answer()
-        await earlier
-        asked = ask(pool, "뒤")
-        await settle()
-        forkserver.board.write(worker.slot, job.job_id, 0, 1)
-        await worker.die()
-        await forkserver.newest.answer()
-        await forkserver.newest.answer()
-        assert codes(await asked) == [None]
-
-
-@virtual_time
-async def test_half_an_answer_is_no_answer(forkserver):
-    async with running_pool(forkserver) as pool:
-        asked = ask(pool, "좋다")
-        await settle()
-        worker = forkserver.newest
-        worker.look()
-        worker._channel.send(b"\0\0\0\x50\0\0\0\x10{")
-        await worker.die()
-        await forkserver.newest.answer()
-        await forkserver.newest.answer()
-        assert codes(await asked) == [None]
-
-
-@virtual_time
-async def test_an_idle_worker_that_dies_is_replaced_at_once(forkserver):
-    async with running_pool(forkserver) as pool:
-        started_s = asyncio.get_running_loop().time()
-        await forkserver.newest.die()
-        await forkserver.newest.answer()
-        assert pool.workers == 1
-        assert forkserver.forks[-1] == (0, started_s)
-
-
-@virtual_time
-async def test_a_slot_may_lose_its_worker_again_and_again(forkserver):
-    async with running_pool(forkserver) as pool:
-        for _ in range(5):
-            await forkserver.newest.die()
-            await forkserver.newest.answer()
-        assert (pool.workers, len(forkserver.workers)) == (1, 6)
-        asked = ask(pool, "좋다")
-        await settle()
-        await forkserver.newest.answer()
-        assert codes(await asked) == [None]
-
-
-def pauses(forkserver, since: int) -> list[float]:
-    times = [time_s for _, time_s in forkserver.forks[since:]]
-    return [round(later - earlier, 3) for earlier, later in itertools.pairwise(times)]
-
-
-@virtual_time
-async def test_workers_that_die_at_birth_are_born_ever_more_slowly(forkserver):
-    async with running_pool(forkserver) as pool:
-        forkserver.stillborn = True
-        await forkserver.newest.die()
-        await asyncio.sleep(20)
-        assert pauses(forkserver, since=1) == [0.05, 0.2, 1.0, 5.0, 5.0, 5.0]
-        forkserver.stillborn = False
-        await asyncio.sleep(5)
-        await forkserver.newest.answer()
-        assert pool.workers == 1
-        born = len(forkserver.forks)
-        await forkserver.newest.die()
-        assert len(forkserver.forks) == born + 1  # the next one is not held responsible
-        await forkserver.newest.answer()
-
-
-@virtual_time
-async def test_a_worker_that_dies_of_its_first_job_counts_as_dead_at_birth(forkserver):
-    async with running_pool(forkserver):
-        await forkserver.newest.die()
-        for pause_s in (0.05, 0.2, 1.0):
-            assert forkserver.newest.look() is not None
-            await forkserver.newest.die()
-            await asyncio.sleep(pause_s)
-            await settle()
-        assert pauses(forkserver, since=1) == [0.05, 0.2, 1.0]
-        await forkserver.newest.answer()
-
-
-@virtual_time
-async def test_a_refused_fork_is_tried_again_ever_more_slowly(forkserver):
-    async with running_pool(forkserver) as pool:
-        forkserver.refusals = [ConnectionError(), OSError("no descriptors"), BrokenPipeError()]
-        await forkserver.newest.die()
-        await asyncio.sleep(2)
-        assert pauses(forkserver, since=1) == [0.05, 0.2, 1.0]
-        await forkserver.newest.answer()
-        assert pool.workers == 1
 
 
 @virtual_time
@@ -287,7 +103,7 @@ async def test_a_caller_who_hangs_up_gives_back_its_place_in_the_queue_at_once(f
 
 
 @virtual_time
-async def test_a_caller_who_hangs_up_while_a_worker_is_at_its_piece_frees_the_worker(forkserver):
+async def test_a_caller_who_hangs_up_while_a_worker_is_at_its_chunk_frees_the_worker(forkserver):
     async with running_pool(forkserver) as pool:
         gone, last = ask(pool, "하나", "둘"), ask(pool, "끝")
         await settle()
@@ -298,20 +114,6 @@ async def test_a_caller_who_hangs_up_while_a_worker_is_at_its_piece_frees_the_wo
         assert forkserver.newest.texts() == ["끝"]
         await forkserver.newest.answer()
         assert forms(await last) == [["끝"]]
-
-
-@virtual_time
-async def test_a_piece_whose_caller_has_hung_up_dies_with_its_worker(forkserver):
-    async with running_pool(forkserver) as pool:
-        gone = ask(pool, "하나")
-        await settle()
-        gone.cancel()
-        await settle()
-        forkserver.newest.look()
-        await forkserver.newest.die()
-        await forkserver.newest.answer()
-        assert forkserver.newest.look() is None
-        assert (pool.busy, pool.queued_bytes) == (0, 0)
 
 
 @virtual_time
@@ -329,17 +131,6 @@ async def test_a_full_queue_refuses_and_says_when_there_will_be_room(forkserver)
 
 
 @virtual_time
-async def test_the_time_to_come_back_follows_the_speed_of_the_workers(forkserver):
-    async with running_pool(forkserver, queue_bytes=1000) as pool:
-        before = pool._rate_bytes_per_s
-        pool._measure(1000, 1.0)
-        assert 1000 < pool._rate_bytes_per_s < before
-        pool._measure(0, 1.0)
-        pool._measure(1000, 0.0)  # a clock that has not moved says nothing about speed
-        assert pool._rate_bytes_per_s == pytest.approx(before + 0.1 * (1000 - before))
-
-
-@virtual_time
 async def test_stopping_refuses_what_runs_and_what_waits(forkserver, caplog):
     pool = await start_pool(forkserver)
     both = [ask(pool, "하나", "둘"), ask(pool, "셋")]
@@ -354,7 +145,7 @@ async def test_stopping_refuses_what_runs_and_what_waits(forkserver, caplog):
 
 
 @virtual_time
-async def test_stopping_in_the_middle_of_a_birth_leaves_nothing_behind(forkserver):
+async def test_stopping_while_a_worker_starts_leaves_nothing_behind(forkserver):
     pool = await start_pool(forkserver, workers=2)
     for worker in list(forkserver.workers):
         await worker.die()
@@ -370,7 +161,7 @@ async def test_stopping_in_the_middle_of_a_birth_leaves_nothing_behind(forkserve
 
 @virtual_time
 async def test_a_person_s_request_interrupts_a_worker_that_is_on_a_job_s(forkserver):
-    async with running_pool(forkserver, piece_documents=10) as pool:
+    async with running_pool(forkserver, chunk_documents=10) as pool:
         batch = ask(pool, "일괄 하나", "일괄 둘", urgent=False)
         await settle()
         person = ask(pool, "사람")
@@ -400,23 +191,6 @@ async def test_a_person_s_request_interrupts_no_other_person_s(forkserver):
 
 
 @virtual_time
-async def test_a_worker_that_dies_interrupted_costs_the_document_it_was_on_and_no_other(forkserver):
-    async with running_pool(forkserver, piece_documents=10) as pool:
-        batch = ask(pool, "일괄 하나", "일괄 둘", urgent=False)
-        await settle()
-        forkserver.newest.begin(0)
-        person = ask(pool, "사람")
-        await settle()
-        forkserver.newest.look()
-        forkserver.newest.begin(0)
-        await forkserver.newest.die()
-        await forkserver.newest.answer()  # the new worker's sign of life
-        await forkserver.newest.answer()
-        assert codes(await person) == ["worker_died"]
-        assert codes(await batch) == [None, None]
-
-
-@virtual_time
 @pytest.mark.parametrize(("cause", "raised"), [("options", InvalidOption), ("engine", InternalError)])
 async def test_a_failure_outside_of_a_document_is_the_request_s_and_costs_no_worker(forkserver, cause, raised):
     observer = CountingObserver()
@@ -430,15 +204,3 @@ async def test_a_failure_outside_of_a_document_is_the_request_s_and_costs_no_wor
         await forkserver.newest.answer()
         assert forms(await other) == [["셋"]]
         assert (observer.lost, pool.busy, pool.queued_bytes) == (0, 0, 0)
-
-
-@virtual_time
-async def test_null_stays_null_in_a_piece_that_is_given_up(forkserver):
-    async with running_pool(forkserver, piece_documents=2) as pool:
-        asked = ask(pool, None, "치명적")
-        await settle()
-        for _ in range(3):
-            forkserver.newest.begin(NONE)
-            await forkserver.newest.die()
-            await forkserver.newest.answer()
-        assert codes(await asked) == [None, "worker_died"]

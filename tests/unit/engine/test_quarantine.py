@@ -39,14 +39,14 @@ def test_they_can_be_given_another_chance():
 
 
 def test_what_is_told_of_them_is_no_text():
-    (told,) = offended(2).to_json(600.0)
-    assert told == {
-        "sha256": told["sha256"],
+    (refused,) = offended(2).to_json(600.0)
+    assert refused == {
+        "sha256": refused["sha256"],
         "size_bytes": len(ODD),
         "codes": {"worker_died": 2},
         "refused_for_s": 3000.0,
     }
-    assert len(told["sha256"]) == 64
+    assert len(refused["sha256"]) == 64
 
 
 def test_they_are_bounded_and_the_oldest_make_room():

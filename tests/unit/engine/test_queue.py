@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlpbatch.engine.job import Job
-from nlpbatch.engine.queue import Pending, PieceQueue
+from nlpbatch.engine.queue import ChunkQueue, QueuedChunk
 
 
 @pytest.fixture(scope="module")
@@ -15,53 +15,53 @@ def loop():
         yield runner.get_loop()
 
 
-def piece(loop, job_id, *, urgent=False, size_bytes=1):
-    return Pending(Job(job_id, "json", (), pa.array([]), {}), size_bytes, urgent, loop.create_future(), 0.0)
+def chunk(loop, job_id, *, urgent=False, size_bytes=1):
+    return QueuedChunk(Job(job_id, "json", (), pa.array([]), {}), size_bytes, urgent, loop.create_future(), 0.0)
 
 
 def drained(queue):
     found = []
-    while (pending := queue.pop()) is not None:
-        found.append(pending.job.job_id)
+    while (queued := queue.pop()) is not None:
+        found.append(queued.job.job_id)
     return found
 
 
 def test_an_empty_queue_has_nothing():
-    assert PieceQueue().pop() is None
+    assert ChunkQueue().pop() is None
 
 
 @given(st.lists(st.booleans()))
-def test_urgent_pieces_come_first_and_each_class_in_the_order_of_arrival(loop, urgencies):
-    queue = PieceQueue()
+def test_urgent_chunks_come_first_and_each_class_in_the_order_of_arrival(loop, urgencies):
+    queue = ChunkQueue()
     for job_id, urgent in enumerate(urgencies):
-        queue.push(piece(loop, job_id, urgent=urgent))
+        queue.push(chunk(loop, job_id, urgent=urgent))
     order = sorted(range(len(urgencies)), key=lambda job_id: (not urgencies[job_id], job_id))
     assert drained(queue) == order
 
 
 @pytest.mark.parametrize(("urgent", "order"), [(False, [0, 3, 1, 2]), (True, [3, 0, 1, 2])])
-def test_a_piece_put_back_goes_first_in_its_own_class(loop, urgent, order):
-    queue = PieceQueue()
+def test_a_chunk_put_back_goes_first_in_its_own_class(loop, urgent, order):
+    queue = ChunkQueue()
     for job_id, is_urgent in ((0, True), (1, False), (2, False)):
-        queue.push(piece(loop, job_id, urgent=is_urgent))
-    queue.push(piece(loop, 3, urgent=urgent), first=True)
+        queue.push(chunk(loop, job_id, urgent=is_urgent))
+    queue.push(chunk(loop, 3, urgent=urgent), first=True)
     assert drained(queue) == order
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 100))), st.data())
-def test_its_size_is_that_of_the_pieces_in_it(loop, pieces, data):
-    queue = PieceQueue()
-    waiting = [piece(loop, job_id, urgent=urgent, size_bytes=size) for job_id, (urgent, size) in enumerate(pieces)]
-    for pending in waiting:
-        queue.push(pending)
+def test_its_size_is_that_of_the_chunks_in_it(loop, chunks, data):
+    queue = ChunkQueue()
+    waiting = [chunk(loop, job_id, urgent=urgent, size_bytes=size) for job_id, (urgent, size) in enumerate(chunks)]
+    for queued in waiting:
+        queue.push(queued)
     taken = data.draw(st.integers(0, len(waiting)))
-    left = {pending.job.job_id: pending for pending in waiting}
+    left = {queued.job.job_id: queued for queued in waiting}
     for _ in range(taken):
         del left[queue.pop().job.job_id]
     gone = data.draw(st.lists(st.sampled_from(waiting), unique_by=id)) if waiting else []
-    for pending in gone:
-        queue.discard(pending)  # does nothing to one that was taken
-        left.pop(pending.job.job_id, None)
-    assert queue.size_bytes == sum(pending.size_bytes for pending in left.values())
+    for queued in gone:
+        queue.discard(queued)  # does nothing to one that was taken
+        left.pop(queued.job.job_id, None)
+    assert queue.size_bytes == sum(queued.size_bytes for queued in left.values())
     assert sorted(drained(queue)) == sorted(left)
     assert queue.size_bytes == 0

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlpbatch.engine import frames
-from nlpbatch.engine.board import NONE, Board
 from nlpbatch.engine.documents import from_texts
 from nlpbatch.engine.job import Encoding, Job, JobFailure, JobResult, read_answer
+from nlpbatch.engine.scoreboard import NONE, Scoreboard
 from nlpbatch.engine.worker import run, serve
 from nlpbatch.wire.arrow import decode_answer, join_answer
 from nlpbatch.wire.fields import TOKEN_FIELDS
@@ -88,19 +88,19 @@ def test_fields_come_in_the_order_asked_for(fields: tuple[str, ...]) -> None:
 
 
 def test_a_worker_serves_jobs_until_the_pool_closes_the_channel_and_a_second_one_goes_first() -> None:
-    board = Board.create(2)
+    scoreboard = Scoreboard.create(2)
     pool, worker = socket.socketpair()
     with pool, worker:
         for job_id in (7, 8):
             pool.sendall(Job(job_id, "json", Options(fields=("form",)), from_texts(["가 나", None]), {}).to_frame())
         pool.shutdown(socket.SHUT_WR)
-        serve(WordEngine(), worker, board, 1)
+        serve(WordEngine(), worker, scoreboard, 1)
         worker.shutdown(socket.SHUT_WR)
         answered = [frames.receive(pool) for _ in range(3)]
     assert [frame and frame[0]["job_id"] for frame in answered] == [8, 7, None]
     assert [frame[0]["tokens"] for frame in answered if frame] == [2, 2]
-    assert (board.read(0).job_id, board.read(1).job_id, board.read(1).document) == (0, 7, NONE)
-    board.close()
+    assert (scoreboard.read(0).job_id, scoreboard.read(1).job_id, scoreboard.read(1).document) == (0, 7, NONE)
+    scoreboard.close()
 
 
 def test_the_time_of_what_goes_first_is_not_counted_twice() -> None:
@@ -145,7 +145,7 @@ def test_an_outcome_that_cannot_be_written_costs_that_document_alone(encoding: E
 def test_a_frame_that_cannot_be_read_fails_its_request_and_the_worker_lives_on() -> None:
     ours, theirs = socket.socketpair()
     good = Job(8, "json", Options(fields=("form",)), from_texts(["가"]), {}).to_frame()
-    worker = threading.Thread(target=serve, args=(WordEngine(), theirs, Board.create(1), 0))
+    worker = threading.Thread(target=serve, args=(WordEngine(), theirs, Scoreboard.create(1), 0))
     worker.start()
     with theirs, ours:
         ours.sendall(frames.pack({"job_id": 7, "encoding": "json"}, b""))

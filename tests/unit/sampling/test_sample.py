@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling import SampleOptions, estimate, parquet, places, read_sample, sample, write_sample
+from nlpbatch.sampling import SampleOptions, estimate, locations, parquet, read_sample, sample, write_sample
 from nlpbatch.sampling.design import UNIT, WEIGHT
 
 
@@ -145,8 +145,8 @@ def test_samples_of_lines_tell_how_far_they_may_be_off(tmp_path, read_bytes, wid
 def test_a_large_row_group_is_read_a_buffer_at_a_time(tmp_path, monkeypatch):
     table = pa.table({"review": [f"{number} " * 500 for number in range(8_000)]})
     pq.write_table(table, tmp_path / "one.parquet", compression="none", use_dictionary=False)
-    sizes, read = [], places.CountedFile.read
-    monkeypatch.setattr(places.CountedFile, "read", lambda file, size=-1: sizes.append(size) or read(file, size))
+    sizes, read = [], locations.CountedFile.read
+    monkeypatch.setattr(locations.CountedFile, "read", lambda file, size=-1: sizes.append(size) or read(file, size))
     assert sample(str(tmp_path / "one.parquet"), SampleOptions(rows=10)).table.num_rows == 10
     assert max(sizes) <= 4 * 2**20 < sum(sizes) / 3
 
@@ -175,13 +175,13 @@ def test_rows_of_a_giant_row_group_are_those_that_stand_there(tmp_path):
 
 
 def test_directories_are_columns_as_spark_takes_them(tmp_path):
-    for place, year in (
+    for folder, year in (
         ("date=2018-05/no=1", 1),
         ("date=2018-06/no=2", 2),
         (f"date={'__HIVE_DEFAULT_PARTITION__'}", 3),
     ):
-        (tmp_path / "data" / place).mkdir(parents=True)
-        pq.write_table(rows(100, 100 * year), tmp_path / "data" / place / "part.parquet")
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        pq.write_table(rows(100, 100 * year), tmp_path / "data" / folder / "part.parquet")
     table = sample(str(tmp_path / "data"), SampleOptions(rows=300, columns=("date", "no"))).table
     assert set(zip(table["date"].to_pylist(), table["no"].to_pylist(), strict=True)) == {
         ("2018-05", 1),

@@ -3,16 +3,16 @@ from collections import Counter
 
 import pytest
 
-from nlpbatch.engine.answer import Answer
+from nlpbatch.engine.answer import PoolAnswer
 from nlpbatch.errors import ConfigError, NoCapacity, UnknownAnalyzer
 from nlpbatch.server.analyzers import Analyzers
 from nlpbatch.server.config import AnalyzerSettings, PoolSettings, ServerSettings
-from nlpbatch.server.metrics import Metrics
+from nlpbatch.server.metrics import ServerMetrics
 from tests.fakes.engine import WordEngine
 
 
 class FakePool:
-    """A pool that loads when it is told to, or can't."""
+    """A pool that loads, or fails to, when the test says so."""
 
     def __init__(self) -> None:
         self.loaded = asyncio.Event()
@@ -32,7 +32,7 @@ class FakePool:
         return WordEngine.info
 
     async def analyze(self, documents, **_):
-        return Answer([b"{}"], len(documents), 0, Counter(), 0.0, 0.0)
+        return PoolAnswer([b"{}"], len(documents), 0, Counter(), 0.0, 0.0)
 
     async def stop(self) -> None:
         self.log.append("stopped")
@@ -48,7 +48,7 @@ def analyzers(pools):
     settings = ServerSettings(
         pool=PoolSettings(workers=2), analyzers={"default": AnalyzerSettings(), "legal": AnalyzerSettings(z_coda=False)}
     )
-    return Analyzers(settings, Metrics(), new_pool=lambda spec, *_: pools[spec.name])
+    return Analyzers(settings, ServerMetrics(), new_pool=lambda spec, *_: pools[spec.name])
 
 
 async def settle() -> None:

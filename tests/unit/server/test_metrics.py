@@ -3,8 +3,8 @@ from collections import Counter
 import pytest
 from prometheus_client import generate_latest
 
-from nlpbatch.engine.answer import Answer
-from nlpbatch.server.metrics import Metrics
+from nlpbatch.engine.answer import PoolAnswer
+from nlpbatch.server.metrics import ServerMetrics
 from nlpbatch.wire.analyzer import AnalyzerInfo
 from tests.fakes.engine import WordEngine
 
@@ -15,11 +15,11 @@ class FakePool:
 
 @pytest.fixture
 def metrics():
-    return Metrics()
+    return ServerMetrics()
 
 
 def test_an_answer_is_counted_once_by_everything_in_it(metrics):
-    answer = Answer([], tokens=7, code_points=20, errors=Counter(invalid_text=2), queue_s=0.02, analysis_s=0.3)
+    answer = PoolAnswer([], tokens=7, code_points=20, errors=Counter(invalid_text=2), queue_s=0.02, analysis_s=0.3)
     metrics.answered("default", 5, answer)
     sample = metrics.registry.get_sample_value
     of = {"analyzer": "default"}

@@ -9,7 +9,7 @@ from nlpbatch.errors import NlpbatchError, Overloaded
 from nlpbatch.server.analyzers import Analyzers
 from nlpbatch.server.config import ServerSettings
 from nlpbatch.server.main import build_app
-from nlpbatch.server.metrics import Metrics
+from nlpbatch.server.metrics import ServerMetrics
 from nlpbatch.server.openapi import answers
 from nlpbatch.server.openapi.dataclass_schema import dataclass_schemas
 from nlpbatch.server.openapi.document import openapi_document
@@ -191,7 +191,7 @@ def test_every_reference_leads_somewhere_and_every_schema_is_used():
 
 
 def test_every_endpoint_is_described_but_the_page_and_the_description():
-    metrics = Metrics()
+    metrics = ServerMetrics()
     settings = ServerSettings()
     app = build_app(settings, Analyzers(settings, metrics), metrics)
     served = {(route.resource.canonical, route.method.lower()) for route in app.router.routes()}

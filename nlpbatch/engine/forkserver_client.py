@@ -1,4 +1,4 @@
-"""The pool's side of the forkserver: starts it, restarts it when it dies, and asks it for workers."""
+"""The pool's side of the forkserver: starts it, restarts it when it dies, and requests workers from it."""
 
 import asyncio
 import contextlib
@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nlpbatch.engine import frames
-from nlpbatch.engine.board import Board
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
+from nlpbatch.engine.scoreboard import Scoreboard
 from nlpbatch.errors import ConfigError, InternalError
 
 _log = logging.getLogger("nlpbatch.engine")
 _COMMAND: Final = (sys.executable, "-m", "nlpbatch.engine.forkserver")
 _ENVIRONMENT: Final = {
-    # One thread only, for a fork would copy the locks of others: numpy's BLAS has them, and an allocator of Arrow's.
+    # One thread only, because a fork copies the locks that other threads hold: those of numpy's BLAS, and of an
+    # allocator of Arrow's.
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
@@ -38,24 +39,28 @@ class Forked:
     channel: socket.socket
 
 
-class ForkServerProcess:
-    """One loaded engine, kept running.
+class ForkServerClient:
+    """Keeps a forkserver running, which holds one loaded engine.
 
     Args:
-        spec: What to load.
-        board: Where its workers note what they are on.
-        slots: How many workers there may be.
-        on_exit: Told the process id and exit status of each worker that has ended.
+        spec: The engine to load.
+        scoreboard: The workers write there which document they are on.
+        slots: Largest number of workers.
+        on_exit: Called with the process id and exit status of each worker that has ended.
 
-    A dead forkserver takes no worker with it: they go on, and new ones are forked once its successor has loaded.
+    Workers survive the death of their forkserver; new ones are forked once its successor has loaded the engine.
     """
 
     def __init__(
-        self, spec: EngineSpec, board: Board, slots: int, on_exit: Callable[[int, int], None] = lambda *_: None
+        self,
+        spec: EngineSpec,
+        scoreboard: Scoreboard,
+        slots: int,
+        on_exit: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         self._spec = spec
         self._on_exit = on_exit
-        self._board = board
+        self._scoreboard = scoreboard
         self._slots = slots
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -66,7 +71,7 @@ class ForkServerProcess:
         self.pid = 0
 
     async def start(self) -> EngineInfo:
-        """Return what was loaded, after 1.5 to 8 s.
+        """Start the forkserver and return the engine that it loaded, after 1.5 to 8 s.
 
         Raises:
             ConfigError: The engine refuses the analyzer's settings.
@@ -82,7 +87,7 @@ class ForkServerProcess:
         """Return a new worker for the slot; waits while the forkserver is being replaced.
 
         Raises:
-            OSError: The forkserver died meanwhile, or there is no room for another process: ask again.
+            OSError: The forkserver died meanwhile, or there is no room for another process: try again.
 
         """
         await self._loaded.wait()
@@ -112,11 +117,11 @@ class ForkServerProcess:
         self._close_control()
         if self._process is not None:
             if not self._loaded.is_set():
-                self._process.kill()  # it is loading, and would notice the end only after that
+                self._process.kill()  # a loading process would notice the closed socket only at the end of its load
             await self._reap()
 
     async def _load(self) -> EngineInfo:
-        """Start a process and return what it loaded."""
+        """Start a process and return the engine that it loaded."""
         try:
             control = self._start_process()
         except OSError as error:
@@ -130,7 +135,7 @@ class ForkServerProcess:
             content = await loop.sock_recv(control, _MESSAGE_BYTES)
         except ConnectionError:
             content = b""
-        message: dict[str, Any] = json.loads(content) if content else {"failed": await self._last_words()}
+        message: dict[str, Any] = json.loads(content) if content else {"failed": await self._exit_report()}
         if "failed" in message:
             self._close_control()
             raise ConfigError(f"analyzer {self._spec.name!r} can't be loaded: {message['failed']}")
@@ -142,12 +147,12 @@ class ForkServerProcess:
     def _start_process(self) -> socket.socket:
         """Start a process and return our end of its control socket."""
         ours, theirs = socket.socketpair()
-        descriptors = ("--control", str(theirs.fileno()), "--board", str(self._board.fd))
+        descriptors = ("--control", str(theirs.fileno()), "--scoreboard", str(self._scoreboard.fd))
         try:
             with theirs:
                 self._process = subprocess.Popen(
                     [*_COMMAND, *descriptors, "--slots", str(self._slots)],
-                    pass_fds=(theirs.fileno(), self._board.fd),
+                    pass_fds=(theirs.fileno(), self._scoreboard.fd),
                     stdin=subprocess.DEVNULL,
                     env=os.environ | _ENVIRONMENT,
                 )
@@ -158,7 +163,7 @@ class ForkServerProcess:
         ours.setblocking(False)
         return ours
 
-    async def _last_words(self) -> str:
+    async def _exit_report(self) -> str:
         await self._reap()
         status = self._process.returncode if self._process is not None else None
         return f"its process ended with status {status} while loading (-9: is there 1 GB of free memory?)"
@@ -169,7 +174,7 @@ class ForkServerProcess:
             if self._control is not None:
                 await self._listen(self._control)
                 pause_s = _FIRST_PAUSE_S
-                self._lost()
+                self._on_lost()
             await self._reap()
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
@@ -181,16 +186,16 @@ class ForkServerProcess:
                 _log.error("forkserver not restarted", extra={"reason": error.message, "next_try_s": pause_s})
 
     async def _listen(self, control: socket.socket) -> None:
-        """Hand on what the forkserver says until it closes the socket."""
+        """Handle the messages of the forkserver until it closes the socket."""
         loop = asyncio.get_running_loop()
         rest = b""
         with contextlib.suppress(ConnectionError):
             while content := await loop.sock_recv(control, _MESSAGE_BYTES):
                 *lines, rest = (rest + content).split(b"\n")
                 for line in lines:
-                    self._heard(json.loads(line))
+                    self._handle_message(json.loads(line))
 
-    def _heard(self, message: dict[str, Any]) -> None:
+    def _handle_message(self, message: dict[str, Any]) -> None:
         if "forked" in message:
             answer = self._forking.get(message["forked"])
             if answer is not None and not answer.done():
@@ -205,7 +210,7 @@ class ForkServerProcess:
                 _log.warning("worker ended", extra={"pid": message["exited"], "status": message["status"]})
             self._on_exit(message["exited"], message["status"])
 
-    def _lost(self) -> None:
+    def _on_lost(self) -> None:
         _log.error("forkserver died", extra={"analyzer": self._spec.name, "pid": self.pid})
         self._loaded.clear()
         self._close_control()
@@ -214,7 +219,7 @@ class ForkServerProcess:
                 answer.set_exception(ConnectionError("the forkserver died"))
 
     async def _reap(self) -> None:
-        """Wait for the end of a process that has closed its socket, or sees that we have closed ours."""
+        """Wait for the end of a process that has closed its socket, or whose socket we have closed."""
         if self._process is not None:
             await asyncio.to_thread(self._process.wait)
 

@@ -1,10 +1,10 @@
-"""What a path names, and what is said of one that names nothing that is read."""
+"""The files that a path names, and the error for a path without files to read."""
 
 import fsspec
 import pytest
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling.places import Place
+from nlpbatch.sampling.locations import Location
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def folder(tmp_path):
 
 
 def names(folder, path):
-    return {file.path.removeprefix(f"{folder}/") for file in Place(f"{folder}/{path}").files}
+    return {file.path.removeprefix(f"{folder}/") for file in Location(f"{folder}/{path}").files}
 
 
 @pytest.mark.parametrize("name", ["a[1].txt", "b*.txt", "c?.txt", "d{x,y}.txt", "_e.txt"])
@@ -39,13 +39,13 @@ def test_files_that_are_passed_over_are_named(tmp_path, path):
     with pytest.raises(
         ConfigError, match=r"holds no files that are read: 1 hidden, .*_a\.txt: give a file by its name"
     ):
-        Place(f"{tmp_path}/{path}")
+        Location(f"{tmp_path}/{path}")
 
 
 def test_empty_files_are_named(tmp_path):
     (tmp_path / "a.txt").touch()
     with pytest.raises(ConfigError, match=r"1 empty, such as .*a\.txt"):
-        Place(str(tmp_path))
+        Location(str(tmp_path))
 
 
 class Broken(fsspec.AbstractFileSystem):
@@ -86,8 +86,8 @@ def test_whatever_a_store_raises_is_told_as_ours(path, message):
     fsspec.register_implementation("broken", Broken, clobber=True)
 
     def read():
-        place = Place(f"broken://{path}")
-        with place.open(place.files[0]) as opened:
+        location = Location(f"broken://{path}")
+        with location.open(location.files[0]) as opened:
             opened.read(8)
 
     with pytest.raises(ConfigError) as caught:

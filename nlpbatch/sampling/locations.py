@@ -1,4 +1,4 @@
-"""Files wherever they are (this machine, HDFS, object stores), and how many bytes of them were read."""
+"""Locations of files (this machine, HDFS, object stores), with a count of the bytes that were read there."""
 
 import io
 import re
@@ -17,7 +17,7 @@ from nlpbatch.formats.names import is_hidden
 _HIDDEN: Final = "hidden, for their names or directories begin with _ or ."
 _EMPTY: Final = "empty"
 _ATTEMPTS: Final = 4
-"""To reach a NameNode, over some 15 s; hdfs-native's 15 take three minutes, while somebody waits."""
+"""Attempts to reach a NameNode, over some 15 s; the 15 of hdfs-native take three minutes, while a user waits."""
 _NULL: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -26,9 +26,9 @@ class File:
     """One file.
 
     Args:
-        path: Where it is.
-        size_bytes: What it holds.
-        partition: What the directories around it say of its rows, as Hive and Spark write it: `date=2018-05`.
+        path: Path on its file system.
+        size_bytes: Its length.
+        partition: Columns that the names of its directories give its rows, as Spark writes them: `date=2018-05`.
 
     """
 
@@ -37,11 +37,11 @@ class File:
     partition: Mapping[str, str | None] = field(default_factory=dict)
 
 
-class Place:
-    """A file, directory or glob, with a count of what was read there; safe to use from several threads.
+class Location:
+    """A file, directory or glob, with a count of the bytes read there; safe to use from several threads.
 
     Raises:
-        ConfigError: There is nothing, or nobody knows that kind of place, or it can't be reached.
+        ConfigError: There is nothing, or no library for that kind of location, or it can't be reached.
 
     """
 
@@ -65,7 +65,7 @@ class Place:
     def open(self, file: File) -> "Iterator[CountedFile]":
         """Open a file."""
         with self._reached():
-            # fsspec would read ahead megabytes behind each place that is looked at
+            # fsspec would read ahead megabytes behind each offset
             opened = self._files.open(file.path, "rb", cache_type="none")
         with closing(opened):
             yield CountedFile(opened, self._count, self._reached)
@@ -107,7 +107,7 @@ class Place:
                     yield File(path, int(found[path]["size"]), _partition(directories))
 
     def _roots(self) -> set[str]:
-        """Return what was named; of a glob that is no name itself, all that it matches and isn't hidden."""
+        """Return the path itself, or all that it matches as a glob and isn't hidden."""
         paths = _alternatives(self._path)
         is_glob = len(paths) > 1 or any(character in self._path for character in "*?[")
         if not is_glob or self._files.exists(self._path):
@@ -118,20 +118,20 @@ class Place:
         return matched - hidden
 
     def _emptiness(self) -> str:
-        """Return in words why there is nothing to read."""
+        """Return the reason, in words, why there is nothing to read."""
         found = [f"{len(paths):,} {why}, such as {paths[0]}" for why, paths in self._passed_over.items() if paths]
         if not found:
             return "holds no files: check the path"
         return f"holds no files that are read: {'; '.join(found)}: give a file by its name, or check the path"
 
     def _strictly(self) -> dict[str, str]:
-        """Return what makes fsspec's own search raise; it would pass over what it can't list. Others do raise."""
+        """Return the arguments with which fsspec's own search raises instead of skipping what it can't list."""
         own = type(self._files).find is fsspec.AbstractFileSystem.find
         return {"on_error": "raise"} if own else {}
 
 
 class CountedFile(io.RawIOBase):
-    """A file that is read at random places, and tells how much."""
+    """A file that is read at any offset, and counts the bytes."""
 
     def __init__(
         self, opened: Any, count: Callable[[int], None], reached: Callable[[], AbstractContextManager[None]]
@@ -171,12 +171,12 @@ class CountedFile(io.RawIOBase):
 
 
 def note_of_replaced(name: str) -> str:
-    """Return what has to be known of a column that files and the names of directories have."""
+    """Return the note on a column that is both in the files and in the names of directories."""
     return f"column {name!r} is in the files and in the names of directories: the directories' values were taken"
 
 
 def _alternatives(path: str) -> list[str]:
-    """Return what braces stand for, as Hadoop has them: a/{b,c} is a/b and a/c."""
+    """Return the paths that braces expand to, as in Hadoop: a/{b,c} is a/b and a/c."""
     found = re.search(r"\{([^{}]*)\}", path)
     if found is None:
         return [path]
@@ -185,16 +185,16 @@ def _alternatives(path: str) -> list[str]:
 
 
 def _partition(directories: list[str]) -> Mapping[str, str | None]:
-    """Return the columns that directories below the one that was named stand for, as Spark takes them."""
+    """Return the columns that the directories below the named one give, as Spark reads them."""
     pairs = (name.partition("=") for name in directories)
     found = {unquote(name): unquote(value) for name, separator, value in pairs if name and separator}
     return {name: None if value == _NULL else value for name, value in found.items()}
 
 
 def _file_system(url: str) -> tuple[Any, str]:
-    """Return a file system of fsspec's and the path on it.
+    """Return the fsspec file system and the path on it.
 
-    fsspec's own for HDFS needs Hadoop's C library and a JVM; hdfs-native is a client by itself.
+    fsspec's own HDFS client needs Hadoop's C library and a JVM; hdfs-native needs neither.
     """
     parts = urlsplit(url)
     if parts.scheme in {"hdfs", "viewfs"}:

@@ -75,8 +75,8 @@ def test_one_that_costs_workers_again_and_again_is_refused(api, text, code):
     # How the second worker ended is known a moment later.
     eventually(lambda: api.get("/quarantine").json()["documents"] != [])
     assert codes(api.ask({"texts": ["before", text, "after"]})) == [None, "quarantined", None]
-    (told,) = api.get("/quarantine").json()["documents"]
-    assert told | {"analyzer": "default", "size_bytes": len(text), "codes": {code: 2}} == told
+    (refused,) = api.get("/quarantine").json()["documents"]
+    assert refused | {"analyzer": "default", "size_bytes": len(text), "codes": {code: 2}} == refused
     assert text not in api.get("/quarantine").data.decode()
 
 
@@ -127,8 +127,8 @@ def test_a_question_that_workers_crash_on_costs_three_of_them_and_is_then_refuse
     assert (refused.status, refused.json()["code"]) == (422, "invalid_option")
     assert api.metric("nlpbatch_workers_lost_total") == lost + 3
     assert codes(api.ask({"texts": ["셋"]})) == [None]
-    (told,) = api.get("/quarantine").json()["questions"]
-    assert (told["operation"], told["options"]["blocklist"], told["deaths"]) == ("analyze", ["!crash"], 3)
+    (refused,) = api.get("/quarantine").json()["questions"]
+    assert (refused["operation"], refused["options"]["blocklist"], refused["deaths"]) == ("analyze", ["!crash"], 3)
 
 
 def test_a_question_whose_workers_were_killed_by_others_is_innocent(api):
