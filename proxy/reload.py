@@ -57,13 +57,14 @@ async def reload_forever(target: Reloadable, path: Path, read: Callable[[], Prox
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_POLL_S):
                 await hangup.wait()
+        asked = hangup.is_set()
+        hangup.clear()  # before the file is read: a signal during the reload asks for another one
         content = _read(path)
         # The same twice: a file that is still being written may be valid already, and lack half of its tenants.
-        if content is not None and ((content != adopted and content == before) or hangup.is_set()):
+        if content is not None and ((content != adopted and content == before) or asked):
             adopted = content
             await reload(target, read)
         before = content
-        hangup.clear()
 
 
 async def reload(target: Reloadable, read: Callable[[], ProxySettings]) -> bool:
