@@ -100,4 +100,4 @@ def test_what_cannot_even_start_the_first_time_is_given_up(tmp_path):
         [sys.executable, "-m", "nlpbatch", *command], capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert done.returncode == 1
-    assert "the proxy ended while starting: its own message stands above" in done.stderr
+    assert "the proxy ended while starting: see its own message above" in done.stderr
