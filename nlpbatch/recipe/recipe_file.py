@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.consistency import inconsistencies
-from nlpbatch.recipe.section_options import nearest, read_section
+from nlpbatch.recipe.section_options import read_section
 from nlpbatch.recipe.settings import (
     AnalyzeSettings,
     FeatureSettings,
@@ -17,6 +17,7 @@ from nlpbatch.recipe.settings import (
     SinkSettings,
     SourceSettings,
 )
+from nlpbatch.spark.option_types import nearest
 
 _SECTIONS: Final[dict[str, type[Any]]] = {
     "source": SourceSettings,

@@ -4,12 +4,11 @@ rows: Annotated[int, whole(1), "Rows wanted."] = 10_000
                 type  accepted   help            default
 """
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, get_args
 
-from nlpbatch.spark.option_types import OptionType, columns, columns_fault, is_names, is_number
+from nlpbatch.spark.option_types import OptionType, columns, columns_fault, is_names, is_number, nearest
 
 COLUMNS: Final = OptionType(is_names, 'a column, or several: ["title", "body"]', columns, columns_fault)
 SHARE: Final = OptionType(lambda value: is_number(value) and 0 < value <= 1, "a number over 0 and up to 1", float)
@@ -57,13 +56,6 @@ def read_section(section: type[Any], name: str, given: Mapping[str, Any]) -> tup
         if fault := kind.fault(values[key]):
             faults.append(f"[{name}] {fault}")
     return values, faults
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a remedy for a name that is unknown."""
-    known = tuple(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
 
 
 def whole(least: int, most: int | None = None) -> OptionType:

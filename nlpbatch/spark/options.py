@@ -4,7 +4,6 @@ They are dataclasses rather than pydantic models because with `--deploy-mode clu
 cluster, where only pure Python can be shipped.
 """
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,7 +14,7 @@ from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, RequestError
 from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8
-from nlpbatch.spark.option_types import OPTION_TYPES
+from nlpbatch.spark.option_types import OPTION_TYPES, nearest
 from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, ServiceCall
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation, Options
@@ -170,10 +169,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _unknown(source: str, name: str) -> str:
-    near = difflib.get_close_matches(name, OPTION_TYPES, n=1)
-    return f"{source}: unknown option {name!r}: " + (
-        f"did you mean {near[0]}?" if near else f"choose from {', '.join(OPTION_TYPES)}"
-    )
+    return f"{source}: unknown option {name!r}: {nearest(name, OPTION_TYPES)}"
 
 
 def _fault(source: str, name: str, value: Any) -> str | None:
