@@ -1,5 +1,7 @@
 import asyncio
 import logging
+import os
+import signal
 
 import pytest
 
@@ -8,7 +10,7 @@ from proxy.live import Snapshot
 from proxy.metrics import Metrics
 from proxy.reload import reload, reload_forever
 from tests.fakes.proxy_parts import proxy_settings
-from tests.fakes.virtual_time import virtual_time
+from tests.fakes.virtual_time import settle, virtual_time
 
 
 class Target:
@@ -108,5 +110,29 @@ async def test_an_error_in_a_reload_does_not_end_the_watcher(tmp_path):
     async with asyncio.timeout(5):
         await target.adopted.wait()
     assert target.settings.queue.requests == 7
+    watching.cancel()
+    await asyncio.wait([watching])
+
+
+@virtual_time
+async def test_a_signal_that_comes_during_a_reload_asks_for_another_one(tmp_path):
+    file, wanted = tmp_path / "proxy.toml", iter((7, 8))
+    file.write_text("1")
+
+    class SlowTarget(Target):
+        async def adopt(self, settings):
+            if settings.queue.requests == 7:
+                os.kill(os.getpid(), signal.SIGHUP)
+                await settle()
+            await super().adopt(settings)
+
+    target = SlowTarget()
+    watching = asyncio.create_task(
+        reload_forever(target, file, lambda: proxy_settings(queue={"requests": next(wanted)}))
+    )
+    await settle()
+    os.kill(os.getpid(), signal.SIGHUP)
+    await asyncio.sleep(5)
+    assert target.settings.queue.requests == 8
     watching.cancel()
     await asyncio.wait([watching])
