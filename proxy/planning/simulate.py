@@ -175,9 +175,9 @@ class Simulation:
         step = retries.after(outcome, self._timeline.now_s)
         if isinstance(step, TryAt):
             self._attempt(request, retries, call)
-        self._dispatch()
-        if isinstance(step, TryAt):
+            self._dispatch()
             return
+        self._dispatch()
         if outcome != HTTPStatus.OK:
             call.tally.failed += 1
             self._timeline.after(self._random.random(), lambda: self._send(call))

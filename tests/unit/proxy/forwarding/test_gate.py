@@ -1,71 +1,18 @@
 import asyncio
 import contextlib
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nlpbatch.errors import NoCapacity, QueueFull
-from proxy.forwarding import gate as gate_module
-from proxy.forwarding.gate import Gate
 from proxy.traffic.admission import Bounds
-from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
-from proxy.traffic.concurrency import FixedLimit
-from proxy.traffic.controller import TrafficController
 from proxy.traffic.ticket import Backlog
-from tests.fakes.proxy_parts import arrival, proxy_settings, waits
+from tests.fakes.gate_scene import Scene
 from tests.fakes.virtual_time import settle, virtual_time
 
-BOUNDS = Bounds(requests=100, size_bytes=100_000, max_wait_s=5.0)
-
-
-@pytest.fixture(autouse=True)
-def _loop_time(monkeypatch):
-    """The gate's clock is the loop's."""
-    now = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
-    monkeypatch.setattr(gate_module, "time", now)
-
-
-class Scene:
-    """A gate, its backends, and what it refused."""
-
-    def __init__(self, *, limits=(1,), bounds=BOUNDS, ready=True, weights=None):
-        self.backends = [
-            Backend(f"http://b{n}", FixedLimit(limit), ready=ready, workers=limit) for n, limit in enumerate(limits)
-        ]
-        self.refused = []
-        settings = proxy_settings(
-            {name: {"weight": weight} for name, weight in (weights or {}).items()},
-            queue={"requests": bounds.requests, "size_bytes": bounds.size_bytes},
-            classes=waits(bounds.max_wait_s),
-        )
-        self.traffic = TrafficController(settings, self.backends, chance=lambda: 0.5, choose=lambda _: 0)
-        self.gate = Gate(self.traffic, lambda *refusal: self.refused.append(refusal))
-
-    async def enter(self, tenant="a", job="", cost_bytes=100):
-        return await self.gate.enter(arrival(tenant, job, cost_bytes))
-
-    async def occupy(self, places=1):
-        return [await self.enter() for _ in range(places)]
-
-    def caller(self, tenant="a", job="", cost_bytes=100):
-        return asyncio.ensure_future(self.enter(tenant, job, cost_bytes))
-
-    def leave(self, lease):
-        self.traffic.finish(lease, asyncio.get_running_loop().time())
-        self.gate.pump()
-
-    def move(self, lease):
-        moved = self.traffic.move(lease, asyncio.get_running_loop().time())
-        self.gate.pump()
-        return moved
-
-    @property
-    def is_clean(self):
-        idle = all(backend.in_flight == backend.outstanding_bytes == 0 for backend in self.backends)
-        return idle and self.traffic.queue.backlog == Backlog() and not self.gate._waiting
+pytestmark = pytest.mark.usefixtures("loop_time")
 
 
 @virtual_time
@@ -246,98 +193,6 @@ async def _late(scene):
     """Come a moment before the first caller's wait ends, and get the place it couldn't take."""
     await asyncio.sleep(4.9)
     scene.leave(await scene.enter("a", "", 100))
-
-
-@virtual_time
-async def test_with_a_longest_wait_of_zero_nobody_waits():
-    scene = Scene(bounds=Bounds(100, 100_000, 0.0))
-    await scene.occupy()
-    with pytest.raises(NoCapacity):
-        await scene.enter("a", "", 100)
-    assert scene.traffic.queue.backlog == Backlog()
-
-
-@pytest.mark.parametrize(
-    ("bounds", "cause", "told"),
-    [
-        (Bounds(1, 100_000, 5.0), "queue_requests", "tenant a would have 2 requests waiting, the limit is 1"),
-        (Bounds(9, 1150, 5.0), "queue_bytes", "tenant a would have 1,200 bytes waiting, the limit is 1,150"),
-    ],
-)
-@virtual_time
-async def test_a_full_queue_refuses_its_own_tenant_and_no_other(bounds, cause, told):
-    scene = Scene(bounds=bounds)
-    await scene.occupy()
-    waiting = scene.caller(cost_bytes=1100)
-    await settle()
-    with pytest.raises(QueueFull, match=told) as caught:
-        await scene.enter("a", "", 100)
-    assert caught.value.retry_after_s > 0
-    assert scene.refused == [("a", cause)]
-    other = scene.caller("b")
-    await settle()
-    assert scene.traffic.queue.of("b") == Backlog(1, 100)
-    for caller in (waiting, other):
-        caller.cancel()
-
-
-@virtual_time
-async def test_a_flood_of_one_tenant_s_neither_refuses_nor_delays_another():
-    scene = Scene(bounds=Bounds(1000, 10**9, 5.0))
-    served = []
-
-    async def call(tenant):
-        lease = await scene.enter(tenant, "", 1000)
-        await asyncio.sleep(0.1)  # 10,000 bytes/s
-        served.append(tenant)
-        scene.leave(lease)
-
-    flood = [asyncio.ensure_future(call("a")) for _ in range(30)]
-    await asyncio.sleep(2)
-    flood += [asyncio.ensure_future(call("a")) for _ in range(100)]
-    await settle()
-    assert scene.refused
-    assert set(scene.refused) == {("a", "wait")}
-    served.clear()
-    await call("b")
-    assert len(served) <= 3
-    await asyncio.gather(*flood, return_exceptions=True)
-    assert scene.is_clean
-
-
-@virtual_time
-async def test_the_refusal_of_a_long_wait_tells_the_wait_and_the_limit():
-    scene = Scene(bounds=Bounds(1000, 10**9, 0.5))
-    (held,) = await scene.occupy()
-    for _ in range(4):  # works off 100 bytes every 0.4 s
-        successor = scene.caller()
-        waiting = scene.caller()
-        await asyncio.sleep(0.4)
-        scene.leave(held)
-        held = await successor
-        waiting.cancel()
-        await settle()
-    many = [scene.caller() for _ in range(3)]
-    await settle()
-    with pytest.raises(NoCapacity, match=r"the wait would be 0\.\d s, the limit is 0\.5 s"):
-        await many[-1]
-    for caller in many:
-        caller.cancel()
-
-
-@virtual_time
-async def test_a_quiet_service_does_not_refuse_the_burst_that_ends_the_quiet():
-    scene = Scene()
-    for _ in range(50):
-        lease = await scene.enter("a", "", 100)
-        await asyncio.sleep(1)
-        scene.leave(lease)
-    await scene.occupy()
-    burst = [scene.caller(cost_bytes=1000) for _ in range(50)]
-    await settle()
-    assert not scene.refused
-    for caller in burst:
-        caller.cancel()
 
 
 @virtual_time
