@@ -14,13 +14,12 @@ from nlpbatch.errors import InvalidRequest, NotFound
 from nlpbatch.serving.drain import Drain
 from nlpbatch.serving.query import read_query
 from proxy.config import ProxySettings
-from proxy.forwarding.answer_cache import AnswerCache
 from proxy.forwarding.delivery import Delivery
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.gateway import Gateway, Parts
 from proxy.forwarding.limits import limits_of
 from proxy.forwarding.response_headers import ResponseHeaders
-from proxy.forwarding.single_flight import SingleFlight
+from proxy.forwarding.single_flight import AnswerCache, SingleFlight
 from proxy.live import Live, Snapshot
 from proxy.metrics import Metrics
 from proxy.traffic.controller import TrafficController
@@ -58,7 +57,7 @@ class Proxy:
         upstream = settings.upstream
         self._upstream = Upstream(self.live)
         self._budget = RetryBudget(upstream.retry_ratio, upstream.retry_min)
-        self._answers = AnswerCache(lambda: self.live.settings.replay)
+        self._answers = AnswerCache(settings.replay)
         self._single_flight = SingleFlight(self._answers)
         self._usage = UsageCounter(uuid.uuid4().hex, datetime.now(UTC).isoformat(timespec="milliseconds"))
         delivery = Delivery(self.gate, self._budget, self._upstream, self._usage, self.metrics)
@@ -76,7 +75,7 @@ class Proxy:
     @property
     def settings(self) -> ProxySettings:
         """Return the configuration in force."""
-        return self.live.settings
+        return self.live.now.settings
 
     @property
     def generation(self) -> int:
@@ -117,6 +116,7 @@ class Proxy:
         self.traffic.adopt(settings)
         self.backends.adopt(settings)
         self.backends.set(addresses)
+        self._answers.settings = settings.replay
         self._budget.ratio, self._budget.least = upstream.retry_ratio, upstream.retry_min
         self._watch_tenants()
         self.set_log_level(settings.log_level)

@@ -52,8 +52,3 @@ class Live:
 
     def __init__(self, now: Snapshot) -> None:
         self.now = now
-
-    @property
-    def settings(self) -> ProxySettings:
-        """Return the configuration in force."""
-        return self.now.settings

@@ -7,8 +7,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from proxy.traffic.balancer import Backend
 from proxy.traffic.controller import TrafficController
+from proxy.traffic.slots import Backend
 from proxy.traffic.ticket import CLASS_NAMES, Backlog, ClassName
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)

@@ -13,11 +13,9 @@ from nlpbatch.errors import BackendFailed, NlpbatchError, NoCapacity, ServiceTim
 from nlpbatch.serving.problems import LOG_KEY
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY
-from proxy.traffic.balancer import Backend
-from proxy.traffic.lease import Lease
 from proxy.traffic.retries import Failure, GiveUp, Retries, RetryBudget, Return
-from proxy.upstream.client import NotConnected, Upstream
-from proxy.upstream.messages import UpstreamRequest, UpstreamResponse
+from proxy.traffic.slots import Backend, Lease
+from proxy.upstream.client import NotConnected, Upstream, UpstreamRequest, UpstreamResponse
 from proxy.usage import UsageCounter
 
 _CHANGED: Final = "the version that If-Match names has no free slot at this moment: send again"

@@ -13,8 +13,8 @@ from typing import Self
 from proxy.forwarding.refusals import refusal_error
 from proxy.traffic.admission import Cause, Refuse
 from proxy.traffic.controller import Dropped, TrafficController
-from proxy.traffic.lease import Lease
 from proxy.traffic.retries import Retries, RetryBudget
+from proxy.traffic.slots import Lease
 from proxy.traffic.ticket import Arrival, Ticket
 
 _Turn = asyncio.Future[Lease | Refuse]

@@ -27,16 +27,15 @@ from nlpbatch.wire.media import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JOB, PREF
 from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.problem import status_of
 from proxy.config import LimitSettings
-from proxy.forwarding.answer_cache import idempotency_key
 from proxy.forwarding.delivery import Call, Delivery
 from proxy.forwarding.gate import Admission, Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY, LEASE_KEY, wanted_wait_s
-from proxy.forwarding.single_flight import Flight, SingleFlight
+from proxy.forwarding.single_flight import Flight, SingleFlight, idempotency_key
 from proxy.live import Live
 from proxy.metrics import UNKNOWN_TENANT, Metrics
-from proxy.traffic.lease import Lease
+from proxy.traffic.slots import Lease
 from proxy.traffic.ticket import Arrival, ClassName
-from proxy.upstream.messages import UpstreamRequest, UpstreamResponse, check_target, headers_for_backend
+from proxy.upstream.client import UpstreamRequest, UpstreamResponse, check_target, headers_for_backend
 from proxy.usage import HUNG_UP, UsageCounter
 
 _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -70,7 +69,7 @@ class Gateway:
 
     @property
     def _limits(self) -> LimitSettings:
-        return self._live.settings.limits
+        return self._live.now.settings.limits
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Return the backend's answer, or raise why there is none."""

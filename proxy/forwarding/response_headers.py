@@ -14,8 +14,8 @@ from aiohttp import web
 
 from nlpbatch.wire.media import ADVICE, SERVER_TIMING
 from proxy.traffic.controller import TrafficController
-from proxy.traffic.lease import Lease
 from proxy.traffic.quotas import Quota
+from proxy.traffic.slots import Lease
 from proxy.traffic.ticket import Arrival
 
 ARRIVAL_KEY = web.RequestKey("arrival", Arrival)

@@ -16,11 +16,11 @@ from proxy.config import ProxySettings
 from proxy.planning.simulated_backend import SimulatedBackend, Timeline
 from proxy.planning.workloads import FaultWork, InteractiveWork, JobWork, Workload
 from proxy.traffic.admission import Refuse
-from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, Ejections, ejection_rule
 from proxy.traffic.concurrency import new_limit
 from proxy.traffic.controller import Dropped, TrafficController
 from proxy.traffic.retries import Failure, Outcome, Retries, RetryBudget, TryAt
+from proxy.traffic.slots import Backend
 from proxy.traffic.ticket import Arrival, ClassName, Ticket
 
 _SAMPLE_S: Final = 1.0

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from proxy.traffic.drain_rate import DrainRate
 from proxy.traffic.quotas import Scope
 from proxy.traffic.ticket import Backlog
+from proxy.traffic.waits import DrainRate
 
 LONGEST_RETRY_AFTER_S: Final = 30.0
 """For what is a guess."""

@@ -26,15 +26,12 @@ from proxy.traffic.admission import (
     over_wait,
     retry_after_s,
 )
-from proxy.traffic.balancer import Backend, stating
-from proxy.traffic.codel import Codel
-from proxy.traffic.drain_rate import DrainRate
 from proxy.traffic.fair_queue import FairQueue
-from proxy.traffic.lease import Lease
 from proxy.traffic.quotas import Over, Quota, Quotas, charge_all, first_over
 from proxy.traffic.reservations import Reservation, Reservations
-from proxy.traffic.slots import Slots
+from proxy.traffic.slots import Backend, Lease, Slots, stating
 from proxy.traffic.ticket import Arrival, Backlog, ClassName, Ticket
+from proxy.traffic.waits import Codel, DrainRate
 
 _NS = 1_000_000_000
 _PAUSED_RETRY_AFTER_S = 30.0
@@ -96,7 +93,7 @@ class TrafficController:
     def arrive(self, arrival: Arrival, now_s: float) -> Ticket | Refuse:
         """Return the ticket that waits for its turn, or why the request is refused; then `dispatch`."""
         quotas = self.quotas.of(arrival.tenant, arrival.key_id)
-        reservation = self._reservations.of(arrival.identity, now_s)
+        reservation = self._reservations.of(arrival.identity, now_s) if self._reservations.open else None
         if reservation is not None and not self._reservations.is_due(reservation, now_s):
             return self._too_early(reservation, now_s)
         refusal = self._refusal(arrival, quotas, now_s, promised=reservation is not None)

@@ -45,7 +45,8 @@ class Reservations:
     """All open reservations."""
 
     def __init__(self) -> None:
-        self._open: dict[Hashable, Reservation] = {}
+        self.open: dict[Hashable, Reservation] = {}
+        """By the identity of the request; some may have ended unnoticed."""
         self._by_end: list[tuple[float, int, Reservation]] = []
         self._count = 0
         self._promised: defaultdict[tuple[str, ClassName], Backlog] = defaultdict(Backlog)
@@ -57,7 +58,7 @@ class Reservations:
     def of(self, identity: Hashable, now_s: float) -> Reservation | None:
         """Return the reservation of a request that arrives, whether it is due or not; None without one."""
         self._expire(now_s)
-        return self._open.get(identity)
+        return self.open.get(identity)
 
     def is_due(self, reservation: Reservation, now_s: float) -> bool:
         """Return whether the time has come that the caller was given."""
@@ -76,24 +77,24 @@ class Reservations:
     ) -> None:
         """Reserve what a request needs until it comes back at that time; nothing if that is too far away."""
         after_s = due_s - now_s
-        if len(self._open) >= _MOST or after_s > _FURTHEST_S:
+        if len(self.open) >= _MOST or after_s > _FURTHEST_S:
             return
         until_s = due_s + _GRACE_S + _GRACE_PART * min(after_s, LONGEST_RETRY_AFTER_S)
         reservation = Reservation(identity, flow, cost_bytes, quotas, due_s, until_s, refusal)
-        self._open[identity] = reservation
+        self.open[identity] = reservation
         self._count += 1
         heapq.heappush(self._by_end, (until_s, self._count, reservation))
         self._hold(reservation, 1)
 
     def redeem(self, reservation: Reservation) -> None:
         """End a reservation, because its request has come or its time is over; a second time does nothing."""
-        if self._open.pop(reservation.identity, None) is not None:
+        if self.open.pop(reservation.identity, None) is not None:
             self._hold(reservation, -1)
 
     def _expire(self, now_s: float) -> None:
         while self._by_end and self._by_end[0][0] <= now_s:
             reservation = heapq.heappop(self._by_end)[2]
-            if self._open.get(reservation.identity) is reservation:
+            if self.open.get(reservation.identity) is reservation:
                 self.redeem(reservation)
 
     def _hold(self, reservation: Reservation, sign: int) -> None:

@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from proxy.traffic.balancer import Backend
 from proxy.traffic.controller import TrafficController
-from proxy.traffic.lease import Lease
+from proxy.traffic.slots import Backend, Lease
 
 _CONNECTION_ATTEMPTS: Final = 3
 _VERSION_ATTEMPTS: Final = 3

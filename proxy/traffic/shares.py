@@ -7,23 +7,11 @@ Only who is active counts, so what a class or a tenant leaves goes to the others
 from collections.abc import Mapping
 
 from proxy.config import ProxySettings
+from proxy.traffic.fair_queue import share
 from proxy.traffic.ticket import CLASS_NAMES, ClassName
 
 Shares = Mapping[tuple[str, ClassName], float]
 """Parts of the service by tenant and class, 0 to 1."""
-
-
-def share(*, class_weight: float, class_weights: float, weight: float, weights: float) -> float:
-    """Return a tenant's part of the service in one class, 0 to 1.
-
-    Args:
-        class_weight: The weight of the class.
-        class_weights: The weights of all active classes together.
-        weight: The weight of the tenant.
-        weights: The weights of all tenants together that are active in the class.
-
-    """
-    return class_weight / class_weights * weight / weights
 
 
 def contended_shares(settings: ProxySettings) -> Shares:

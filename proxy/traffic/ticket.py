@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
 
-from proxy.traffic.balancer import Pin
 from proxy.traffic.quotas import Quota
 
 ClassName = Literal["interactive", "batch"]
 CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
+
+Pin = frozenset[str]
+"""The versions that may answer a request, by fingerprint; empty for any."""
 
 OpenTo = Callable[[Pin], bool]
 """Returns whether a slot is open to requests with that pin; requests without one may have any slot."""

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.config import ConcurrencySettings, ProxySettings
 from proxy.metrics import Metrics
-from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, Ejections, ejection_rule
 from proxy.traffic.concurrency import new_limit
+from proxy.traffic.slots import Backend
 from proxy.upstream.discovery import Address
 
 if TYPE_CHECKING:

@@ -1,38 +1,56 @@
-"""Calls to backends; failures become the errors that the retry rules know."""
+"""HTTP to the backends: only listed headers pass, and failures become the errors that the retry rules know."""
 
 import asyncio
+import hashlib
 import io
-import json
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from nlpbatch.errors import BackendFailed, ServiceTimeout
+from nlpbatch.errors import BackendFailed, InvalidRequest, NotFound, ServiceTimeout
 from nlpbatch.serving.problems import REQUEST_ID_KEY
 from nlpbatch.wire import media
 from nlpbatch.wire.limits import KIB, MIB
 from proxy.config import UpstreamSettings
 from proxy.live import Live
-from proxy.traffic.balancer import Backend
-from proxy.upstream.messages import UpstreamRequest, UpstreamResponse, headers_for_caller
-
-_log = logging.getLogger("nlpbatch.proxy")
+from proxy.traffic.slots import Backend
+from proxy.upstream.readiness import ask_ready, set_unreachable
 
 _WHOLE_ANSWER_BYTES: Final = MIB
 """Up to here an answer is read and sent in one go, which costs least; a longer one is streamed."""
 _STREAM_BYTES: Final = 256 * KIB
 _WHOLE_BODY_BYTES: Final = MIB
 """Up to here a body is sent in one go; aiohttp wants a longer one as a file, and sends it in pieces."""
-_READY_BYTES: Final = 64 * KIB
-"""No `/readyz` of ours has as much to say."""
 _FAILED_STATUS: Final = 500
 _OTHER_VERSION_STATUS: Final = 412
+
+
+# What is not known here stops here. The key is for the proxy alone.
+_REQUEST_HEADERS: Final = (
+    "Content-Type",
+    "Accept",
+    "If-Match",
+    media.IDEMPOTENCY_KEY,
+    media.PRIORITY,
+    media.TRACEPARENT,
+    media.JOB,
+)
+_ANSWER_HEADERS: Final = (
+    "Cache-Control",
+    "Content-Type",
+    "Content-Encoding",
+    "ETag",
+    "Retry-After",
+    "Allow",
+    media.SERVER_TIMING,
+)
+_CHOOSING_HEADERS: Final = ("Content-Type", "Accept", "If-Match")
 
 
 class NotConnected(BackendFailed):
@@ -40,12 +58,33 @@ class NotConnected(BackendFailed):
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What a backend states on /readyz; before it is ready, it may not know everything."""
+class UpstreamRequest:
+    """A request as a backend gets it; `target` is its path and query as the caller wrote them."""
 
-    ready: bool = False
-    workers: int = 0
-    fingerprints: frozenset[str] = frozenset()
+    method: str
+    target: str
+    headers: CIMultiDict[str]
+    body: bytes
+
+    def digest(self) -> bytes:
+        """Return a hash of all that decides about the answer: requests with the same digest get the same answer."""
+        chosen = (value for name in _CHOOSING_HEADERS for value in (name, *self.headers.getall(name, ())))
+        hashed = hashlib.sha256("\n".join((self.method, self.target, *chosen, "")).encode())
+        hashed.update(self.body)
+        return hashed.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamResponse:
+    """A whole response as the caller gets it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def to_response(self) -> web.Response:
+        """Return it for the server to send."""
+        return web.Response(status=self.status, headers=self.headers, body=self.body)
 
 
 class Upstream:
@@ -70,7 +109,7 @@ class Upstream:
     @property
     def settings(self) -> UpstreamSettings:
         """Return the settings in force."""
-        return self._live.settings.upstream
+        return self._live.now.settings.upstream
 
     async def close(self) -> None:
         """Close all connections."""
@@ -126,7 +165,7 @@ class Upstream:
                 yield answer
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # Until its next health check says otherwise.
-            _set_ready(backend, _Said(), reason=type(error).__name__)
+            set_unreachable(backend, type(error).__name__)
             raise NotConnected("no backend could be reached: send again") from error
         except TimeoutError as error:
             detail = f"the backend gave no answer within {self.settings.timeout_s:g} s: send fewer documents at a time"
@@ -135,39 +174,23 @@ class Upstream:
             raise BackendFailed(f"the backend's answer broke off ({type(error).__name__}): send again") from error
 
     async def ask_ready(self, backend: Backend, timeout_s: float) -> None:
-        """Set what the backend says of itself on `/readyz`."""
-        said, reason = _Said(), ""
-        try:
-            async with asyncio.timeout(timeout_s):
-                said = await self._ready(backend)
-        except Exception as error:  # noqa: BLE001  (whatever it answers, it will be asked again)
-            reason = type(error).__name__
-        _set_ready(backend, said, reason=reason)
+        """Ask a backend for its `/readyz`, and note what it states."""
+        await ask_ready(self, backend, timeout_s)
 
-    async def _ready(self, backend: Backend) -> _Said:
-        url = f"{backend.url}/readyz"
-        async with self._session.get(url, allow_redirects=False, **self._how(backend)) as answer:
+    async def get(self, backend: Backend, path: str, max_bytes: int) -> tuple[int, bytes]:
+        """Return the status and body of a `GET` that is the proxy's own.
+
+        Raises:
+            ValueError: The body has `max_bytes` or more.
+            aiohttp.ClientError: No answer came.
+
+        """
+        async with self._session.get(f"{backend.url}{path}", allow_redirects=False, **self._how(backend)) as answer:
             try:
-                await answer.content.readexactly(_READY_BYTES)
+                await answer.content.readexactly(max_bytes)
             except asyncio.IncompleteReadError as whole:
-                members = json.loads(whole.partial)
-                fingerprints = frozenset(map(str, members.get("fingerprints", ())))
-                return _Said(answer.status == web.HTTPOk.status_code, int(members.get("workers", 0)), fingerprints)
-        raise ValueError(f"over {_READY_BYTES} bytes")
-
-
-def _set_ready(backend: Backend, said: _Said, *, reason: str) -> None:
-    if said.ready != backend.ready or not backend.asked:
-        _log.log(
-            logging.INFO if said.ready else logging.WARNING,
-            "backend",
-            extra={"backend": backend.url, "ready": said.ready, "reason": reason},
-        )
-    backend.asked, backend.ready, backend.workers = True, said.ready, said.workers or backend.workers
-    if said.ready or said.fingerprints:
-        backend.fingerprints = said.fingerprints  # else what it had is what it is awaited with
-    if said.ready:
-        backend.limit.stated(backend.workers)
+                return answer.status, whole.partial
+        raise ValueError(f"{max_bytes} bytes or more")
 
 
 def _payload(body: bytes) -> bytes | io.BytesIO | None:
@@ -203,3 +226,42 @@ def _caller_may_leave() -> Iterator[None]:
         yield
     except aiohttp.ClientError as error:
         raise ConnectionAbortedError("the caller hung up") from error
+
+
+def check_target(request: web.Request) -> None:
+    """Refuse targets that backends may read differently: paths out of /v1/, and bytes that URLs can't have.
+
+    Raises:
+        InvalidRequest: The path or query is not ASCII.
+        NotFound: It has dot segments.
+
+    """
+    if not request.rel_url.raw_path_qs.isascii():
+        raise InvalidRequest("the path or query has characters that are not ASCII: percent-encode them")
+    if not {".", ".."}.isdisjoint(request.path.split("/")):
+        raise NotFound("no such path: leave out the dot segments")
+
+
+def headers_for_backend(request: web.Request) -> CIMultiDict[str]:
+    """Return the headers that a backend gets.
+
+    Raises:
+        InvalidRequest: One has characters that are not ASCII.
+
+    """
+    headers = CIMultiDict(_known(request.headers, _REQUEST_HEADERS))
+    for name, value in headers.items():
+        if not value.isascii():
+            raise InvalidRequest(f"the header {name} has characters that are not ASCII: leave them out", path=name)
+    headers[media.REQUEST_ID] = request[REQUEST_ID_KEY]
+    return headers
+
+
+def headers_for_caller(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+    """Return the headers that the caller gets; a value that is not ASCII couldn't be written."""
+    return CIMultiDict(pair for pair in _known(headers, _ANSWER_HEADERS) if pair[1].isascii())
+
+
+def _known(headers: CIMultiDictProxy[str], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the headers of these names, as often as they come."""
+    return ((name, value) for name in names if name in headers for value in headers.getall(name))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from proxy.traffic.balancer import Backend
+from proxy.traffic.slots import Backend
 from proxy.upstream.client import Upstream
 
 

@@ -4,9 +4,9 @@ import asyncio
 
 from proxy.forwarding.gate import Gate
 from proxy.traffic.admission import Bounds
-from proxy.traffic.balancer import Backend
 from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.controller import TrafficController
+from proxy.traffic.slots import Backend
 from proxy.traffic.ticket import Backlog
 from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 

@@ -9,12 +9,11 @@ from nlpbatch.serving.problems import LOG_KEY
 from proxy.forwarding.delivery import Call, Delivery
 from proxy.forwarding.gate import Admission, Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY
-from proxy.traffic.balancer import Backend
 from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.retries import RetryBudget
-from proxy.upstream.client import NotConnected
-from proxy.upstream.messages import UpstreamRequest, UpstreamResponse
+from proxy.traffic.slots import Backend
+from proxy.upstream.client import NotConnected, UpstreamRequest, UpstreamResponse
 from proxy.usage import UsageCounter
 from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 

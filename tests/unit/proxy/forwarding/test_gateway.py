@@ -12,9 +12,8 @@ from nlpbatch.errors import (
 )
 from nlpbatch.serving.problems import LOG_KEY, REQUEST_ID_KEY
 from proxy.config import ReplaySettings
-from proxy.forwarding.answer_cache import AnswerCache
 from proxy.forwarding.gateway import Gateway, Parts
-from proxy.forwarding.single_flight import SingleFlight
+from proxy.forwarding.single_flight import AnswerCache, SingleFlight
 from proxy.keys import make_key
 from proxy.live import Live, Snapshot
 from proxy.metrics import UNKNOWN_TENANT
@@ -52,7 +51,7 @@ class Scene:
 
     def __init__(self, **groups):
         self.gate, self.metrics, self.usage = FullGate(), Answered(), UsageCounter("i", "now")
-        flights = SingleFlight(AnswerCache(ReplaySettings))
+        flights = SingleFlight(AnswerCache(ReplaySettings()))
         tenant = {"keys": [ENTRY]} | groups.pop("tenant", {})
         settings = proxy_settings({"a": tenant}, **groups)
         self.live = Live(Snapshot.of(settings))

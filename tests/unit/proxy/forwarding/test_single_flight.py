@@ -4,9 +4,8 @@ import pytest
 
 from nlpbatch.errors import BackendFailed, IdempotencyConflict
 from proxy.config import ReplaySettings
-from proxy.forwarding.answer_cache import AnswerCache
-from proxy.forwarding.single_flight import SingleFlight
-from proxy.upstream.messages import UpstreamResponse
+from proxy.forwarding.single_flight import AnswerCache, SingleFlight
+from proxy.upstream.client import UpstreamResponse
 from tests.fakes.virtual_time import settle, virtual_time
 
 ANSWER = UpstreamResponse(200, {}, b"{}")
@@ -17,7 +16,7 @@ class Questions:
 
     def __init__(self, **settings):
         given = ReplaySettings(**settings)
-        self.single_flight = SingleFlight(AnswerCache(lambda: given))
+        self.single_flight = SingleFlight(AnswerCache(given))
         self.fetched = []
 
     def ask(self, *, tenant="home", key="k", digest=b"d", sent=True):

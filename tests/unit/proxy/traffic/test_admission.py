@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.traffic.admission import LONGEST_RETRY_AFTER_S, Bounds, over_queue, over_wait, retry_after_s
-from proxy.traffic.drain_rate import DrainRate
 from proxy.traffic.ticket import Backlog
+from proxy.traffic.waits import DrainRate
 
 BOUNDS = Bounds(requests=10, size_bytes=1000, max_wait_s=5.0)
 NOTHING = Backlog()

@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.traffic.admission import LONGEST_PROMISE_S, Refuse
-from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.controller import Dropped, TrafficController
-from proxy.traffic.lease import Lease
+from proxy.traffic.slots import Backend, Lease
 from proxy.traffic.ticket import Ticket
 from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.traffic.balancer import Backend, serving
 from proxy.traffic.concurrency import FixedLimit
+from proxy.traffic.slots import Backend, serving
 from proxy.traffic.ticket import Ticket
 from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 from tests.unit.proxy.traffic.test_controller import BIG, CALLS, Play, leases, passed, traffic

@@ -1,10 +1,10 @@
 import pytest
 
-from proxy.traffic.balancer import Backend
 from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.retries import Failure, GiveUp, Retries, RetryBudget, Return, TryAt
+from proxy.traffic.slots import Backend
 from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 
 OLD, NEW = frozenset({"old"}), frozenset({"new"})

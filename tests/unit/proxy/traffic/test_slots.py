@@ -1,9 +1,8 @@
 import pytest
 
-from proxy.traffic.balancer import Backend
 from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.fair_queue import FairQueue
-from proxy.traffic.slots import Slots
+from proxy.traffic.slots import Backend, Slots
 from proxy.traffic.ticket import Ticket
 
 NEW, OLD = frozenset({"new"}), frozenset({"old"})

@@ -1,8 +1,8 @@
 import asyncio
 from types import SimpleNamespace
 
-from proxy.traffic.balancer import Backend
 from proxy.traffic.concurrency import FixedLimit
+from proxy.traffic.slots import Backend
 from proxy.upstream.health import Health
 from tests.fakes.virtual_time import settle, virtual_time
 

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from nlpbatch.errors import InvalidRequest
 from proxy.config import ReplaySettings
-from proxy.forwarding.answer_cache import AnswerCache, idempotency_key
-from proxy.upstream.messages import UpstreamResponse
+from proxy.forwarding.single_flight import AnswerCache, idempotency_key
+from proxy.upstream.client import UpstreamResponse
 
 NAME = ("home", "k")
 
@@ -16,7 +16,7 @@ def answer(size_bytes=10, status=200, **headers):
 
 def answers(**settings):
     given = ReplaySettings(**settings)
-    return AnswerCache(lambda: given)
+    return AnswerCache(given)
 
 
 def test_an_answer_is_found_with_the_digest_of_its_question_until_its_time_is_over():

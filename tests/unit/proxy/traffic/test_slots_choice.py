@@ -4,9 +4,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.traffic.balancer import Backend, pick
 from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 from proxy.traffic.concurrency import FixedLimit
+from proxy.traffic.slots import Backend, pick
 
 BACKENDS = st.lists(
     st.builds(
