@@ -63,6 +63,14 @@ provide_maven() {
   fi
 }
 
+# The store that several proxies share. In CI as root it is installed; elsewhere those tests are skipped without one.
+provide_redis() {
+  command -v redis-server >/dev/null || command -v valkey-server >/dev/null && return
+  if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-server >&2
+  fi
+}
+
 # make_environment EXTRAS: creates .venv and installs the project in it, unless that has been done for this pyproject.toml.
 make_environment() {
   local extras=$1 stamp wanted

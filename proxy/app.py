@@ -22,6 +22,7 @@ from proxy.forwarding.response_headers import ResponseHeaders
 from proxy.forwarding.single_flight import AnswerCache, SingleFlight
 from proxy.live import Live, Snapshot
 from proxy.metrics import Metrics
+from proxy.shared.fleet import Fleet
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.retries import RetryBudget
 from proxy.upstream.backends import Backends
@@ -43,7 +44,8 @@ class Proxy:
         lookup: Finds the addresses of backends' names.
 
     Raises:
-        ConfigError: The certificates that https backends are checked against can't be used.
+        ConfigError: The certificates that https backends are checked against, or the shared store's password or secret,
+            can't be used.
 
     """
 
@@ -59,7 +61,9 @@ class Proxy:
         self._budget = RetryBudget(upstream.retry_ratio, upstream.retry_min)
         self._answers = AnswerCache(settings.replay)
         self._single_flight = SingleFlight(self._answers)
-        self._usage = UsageCounter(uuid.uuid4().hex, datetime.now(UTC).isoformat(timespec="milliseconds"))
+        instance = uuid.uuid4().hex
+        self._usage = UsageCounter(instance, datetime.now(UTC).isoformat(timespec="milliseconds"))
+        self.fleet = Fleet(settings, instance) if settings.shared.url is not None else None
         delivery = Delivery(self.gate, self._budget, self._upstream, self._usage, self.metrics)
         parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self._usage)
         self.gateway = Gateway(self.live, parts)
@@ -71,6 +75,8 @@ class Proxy:
         self._watch_tenants()
         self.metrics.watch_replays(lambda: self._answers.size_bytes)
         self.metrics.configured(self.generation, valid=True)
+        if self.fleet is not None:
+            self.metrics.watch_fleet(self.fleet)
 
     @property
     def settings(self) -> ProxySettings:
@@ -83,7 +89,14 @@ class Proxy:
         return self.live.now.generation
 
     async def start(self) -> None:
-        """Find the backends and watch them."""
+        """Join the fleet, find the backends and watch them.
+
+        Raises:
+            ConfigError: The shared store can't be used.
+
+        """
+        if self.fleet is not None:
+            await self.fleet.start()
         self.backends.health = Health(self._upstream, self.gate.pump)
         await self.take_over_backends()
         self._tasks.append(asyncio.create_task(self._rediscover(), name="discovery"))
@@ -97,6 +110,8 @@ class Proxy:
             await self.backends.health.close()
         await self._single_flight.close()
         await self._upstream.close()
+        if self.fleet is not None:
+            await self.fleet.close()
 
     async def adopt(self, settings: ProxySettings) -> None:
         """Take over these settings as a whole, or raise and change nothing; waiting and running requests stay.
@@ -120,6 +135,8 @@ class Proxy:
         self._budget.ratio, self._budget.least = upstream.retry_ratio, upstream.retry_min
         self._watch_tenants()
         self.set_log_level(settings.log_level)
+        if self.fleet is not None:
+            self.fleet.adopt(settings, snapshot.generation)
         self.gate.pump()
 
     async def take_over_backends(self) -> None:
@@ -170,6 +187,7 @@ class Proxy:
             "replay_bytes": self._answers.size_bytes,
             "backends": self.backends.to_json(),
             "tenants": tenants,
+            "shared": None if self.fleet is None else self.fleet.to_json(),
         }
 
     def config(self) -> dict[str, Any]:
@@ -179,6 +197,8 @@ class Proxy:
     def drain(self) -> None:
         """Refuse new work from now on, and finish what is in progress."""
         self._drain.start()
+        if self.fleet is not None:
+            self.fleet.members.say(draining=True)
 
     def pause(self, tenant: str, *, paused: bool) -> None:
         """Let nothing of a tenant's through any more, or again.

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from nlpbatch.serving.listen import EndpointSettings, ListenSettings
 from nlpbatch.serving.settings import Settings
 from nlpbatch.wire.limits import KIB, MIB, SizeLimits
+from proxy.config_shared import PeerSettings, SharedSettings
 from proxy.keys import StoredKey
 
 GIB = 1024 * MIB
@@ -44,8 +45,8 @@ TenantName = Annotated[str, StringConstraints(pattern=TENANT_NAME)]
 ClassName = Literal["interactive", "batch"]
 
 
-NEEDS_RESTART: Final = ("listen", "admin")
-"""Groups about open sockets: a reload leaves them as they were."""
+NEEDS_RESTART: Final = ("listen", "admin", "shared", "peer")
+"""Groups about open sockets and connections: a reload leaves them as they were."""
 
 
 class ProxyListen(ListenSettings):
@@ -247,5 +248,7 @@ class ProxySettings(Settings):
     concurrency: ConcurrencySettings = ConcurrencySettings()
     upstream: UpstreamSettings = UpstreamSettings()
     replay: ReplaySettings = ReplaySettings()
+    shared: SharedSettings = SharedSettings()
+    peer: PeerSettings = PeerSettings()
     backends: Annotated[list[BackendSettings], Field(min_length=1), AfterValidator(_each_backend_once)]
     tenants: Annotated[dict[TenantName, TenantSettings], Field(min_length=1), AfterValidator(_each_key_once)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from proxy.shared.fleet import Fleet
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.slots import Backend
 from proxy.traffic.ticket import CLASS_NAMES, Backlog, ClassName
@@ -38,6 +39,9 @@ class Metrics:
         self._generation = self._gauge("config_generation", "How often the configuration was taken over")
         self._config_ok = self._gauge("config_valid", "Whether the configuration file, as it is now, was taken over")
         self._config_ok.set(1)
+        self._store_away = self._gauge("shared_store_away", "Whether limits are divided because the store is away")
+        self._proxies = self._gauge("fleet_proxies", "Proxies of the fleet that are alive, this one included")
+        self._configs = self._gauge("fleet_configurations", "Different configurations among them")
         # Looking a label up costs more than counting.
         self._child: Callable[..., Any] = cache(lambda metric, *labels: metric.labels(*labels))
 
@@ -64,6 +68,12 @@ class Metrics:
     def watch_replays(self, size_bytes: Callable[[], float]) -> None:
         """Show what the kept answers occupy from now on."""
         self._kept_bytes.set_function(size_bytes)
+
+    def watch_fleet(self, fleet: Fleet) -> None:
+        """Show the fleet from now on."""
+        self._store_away.set_function(lambda: fleet.store.away)
+        self._proxies.set_function(lambda: len(fleet.members.alive))
+        self._configs.set_function(lambda: len({member.config for member in fleet.members.alive.values()}))
 
     def refused(self, tenant: str, cause: str) -> None:
         """Count a refusal."""

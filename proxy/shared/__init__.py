@@ -1,0 +1,1 @@
+"""What several proxies share: a store, leases of quotas, who is alive."""

@@ -1,0 +1,103 @@
+"""This proxy as a member of a fleet: the store, who else is alive, and what is shared with them."""
+
+import asyncio
+import hashlib
+import json
+import os
+import socket
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import nlpbatch
+from proxy.config import ProxySettings
+from proxy.shared.members import Member, Members
+from proxy.shared.store import Store
+
+_OWN: Final = {"listen", "admin", "peer", "log_level"}
+"""Groups in which the proxies of a fleet may differ."""
+
+
+class Fleet:
+    """What this proxy shares with others; there is none without `shared.url`.
+
+    Args:
+        settings: The configuration to begin with.
+        instance: Names this proxy for the time that it runs.
+
+    Raises:
+        ConfigError: A file with the password or the secret can't be used.
+
+    """
+
+    def __init__(self, settings: ProxySettings, instance: str) -> None:
+        self.store = Store(settings.shared)
+        started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.members = Members(
+            self.store,
+            Member(
+                instance,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                started_at=started_at,
+                config=config_digest(settings),
+                version=nlpbatch.__version__,
+            ),
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Join the others.
+
+        Raises:
+            ConfigError: The store can't be used; see `Store.open`.
+
+        """
+        await self.store.open()
+        await self.members.beat()
+        self._tasks.append(asyncio.create_task(self._beat(), name="heartbeat"))
+
+    async def close(self) -> None:
+        """Leave the others."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.members.leave()
+        await self.store.close()
+
+    def adopt(self, settings: ProxySettings, generation: int) -> None:
+        """Tell the others which configuration is in force here."""
+        self.members.say(config=config_digest(settings), generation=generation)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what an operator wants to see of the fleet."""
+        alive = self.members.alive.values()
+        return {
+            "store": self.store.settings.url,
+            "store_away": self.store.away,
+            "proxies": [
+                {
+                    "id": member.id,
+                    "host": member.host,
+                    "pid": member.pid,
+                    "started_at": member.started_at,
+                    "version": member.version,
+                    "generation": member.generation,
+                    "config": member.config,
+                    "draining": member.draining,
+                    "me": member.id == self.members.me.id,
+                }
+                for member in alive
+            ],
+            "same_config": len({member.config for member in alive}) == 1,
+        }
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self.members.period_s)
+            await self.members.beat()
+
+
+def config_digest(settings: ProxySettings) -> str:
+    """Return what stands for the settings in which the proxies of a fleet have to agree."""
+    members = settings.model_dump(mode="json", exclude=_OWN)
+    return hashlib.sha256(json.dumps(members, sort_keys=True).encode()).hexdigest()[:12]
