@@ -24,6 +24,8 @@ from proxy.live import Live, Snapshot
 from proxy.metrics import Metrics
 from proxy.shared.fleet import Fleet
 from proxy.traffic.controller import TrafficController
+from proxy.traffic.leased_quota import LeasedQuota
+from proxy.traffic.quotas import Quota
 from proxy.traffic.retries import RetryBudget
 from proxy.upstream.backends import Backends
 from proxy.upstream.client import Upstream
@@ -53,17 +55,24 @@ class Proxy:
         self.live = Live(Snapshot.of(settings))
         self.metrics = Metrics()
         self.backends = Backends(settings, self.metrics)
+        instance = uuid.uuid4().hex
+        self.fleet = Fleet(settings, instance) if settings.shared.url is not None else None
         chance = random.Random()  # noqa: S311  (spreads load, guards nothing)
-        self.traffic = TrafficController(settings, self.backends.all, chance=chance.random, choose=chance.randrange)
-        self.gate = Gate(self.traffic, self.metrics.refused)
+        self.traffic = TrafficController(
+            settings,
+            self.backends.all,
+            chance=chance.random,
+            choose=chance.randrange,
+            make_quota=Quota if self.fleet is None else LeasedQuota,
+        )
+        leases = None if self.fleet is None else self.fleet.leases
+        self.gate = Gate(self.traffic, self.metrics.refused, None if leases is None else leases.refresh)
         upstream = settings.upstream
         self._upstream = Upstream(self.live)
         self._budget = RetryBudget(upstream.retry_ratio, upstream.retry_min)
         self._answers = AnswerCache(settings.replay)
         self._single_flight = SingleFlight(self._answers)
-        instance = uuid.uuid4().hex
         self._usage = UsageCounter(instance, datetime.now(UTC).isoformat(timespec="milliseconds"))
-        self.fleet = Fleet(settings, instance) if settings.shared.url is not None else None
         delivery = Delivery(self.gate, self._budget, self._upstream, self._usage, self.metrics)
         parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self._usage)
         self.gateway = Gateway(self.live, parts)
@@ -76,6 +85,7 @@ class Proxy:
         self.metrics.watch_replays(lambda: self._answers.size_bytes)
         self.metrics.configured(self.generation, valid=True)
         if self.fleet is not None:
+            self.fleet.leases.watch(self.traffic.quotas)
             self.metrics.watch_fleet(self.fleet)
 
     @property

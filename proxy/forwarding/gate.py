@@ -6,7 +6,7 @@ cancels it, and so it leaves the queue.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Self
 
@@ -26,12 +26,19 @@ class Gate:
     Args:
         traffic: What decides.
         on_refused: Called with the tenant and the cause of every refusal.
+        refresh_leases: Exchanges leases of quotas with the shared store; None without one.
 
     """
 
-    def __init__(self, traffic: TrafficController, on_refused: Callable[[str, Cause], None]) -> None:
+    def __init__(
+        self,
+        traffic: TrafficController,
+        on_refused: Callable[[str, Cause], None],
+        refresh_leases: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._traffic = traffic
         self._on_refused = on_refused
+        self._refresh_leases = refresh_leases
         self._waiting: dict[Ticket, _Turn] = {}
 
     async def enter(self, arrival: Arrival, waiting: Callable[[], AbstractContextManager[None]] = nullcontext) -> Lease:
@@ -45,6 +52,8 @@ class Gate:
             NlpbatchError: Why it is refused, with the time to come back if there is one.
 
         """
+        if self._refresh_leases is not None and self._traffic.lacks_lease(arrival, time.monotonic()):
+            await self._refresh_leases()
         ticket = self._traffic.arrive(arrival, time.monotonic())
         if isinstance(ticket, Refuse):
             raise self._refused(arrival.tenant, ticket)

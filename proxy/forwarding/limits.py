@@ -5,6 +5,7 @@ from typing import Any
 
 from proxy.config import ProxySettings
 from proxy.traffic.controller import TrafficController
+from proxy.traffic.leased_quota import LeasedQuota
 from proxy.traffic.quotas import Quota
 from proxy.traffic.ticket import CLASS_NAMES
 
@@ -48,6 +49,7 @@ def _quota(quota: Quota, now_ns: int) -> dict[str, Any]:
         "full_in_s": _rounded(quota.full_in_s(now_ns)) if limited else None,
         "concurrency": rule.concurrency,
         "requests": quota.in_use,
+        "divided_by": quota.parts if isinstance(quota, LeasedQuota) else None,
     }
 
 

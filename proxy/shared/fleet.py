@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import nlpbatch
 from proxy.config import ProxySettings
+from proxy.shared.leases import Leases
 from proxy.shared.members import Member, Members
 from proxy.shared.store import Store
 
@@ -43,6 +44,7 @@ class Fleet:
                 version=nlpbatch.__version__,
             ),
         )
+        self.leases = Leases(self.store, self.members)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -54,7 +56,10 @@ class Fleet:
         """
         await self.store.open()
         await self.members.beat()
-        self._tasks.append(asyncio.create_task(self._beat(), name="heartbeat"))
+        self._tasks = [
+            asyncio.create_task(self._beat(), name="heartbeat"),
+            asyncio.create_task(self.leases.exchange_forever(), name="leases"),
+        ]
 
     async def close(self) -> None:
         """Leave the others."""

@@ -27,7 +27,8 @@ from proxy.traffic.admission import (
     retry_after_s,
 )
 from proxy.traffic.fair_queue import FairQueue
-from proxy.traffic.quotas import Over, Quota, Quotas, charge_all, first_over
+from proxy.traffic.leased_quota import LeasedQuota
+from proxy.traffic.quotas import MakeQuota, Over, Quota, Quotas, charge_all, first_over
 from proxy.traffic.reservations import Reservation, Reservations
 from proxy.traffic.slots import Backend, Lease, Slots, stating
 from proxy.traffic.ticket import Arrival, Backlog, ClassName, Ticket
@@ -53,6 +54,7 @@ class TrafficController:
         backends: Those that may be used; the caller may exchange the list.
         chance: Returns a random number in [0, 1).
         choose: Returns a random number in [0, n).
+        make_quota: Makes the quotas: of this proxy alone, or leased ones.
 
     """
 
@@ -63,10 +65,11 @@ class TrafficController:
         *,
         chance: Callable[[], float],
         choose: Callable[[int], int],
+        make_quota: MakeQuota = Quota,
     ) -> None:
         self.queue = FairQueue({})
         self._rates: defaultdict[tuple[str, ClassName], DrainRate] = defaultdict(DrainRate)
-        self.quotas = Quotas()
+        self.quotas = Quotas(make_quota)
         self._chance = chance
         self._reservations = Reservations()
         self._slots = Slots(backends, self.queue, choose)
@@ -89,6 +92,14 @@ class TrafficController:
         """Pause or resume a tenant; its waiting requests stay until their time is over."""
         others = {name for name in self.queue.paused if name != tenant}
         self.queue.paused = frozenset(others | {tenant} if paused else others)
+
+    def lacks_lease(self, arrival: Arrival, now_s: float) -> bool:
+        """Return whether leases had better be exchanged before a request arrives; never without shared quotas."""
+        now_ns = int(now_s * _NS)
+        quotas = self.quotas.of(arrival.tenant, arrival.key_id)
+        leased = (quota for quota in quotas if isinstance(quota, LeasedQuota))
+        # Each one, since each notes what the request needs.
+        return sum(quota.lacks_lease(arrival.cost_bytes, now_ns) for quota in leased) > 0
 
     def arrive(self, arrival: Arrival, now_s: float) -> Ticket | Refuse:
         """Return the ticket that waits for its turn, or why the request is refused; then `dispatch`."""

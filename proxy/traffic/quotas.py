@@ -8,7 +8,7 @@ A request has to pass several quotas (its key's, its tenant's, everybody's): all
 none. Bytes that were promised to callers with a Retry-After count as sent for everyone else.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -67,12 +67,14 @@ class Quota:
 
     Args:
         scope: Whose it is.
+        name: The key's id or the tenant's name; '' for everybody's.
         rule: Its limits.
 
     """
 
-    def __init__(self, scope: Scope, rule: Rule) -> None:
+    def __init__(self, scope: Scope, name: str, rule: Rule) -> None:
         self.scope: Scope = scope
+        self.name = name
         self.rule = rule
         self.in_use = 0
         self.promised_bytes = 0
@@ -91,19 +93,20 @@ class Quota:
             wait_ns = self._wait_ns(cost_bytes + (0 if promised else self.promised_bytes), now_ns, rule.bytes_per_s)
             if wait_ns > 0:
                 return Over(self.scope, "rate", cost_bytes, rule.bytes_per_s, wait_ns / _NS)
-        if rule.concurrency is None:
+        most = self._concurrency()
+        if most is None or rule.concurrency is None:
             return None
         ahead = 0 if promised else self.promised_requests
-        if self.in_use + ahead < rule.concurrency:
+        if self.in_use + ahead < most:
             return None
-        wait_s = (self.in_use + ahead + 1 - rule.concurrency) * self._stay_s / rule.concurrency
+        wait_s = (self.in_use + ahead + 1 - most) * self._stay_s / max(1, most)
         return Over(self.scope, "concurrency", self.in_use + 1, rule.concurrency, wait_s)
 
     def charge(self, cost_bytes: int, now_ns: int) -> None:
         """Count a request that begins; check it first."""
         self.in_use += 1
         if self.rule.bytes_per_s is not None:
-            self._tat_ns = max(now_ns, self._tat_ns) + _ns_for(cost_bytes, self.rule.bytes_per_s)
+            self._take(cost_bytes, now_ns, self.rule.bytes_per_s)
 
     def release(self, stay_s: float | None) -> None:
         """Count a request that has ended, and how long it was here; None for one that ended otherwise."""
@@ -129,6 +132,12 @@ class Quota:
         """Return when the whole burst may be sent again."""
         return max(0, self._tat_ns - now_ns) / _NS
 
+    def _take(self, cost_bytes: int, now_ns: int, bytes_per_s: int) -> None:
+        self._tat_ns = max(now_ns, self._tat_ns) + _ns_for(cost_bytes, bytes_per_s)
+
+    def _concurrency(self) -> int | None:
+        return self.rule.concurrency
+
     def _wait_ns(self, size_bytes: int, now_ns: int, bytes_per_s: int) -> int:
         # What was promised may be more than a burst; it is spread over time, so it delays and doesn't forbid.
         tat_ns = max(now_ns, self._tat_ns) + _ns_for(size_bytes, bytes_per_s)
@@ -144,11 +153,20 @@ def rule_of(settings: QuotaSettings) -> Rule:
     return Rule(rate, burst_bytes, settings.concurrency)
 
 
-class Quotas:
-    """Every quota there is; what they have counted survives another configuration."""
+MakeQuota = Callable[[Scope, str, Rule], Quota]
 
-    def __init__(self) -> None:
-        self._global = Quota("global", NO_LIMIT)
+
+class Quotas:
+    """Every quota there is; what they have counted survives another configuration.
+
+    Args:
+        make: Makes a quota: of this proxy alone, or one that several proxies share.
+
+    """
+
+    def __init__(self, make: MakeQuota = Quota) -> None:
+        self._make = make
+        self._global = make("global", "", NO_LIMIT)
         self._tenants: dict[str, Quota] = {}
         self._keys: dict[str, Quota] = {}
 
@@ -156,25 +174,30 @@ class Quotas:
         """Limit by these settings from now on."""
         self._global.rule = rule_of(settings.quota)
         tenants = {name: rule_of(tenant.quota) for name, tenant in settings.tenants.items()}
-        self._tenants = _kept("tenant", self._tenants, tenants)
+        self._tenants = self._kept("tenant", self._tenants, tenants)
         keys = {
             entry.partition(":")[0]: rule_of(tenant.key_quota)
             for tenant in settings.tenants.values()
             for entry in tenant.keys
         }
-        self._keys = _kept("key", self._keys, keys)
+        self._keys = self._kept("key", self._keys, keys)
 
     def of(self, tenant: str, key_id: str) -> tuple[Quota, ...]:
         """Return what a request by that key is limited by, the narrowest first."""
         found = self._keys.get(key_id), self._tenants.get(tenant), self._global
         return tuple(quota for quota in found if quota is not None)
 
+    def __iter__(self) -> Iterator[Quota]:
+        """Yield all of them."""
+        yield self._global
+        yield from self._tenants.values()
+        yield from self._keys.values()
 
-def _kept(scope: Scope, before: dict[str, Quota], rules: dict[str, Rule]) -> dict[str, Quota]:
-    quotas = {name: before.get(name) or Quota(scope, rule) for name, rule in rules.items()}
-    for name, quota in quotas.items():
-        quota.rule = rules[name]
-    return quotas
+    def _kept(self, scope: Scope, before: dict[str, Quota], rules: dict[str, Rule]) -> dict[str, Quota]:
+        quotas = {name: before.get(name) or self._make(scope, name, rule) for name, rule in rules.items()}
+        for name, quota in quotas.items():
+            quota.rule = rules[name]
+        return quotas
 
 
 def first_over(quotas: Iterable[Quota], cost_bytes: int, now_ns: int, *, promised: bool) -> Over | None:

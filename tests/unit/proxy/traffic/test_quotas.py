@@ -10,12 +10,12 @@ RULES = st.builds(Rule, st.integers(1, 5000), st.integers(1000, 20_000))
 
 
 def quota(rate=100, burst=1000, concurrency=None, scope="tenant"):
-    return Quota(scope, Rule(rate, burst, concurrency))
+    return Quota(scope, "", Rule(rate, burst, concurrency))
 
 
 @given(RULES, STEPS)
 def test_no_window_has_more_than_the_rate_and_one_burst(rule, steps):
-    limited, now_ns, passed = Quota("tenant", rule), 0, []
+    limited, now_ns, passed = Quota("tenant", "", rule), 0, []
     for pause_ns, cost_bytes in steps:
         now_ns += pause_ns
         if limited.over(cost_bytes, now_ns, promised=False) is None:
@@ -30,7 +30,7 @@ def test_no_window_has_more_than_the_rate_and_one_burst(rule, steps):
 
 @given(RULES, STEPS, COSTS)
 def test_who_waits_as_told_passes_and_who_comes_a_moment_before_does_not(rule, steps, cost_bytes):
-    limited, now_ns = Quota("tenant", rule), 0
+    limited, now_ns = Quota("tenant", "", rule), 0
     for pause_ns, one_bytes in steps:
         now_ns += pause_ns
         if limited.over(one_bytes, now_ns, promised=False) is None:
@@ -78,11 +78,11 @@ def test_what_is_left_is_told():
     assert limited.left_bytes(0) == 400
     assert limited.left_bytes(2 * SECOND) == 600
     assert limited.full_in_s(0) == 6.0
-    assert Quota("key", Rule()).left_bytes(0) is None
+    assert Quota("key", "", Rule()).left_bytes(0) is None
 
 
 def test_requests_at_a_time_are_counted_until_they_end():
-    limited = Quota("key", Rule(concurrency=2))
+    limited = Quota("key", "", Rule(concurrency=2))
     for _ in range(2):
         assert limited.over(1, 0, promised=False) is None
         limited.charge(1, 0)
@@ -93,7 +93,7 @@ def test_requests_at_a_time_are_counted_until_they_end():
 
 
 def test_the_time_for_a_place_is_foretold_from_how_long_requests_stay():
-    limited = Quota("key", Rule(concurrency=2))
+    limited = Quota("key", "", Rule(concurrency=2))
     for _ in range(4):
         limited.charge(1, 0)
     limited.release(0.4)

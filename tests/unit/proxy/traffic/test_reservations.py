@@ -8,7 +8,7 @@ REFUSAL = Refuse("rate", 1, 1, 5.0)
 
 
 def quota():
-    return Quota("tenant", Rule(bytes_per_s=100, burst_bytes=1000))
+    return Quota("tenant", "", Rule(bytes_per_s=100, burst_bytes=1000))
 
 
 def made(reservations, identity="w", *, due_s=5.0, now_s=0.0, quotas=()):
