@@ -24,7 +24,6 @@ from proxy.live import Live, Snapshot
 from proxy.metrics import Metrics
 from proxy.shared.fleet import Fleet
 from proxy.traffic.controller import TrafficController
-from proxy.traffic.leased_quota import LeasedQuota
 from proxy.traffic.quotas import Quota
 from proxy.traffic.retries import RetryBudget
 from proxy.upstream.backends import Backends
@@ -57,15 +56,15 @@ class Proxy:
         self.backends = Backends(settings, self.metrics)
         instance = uuid.uuid4().hex
         self.fleet = Fleet(settings, instance) if settings.shared.url is not None else None
+        leases = None if self.fleet is None else self.fleet.leases
         chance = random.Random()  # noqa: S311  (spreads load, guards nothing)
         self.traffic = TrafficController(
             settings,
             self.backends.all,
             chance=chance.random,
             choose=chance.randrange,
-            make_quota=Quota if self.fleet is None else LeasedQuota,
+            make_quota=Quota if leases is None else leases.make_quota,
         )
-        leases = None if self.fleet is None else self.fleet.leases
         self.gate = Gate(self.traffic, self.metrics.refused, None if leases is None else leases.refresh)
         upstream = settings.upstream
         self._upstream = Upstream(self.live)

@@ -49,7 +49,7 @@ def _quota(quota: Quota, now_ns: int) -> dict[str, Any]:
         "full_in_s": _rounded(quota.full_in_s(now_ns)) if limited else None,
         "concurrency": rule.concurrency,
         "requests": quota.in_use,
-        "divided_by": quota.parts if isinstance(quota, LeasedQuota) else None,
+        "divided_by": quota.parts if isinstance(quota, LeasedQuota) and quota.away else None,
     }
 
 

@@ -56,6 +56,7 @@ class Fleet:
         """
         await self.store.open()
         await self.members.beat()
+        await self.leases.exchange()  # so that no quota is new to this proxy when requests come
         self._tasks = [
             asyncio.create_task(self._beat(), name="heartbeat"),
             asyncio.create_task(self.leases.exchange_forever(), name="leases"),

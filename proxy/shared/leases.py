@@ -4,20 +4,23 @@ One script for all quotas that have changed, every `lease_period_s`, or at once 
 """
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from proxy.shared.members import Members
 from proxy.shared.store import Script, Store, StoreAway
 from proxy.traffic.leased_quota import Grant, LeasedQuota, Report
-from proxy.traffic.quotas import Quota
+from proxy.traffic.quotas import Quota, Rule, Scope
 
 _log = logging.getLogger("nlpbatch.proxy")
 _MOST: Final = 200
 """Quotas in one exchange: the store does nothing else meanwhile."""
 _NO_LIMIT: Final = -1
+_TIMEOUT_S: Final = 0.5
+"""Of an exchange: no request waits for it so long, and the lease in hand goes on meanwhile."""
 
 _EXCHANGE: Final = Script("""
 -- KEYS: the last beats of the members (sorted set); then for each quota a hash: level (bytes), at (microseconds), and
@@ -113,28 +116,29 @@ class Leases:
         self._quotas: Iterable[Quota] = ()
         self._wake = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
+        store.on_change.append(self._divide_if_away)
 
     def watch(self, quotas: Iterable[Quota]) -> None:
-        """Exchange leases of these quotas from now on."""
+        """Exchange leases of these quotas from now on; those that are added later, too."""
         self._quotas = quotas
 
     async def refresh(self) -> None:
-        """Return after an exchange that began after this call; when the store is away, at once."""
+        """Return after an exchange that began after this call, or when it takes too long; at once without the store."""
         if self._store.away:
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         self._wake.set()
-        await turn
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._store.settings.timeout_s):
+                await turn
 
     async def exchange_forever(self) -> None:
         """Exchange what is due in every period, and at once when somebody waits for it."""
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._store.settings.lease_period_s):
                     await self._wake.wait()
-            except TimeoutError:
-                pass
             self._wake.clear()
             waiting, self._waiting = self._waiting, []
             try:
@@ -148,31 +152,47 @@ class Leases:
     async def exchange(self) -> None:
         """Report what is due, and take over what is granted; divide the limits if the store is away."""
         now_ns = time.monotonic_ns()
-        if self._store.away:
-            return self._divide(now_ns)
-        due = [quota for quota in self._quotas if isinstance(quota, LeasedQuota) and quota.is_due(now_ns)]
+        if self._divide_if_away():
+            return
+        due = [quota for quota in self._leased() if quota.is_due(now_ns)]
         for first in range(0, len(due), _MOST):
             part = due[first : first + _MOST]
             reports = [quota.report(now_ns) for quota in part]
             try:
                 grants = await self._ask(part, reports)
             except StoreAway:
-                return self._divide(now_ns)
+                for quota, report in zip(part, reports, strict=True):
+                    quota.unsettle(report)
+                return
+            if self._divide_if_away():  # somebody else noticed meanwhile
+                return
             for quota, report, grant in zip(part, reports, grants, strict=True):
                 quota.settle(report, grant, time.monotonic_ns())
-        return None
 
-    def _divide(self, now_ns: int) -> None:
-        for quota in self._quotas:
-            if isinstance(quota, LeasedQuota):
-                quota.divide(self._members.count, self._members.rank, now_ns)
+    def _divide_if_away(self) -> bool:
+        """Have this proxy's part of every limit while the store is away; return whether it is."""
+        if self._store.away:
+            for quota in self._leased():
+                quota.divide(self._members.count, self._members.rank, time.monotonic_ns())
+        return self._store.away
+
+    def _leased(self) -> Iterator[LeasedQuota]:
+        return (quota for quota in self._quotas if isinstance(quota, LeasedQuota))
+
+    def make_quota(self, scope: Scope, name: str, rule: Rule) -> LeasedQuota:
+        """Return a quota of which this proxy begins with its part."""
+        quota = LeasedQuota(scope, name, rule)
+        quota.begin(self._members.count, self._members.rank, time.monotonic_ns())
+        return quota
 
     async def _ask(self, quotas: Sequence[LeasedQuota], reports: Sequence[Report]) -> list[Grant]:
         keys = [self._store.key("beats"), *(self._store.key("quota", quota.scope, quota.name) for quota in quotas)]
         arguments: list[Any] = [self._members.me.id]
         for report in reports:
             arguments += _arguments(report)
-        return [Grant(*map(int, row)) for row in await self._store.run(_EXCHANGE, keys, arguments)]
+        return [
+            Grant(*map(int, row)) for row in await self._store.run(_EXCHANGE, keys, arguments, timeout_s=_TIMEOUT_S)
+        ]
 
 
 def _arguments(report: Report) -> list[int]:

@@ -1,7 +1,8 @@
 """The shared store, Redis or Valkey: every call is bounded in time, and a store that doesn't answer is away.
 
-While it is away, calls fail at once, so that no request waits for it again and again; a task of its own asks for it
-until it answers, and then those who want to know are told. What is called here is one atomic script each time: nothing
+One answer that is late fails its own call. When none has come in time for half a second, or there is no connection, the
+store is away: calls fail at once, so that no request waits for it again and again, and a task of its own asks for it
+until it answers. What is called here is one atomic script each time: nothing
 is left half done when a proxy dies between two commands.
 """
 
@@ -9,6 +10,7 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -24,6 +26,8 @@ FORMAT: Final = "1"
 """Of what is in the store; another format is another version of nlpbatch."""
 _START_TIMEOUT_S: Final = 5.0
 _PROBE_PERIOD_S: Final = 0.25
+_LATE_S: Final = 0.5
+"""A busy machine pauses for tens of milliseconds, which says nothing of the store."""
 _log = logging.getLogger("nlpbatch.proxy")
 
 _JOIN: Final = """
@@ -71,6 +75,7 @@ class Store:
         except ValueError as error:
             raise ConfigError(str(error)) from error
         self._probing: asyncio.Task[None] | None = None
+        self._late_since_s: float | None = None
         self.away = False
         self.on_change: list[Callable[[], None]] = []
         """Called when the store goes away, and when it is back."""
@@ -150,12 +155,21 @@ class Store:
         """
         if self.away:
             raise StoreAway("the shared store is away")
+        began_s = time.monotonic()
         try:
             async with asyncio.timeout(self.settings.timeout_s if timeout_s is None else timeout_s):
-                return await self._run(script, keys, arguments)
+                found = await self._run(script, keys, arguments)
         except (RedisError, OSError, TimeoutError) as error:
-            self._lost(error)
+            if not isinstance(error, TimeoutError) or self._is_late(began_s):
+                self._lost(error)
             raise StoreAway(f"the shared store is away ({_reason(error)})") from error
+        self._late_since_s = None
+        return found
+
+    def _is_late(self, began_s: float) -> bool:
+        """Count a late answer to a call of that time; return whether none has come in time for too long."""
+        self._late_since_s = began_s if self._late_since_s is None else self._late_since_s
+        return time.monotonic() - self._late_since_s >= _LATE_S
 
     async def _run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         try:
@@ -198,7 +212,7 @@ class Store:
             except ConfigError as error:  # it isn't this fleet's any more
                 _log.error("shared store not joined", extra={"reason": error.message})
                 continue
-            self.away = False
+            self.away, self._late_since_s = False, None
         _log.info("shared store back", extra={"store": self.settings.url})
         self._tell()
 

@@ -14,7 +14,7 @@ When the store is back, its bucket has at most what it had when it was last hear
 from dataclasses import dataclass
 from typing import Final
 
-from proxy.traffic.quotas import Over, Quota, Rule, Scope
+from proxy.traffic.quotas import NO_LIMIT, Over, Quota, Rule, Scope
 
 _NS: Final = 1_000_000_000
 _HORIZON_S: Final = 0.1
@@ -89,8 +89,10 @@ class LeasedQuota(Quota):
 
     def __init__(self, scope: Scope, name: str, rule: Rule) -> None:
         super().__init__(scope, name, rule)
+        self.away = False
+        """Whether the limits are divided, because the store is away."""
         self.parts: int | None = None
-        """By how many the limits are divided, because the store is away; None while it answers."""
+        """By how many they are divided; None once the store has granted a lease."""
         self._lease_bytes = 0
         self._slots = 0
         self._level_bytes: int | None = None  # None: never heard of
@@ -114,7 +116,7 @@ class LeasedQuota(Quota):
 
         Then the request is worth waiting for an exchange with the store, and would be refused without one.
         """
-        if self.parts is not None:
+        if self.away:
             return False
         return self._lacks_bytes(cost_bytes, now_ns) | self._lacks_slot()
 
@@ -153,7 +155,7 @@ class LeasedQuota(Quota):
         if self.rule.bytes_per_s is None:
             return None
         self._fill(now_ns)
-        level_bytes = 0 if self.parts is not None else self._level_bytes
+        level_bytes = 0 if self.away else self._level_bytes
         if level_bytes is None:
             return self.rule.burst_bytes
         return max(0, min(self.rule.burst_bytes, self._lease_bytes + level_bytes))
@@ -195,6 +197,8 @@ class LeasedQuota(Quota):
 
     def is_due(self, now_ns: int) -> bool:
         """Return whether there is anything to report."""
+        if self._reported_ns == 0 and self.rule is not NO_LIMIT:
+            return True
         if self._spent_bytes or self._unmet_bytes or self._unmet_requests or self._needed_bytes or self._rejoins:
             return True
         wanted_bytes, wanted_slots = self._wanted(now_ns)
@@ -230,7 +234,17 @@ class LeasedQuota(Quota):
         self._level_bytes, self._elsewhere_bytes = grant.level_bytes, grant.elsewhere_bytes
         self._reported_ns, self._filled_ns = now_ns, now_ns
         self._rejoins = self._rejoins and not report.rejoins
-        self.parts = None
+        self.away, self.parts = False, None
+
+    def unsettle(self, report: Report) -> None:
+        """Report it again: nothing is known of what the store did with it, and twice is better than not at all."""
+        self._spent_bytes += report.spent_bytes
+        self._needed_bytes = max(self._needed_bytes, report.needed_bytes)
+
+    def begin(self, parts: int, rank: int, now_ns: int) -> None:
+        """Begin with this proxy's part of a full quota, until the first lease, which what was spent comes off."""
+        self._have_part(parts, rank, now_ns)
+        self._lease_bytes = self.rule.burst_bytes // parts
 
     def divide(self, parts: int, rank: int, now_ns: int) -> None:
         """Limit to this proxy's part from now on: the store is away.
@@ -241,10 +255,14 @@ class LeasedQuota(Quota):
             now_ns: Now.
 
         """
+        self._have_part(parts, rank, now_ns)
+        self.away = self._rejoins = True
+
+    def _have_part(self, parts: int, rank: int, now_ns: int) -> None:
         if self.parts is None:
             self._filled_ns = now_ns
         self._fill(now_ns)
-        self.parts, self._rejoins = parts, True
+        self.parts = parts
         if (concurrency := self.rule.concurrency) is not None:
             self._slots = concurrency // parts + (rank < concurrency % parts)
 

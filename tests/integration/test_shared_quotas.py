@@ -13,6 +13,7 @@ from tests.fakes.running_store import running_store
 
 JSON_HEADERS = {"Content-Type": "application/json"}
 BODY_BYTES = 20_000
+ANSWERS = answer(b"{}")
 
 
 @pytest.fixture
@@ -24,12 +25,12 @@ def redis(tmp_path):
 
 
 @asynccontextmanager
-async def fleet(redis, count, **quota):
+async def fleet(redis, count, *, step=ANSWERS, **quota):
     """Run so many proxies before one backend, with a quota for the first tenant."""
     tenants = {"home": {"keys": [ENTRY], "quota": quota}, "guests": {"keys": [GUEST_ENTRY]}}
     shared = {"url": redis.url, "secret_file": redis.secret_file, "alive_s": 1.0}
     async with AsyncExitStack() as stack:
-        backend = await stack.enter_async_context(FakeBackend(*[answer(b"{}")] * 100_000))
+        backend = await stack.enter_async_context(FakeBackend(step))
         proxies = [
             await stack.enter_async_context(running_proxy(backend, places=200, tenants=tenants, shared=shared))
             for _ in range(count)
@@ -92,17 +93,30 @@ async def test_a_skewed_load_uses_the_whole_quota_and_no_more(redis):
         assert total >= 0.95 * rate * seconds
 
 
-async def test_requests_at_a_time_are_shared(redis):
-    async with fleet(redis, 2, concurrency=4) as proxies:
-        given = await asyncio.gather(*[send(proxies[number % 2]) for number in range(40)])
-        statuses = [one.status for one in given]
-        assert set(statuses) <= {200, 429}
-        assert statuses.count(200) >= 4
-        # Who comes back when told gets in, at either.
-        for proxy in proxies * 3:
-            async with asyncio.timeout(5):
-                while (given := await send(proxy)).status != 200:
-                    await asyncio.sleep(given.json["retry_after_s"])
+async def insist(proxy):
+    """Send, coming back when told, until it is answered."""
+    while (given := await send(proxy)).status != 200:
+        assert given.status == 429
+        await asyncio.sleep(given.json["retry_after_s"])
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_requests_at_a_time_are_those_of_all_proxies(redis, concurrency):
+    under_way, most = 0, 0
+
+    async def step(exchange):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.02)
+        await answer(b"{}")(exchange)
+        under_way -= 1
+
+    async with fleet(redis, 3, step=step, concurrency=concurrency) as proxies, asyncio.timeout(30):
+        await asyncio.gather(*[insist(proxies[number % 3]) for number in range(12 * concurrency)])
+        assert most == concurrency
+        for proxy in proxies:
+            await insist(proxy)
 
 
 async def test_while_the_store_is_away_each_proxy_has_its_part_and_says_so(redis):
@@ -117,9 +131,9 @@ async def test_while_the_store_is_away_each_proxy_has_its_part_and_says_so(redis
         elapsed_s = time.monotonic() - started_s
         assert elapsed_s < 5
         assert statuses.count(200) * BODY_BYTES <= burst + rate * elapsed_s + 2 * BODY_BYTES
+        await proxies[0].until("shared_store_away", 1)
         limits = await proxies[0].ask("GET", "/v1/limits")
         assert limits.json["quotas"]["tenant"]["divided_by"] == 2
-        assert await proxies[0].metric("shared_store_away") == 1
         redis.resume()
         await proxies[0].until("shared_store_away", 0)
         async with asyncio.timeout(5):
