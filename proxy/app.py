@@ -24,6 +24,7 @@ from proxy.live import Live, Snapshot
 from proxy.metrics import Metrics
 from proxy.shared.fleet import Fleet
 from proxy.traffic.controller import TrafficController
+from proxy.traffic.demand import Demand
 from proxy.traffic.quotas import Quota
 from proxy.traffic.retries import RetryBudget
 from proxy.upstream.backends import Backends
@@ -109,6 +110,9 @@ class Proxy:
         self.backends.health = Health(self._upstream, self.gate.pump)
         await self.take_over_backends()
         self._tasks.append(asyncio.create_task(self._rediscover(), name="discovery"))
+        if self.fleet is not None:
+            exchange = self.fleet.demands.exchange_forever(self.traffic.queue.demand, self._share_with_others)
+            self._tasks.append(asyncio.create_task(exchange, name="demands"))
 
     async def close(self) -> None:
         """End everything that goes on."""
@@ -146,6 +150,10 @@ class Proxy:
         self.set_log_level(settings.log_level)
         if self.fleet is not None:
             self.fleet.adopt(settings, snapshot.generation)
+        self.gate.pump()
+
+    def _share_with_others(self, others: Sequence[Demand]) -> None:
+        self.traffic.share_with_others(others)
         self.gate.pump()
 
     async def take_over_backends(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import nlpbatch
 from proxy.config import ProxySettings
+from proxy.shared.demands import Demands
 from proxy.shared.leases import Leases
 from proxy.shared.members import Member, Members
 from proxy.shared.store import Store
@@ -45,6 +46,7 @@ class Fleet:
             ),
         )
         self.leases = Leases(self.store, self.members)
+        self.demands = Demands(self.store, self.members)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

@@ -26,6 +26,7 @@ from proxy.traffic.admission import (
     over_wait,
     retry_after_s,
 )
+from proxy.traffic.demand import ALONE, Demand, allot
 from proxy.traffic.fair_queue import FairQueue
 from proxy.traffic.leased_quota import LeasedQuota
 from proxy.traffic.quotas import MakeQuota, Over, Quota, Quotas, charge_all, first_over
@@ -72,6 +73,7 @@ class TrafficController:
         self.quotas = Quotas(make_quota)
         self._chance = chance
         self._reservations = Reservations()
+        self._allotment = ALONE
         self._slots = Slots(backends, self.queue, choose)
         self._codels: dict[ClassName, Codel] = {}
         self.adopt(settings)
@@ -192,11 +194,26 @@ class TrafficController:
         return self._late(ticket, "waited", now_s - ticket.arrived_s)
 
     def advice(self, ticket: Ticket) -> Advice:
-        """Return how many requests of the ticket's job are here, and how many would keep its share busy."""
-        slots = self._slots.count(ticket.pin)
-        jobs = max(1, self.queue.active_jobs(ticket.tenant, ticket.class_name))
-        wanted = 2 * slots * self.queue.share(ticket.tenant, ticket.class_name) / jobs
-        return Advice(self.queue.under_way(ticket), max(2, round(wanted)))
+        """Return how many requests of the ticket's job there are, at all proxies, and how many keep its share busy."""
+        slots, elsewhere = self._slots.count(ticket.pin), self._allotment.elsewhere
+        flows = [(tenant, job) for class_name, tenant, job in elsewhere if class_name == ticket.class_name]
+        share = self.queue.share(ticket.tenant, ticket.class_name, {tenant for tenant, _ in flows})
+        jobs = self.queue.active_jobs(ticket.tenant, ticket.class_name)
+        jobs |= {job for tenant, job in flows if tenant == ticket.tenant}
+        under_way = self.queue.under_way(ticket) + elsewhere.get((ticket.class_name, ticket.tenant, ticket.job), 0)
+        return Advice(under_way, max(2, round(2 * slots * share / max(1, len(jobs)))))
+
+    def share_with_others(self, others: Sequence[Demand]) -> None:
+        """Have what is this proxy's part of the backends' slots, and of each flow's, next to what others demand.
+
+        Args:
+            others: The demand of each other proxy; then `dispatch`.
+
+        """
+        weights = {name: tenant.weight for name, tenant in self._settings.tenants.items()}
+        self._allotment = allot(self.queue.demand(), others, self._slots.count(frozenset()), weights)
+        self._slots.have(self._allotment.slots)
+        self.queue.share_with_others(self._allotment.of_flows)
 
     def wait_s(self, tenant: str, class_name: ClassName) -> float | None:
         """Return how long a small request of the tenant's would wait now; None if nothing is known."""

@@ -32,6 +32,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nlpbatch.wire.limits import KIB
+from proxy.traffic.demand import Flow
 from proxy.traffic.ticket import CLASS_NAMES, NOTHING, Backlog, ClassName, OpenTo, Pin, SlotKind, Ticket
 
 _LEAD_BYTES: Final = 256 * KIB
@@ -53,10 +54,13 @@ class JobFlow:
     tickets: OrderedDict[Ticket, None] = field(default_factory=OrderedDict)
     """In the order of arrival; any of them may leave."""
 
+    weight: float = 1.0
+    """Next to the tenant's other jobs here; not 1 only if several proxies share the backends."""
+
     @property
     def finish(self) -> int:
         """Return its F, once its next ticket is served."""
-        return self.start + next(iter(self.tickets)).cost_bytes
+        return self.start + round(next(iter(self.tickets)).cost_bytes / self.weight)
 
 
 @dataclass(slots=True)
@@ -71,6 +75,13 @@ class TenantFlow:
     waiting: Backlog = NOTHING
     pinned: int = 0
     """How many of those that wait have a pin."""
+    job_weights: Mapping[str, float] = field(default_factory=dict)
+
+    def set_job_weights(self, weights: Mapping[str, float]) -> None:
+        """Share out between jobs by these weights from now on; a job without one has 1."""
+        self.job_weights = weights
+        for (job, _), flow in self.jobs.items():
+            flow.weight = weights.get(job, 1.0)
 
     @property
     def lag(self) -> float:
@@ -79,7 +90,10 @@ class TenantFlow:
 
     def push(self, ticket: Ticket) -> None:
         """Add a ticket behind those of its job."""
-        job = self.jobs.setdefault(ticket.flow, JobFlow(self.virtual, ticket.pin))
+        job = self.jobs.get(ticket.flow)
+        if job is None:
+            weight = self.job_weights.get(ticket.job, 1.0)
+            job = self.jobs[ticket.flow] = JobFlow(self.virtual, ticket.pin, weight=weight)
         if not job.tickets:
             job.start = max(self.virtual - (LAG_BYTES if job.in_flight else 0), job.start)
         job.tickets[ticket] = None
@@ -179,6 +193,7 @@ class FairQueue:
 
     def __init__(self, weights: Mapping[str, float], class_weights: Mapping[ClassName, float] | None = None) -> None:
         self._weights: Mapping[str, float] = {}
+        self._slots_of: Mapping[tuple[ClassName, str], Mapping[str, float]] = {}
         self._virtual = 0.0
         self._classes: dict[ClassName, _Class] = {"interactive": _Class(1.0), "batch": _Class(1.0)}
         self._waiting = Backlog()
@@ -194,8 +209,36 @@ class FairQueue:
         self._weights = weights
         for name, class_ in self._classes.items():
             class_.weight = class_weights.get(name, 1.0)
+        self.share_with_others({})
+
+    def share_with_others(self, slots: Mapping[Flow, float]) -> None:
+        """Share out in these proportions, by class, tenant and job: what this proxy has of each flow's slots.
+
+        Args:
+            slots: Of all flows that the proxies contend for; flows that aren't among them have their own weights.
+
+        """
+        self._slots_of = _by_tenant(slots)
+        for name, class_ in self._classes.items():
             for tenant, flow in class_.tenants.items():
-                flow.weight = self._weight(tenant)
+                self._weigh(flow, name, tenant)
+
+    def demand(self) -> dict[Flow, int]:
+        """Return how many requests of each flow wait or are under way; of interactive ones, those that wait."""
+        found: dict[Flow, int] = {}
+        for name, class_ in self._classes.items():
+            for tenant, flow in class_.tenants.items():
+                for (job, _), one in flow.jobs.items():
+                    requests = len(one.tickets) + (one.in_flight if name == "batch" else 0)
+                    if requests:
+                        found[name, tenant, job] = found.get((name, tenant, job), 0) + requests
+        return found
+
+    def _weigh(self, flow: TenantFlow, class_name: ClassName, tenant: str) -> None:
+        jobs = self._slots_of.get((class_name, tenant), {})
+        flow.weight = sum(jobs.values()) or self._weight(tenant)
+        most = max(jobs.values(), default=1.0)
+        flow.set_job_weights({job: slots / most for job, slots in jobs.items()})
 
     @property
     def backlog(self) -> Backlog:
@@ -220,18 +263,23 @@ class FairQueue:
         job = tenant.jobs.get(ticket.flow) if tenant is not None else None
         return len(job.tickets) + job.in_flight if job is not None else 0
 
-    def active_jobs(self, tenant: str, class_name: ClassName) -> int:
-        """Return how many of the tenant's jobs wait or are being served."""
+    def active_jobs(self, tenant: str, class_name: ClassName) -> set[str]:
+        """Return which of the tenant's jobs wait or are being served."""
         flow = self._classes[class_name].tenants.get(tenant)
-        return len(flow.jobs) if flow is not None else 0
+        return {job for job, _ in flow.jobs} if flow is not None else set()
 
-    def share(self, tenant: str, class_name: ClassName) -> float:
-        """Return the part of the service that is the tenant's in that class, next to all that are active now."""
+    def share(self, tenant: str, class_name: ClassName, elsewhere: Collection[str] = ()) -> float:
+        """Return the part of the service that is the tenant's in that class, next to all that are active now.
+
+        Args:
+            tenant: Whose part it is.
+            class_name: In which class.
+            elsewhere: Tenants that are active in the class at other proxies.
+
+        """
         class_ = self._classes[class_name]
-        tenants = {
-            name: flow.weight for name, flow in class_.tenants.items() if flow.in_flight or flow.waiting.requests
-        }
-        tenants[tenant] = self._weight(tenant)
+        active = {name for name, flow in class_.tenants.items() if flow.in_flight or flow.waiting.requests}
+        tenants = {name: self._weight(name) for name in {tenant, *active, *elsewhere}}
         classes = sum(one.weight for one in self._classes.values() if one is class_ or _is_active(one))
         weight, weights = tenants[tenant], sum(tenants.values())
         return share(class_weight=class_.weight, class_weights=classes, weight=weight, weights=weights)
@@ -264,6 +312,7 @@ class FairQueue:
         tenant = class_.tenants.get(ticket.tenant)
         if tenant is None:
             tenant = class_.tenants[ticket.tenant] = TenantFlow(self._weight(ticket.tenant))
+            self._weigh(tenant, ticket.class_name, ticket.tenant)
         if not tenant.waiting.requests:
             tenant.start = max(class_.virtual - tenant.lag, tenant.start)
         tenant.push(ticket)
@@ -367,6 +416,14 @@ class FairQueue:
             for class_ in self._classes.values():
                 class_.start = class_.virtual = 0.0
                 class_.tenants.clear()
+
+
+def _by_tenant(slots: Mapping[Flow, float]) -> dict[tuple[ClassName, str], dict[str, float]]:
+    """Return the slots of jobs by their tenant and class; what is next to nothing is a thousandth of a slot."""
+    found: dict[tuple[ClassName, str], dict[str, float]] = {}
+    for (class_name, tenant, job), part in slots.items():
+        found.setdefault((class_name, tenant), {})[job] = max(part, 1e-3)
+    return found
 
 
 def _is_active(class_: _Class) -> bool:

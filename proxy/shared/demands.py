@@ -1,0 +1,86 @@
+"""Tells the other proxies what is asked for here, and learns what is asked for there: see `proxy.traffic.demand`."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from proxy.shared.members import Members
+from proxy.shared.store import Script, Store, StoreAway
+from proxy.traffic.demand import Demand, Flow
+
+_log = logging.getLogger("nlpbatch.proxy")
+PERIOD_S: Final = 0.1
+_TIMEOUT_S: Final = 0.5
+_MOST_FLOWS: Final = 500
+"""Callers invent jobs' names; beyond that, those with the fewest requests are left out."""
+
+_EXCHANGE: Final = Script("""
+-- KEYS: the last beats of the members (sorted set), what each asks for (hash).
+-- ARGV: this member, what it asks for; an empty text for nothing.
+-- Returns what the others ask for that are alive.
+if ARGV[2] == '' then redis.call('HDEL', KEYS[2], ARGV[1]) else redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) end
+redis.call('PEXPIRE', KEYS[2], 10000)
+local others = {}
+local found = redis.call('HGETALL', KEYS[2])
+for j = 1, #found, 2 do
+  if not redis.call('ZSCORE', KEYS[1], found[j]) then redis.call('HDEL', KEYS[2], found[j])
+  elseif found[j] ~= ARGV[1] then table.insert(others, found[j + 1]) end
+end
+return others
+""")
+
+
+class Demands:
+    """Exchanges demands in every period in which something is asked for here.
+
+    Args:
+        store: Where they are exchanged.
+        members: Who is alive.
+
+    """
+
+    def __init__(self, store: Store, members: Members) -> None:
+        self._store = store
+        self._members = members
+        self._said = False
+
+    async def exchange_forever(
+        self, own: Callable[[], Demand], share_with_others: Callable[[Sequence[Demand]], None]
+    ) -> None:
+        """Exchange until cancelled.
+
+        Args:
+            own: Returns what is asked for here.
+            share_with_others: Called with the others' demands; with none while the store is away.
+
+        """
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            demand = own()
+            if not demand and not self._said:
+                continue
+            try:
+                share_with_others(await self._exchange(demand))
+            except StoreAway:
+                share_with_others(self._assumed(demand))
+            except Exception as error:  # noqa: BLE001 - whatever the store holds, it is asked again
+                _log.error("demands not exchanged", extra={"reason": type(error).__name__})
+
+    async def _exchange(self, demand: Demand) -> list[Demand]:
+        # Names of jobs and tenants are the caller's and the operator's, not text; they are in metrics and logs, too.
+        most = sorted(demand.items(), key=lambda item: -item[1])[:_MOST_FLOWS]
+        text = json.dumps([[*flow, requests] for flow, requests in most], separators=(",", ":")) if most else ""
+        keys = [self._store.key("beats"), self._store.key("demands")]
+        others = await self._store.run(_EXCHANGE, keys, [self._members.me.id, text], timeout_s=_TIMEOUT_S)
+        self._said = bool(most)
+        return [_read(other) for other in others]
+
+    def _assumed(self, demand: Demand) -> list[Demand]:
+        """Return what the others ask for as long as nothing can be known: as much as is asked for here."""
+        return [demand] * (self._members.count - 1)
+
+
+def _read(text: bytes) -> dict[Flow, int]:
+    return {(class_name, tenant, job): int(requests) for class_name, tenant, job, requests in json.loads(text)}
