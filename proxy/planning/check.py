@@ -20,7 +20,20 @@ def summary(settings: ProxySettings) -> list[str]:
         for name, tenant in settings.tenants.items()
     ]
     lines.append(f"all together: {describe(settings.quota)}")
+    lines.append(_with_others(settings))
     return lines
+
+
+def _with_others(settings: ProxySettings) -> str:
+    """Return what the limits mean if this is one of several proxies."""
+    shared = settings.shared
+    if shared.url is None:
+        return "limits are this process's: N proxies without [shared] let through N times as much"
+    expected = f", {shared.expected_proxies} at least" if shared.expected_proxies is not None else ""
+    return (
+        f"limits are those of all proxies of the fleet {shared.prefix} together; while {shared.url} is away, each has "
+        f"the limit divided by the proxies last seen{expected}"
+    )
 
 
 def describe(quota: QuotaSettings) -> str:
@@ -36,7 +49,7 @@ def describe(quota: QuotaSettings) -> str:
 
 def warnings(settings: ProxySettings) -> list[str]:
     """Return what is allowed and most likely not meant, each with what it does and a remedy."""
-    return [*_bursts(settings), *_rates(settings), *_others(settings)]
+    return [*_bursts(settings), *_rates(settings), *_parts(settings), *_others(settings)]
 
 
 def _quotas(settings: ProxySettings) -> Iterator[tuple[str, QuotaSettings]]:
@@ -54,6 +67,19 @@ def _bursts(settings: ProxySettings) -> Iterator[str]:
             yield (
                 f"{name}: requests of {rule.burst_bytes:,} to {largest:,} bytes never pass: "
                 f"raise burst_bytes, or lower limits.body_bytes"
+            )
+
+
+def _parts(settings: ProxySettings) -> Iterator[str]:
+    """Yield the limits of which a proxy may have nothing while the store is away."""
+    proxies = settings.shared.expected_proxies
+    if settings.shared.url is None or proxies is None:
+        return
+    for name, quota in _quotas(settings):
+        if quota.concurrency is not None and quota.concurrency < proxies:
+            yield (
+                f"{name}: {quota.concurrency} requests at a time among {proxies} proxies: without the store "
+                f"{proxies - quota.concurrency} of them let nothing through: raise concurrency to {proxies}"
             )
 
 

@@ -35,3 +35,13 @@ def test_plain_settings_have_nothing_odd():
 def test_what_is_most_likely_not_meant_is_told_with_a_remedy(tenants, groups, wanted):
     (told,) = warnings(proxy_settings(tenants, **groups))
     assert wanted in told
+
+
+def test_it_says_what_limits_mean_with_several_proxies(tmp_path):
+    assert "N proxies without [shared] let through N times as much" in summary(proxy_settings())[-1]
+    (tmp_path / "secret").write_text("a secret of the fleet")
+    shared = {"url": "redis://10.0.0.9", "secret_file": str(tmp_path / "secret"), "expected_proxies": 4}
+    given = proxy_settings(shared=shared, quota={"concurrency": 3})
+    assert summary(given)[-1].startswith("limits are those of all proxies of the fleet nlpbatch together")
+    assert summary(given)[-1].endswith("divided by the proxies last seen, 4 at least")
+    assert [line for line in warnings(given) if "without the store 1 of them let nothing through" in line]
