@@ -47,8 +47,8 @@ async def started(names=None, **groups):
 
 def in_force(proxy):
     """Return what each part of the proxy goes by."""
-    tenant = next(iter(proxy.live.settings.tenants))
-    key_id = proxy.live.settings.tenants[tenant].keys[0].partition(":")[0]
+    tenant = next(iter(proxy.live.now.settings.tenants))
+    key_id = proxy.live.now.settings.tenants[tenant].keys[0].partition(":")[0]
     limits = limits_of(proxy.traffic, proxy.settings, tenant, key_id)
     return {
         "generation": proxy.state()["generation"],
