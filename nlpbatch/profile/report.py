@@ -33,7 +33,7 @@ def report(
     Args:
         drawn: The sample.
         columns: What it is about; of a text column that holds arrays, each element is a text.
-        client: Whom to ask for tokens; None for a report without.
+        client: The service that analyses the texts; None for a report without tokens.
         tokens: Rows that are analysed; 0 for none.
         analyzer: Analyzer's name.
 

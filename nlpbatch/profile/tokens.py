@@ -23,7 +23,7 @@ def analyse(client: Client, texts: pa.Array, most: int, seed: int, analyzer: str
     """Return the tokens of some rows, and notes on what has none.
 
     Args:
-        client: Whom to ask.
+        client: The service that analyses the texts.
         texts: string[rows].
         most: Rows to analyse; of more, as many at random.
         seed: Of that choice.

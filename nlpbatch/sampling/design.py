@@ -3,7 +3,7 @@
 Where the budget covers all parts, rows are drawn one by one: a simple random sample. Otherwise a sample has two stages.
 Parts (row groups) are drawn with a chance in proportion to their rows, by systematic sampling over a random order
 (Madow 1949); then equally many rows of each. So every row is as likely as any other, whatever the sizes of the parts: a
-file's last row group is often small, and holds the newest rows. How the parts differ tells how far the sample may be
+file's last row group is often small, and holds the newest rows. How the parts differ shows how far the sample may be
 off.
 """
 

@@ -115,7 +115,7 @@ def _least(name: str, value: int, least: int) -> str | None:
 
 
 def _ratio_fault(value: float) -> str | None:
-    return None if 0 <= value <= 1 else f"max_error_ratio is {value:g}, must be 0 to 1: 0.01 bears one row in a hundred"
+    return None if 0 <= value <= 1 else f"max_error_ratio is {value:g}, must be 0 to 1: 0.01 is one row in a hundred"
 
 
 def _until_fault(value: str) -> str | None:

@@ -23,12 +23,12 @@ class AnalyzeStage(Stage):
 
     @property
     def place(self) -> Storage:
-        """Return where its record is, and what it makes."""
+        """Return where its record and its result are."""
         return self._context.sink
 
     @property
     def makes(self) -> str:
-        """Return the file in its place that is written last."""
+        """Return the file, within `place`, that is written last."""
         return f"{ANALYZED}/{layout.SUCCESS}"
 
     @property

@@ -21,12 +21,12 @@ class FeaturesStage(Stage):
 
     @property
     def place(self) -> Storage:
-        """Return where its record is, and what it makes."""
+        """Return where its record and its result are."""
         return self._context.sink
 
     @property
     def makes(self) -> str:
-        """Return the file in its place that is written last."""
+        """Return the file, within `place`, that is written last."""
         return f"{FEATURES}/{DESCRIPTION}"
 
     @property

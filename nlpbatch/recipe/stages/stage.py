@@ -88,13 +88,13 @@ class Stage(ABC):
 
     @property
     def place(self) -> Storage:
-        """Return where its record is, and what it makes."""
+        """Return where its record and its result are."""
         return self._context.base
 
     @property
     @abstractmethod
     def makes(self) -> str:
-        """Return the file in its place that is written last."""
+        """Return the file, within `place`, that is written last."""
 
     @property
     @abstractmethod
@@ -112,7 +112,7 @@ class Stage(ABC):
 
     @abstractmethod
     def run(self) -> Mapping[str, Any]:
-        """Run it; return what is reported of it. The member `is` tells the results of two runs apart."""
+        """Run it; return what its record reports. Member `is` identifies the result among those of all runs."""
 
     def record(self) -> StageRecord | None:
         """Return the record of its last run."""
