@@ -48,7 +48,7 @@ def status() -> int:
     for name, answer in alive.items():
         print(f"{name:16} {'runs' if answer else 'has ended: see ' + str(DIRECTORY / (name + '.log'))}")
     print(f"\nexport HADOOP_CONF_DIR={hadoop.configuration} YARN_CONF_DIR={hadoop.configuration}")
-    print(f"{hadoop.url}/ is the root of HDFS; {hadoop.resource_manager}/ws/v1/cluster/apps tells of applications")
+    print(f"{hadoop.url}/ is the root of HDFS; {hadoop.resource_manager}/ws/v1/cluster/apps lists applications")
     return 0 if all(alive.values()) else 1
 
 

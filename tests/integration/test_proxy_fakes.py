@@ -31,7 +31,7 @@ async def test_requests_are_recorded_as_they_came():
     assert (exchange.all("A"), exchange.header("A"), exchange.header("B")) == (["1", "2"], "1", None)
 
 
-async def test_probes_are_counted_apart_and_say_what_they_are_told(session):
+async def test_probes_are_counted_separately_and_answer_as_configured(session):
     async with FakeBackend(ready=False, workers=3) as backend:
         async with session.get(f"{backend.url}/readyz") as got:
             assert (got.status, await got.json()) == (503, {"ready": False, "workers": 3})

@@ -81,7 +81,7 @@ async def test_the_end_of_an_api_is_the_end_of_what_it_started(up):
     await asyncio.to_thread(wait_for, lambda: not any(map(alive, old)))
 
 
-def test_one_that_is_told_to_stop_between_a_death_and_the_next_start_leaves_nothing(up):
+def test_a_stop_between_a_death_and_the_next_start_leaves_no_process(up):
     up.wait_ready()
     processes = descendants(up.process.pid)
     os.kill(proxy(up), signal.SIGKILL)

@@ -63,7 +63,7 @@ def test_a_column_of_another_type_is_answered_with_the_cast(refused):
     assert "df.withColumn('rating', df['rating'].cast('string'))" in message
 
 
-def test_a_column_that_stands_twice_is_ambiguous(df, service):
+def test_a_column_name_that_occurs_twice_is_ambiguous(df, service):
     with pytest.raises(InvalidRequest, match="there are several columns 'review': rename them, or drop all but one"):
         analyze(df.select("review", "review"), text="review", service=service.url)
 
@@ -139,7 +139,7 @@ def test_a_stranger_at_the_address_is_named(df, scripted):
         analyze(df, text="review", service=stranger.url)
 
 
-def test_a_driver_without_pandas_is_told_that_pyspark_wants_it_there(refused, monkeypatch):
+def test_a_driver_without_pandas_gets_an_error_that_names_the_package(refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     message = refused(ConfigError)
     assert "Pandas >= " in message

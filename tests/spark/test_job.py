@@ -80,7 +80,7 @@ def looks_complete(output):
     return (output / "_SUCCESS").exists() or ds.dataset(output, format="parquet").count_rows() > 0
 
 
-def test_the_output_has_all_columns_and_the_report_counts_what_stands_in_it(spark, options, output, stack):
+def test_the_output_has_all_columns_and_the_report_counts_its_rows(spark, options, output, stack):
     report = run(spark, options())
     rows = ds.dataset(output, format="parquet").to_table().sort_by("id").to_pylist()
     assert [row["review"] for row in rows] == [text for text in TEXTS if text is None or len(text) < 400_000]
@@ -301,7 +301,7 @@ def test_an_error_of_a_class_that_this_driver_does_not_know_keeps_its_message():
     assert error.message == "it went wrong"
 
 
-def test_a_value_that_spark_quotes_is_not_told(spark):
+def test_a_value_that_spark_quotes_is_not_in_the_error(spark):
     df = spark.createDataFrame([("비밀's",)], "review string").selectExpr("cast(review AS int)")
     with pytest.raises(PySparkException) as caught:
         df.collect()

@@ -125,7 +125,7 @@ def test_a_stage_is_not_made_of_what_is_not_there_or_stale(go, recipe):
     assert any(line.startswith("analyze: done in") for line in go(recipe(sample={"rows": 100}), stage="analyze"))
 
 
-def test_a_dump_is_not_replaced_unless_told(go, recipe, tmp_path):
+def test_a_dump_is_replaced_only_with_overwrite(go, recipe, tmp_path):
     go(recipe(), stage="dump")
     other = recipe(source={"sql": "SELECT review_id, review, rating, date FROM reviews LIMIT 50"})
     with pytest.raises(ConfigError, match="give --overwrite to replace it"):
@@ -171,7 +171,7 @@ def test_features_that_were_interrupted_while_replaced_are_not_taken_for_the_old
     assert described["settings"]["ngrams"] == 2
 
 
-def test_an_analysis_that_is_made_otherwise_goes_on_where_it_was_interrupted(go, short, tmp_path):
+def test_an_analysis_with_other_settings_resumes_where_it_was_interrupted(go, short, tmp_path):
     go(short())
     nouns = short(analyze={"tags": ["NNG"]}, features={"unit": "nouns"})
     with pytest.raises(NlpbatchError):
@@ -207,7 +207,7 @@ def test_somebody_elses_directory_is_left_alone(go, recipe, tmp_path):
         ("SELECT * FROM reviews WHERE false", "the query gives no rows"),
     ],
 )
-def test_a_query_that_is_of_no_use_is_told_before_anything_else(go, recipe, sql, message):
+def test_a_query_that_cannot_be_used_is_refused_before_anything_is_done(go, recipe, sql, message):
     with pytest.raises(ConfigError, match=message):
         go(recipe(source={"sql": sql}))
 
@@ -226,9 +226,7 @@ def test_a_query_that_is_of_no_use_is_told_before_anything_else(go, recipe, sql,
     ],
 )
 @pytest.mark.parametrize("kind", ["query", "files"])
-def test_columns_that_are_not_there_are_told_before_anything_is_done(
-    go, recipe, tmp_path, reviews, kind, changes, message
-):
+def test_missing_columns_are_named_before_anything_is_done(go, recipe, tmp_path, reviews, kind, changes, message):
     if kind == "files":
         pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
         changes = {"source": {"files": str(tmp_path / "some.parquet")}, **changes}
@@ -237,13 +235,13 @@ def test_columns_that_are_not_there_are_told_before_anything_is_done(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_service_that_nobody_names_is_told_before_anything_is_done(go, recipe, tmp_path):
+def test_a_missing_service_is_refused_before_anything_is_done(go, recipe, tmp_path):
     with pytest.raises(ConfigError, match="the service is missing"):
         go(recipe(), service=None)
     assert not (tmp_path / "out").exists()
 
 
-def test_features_that_cannot_be_made_are_told_and_the_rest_is_done(go, recipe, tmp_path, reviews):
+def test_features_that_cannot_be_made_are_an_error_and_the_rest_is_done(go, recipe, tmp_path, reviews):
     pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
     files = recipe(source={"files": str(tmp_path / "some.parquet")}, features={"min_documents": 100_000})
     with pytest.raises(ConfigError, match="lower min_documents"):
@@ -261,9 +259,9 @@ def test_only_rows_that_meet_the_condition_are_analysed(go, recipe, tmp_path, re
     good = table.filter(ds.field("rating") >= 9)
     assert sorted(rows["review_id"].to_pylist()) == sorted(good["review_id"].to_pylist())
     less = recipe(source={"files": str(tmp_path / "some.parquet")}, analyze={"where": "rating >= 10"})
-    told = go(less, dry_run=True)
-    assert 'analyze: stale, where was "rating >= 9", is "rating >= 10"' in told
-    assert "features: will be run again, analyze will be run again" in told
+    said = go(less, dry_run=True)
+    assert 'analyze: stale, where was "rating >= 9", is "rating >= 10"' in said
+    assert "features: will be run again, analyze will be run again" in said
 
 
 def test_tab_separated_values_go_all_the_way(go, recipe, tmp_path):
@@ -299,7 +297,7 @@ def test_times_go_the_same_way_on_the_sample(go, recipe, spark, tmp_path):
     assert {str(value)[:4] for value in rows["date"].to_pylist()} == {"9999"}
 
 
-def test_options_of_the_reader_that_a_sample_cannot_follow_are_told_before_anything_is_done(go, recipe, tmp_path):
+def test_reader_options_that_a_sample_cannot_follow_are_refused_before_anything_is_done(go, recipe, tmp_path):
     (tmp_path / "a.csv").write_text("review_id,review,rating,date\n1,좋다,5,x\n", encoding="utf-8")
     source = {"files": str(tmp_path / "a.csv"), "reader": {"quote": "'"}}
     with pytest.raises(ConfigError, match=r"\[sample\] can't follow \[source\] reader 'quote'"):
@@ -307,17 +305,17 @@ def test_options_of_the_reader_that_a_sample_cannot_follow_are_told_before_anyth
     assert not (tmp_path / "out").exists()
 
 
-def test_how_much_there_is_to_do_is_told_before_anything_is_done(go, recipe, spark, tmp_path, reviews):
+def test_a_dry_run_estimates_documents_bytes_and_hours(go, recipe, spark, tmp_path, reviews):
     pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
     size = (tmp_path / "some.parquet").stat().st_size
-    told = go(recipe(source={"files": str(tmp_path / "some.parquet")}), dry_run=True)[-1]
+    once = go(recipe(source={"files": str(tmp_path / "some.parquet")}), dry_run=True)[-1]
     odd = tmp_path / "odd" / "deep"
     odd.mkdir(parents=True)
     shutil.copy(tmp_path / "some.parquet", odd / "a[1]*.parquet")
     shutil.copy(tmp_path / "some.parquet", odd.parent / "b.parquet")
     twice = go(recipe(source={"files": str(odd.parent)}), dry_run=True)[-1]
     assert twice.startswith(f"everything: 100 documents, {2 * size:,} bytes")
-    assert told == f"everything: 50 documents, {size:,} bytes, hours unknown: run it with --on sample first"
+    assert once == f"everything: 50 documents, {size:,} bytes, hours unknown: run it with --on sample first"
     spark.range(7).selectExpr("id AS review_id", "'가' AS review", "1 AS rating", "'x' AS date").write.mode(
         "overwrite"
     ).saveAsTable("counted")

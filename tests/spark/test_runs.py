@@ -1,4 +1,4 @@
-"""Runs on a real Spark against the real service: gone on with, cut short, and of inputs of all kinds."""
+"""Runs on a real Spark against the real service: resumed, cut short, and over inputs of all kinds."""
 
 import gzip
 import json
@@ -94,7 +94,7 @@ def test_a_start_that_ends_before_the_rename_leaves_no_rows_and_the_next_does_th
         ({"text": ("other",)}, 'text was \\["text"\\], is \\["other"\\]'),
     ],
 )
-def test_an_output_that_was_begun_otherwise_is_not_mixed(spark, source, options, rows, change, said):
+def test_an_output_that_was_created_with_different_settings_is_not_mixed(spark, source, options, rows, change, said):
     source("a.parquet", id=[1], text=["하나"], other=["다른"])
     run(spark, options())
     with pytest.raises(ConfigError, match=f"was created with different settings: {said}.*--reprocess"):
@@ -191,7 +191,7 @@ FORMATS = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_other_formats_are_told_from_their_names(spark, source, options, rows, name):
+def test_other_formats_are_inferred_from_their_names(spark, source, options, rows, name):
     FORMATS[name](source.folder / name)
     assert run(spark, options()).rows == 2
     assert [(str(row["id"]), row["text"]) for row in rows()] == [("1", "하나"), ("2", "둘")]
@@ -293,7 +293,7 @@ def test_a_column_that_comes_later_is_not_dropped_silently(spark, source, option
         (lambda add: add("a.parquet", text=["x"]), {"format": "orc"}, "can't be read as orc"),
     ],
 )
-def test_an_input_that_cannot_be_used_is_told_before_anything_is_written(
+def test_an_input_that_cannot_be_used_is_refused_before_anything_is_written(
     spark, source, options, tmp_path, prepare, change, said
 ):
     prepare(source)

@@ -47,7 +47,7 @@ class FakeSession:
 
 @pytest.fixture
 def job(monkeypatch):
-    """Return what runs main() with a job that ends as told, and gives the exit code."""
+    """Return a function that runs main() with a job that ends as given, and returns the exit code."""
 
     def call(outcome, argv=(*LEAST, "--service", "http://proxy")):
         session = FakeSession()

@@ -79,7 +79,7 @@ def test_small_data_is_read_whole_and_its_rows_are_drawn_one_by_one_whatever_the
     assert len(set(drawn.table[UNIT].to_pylist())) == 400
 
 
-def test_one_row_group_tells_how_far_it_may_be_off_if_its_rows_are_drawn_one_by_one(tmp_path):
+def test_one_row_group_has_a_margin_if_its_rows_are_drawn_one_by_one(tmp_path):
     pq.write_table(rows(5_000), tmp_path / "one.parquet", row_group_size=5_000)
     drawn = sample(str(tmp_path / "one.parquet"), SampleOptions(rows=500))
     labels = np.array(drawn.table["label"].to_pylist(), float)
@@ -98,7 +98,7 @@ def test_rows_of_some_of_very_many_files_are_drawn_with_their_files(data, monkey
     assert any("3 files of 4 were chosen" in note for note in drawn.design.notes)
 
 
-def test_rows_of_few_parts_are_said_to_tell_little(data):
+def test_a_note_warns_of_rows_of_few_parts(data):
     drawn = sample(str(data), SampleOptions(rows=100, read_bytes=20_000))
     assert any("parts only, which tell little of the others: raise read_share" in note for note in drawn.design.notes)
 
@@ -130,7 +130,7 @@ def test_lines_are_taken_from_anywhere(tmp_path, kind):
 
 
 @pytest.mark.parametrize(("read_bytes", "width_max"), [(2**30, 1.3), (2**20, 1.6)], ids=["row by row", "blocks"])
-def test_samples_of_lines_tell_how_far_they_may_be_off(tmp_path, read_bytes, width_max):
+def test_samples_of_lines_have_margins(tmp_path, read_bytes, width_max):
     chance = np.random.default_rng(3)
     lengths = chance.integers(1, 150, 30_000) + np.repeat(chance.integers(0, 100, 100), 300)  # neighbours are alike
     (tmp_path / "data.txt").write_text("".join("x" * length + "\n" for length in lengths), encoding="utf-8")
@@ -165,7 +165,7 @@ def test_no_more_is_read_than_the_bytes_that_may_be_however_large_the_data_set_i
     assert one.design.read_share < 0.3  # the footers of these small files are a quarter of them
 
 
-def test_rows_of_a_giant_row_group_are_those_that_stand_there(tmp_path):
+def test_rows_drawn_from_a_giant_row_group_are_rows_of_the_file(tmp_path):
     pq.write_table(rows(150_000), tmp_path / "one.parquet", row_group_size=150_000)
     drawn = sample(str(tmp_path / "one.parquet"), SampleOptions(rows=2_000, seed=5))
     found = [(int(row["id"][1:]), row["review"]) for row in drawn.table.to_pylist()]
@@ -427,7 +427,7 @@ def test_a_column_of_several_types_is_refused_without_its_values(tmp_path):
 @pytest.mark.parametrize(
     ("header", "names"), [(True, ["id", "document", "label"]), (False, ["_c0", "_c1", "_c2"])], ids=["header", "none"]
 )
-def test_tab_separated_values_are_read_as_told(tmp_path, header, names):
+def test_tab_separated_values_are_read_with_the_given_separator(tmp_path, header, names):
     lines = ["id\tdocument\tlabel"] * header + [f"{number}\t재밌다, 정말\t1" for number in range(50)]
     (tmp_path / "ratings.txt").write_text("\n".join(lines), encoding="utf-8")
     options = SampleOptions(rows=50, format="csv", separator="\t", header=header)
@@ -454,7 +454,7 @@ def short(folder):
         (None, {"stratify": "lable"}, "no column 'lable'"),
     ],
 )
-def test_what_cannot_be_sampled_is_told_with_its_name(data, harm, options, message):
+def test_a_source_that_cannot_be_sampled_is_named(data, harm, options, message):
     if harm is not None:
         harm(data)
     with pytest.raises(ConfigError, match=message):

@@ -51,7 +51,7 @@ def test_patience_may_be_a_whole_number(toml):
     assert JobOptions.merge(toml("patience_s = 5"), LEAST).patience_s == 5.0
 
 
-def test_all_faults_are_named_at_once_with_where_they_stand(toml):
+def test_all_faults_are_named_at_once_with_their_location(toml):
     file = toml(
         'inptu = "in"\noutput = 5\nfields = ["form", "tga"]\noverwrite = "yes"\nrequest_bytes = 10\npatience_s = 0'
     )
@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     assert "nowhere.toml: can't be read: No such file or directory" in fault
 
 
-def test_a_file_that_is_not_toml_is_named_with_the_place(toml):
+def test_a_file_that_is_not_toml_is_named_with_the_line(toml):
     (fault,) = faults_of(toml("input = 'in'\noutput = out"), LEAST)
     assert "not TOML" in fault
     assert "line 2" in fault
