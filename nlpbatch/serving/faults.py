@@ -13,6 +13,7 @@ _RENAMED: Final = {
     "jobs": "[[batch]]",
     "people": "[[interactive]]",
     "concurrency.most_per_worker": "max_per_worker",
+    "pool.piece_bytes": "chunk_bytes",
     "upstream.eject_most_s": "eject_max_s",
     "upstream.retry_least": "retry_min",
 }
