@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, get_args
 
-from nlpbatch.spark.option_types import OptionType, columns, columns_fault, is_names, is_number, nearest
+from nlpbatch.spark.option_types import OptionType, columns, columns_fault, is_names, is_number
+from nlpbatch.suggestions import nearest
 
 COLUMNS: Final = OptionType(is_names, 'a column, or several: ["title", "body"]', columns, columns_fault)
 SHARE: Final = OptionType(lambda value: is_number(value) and 0 < value <= 1, "a number over 0 and up to 1", float)

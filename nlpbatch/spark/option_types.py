@@ -1,6 +1,5 @@
 """What each option of a job accepts, how it is stored, and what is wrong with a value: one table."""
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -81,13 +80,6 @@ def columns_fault(names: tuple[str, ...]) -> str | None:
 def is_table(value: Any) -> bool:
     """Return whether it is a table of plain values."""
     return isinstance(value, Mapping) and all(isinstance(item, str | bool | int) for item in value.values())
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a remedy for a name that is unknown."""
-    known = tuple(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
 
 
 def one_of(names: Iterable[str]) -> OptionType:

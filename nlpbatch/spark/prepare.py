@@ -1,6 +1,5 @@
 """Everything a caller can have got wrong, checked on the driver before the first row is read."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +18,7 @@ from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.spark.storage import first_line
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
 from nlpbatch.spark.task_stats import TaskStats
+from nlpbatch.suggestions import nearest
 from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 from nlpbatch.wire.options import Operation
 
@@ -80,9 +80,7 @@ def prepare(
 def _check_columns(schema: StructType, text: str, operation: Operation, added: Mapping[str, str]) -> None:
     if text not in schema.names:
         names = [name for name in schema.names if name != CORRUPT]
-        near = difflib.get_close_matches(text, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(names)}"
-        raise InvalidRequest(f"there is no column {text!r}: {hint}", column=text)
+        raise InvalidRequest(f"there is no column {text!r}: {nearest(text, names)}", column=text)
     if schema.names.count(text) > 1:
         raise InvalidRequest(f"there are several columns {text!r}: rename them, or drop all but one", column=text)
     if operation in LIST_OPERATIONS:

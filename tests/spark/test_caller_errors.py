@@ -49,12 +49,12 @@ def refused(df, service):
 
 
 def test_a_missing_column_is_answered_with_the_nearest(refused, service):
-    assert refused(InvalidRequest, text="reveiw") == "there is no column 'reveiw': did you mean 'review'?"
+    assert refused(InvalidRequest, text="reveiw") == "there is no column 'reveiw': did you mean review?"
     assert service.exchanges == []
 
 
 def test_a_missing_column_unlike_any_is_answered_with_all(refused):
-    assert refused(InvalidRequest, text="본문") == "there is no column '본문': the columns are id, review, rating"
+    assert refused(InvalidRequest, text="본문") == "there is no column '본문': choose from id, review, rating"
 
 
 def test_a_column_of_another_type_is_answered_with_the_cast(refused):
