@@ -19,7 +19,7 @@ from nlpbatch.errors import ConfigError
 from nlpbatch.wire.limits import MIB
 from nlpbatch.wire.tags import TAGS
 
-Kind = Literal["word", "analysed", "pattern", "variants"]
+EntryKind = Literal["word", "analysed", "pattern", "variants"]
 MOST_BYTES: Final = 64 * MIB
 _MOST_FAULTS: Final = 20
 _FORM_CODE_POINTS: Final = 100
@@ -40,7 +40,7 @@ class Entry:
     """
 
     where: str
-    kind: Kind
+    kind: EntryKind
     values: tuple[Any, ...]
 
 
@@ -59,7 +59,7 @@ def parse(content: bytes, name: str) -> list[Entry]:
         raise ConfigError(f"{name} has {len(content):,} bytes, the limit is {MOST_BYTES:,}: split it over files")
     entries: list[Entry] = []
     faults: list[str] = []
-    seen: dict[tuple[Kind, tuple[Any, ...]], int] = {}
+    seen: dict[tuple[EntryKind, tuple[Any, ...]], int] = {}
     for number, line in _lines(content, name):
         try:
             kind, values = _entry(line)
@@ -88,7 +88,7 @@ def _lines(content: bytes, name: str) -> Iterator[tuple[int, str]]:
             yield number, stripped
 
 
-def _entry(line: str) -> tuple[Kind, tuple[Any, ...]]:
+def _entry(line: str) -> tuple[EntryKind, tuple[Any, ...]]:
     columns = [column.strip() for column in line.split("\t")]
     if not 2 <= len(columns) <= 3:  # noqa: PLR2004  (form, tag, score)
         raise _Fault(f"{len(columns)} columns: write form, tag and perhaps a score, with tabs between them")
@@ -147,7 +147,7 @@ def add(kiwi: Any, entries: list[Entry]) -> None:
         ConfigError: Kiwi doesn't take one; it is named by file and line.
 
     """
-    add_one: dict[Kind, Callable[..., Any]] = {
+    add_one: dict[EntryKind, Callable[..., Any]] = {
         "word": kiwi.add_user_word,
         "analysed": kiwi.add_pre_analyzed_word,
         "pattern": kiwi.add_re_word,

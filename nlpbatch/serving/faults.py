@@ -5,7 +5,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from nlpbatch.serving.toml_lines import Location
+from nlpbatch.serving.toml_lines import KeyPath
 from nlpbatch.suggestions import nearest
 
 _SHOWN_CHARACTERS: Final = 80
@@ -40,7 +40,7 @@ def _shown(value: object) -> str:
     return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"
 
 
-def _suggest(location: Location, model: type[BaseModel]) -> str:
+def _suggest(location: KeyPath, model: type[BaseModel]) -> str:
     """Return the remedy for an unknown key, from the known keys of its group."""
     group: Any = model
     for part in location[:-1]:

@@ -18,9 +18,9 @@ from nlpbatch.wire.options.table import (
     OPTIONS,
     STANDARD_DIALECT,
     TYPOS,
-    Kind,
     Operation,
     Option,
+    ValueKind,
     options_of,
 )
 
@@ -38,9 +38,9 @@ __all__ = [
     "OPTIONS",
     "STANDARD_DIALECT",
     "TYPOS",
-    "Kind",
     "Operation",
     "Option",
     "Options",
+    "ValueKind",
     "options_of",
 ]

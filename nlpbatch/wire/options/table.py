@@ -20,7 +20,7 @@ DOCUMENT_MEMBERS: Final[Mapping[Operation, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """The members of a JSON request with the documents, and with the extra member of each if it is given."""
-Kind = Literal["string", "boolean", "integer", "number", "strings"]
+ValueKind = Literal["string", "boolean", "integer", "number", "strings"]
 DEFAULT_ANALYZER: Final = "default"
 MOST_CANDIDATES: Final = 10
 _MOST_WORDS: Final = 1000
@@ -91,7 +91,7 @@ class Option:
     """
 
     name: str
-    kind: Kind
+    kind: ValueKind
     operations: tuple[Operation, ...]
     meaning: str
     kiwi: bool = False
