@@ -20,8 +20,8 @@ from nlpbatch.wire.limits import MIB
 from nlpbatch.wire.tags import TAGS
 
 EntryKind = Literal["word", "analysed", "pattern", "variants"]
-MOST_BYTES: Final = 64 * MIB
-_MOST_FAULTS: Final = 20
+MAX_BYTES: Final = 64 * MIB
+_MAX_FAULTS: Final = 20
 _FORM_CODE_POINTS: Final = 100
 _ANALYSIS = re.compile(r"(.+)/([A-Z_0-9-]+)")
 _VARIANTS = re.compile(r"s/((?:[^/\\]|\\.)+)/((?:[^/\\]|\\.)*)/")
@@ -55,8 +55,8 @@ def parse(content: bytes, name: str) -> list[Entry]:
         ConfigError: Lines that can't be used, up to 20 of them, each with file, line and reason.
 
     """
-    if len(content) > MOST_BYTES:
-        raise ConfigError(f"{name} has {len(content):,} bytes, the limit is {MOST_BYTES:,}: split it over files")
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"{name} has {len(content):,} bytes, the limit is {MAX_BYTES:,}: split it over files")
     entries: list[Entry] = []
     faults: list[str] = []
     seen: dict[tuple[EntryKind, tuple[Any, ...]], int] = {}
@@ -71,8 +71,8 @@ def parse(content: bytes, name: str) -> list[Entry]:
             faults.append(f"{name}:{number}: the same as line {before}: leave one out")
         entries.append(Entry(f"{name}:{number}", kind, values))
     if faults:
-        more = len(faults) - _MOST_FAULTS
-        raise ConfigError("\n".join(faults[:_MOST_FAULTS] + ([f"{name}: and {more:,} lines more"] if more > 0 else [])))
+        more = len(faults) - _MAX_FAULTS
+        raise ConfigError("\n".join(faults[:_MAX_FAULTS] + ([f"{name}: and {more:,} lines more"] if more > 0 else [])))
     return entries
 
 

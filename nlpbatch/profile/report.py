@@ -16,7 +16,7 @@ from nlpbatch.profile.view import ProfileColumns, Tokens, View
 from nlpbatch.sampling.sample import Sample
 from nlpbatch.wire.options import DEFAULT_ANALYZER
 
-MOST_TOKENS = 20_000
+MAX_TOKENS = 20_000
 """Rows that are analysed by default: enough for words that mark a group, and done in a minute."""
 
 
@@ -25,7 +25,7 @@ def report(
     columns: ProfileColumns,
     client: Client | None,
     *,
-    tokens: int = MOST_TOKENS,
+    tokens: int = MAX_TOKENS,
     analyzer: str = DEFAULT_ANALYZER,
 ) -> Mapping[str, Any]:
     """Return all measures, ready for JSON; `page` and `to_json` make files of it.

@@ -59,11 +59,11 @@ def read_section(section: type[Any], name: str, given: Mapping[str, Any]) -> tup
     return values, faults
 
 
-def whole(least: int, most: int | None = None) -> OptionType:
+def whole(minimum: int, maximum: int | None = None) -> OptionType:
     """Return the type of options that are whole numbers in a range, both ends included."""
-    wanted = f"a whole number from {least:,}" + (f" to {most:,}" if most else "")
+    wanted = f"a whole number from {minimum:,}" + (f" to {maximum:,}" if maximum else "")
 
     def accepts(value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= (most or value)
+        return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= (maximum or value)
 
     return OptionType(accepts, wanted)

@@ -101,9 +101,9 @@ def _encoding_fault(name: str) -> str | None:
     return None
 
 
-def _least(name: str, value: int, least: int) -> str | None:
-    whole = isinstance(value, int) and value >= least
-    return None if whole else f"{name} is {value!r}: give a whole number from {least:,}"
+def _minimum_fault(name: str, value: int, minimum: int) -> str | None:
+    whole = isinstance(value, int) and value >= minimum
+    return None if whole else f"{name} is {value!r}: give a whole number from {minimum:,}"
 
 
 def _ratio_fault(value: float) -> str | None:
@@ -130,7 +130,7 @@ OPTION_TYPES: Final[dict[str, OptionType]] = {
         lambda value: isinstance(value, str), 'an encoding: "utf-8" or "cp949"', fault=_encoding_fault
     ),
     "max_record_lines": OptionType(
-        is_number, "a number of lines", fault=lambda value: _least("max_record_lines", value, 1)
+        is_number, "a number of lines", fault=lambda value: _minimum_fault("max_record_lines", value, 1)
     ),
     "reader": OptionType(is_table, 'a table of strings: reader = { sep = "\\t" }', reader_options),
     "fields": OptionType(is_names, 'names: "form,tag" or ["form", "tag"]', _names, _fields_fault),
@@ -141,8 +141,10 @@ OPTION_TYPES: Final[dict[str, OptionType]] = {
         lambda value: isinstance(value, Mapping), "a table of options: options = { normalize_coda = true }", dict
     ),
     **dict.fromkeys(("sentences", "overwrite", "reprocess"), FLAG),
-    "batch_bytes": OptionType(is_number, "a number of bytes", fault=lambda value: _least("batch_bytes", value, KIB)),
-    "max_bytes": OptionType(is_number, "a number of bytes", fault=lambda value: _least("max_bytes", value, 1)),
+    "batch_bytes": OptionType(
+        is_number, "a number of bytes", fault=lambda value: _minimum_fault("batch_bytes", value, KIB)
+    ),
+    "max_bytes": OptionType(is_number, "a number of bytes", fault=lambda value: _minimum_fault("max_bytes", value, 1)),
     "max_error_ratio": OptionType(is_number, "a number from 0 to 1", float, _ratio_fault),
     "until": OptionType(
         lambda value: isinstance(value, str), 'a time: "06:00" or "2026-11-24T06:00"', fault=_until_fault

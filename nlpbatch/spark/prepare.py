@@ -22,7 +22,7 @@ from nlpbatch.suggestions import nearest
 from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 from nlpbatch.wire.options import Operation
 
-_MOST_DOCUMENTS: Final = 10_000
+_MAX_DOCUMENTS: Final = 10_000
 _REQUESTS_PER_BLOCK: Final = 8
 """Rows leave a task block by block: small ones show progress sooner, in large ones more texts are alike."""
 _BLOCK_BYTES: Final = 4 * MIB  # tokens with all fields take twenty times their text
@@ -140,6 +140,6 @@ def _cut(request_bytes: int, limits: SizeLimits) -> Cut:
     return Cut(
         block_bytes=max(request_bytes, min(request_bytes * _REQUESTS_PER_BLOCK, _BLOCK_BYTES)),
         request_bytes=request_bytes,
-        request_documents=min(limits.documents, _MOST_DOCUMENTS),
+        request_documents=min(limits.documents, _MAX_DOCUMENTS),
         text_bytes=limits.text_bytes,
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from nlpbatch.engine.dictionary import MOST_BYTES, Entry, add, parse
+from nlpbatch.engine.dictionary import MAX_BYTES, Entry, add, parse
 from nlpbatch.errors import ConfigError
 
 GOOD = """\
@@ -78,7 +78,7 @@ def test_bytes_that_are_not_utf_8_are_named_with_their_line():
 
 def test_a_file_that_is_too_large_is_refused():
     with pytest.raises(ConfigError, match="the limit is"):
-        parse(b"#" * (MOST_BYTES + 1), "d.tsv")
+        parse(b"#" * (MAX_BYTES + 1), "d.tsv")
 
 
 class FakeKiwi:

@@ -90,7 +90,7 @@ def test_one_row_group_has_a_margin_if_its_rows_are_drawn_one_by_one(tmp_path):
 
 
 def test_rows_of_some_of_very_many_files_are_drawn_with_their_files(data, monkeypatch):
-    monkeypatch.setattr(parquet, "_MOST_FOOTERS", 3)
+    monkeypatch.setattr(parquet, "_MAX_FOOTERS", 3)
     drawn = sample(str(data), SampleOptions(rows=600))
     files = {int(row["id"][1:]) // 5_000: row[UNIT] for row in drawn.table.to_pylist()}
     assert len(files) == len(set(files.values())) == len(set(drawn.table[UNIT].to_pylist())) == 3
