@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import PySparkException
 
 from nlpbatch import errors
 from nlpbatch.cli.stack import Stack, StackOptions
@@ -280,25 +280,6 @@ def test_the_counter_sees_rows_while_they_are_written_and_all_of_them_in_the_end
     assert counter.rows() == 20_072
     assert any(0 < rows < 20_072 for rows in seen)
     assert seen == sorted(seen)
-
-
-def test_an_error_from_an_executor_is_the_outermost_of_those_in_its_traceback():
-    traceback = (
-        "Traceback (most recent call last):\n"
-        "nlpbatch.errors.ServiceUnreachable: no answer from http://proxy (Connection refused)\n\n"
-        "The above exception was the direct cause of the following exception:\n"
-        "nlpbatch.errors.PatienceExhausted: gave up on http://proxy: check that it runs\n"
-        "\tat org.apache.spark.Executor"
-    )
-    error = failure(AnalysisException(traceback))
-    assert type(error) is PatienceExhausted
-    assert error.message == "gave up on http://proxy: check that it runs"
-
-
-def test_an_error_of_a_class_that_this_driver_does_not_know_keeps_its_message():
-    error = failure(AnalysisException("nlpbatch.errors.FromTheFuture: it went wrong"))
-    assert type(error) is InternalError
-    assert error.message == "it went wrong"
 
 
 def test_a_value_that_spark_quotes_is_not_in_the_error(spark):

@@ -15,8 +15,6 @@ from tests.fakes.parts import PART_DOCUMENTS, TEXTS, asked, forms
 from tests.fakes.transports import answer, honest
 
 pytestmark = pytest.mark.usefixtures("small_parts")
-
-
 NOTHING = float("nan"), pd.NA, pd.NaT, np.nan, np.float32("nan"), np.datetime64("NaT"), np.ma.masked, None
 
 
