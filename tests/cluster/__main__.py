@@ -6,7 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.cluster.hadoop import CannotStart, Hadoop, fetch_jars
+from tests.cluster.hadoop import Hadoop
+from tests.cluster.jars import CannotStart, fetch_jars
 
 DIRECTORY = Path(__file__).parents[2] / ".cluster"
 STATE = DIRECTORY / "state.json"

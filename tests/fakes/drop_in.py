@@ -1,7 +1,6 @@
 """What results of Kiwi and of the drop-in for it are compared by."""
 
 import kiwipiepy
-import kiwipiepy.utils
 
 from nlpbatch.kiwi import (
     Sentence,

@@ -4,7 +4,6 @@ import inspect
 import pickle
 
 import kiwipiepy
-import kiwipiepy.utils
 import pytest
 
 from nlpbatch.kiwi import (
