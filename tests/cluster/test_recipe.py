@@ -62,7 +62,7 @@ def test_from_a_hive_table_to_features(yarn, hadoop, stack, table, tmp_path):
     hadoop.shell("-get", "/recipe/features/_nlpbatch/features.json", str(tmp_path / "features.json"))
     assert sum(json.loads((tmp_path / "features.json").read_text())["rows"].values()) == count
     assert {"dump", "analyzed", "features", "profile", "sample"} <= set(hadoop.names("/recipe"))
-    if os.environ.get("NLPBATCH_TEST_REVIEWS"):  # tests/spark/test_recipe.py has this for some hundred
+    if os.environ.get("NLPBATCH_TEST_REVIEWS"):  # tests/spark/recipe/test_stages.py has this for some hundred
         assert all(line.endswith("done already") for line in run(2))
     again = run(1)
     assert again[:4] == [f"{stage}: done already" for stage in ("dump", "sample", "profile", "analyze")]

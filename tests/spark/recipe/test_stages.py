@@ -1,6 +1,5 @@
-"""Recipes on a real Spark with a real service: stages in order, what is done, what is stale, what is refused."""
+"""Recipes on a real Spark with a real service: stages in order, what is done, and what is stale."""
 
-import dataclasses
 import json
 import shutil
 
@@ -9,52 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch.errors import ConfigError, NlpbatchError
-from nlpbatch.recipe import Recipe, RecipeRun, RunOptions
+from nlpbatch.recipe import Recipe
 from nlpbatch.spark.storage import Storage
-
-ROWS = 600
-
-
-@pytest.fixture(scope="module")
-def view(spark, reviews):
-    """Some reviews as a table that SQL can name."""
-    table = pq.read_table(reviews).slice(0, ROWS)
-    spark.createDataFrame(table.to_pandas()).createOrReplaceTempView("reviews")
-    return table
-
-
-@pytest.fixture
-def recipe(tmp_path):
-    def make(**changes):
-        sections = {
-            "source": {"sql": "SELECT review_id, review, rating, date FROM reviews"},
-            "sample": {"rows": 200, "read_share": 1.0},
-            "profile": {"label": "rating", "date": "date", "tokens": 100},
-            "analyze": {"columns": ["review"]},
-            "features": {"id": "review_id", "label": "rating", "ngrams": 2},
-            "sink": {"path": str(tmp_path / "out")},
-        }
-        for name, members in changes.items():
-            sections[name] = members if name == "source" else sections[name] | members
-        plain = {
-            name: {key: value for key, value in one.items() if value is not None} for name, one in sections.items()
-        }
-        return Recipe.check(plain)
-
-    return make
-
-
-@pytest.fixture
-def go(spark, stack, view):
-    """Return what runs a recipe, and returns what it said."""
-
-    def call(recipe, **options):
-        said = []
-        given = {"service": stack.service, "api_key": stack.api_key} | options
-        RecipeRun(spark, recipe, RunOptions(**given), said.append).run()
-        return said
-
-    return call
 
 
 def done(said):
@@ -71,7 +26,7 @@ def test_from_a_query_to_features_and_nothing_twice(go, recipe, tmp_path, view):
     go(recipe())
     out = tmp_path / "out"
     manifest = json.loads((out / "dump" / "_manifest.json").read_text())
-    assert manifest["rows"] == ROWS
+    assert manifest["rows"] == view.num_rows
     assert "SELECT" in manifest["query"]
     assert (out / "profile" / "review.html").stat().st_size < 5_000_000
     rows = ds.dataset(out / "features", partitioning="hive").to_table()
@@ -104,12 +59,12 @@ def check_sequences(rows, out, vocabulary):
         assert row["sequence"] == [numbers.get(lemma, 1) for lemma in lemmas[row["review_id"]]]
 
 
-def test_the_sample_goes_the_same_way_in_a_directory_of_its_own(go, recipe, tmp_path):
+def test_the_sample_goes_the_same_way_in_a_directory_of_its_own(go, recipe, tmp_path, view):
     go(recipe(), on_sample=True)
     assert ds.dataset(tmp_path / "out" / "on-sample" / "features").count_rows() == 200
     assert not (tmp_path / "out" / "features").exists()
     estimate = go(recipe(), dry_run=True)[-1]
-    assert f"{ROWS} documents" in estimate
+    assert f"{view.num_rows} documents" in estimate
     assert "hours of analysis" in estimate
 
 
@@ -134,18 +89,6 @@ def test_a_dump_is_replaced_only_with_overwrite(go, recipe, tmp_path):
     assert ds.dataset(tmp_path / "out" / "dump").count_rows() == 50
     assert "dump: will be run again, --overwrite" in go(other, dry_run=True, overwrite=True)
     assert any(line.startswith("dump: done in") for line in go(other, stage="dump", overwrite=True))
-
-
-@pytest.fixture
-def short(recipe, tmp_path, reviews):
-    """Return what makes recipes of some files, without a sample."""
-    pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
-
-    def make(**changes):
-        members = {"source": {"files": str(tmp_path / "some.parquet")}, **changes}
-        return dataclasses.replace(recipe(**members), sample=None, profile=None)
-
-    return make
 
 
 def test_what_somebody_deleted_is_made_again(go, short, tmp_path):
@@ -181,73 +124,6 @@ def test_an_analysis_with_other_settings_resumes_where_it_was_interrupted(go, sh
     assert summary["rows"] == 50
     rows = ds.dataset(tmp_path / "out" / "analyzed", partitioning="hive").to_table()["tokens"].to_pylist()
     assert {token["tag"] for tokens in rows for token in tokens} == {"NNG"}
-
-
-def test_somebody_elses_directory_is_left_alone(go, recipe, tmp_path):
-    (tmp_path / "out" / "dump").mkdir(parents=True)
-    (tmp_path / "out" / "dump" / "mine.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="dump is there and was not made by a recipe"):
-        go(recipe(), stage="dump")
-    assert (tmp_path / "out" / "dump" / "mine.txt").exists()
-    shutil.rmtree(tmp_path / "out" / "dump")
-    (tmp_path / "out" / "features").mkdir()
-    (tmp_path / "out" / "features" / "mine.py").write_text("mine")
-    with pytest.raises(ConfigError, match="features is there and was not made by a recipe"):
-        go(recipe())
-    assert (tmp_path / "out" / "features" / "mine.py").exists()
-
-
-@pytest.mark.parametrize(
-    ("sql", "message"),
-    [
-        ("SELEC 1", "the query can't be run"),
-        ("SELECT * FROM nowhere", "the query can't be run"),
-        ("SELECT 1 AS id", "the source has no column 'review'"),
-        ("SELECT 1 AS review", "column 'review' is int, not text"),
-        ("SELECT * FROM reviews WHERE false", "the query gives no rows"),
-    ],
-)
-def test_a_query_that_cannot_be_used_is_refused_before_anything_is_done(go, recipe, sql, message):
-    with pytest.raises(ConfigError, match=message):
-        go(recipe(source={"sql": sql}))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"features": {"id": "number"}}, r"\[features\] id: the source has no column 'number': choose from review_id"),
-        ({"features": {"label": "ratng"}}, r"\[features\] label: .* did you mean rating"),
-        ({"profile": {"date": "day"}}, r"\[profile\] date: the source has no column 'day'"),
-        ({"sample": {"stratify": "genre"}}, r"\[sample\] stratify: the source has no column 'genre'"),
-        ({"sink": {"partition_by": ["year"]}}, r"\[sink\] partition_by: the source has no column 'year'"),
-        ({"analyze": {"columns": ["rating"]}}, r"column 'rating' is tinyint, not text"),
-        ({"analyze": {"where": "ratng > 3"}}, "where 'ratng > 3' can't be used: .*UNRESOLVED_COLUMN"),
-        ({"analyze": {"where": "rating >"}}, "where 'rating >' can't be used: .*PARSE_SYNTAX_ERROR"),
-    ],
-)
-@pytest.mark.parametrize("kind", ["query", "files"])
-def test_missing_columns_are_named_before_anything_is_done(go, recipe, tmp_path, reviews, kind, changes, message):
-    if kind == "files":
-        pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
-        changes = {"source": {"files": str(tmp_path / "some.parquet")}, **changes}
-    with pytest.raises(ConfigError, match=message):
-        go(recipe(**changes))
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_missing_service_is_refused_before_anything_is_done(go, recipe, tmp_path):
-    with pytest.raises(ConfigError, match="the service is missing"):
-        go(recipe(), service=None)
-    assert not (tmp_path / "out").exists()
-
-
-def test_features_that_cannot_be_made_are_an_error_and_the_rest_is_done(go, recipe, tmp_path, reviews):
-    pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
-    files = recipe(source={"files": str(tmp_path / "some.parquet")}, features={"min_documents": 100_000})
-    with pytest.raises(ConfigError, match="lower min_documents"):
-        go(files)
-    assert ds.dataset(tmp_path / "out" / "analyzed", partitioning="hive").count_rows() == 50
-    assert not (tmp_path / "out" / "features").exists()
 
 
 def test_only_rows_that_meet_the_condition_are_analysed(go, recipe, tmp_path, reviews):
@@ -295,14 +171,6 @@ def test_times_go_the_same_way_on_the_sample(go, recipe, spark, tmp_path):
     go(recipe(source={"files": str(tmp_path / "in")}), on_sample=True)
     rows = ds.dataset(tmp_path / "out" / "on-sample" / "analyzed", partitioning="hive").to_table()
     assert {str(value)[:4] for value in rows["date"].to_pylist()} == {"9999"}
-
-
-def test_reader_options_that_a_sample_cannot_follow_are_refused_before_anything_is_done(go, recipe, tmp_path):
-    (tmp_path / "a.csv").write_text("review_id,review,rating,date\n1,좋다,5,x\n", encoding="utf-8")
-    source = {"files": str(tmp_path / "a.csv"), "reader": {"quote": "'"}}
-    with pytest.raises(ConfigError, match=r"\[sample\] can't follow \[source\] reader 'quote'"):
-        go(recipe(source=source))
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_dry_run_estimates_documents_bytes_and_hours(go, recipe, spark, tmp_path, reviews):
