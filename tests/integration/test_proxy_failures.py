@@ -119,7 +119,7 @@ async def test_a_backend_that_never_answers_is_given_up():
         raw(b"HTTP/1.1 200 OK\r\n"),
     ],
 )
-async def test_an_answer_that_is_none_is_a_failed_backend_and_not_a_short_success(step):
+async def test_a_broken_answer_is_a_failed_backend_and_not_a_short_success(step):
     async with FakeBackend(step, echo()) as backend, running_proxy(backend, upstream=ASK_ONCE) as proxy:
         got = await proxy.ask(data=b"{}")
         assert (got.status, got.json["code"]) == (502, "backend_failed")

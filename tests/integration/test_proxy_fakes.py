@@ -63,7 +63,7 @@ async def test_an_answer_in_chunks_is_whole(session):
         (raw(b"garbage\r\n\r\n"), aiohttp.ClientResponseError),
     ],
 )
-async def test_what_is_to_fail_fails(step, error, session):
+async def test_a_step_that_fails_fails_the_request(step, error, session):
     async with FakeBackend(step) as backend:
         with pytest.raises(error):
             await _post(session, backend)

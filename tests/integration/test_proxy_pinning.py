@@ -106,7 +106,7 @@ async def test_a_version_that_nobody_has_is_answered_so_at_once():
         assert (got.status, got.json["code"]) == (412, "fingerprint_mismatch")
 
 
-async def test_one_that_states_nothing_is_asked_for_what_nobody_states():
+async def test_a_backend_that_states_no_version_gets_requests_for_versions_that_none_states():
     async with Version("old") as old, FakeBackend() as silent, running_proxy(old, silent) as proxy:
         for _ in range(10):
             assert (await proxy.ask(data=b"{}", headers=pinned("new"))).status == 200

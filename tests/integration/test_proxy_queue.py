@@ -82,7 +82,7 @@ async def test_a_request_that_waits_too_long_is_refused():
     assert len(backend.exchanges) == 1
 
 
-async def test_one_that_would_wait_too_long_is_refused_when_it_comes():
+async def test_a_request_that_would_wait_too_long_is_refused_on_arrival():
     async with FakeBackend(after(0.02)) as backend, running_proxy(backend, slots=1, wait_s=0.5) as proxy:
         learn = [proxy.asking(data=b"x" * 10 * KIB) for _ in range(25)]
         await asyncio.gather(*learn[:16])  # a third of a second
@@ -214,7 +214,7 @@ async def test_a_backend_that_becomes_ready_gets_what_waits():
         assert {got.status for got in await asyncio.gather(*asking)} == {200}
 
 
-async def test_what_waited_and_what_did_not_is_counted():
+async def test_requests_are_counted_whether_they_waited_or_not():
     async with FakeBackend(answer(b"x" * 500)) as backend, running_proxy(backend) as proxy:
         for size_bytes in (1, 5000):
             await proxy.ask(data=b"x" * size_bytes)

@@ -182,7 +182,7 @@ def test_sigterm_to_all_its_processes_spoils_nothing_that_is_in_progress(tmp_pat
         assert not any(alive(pid) for pid in processes)
 
 
-def test_what_does_not_finish_in_time_is_cut_off(tmp_path):
+def test_requests_that_do_not_finish_in_time_are_cut_off(tmp_path):
     with running_api("obedient", tmp_path, f"{ONE_WORKER}[listen]\ndrain_timeout_s = 0.2\n") as api:
         processes = family(api)
         held = hold(api, tmp_path / "never")

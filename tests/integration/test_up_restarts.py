@@ -92,7 +92,7 @@ def test_a_stop_between_a_death_and_the_next_start_leaves_no_process(up):
     wait_for(lambda: not any(map(alive, processes)))
 
 
-def test_what_cannot_even_start_the_first_time_is_given_up(tmp_path):
+def test_a_process_that_cannot_start_the_first_time_is_given_up(tmp_path):
     config = tmp_path / "proxy.toml"
     config.write_text("[queue]\nrequests = -1\n")
     command = ["up", "--port", "0", "--proxy-config", str(config)]

@@ -65,7 +65,7 @@ def test_a_start_whose_time_is_over_does_nothing_and_says_so(start, files, outpu
     assert output.exists(layout.SUCCESS)
 
 
-def test_a_micro_batch_that_has_begun_is_done_though_the_budget_is_used_up_by_it(start, files):
+def test_a_micro_batch_that_has_started_is_finished_though_it_uses_up_the_budget(start, files):
     assert start(budget=Budget(max_bytes=1)) == RunResult(1, "the budget of 1 bytes is used up")
     assert start(budget=Budget(max_bytes=1)) == RunResult(1, "the budget of 1 bytes is used up")
     assert start() == RunResult(1, None)

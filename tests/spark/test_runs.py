@@ -98,7 +98,7 @@ def test_an_output_that_was_created_with_different_settings_is_not_mixed(spark, 
     assert len(rows()) == 1
 
 
-def test_reprocess_begins_a_version_beside_and_goes_on_with_it(spark, source, options, rows):
+def test_reprocess_creates_a_version_beside_the_output_and_later_resumes_it(spark, source, options, rows):
     source("a.parquet", id=[1], text=["하나"])
     run(spark, options())
     second = run(spark, options(reprocess=True, fields=("form",)))
@@ -110,7 +110,9 @@ def test_reprocess_begins_a_version_beside_and_goes_on_with_it(spark, source, op
     assert (again.output, again.new_rows) == (second.output, 0)
 
 
-def test_a_budget_ends_a_run_between_two_micro_batches_and_the_next_goes_on(spark, source, options, rows, tmp_path):
+def test_a_budget_ends_a_run_between_two_micro_batches_and_the_next_start_resumes_it(
+    spark, source, options, rows, tmp_path
+):
     for number in range(4):
         source(f"{number}.parquet", id=[number], text=[f"글 {number}"])
     report = run(spark, options(batch_bytes=1, max_bytes=1))
@@ -122,7 +124,7 @@ def test_a_budget_ends_a_run_between_two_micro_batches_and_the_next_goes_on(spar
     assert (tmp_path / "out/_SUCCESS").exists()
 
 
-def test_too_many_errors_stop_a_run_and_a_higher_ratio_lets_it_go_on(
+def test_too_many_errors_stop_a_run_and_a_higher_ratio_resumes_it(
     spark, source, options, monkeypatch, tmp_path, records
 ):
     monkeypatch.setattr("nlpbatch.spark.runs.error_limit.MIN_ROWS", 2)
@@ -159,7 +161,7 @@ def test_several_columns_are_analysed_and_a_row_is_dead_if_any_fails(spark, sour
     assert (report.rows, report.dead, report.errors) == (2, 1, {"text_too_large": 1})
 
 
-def test_a_key_that_is_taken_back_in_the_middle_fails_the_run_and_the_next_goes_on(spark, source, options, monkeypatch):
+def test_a_key_that_is_revoked_in_mid_run_fails_it_and_the_next_start_resumes_it(spark, source, options, monkeypatch):
     for number in range(3):
         source(f"{number}.parquet", id=[number], text=[f"글 {number}"])
     process_batch = MicroBatches.process_batch

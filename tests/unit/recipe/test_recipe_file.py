@@ -38,7 +38,7 @@ def test_a_table_is_dumped_whole():
 
 
 @pytest.mark.parametrize("file", sorted(RECIPES.glob("*.toml")), ids=lambda file: file.stem)
-def test_the_recipes_that_come_along_are_some(file):
+def test_the_shipped_recipes_are_valid(file):
     assert Recipe.load(file).features is not None
 
 

@@ -63,6 +63,6 @@ def test_a_gateway_that_refuses_is_a_connection_error():
         pusher(address, "out")(PROGRESS)
 
 
-def test_an_address_that_is_none_is_refused_at_once():
+def test_an_invalid_address_is_refused_at_once():
     with pytest.raises(ConfigError, match="pushgateway is 'gateway:9091': give its URL"):
         pusher("gateway:9091", "out")
