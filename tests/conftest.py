@@ -1,4 +1,4 @@
-"""Fixtures that are dear: one Spark, one API with proxy, for the whole run."""
+"""Fixtures that are slow to start: one Spark, one API with proxy, for the whole run."""
 
 import os
 import signal

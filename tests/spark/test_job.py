@@ -248,7 +248,7 @@ def test_a_service_that_goes_away_in_mid_job_is_named_and_leaves_no_rows(spark, 
         seen: list[int] = []
         killer = threading.Thread(target=kill_once_rows_are_done)
         killer.start()
-        # More patience than a slow answer of one worker takes, for the service is there at first.
+        # More patience than a slow answer of one worker takes, because the service is there at first.
         lost = options(input=str(reviews), service=doomed.service, api_key=doomed.api_key, patience_s=20.0)
         try:
             with pytest.raises(PatienceExhausted, match=f"gave up on {doomed.service} after .* a patience of 20 s"):
