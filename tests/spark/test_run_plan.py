@@ -50,7 +50,7 @@ def test_new_runs_have_names_of_their_own_and_a_resumed_one_keeps_its_name(plann
     assert first.name != other.name
     written = first.begin()
     resumed = planned()
-    assert (resumed.name, resumed.existing) == (first.name, written)
+    assert (resumed.name, resumed.existing.created_at) == (first.name, written.created_at)
 
 
 def test_a_run_with_different_settings_is_refused_or_gets_a_version_beside(planned, tmp_path):

@@ -13,6 +13,7 @@ from nlpbatch.spark.run_plan import RunPlan, nlpbatch_version
 from nlpbatch.spark.runs.columns import RunAnalysis, text_columns
 from nlpbatch.spark.runs.identity import Identity, RunFile
 from nlpbatch.spark.runs.inputs import Input
+from nlpbatch.spark.runs.layout import RUN
 from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.limits import SizeLimits
 from tests.fakes.local_storage import LocalStorage
@@ -47,32 +48,33 @@ def plan(output, existing=None):
 
 
 def test_a_new_run_writes_its_identity_under_the_name_that_the_proxy_counts(output):
-    written = plan(output).begin()
-    assert RunFile.read(output) == written
+    plan(output).begin()
+    written = RunFile.read(output)
     assert (written.run, written.identity, written.nlpbatch) == ("out-1", IDENTITY, nlpbatch_version())
-    assert written.given["input"] == "/in"
+    assert (written.given["input"], written.given["text"]) == ("/in", ["review"])
     assert plan(output).files == {"file:/in/a.parquet": 5}
 
 
 def test_a_run_that_is_resumed_keeps_its_run_file(output):
     first = plan(output).begin()
-    again = plan(output, existing=first)
-    assert again.begin() is first
-    assert RunFile.read(output) == first
+    written = output.read_text(RUN)
+    assert plan(output, existing=first).begin() is first
+    assert output.read_text(RUN) == written
 
 
 def test_an_output_that_another_driver_created_since_the_plan_is_refused_and_stays_as_it_is(output):
     late = plan(output)
-    first = plan(output).begin()
+    plan(output).begin()
+    written = output.read_text(RUN)
     with pytest.raises(ConfigError, match=r"out was created by another driver in the meantime: start again to resume"):
         late.begin()
-    assert RunFile.read(output) == first
+    assert output.read_text(RUN) == written
 
 
 def test_the_key_is_not_in_the_run_file(output):
     of = source("review")
     RunPlan(output, of, analysis(of, api_key="nlpb_secret"), IDENTITY, None, options().deciding()).begin()
-    assert "nlpb_secret" not in output.read_text("_nlpbatch/run.json")
+    assert "nlpb_secret" not in output.read_text(RUN)
 
 
 @pytest.mark.parametrize("name", ["out", "out/deeper", ""])
@@ -91,7 +93,7 @@ def test_a_directory_of_something_else_is_refused_unless_it_is_to_be_overwritten
     with pytest.raises(ConfigError, match=r"was not made by this job: choose another path, or replace it with --overw"):
         run_plan._check_place(output, given, options())
     run_plan._check_place(output, given, options(overwrite=True))
-    output.write_text("_nlpbatch/run.json", "{}")
+    output.write_text(RUN, "{}")
     run_plan._check_place(output, given, options())
 
 

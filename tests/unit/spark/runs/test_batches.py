@@ -20,7 +20,9 @@ RECORD = BatchRecord(
     text_bytes=6,
     started_at="2026-11-24T00:00:00.000+00:00",
     seconds=1.5,
+    proxy=[],
     set_aside={"file:/in/b.parquet": "it is damaged"},
+    replayed_by=[],
 )
 DEAD_OF_7 = "_nlpbatch/dead/run_batch=000007"
 
