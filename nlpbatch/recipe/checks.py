@@ -14,7 +14,7 @@ from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.formats.names import format_of
 from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.settings import SourceSettings
-from nlpbatch.recipe.stages import check_places, stages_of
+from nlpbatch.recipe.stages import check_directories, stages_of
 from nlpbatch.recipe.stages.dump import query_frame
 from nlpbatch.recipe.stages.stage import DUMP, StageContext
 from nlpbatch.spark.pinning import Pinned
@@ -56,7 +56,7 @@ def check_early(context: StageContext, only: str | None) -> None:
         options_of(recipe.sample, recipe.source)
     if {"profile", "analyze"} & set(wanted):
         context.service()
-    check_places(stages)
+    check_directories(stages)
     schema = _schema(context)
     if schema is not None:
         faults = list(_faults(recipe, {field.name: field.dataType for field in schema}))

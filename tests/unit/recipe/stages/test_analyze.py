@@ -17,12 +17,12 @@ def make_room(context):
 def interrupted(context):
     """An analysis that was started and interrupted, with some rows written."""
     stage = make_room(context())
-    stage.place.write_text("analyzed/run_batch=000000/part-0.parquet", "rows")
+    stage.storage.write_text("analyzed/run_batch=000000/part-0.parquet", "rows")
     return stage
 
 
 def test_an_interrupted_analysis_is_resumed(context, interrupted):
-    assert make_room(context()).place.exists("analyzed/run_batch=000000")
+    assert make_room(context()).storage.exists("analyzed/run_batch=000000")
 
 
 @pytest.mark.parametrize(
@@ -32,28 +32,28 @@ def test_an_interrupted_analysis_is_resumed(context, interrupted):
 )
 def test_an_interrupted_analysis_with_different_settings_is_deleted_once(context, interrupted, changes):
     stage = make_room(context(**changes))
-    assert not stage.place.exists("analyzed")
-    stage.place.write_text("analyzed/run_batch=000000/part-0.parquet", "new rows")
-    assert make_room(context(**changes)).place.exists("analyzed/run_batch=000000")
+    assert not stage.storage.exists("analyzed")
+    stage.storage.write_text("analyzed/run_batch=000000/part-0.parquet", "new rows")
+    assert make_room(context(**changes)).storage.exists("analyzed/run_batch=000000")
 
 
 def test_overwrite_deletes_an_analysis_with_the_same_settings_and_its_record(context, interrupted):
     settings = interrupted.settings()
-    StageRecord("analyze", key_of(settings), settings, "2026-11-24", 1.0).write(interrupted.place)
+    StageRecord("analyze", key_of(settings), settings, "2026-11-24", 1.0).write(interrupted.storage)
     stage = make_room(context(RunOptions(overwrite=True)))
-    assert not stage.place.exists("analyzed")
+    assert not stage.storage.exists("analyzed")
     assert stage.record() is None
 
 
 def test_a_finished_analysis_without_a_note_of_its_start_is_known_by_its_record(context, interrupted):
     settings = interrupted.settings()
-    StageRecord("analyze", key_of(settings), settings, "2026-11-24", 1.0).write(interrupted.place)
-    interrupted.place.delete("_recipe/analyze.begun")
-    assert make_room(context()).place.exists("analyzed")
-    interrupted.place.delete("_recipe/analyze.begun")
-    assert not make_room(context(analyze={"tags": ["NNG"]})).place.exists("analyzed")
+    StageRecord("analyze", key_of(settings), settings, "2026-11-24", 1.0).write(interrupted.storage)
+    interrupted.storage.delete("_recipe/analyze.begun")
+    assert make_room(context()).storage.exists("analyzed")
+    interrupted.storage.delete("_recipe/analyze.begun")
+    assert not make_room(context(analyze={"tags": ["NNG"]})).storage.exists("analyzed")
 
 
 def test_the_sample_s_analysis_and_everything_s_do_not_disturb_each_other(context, interrupted):
     make_room(context(RunOptions(on_sample=True)))
-    assert make_room(context()).place.exists("analyzed/run_batch=000000")
+    assert make_room(context()).storage.exists("analyzed/run_batch=000000")

@@ -5,7 +5,7 @@ import pytest
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.records import StageRecord, key_of
 from nlpbatch.recipe.run_options import RunOptions
-from nlpbatch.recipe.stages import STAGES, check_places, stages_of
+from nlpbatch.recipe.stages import STAGES, check_directories, stages_of
 from nlpbatch.recipe.stages.stage import predecessor
 
 ON_SAMPLE = RunOptions(on_sample=True)
@@ -17,9 +17,9 @@ def stages(context):
 
 def finish(stage, result="1"):
     """Leave what a stage leaves that was done now."""
-    stage.place.write_text(stage.makes, "")
+    stage.storage.write_text(stage.makes, "")
     settings = stage.settings()
-    StageRecord(stage.name, key_of(settings), settings, "2026-11-24", 1.0, {"is": result}).write(stage.place)
+    StageRecord(stage.name, key_of(settings), settings, "2026-11-24", 1.0, {"is": result}).write(stage.storage)
 
 
 def test_a_recipe_has_the_stages_whose_sections_it_has_in_order(context):
@@ -43,10 +43,10 @@ def test_stages_need_those_that_they_are_made_from(context):
 def test_what_is_made_of_the_sample_is_kept_apart(context, tmp_path):
     everything, sampled = stages(context()), stages(context(ON_SAMPLE))
     for name in ("analyze", "features"):
-        assert everything[name].place.root == tmp_path / "out"
-        assert sampled[name].place.root == tmp_path / "out" / "on-sample"
+        assert everything[name].storage.root == tmp_path / "out"
+        assert sampled[name].storage.root == tmp_path / "out" / "on-sample"
     for name in ("dump", "sample", "profile"):
-        assert everything[name].place.root == sampled[name].place.root == tmp_path / "out"
+        assert everything[name].storage.root == sampled[name].storage.root == tmp_path / "out"
 
 
 def test_a_stage_is_done_until_its_settings_change_or_its_result_is_deleted(context):
@@ -55,7 +55,7 @@ def test_a_stage_is_done_until_its_settings_change_or_its_result_is_deleted(cont
     finish(stage)
     assert stage.state() == "done"
     assert stages(context(source={"sql": "SELECT 2"}))["dump"].state() == "stale"
-    stage.place.delete(stage.makes)
+    stage.storage.delete(stage.makes)
     assert stage.state() == "to do"
 
 
@@ -141,10 +141,10 @@ def test_the_service_of_the_recipe_comes_before_that_of_the_options(context):
 @pytest.mark.parametrize("name", ["dump", "features"])
 def test_a_directory_that_no_stage_made_is_never_replaced(context, name):
     given = context()
-    check_places(stages_of(given))
+    check_directories(stages_of(given))
     given.base.write_text(f"{name}/somebody-elses.csv", "")
     with pytest.raises(ConfigError, match=rf"out/{name} is there and was not made by a recipe: choose another"):
-        check_places(stages_of(given))
+        check_directories(stages_of(given))
 
 
 @pytest.mark.parametrize("name", ["dump", "features"])
@@ -153,7 +153,7 @@ def test_a_directory_that_a_stage_made_may_be_replaced(context, name):
     stage = stages(given)[name]
     given.base.write_text(f"{name}/part-0.parquet", "")
     given.base.write_text(stage.makes, "")  # as after an interruption that came before the record
-    check_places(stages_of(given))
+    check_directories(stages_of(given))
     finish(stage)
     given.base.delete(stage.makes)
-    check_places(stages_of(given))
+    check_directories(stages_of(given))
