@@ -60,15 +60,15 @@ class AnalysedDocument:
         """Yield the words, as blanks part them, with the tokens that begin in them."""
         text, left = self.text or "", list(self.tokens)
         start = reached = 0
-        for place in range(len(text) + 1):
-            inside = [token for token in left if token["start"] < place]
+        for end in range(len(text) + 1):
+            inside = [token for token in left if token["start"] < end]
             reached = max([reached, *(token["end"] for token in inside)])
             # a token may reach over a blank, as in "할 수 있"
-            if (place == len(text) or text[place].isspace()) and reached <= place:
-                if text[start:place].strip():
-                    yield text[start:place].strip(), inside
+            if (end == len(text) or text[end].isspace()) and reached <= end:
+                if text[start:end].strip():
+                    yield text[start:end].strip(), inside
                     left = left[len(inside) :]
-                start = place
+                start = end
 
 
 def show(text: str | None, tokens: Iterable[Any] | None, error: Any = None) -> AnalysedDocument:

@@ -1,4 +1,4 @@
-"""Fixtures that are dear: one Spark, one API with proxy, for the whole run."""
+"""Fixtures that are slow to start: one Spark, one API with proxy, for the whole run."""
 
 import os
 import signal
@@ -13,7 +13,8 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from nlpbatch.cli.stack import Stack, StackOptions
-from tests.cluster.hadoop import CannotStart, Hadoop, fetch_jars
+from tests.cluster.hadoop import Hadoop
+from tests.cluster.jars import CannotStart, fetch_jars
 from tests.cluster.submit import Yarn
 
 # A shared machine's pauses say nothing about the code.

@@ -12,7 +12,7 @@ from nlpbatch.errors import ConfigError, InvalidRequest
 if TYPE_CHECKING:
     from nlpbatch.engine.operations import TextPerform
 
-_MOST_ROWS = 10_000
+_MAX_ROWS = 10_000
 _SHOWN = 30
 
 
@@ -33,7 +33,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     diff.add_argument("--config", type=Path, required=True, metavar="FILE", help="server.toml with both")
     diff.add_argument("--input", type=Path, required=True, metavar="PATH", help="Parquet file or directory")
     diff.add_argument("--text", metavar="COLUMN", default="text", help="its string column (default: %(default)s)")
-    diff.add_argument("--rows", type=int, default=_MOST_ROWS, metavar="N", help="number of rows (default: %(default)s)")
+    diff.add_argument("--rows", type=int, default=_MAX_ROWS, metavar="N", help="number of rows (default: %(default)s)")
     diff.set_defaults(run=run_diff)
 
 

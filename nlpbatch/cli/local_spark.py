@@ -34,9 +34,9 @@ def spark_submit(cores: str, script: Path, *arguments: str, conf: Sequence[str] 
     return [str(command), *options, str(script), *arguments]
 
 
-def submit(command: Sequence[str], place: Mapping[str, str]) -> int:
+def submit(command: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run spark-submit in an environment and return its exit code, as a shell would."""
-    with subprocess.Popen(command, env=place) as process:
+    with subprocess.Popen(command, env=environ) as process:
         try:
             code = process.wait()
         except KeyboardInterrupt:

@@ -131,10 +131,10 @@ def measure_chars_per_s() -> float:
     texts = [str(json.loads(line)["text"]) for line in lines]
     perform = text_performer(KiwiEngine(EngineSpec("default", None, {}, {})), Options())
     _pass(texts, perform)  # the first goes through code and tables that aren't in the caches yet
-    begun_s, done = time.perf_counter(), 0
-    while time.perf_counter() - begun_s < _MEASURED_S:
+    started_s, done = time.perf_counter(), 0
+    while time.perf_counter() - started_s < _MEASURED_S:
         done += _pass(texts, perform)
-    return done / (time.perf_counter() - begun_s)
+    return done / (time.perf_counter() - started_s)
 
 
 def _pass(texts: list[str], perform: "TextPerform") -> int:

@@ -29,12 +29,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add_parsers(actions)
     add_parser_of_simulate(actions)
     key = actions.add_parser("key", help="make a key", description="Make a key; it is shown once and stored nowhere.")
-    key.add_argument("--tenant", required=True, metavar="NAME", help="whom it is for")
+    key.add_argument("--tenant", required=True, metavar="NAME", help="the tenant that it is for")
     key.set_defaults(run=run_key)
 
 
 def run_serve(arguments: argparse.Namespace) -> int:
-    """Serve until told to stop."""
+    """Serve until SIGTERM or SIGINT."""
     from nlpbatch.serving.settings import read  # noqa: PLC0415  (starts fast without the proxy extra)
     from proxy.config import ProxySettings  # noqa: PLC0415
     from proxy.main import run  # noqa: PLC0415

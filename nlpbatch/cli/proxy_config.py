@@ -67,8 +67,8 @@ def run_diff(arguments: argparse.Namespace) -> int:
     colours = {"gains": "green", "loses": "red", "changes": "yellow", "needs a restart": "magenta"}
     for change in found:
         effect = f"[{colours[change.effect]}]{change.effect}[/]"
-        told = (change.who, change.what, change.before, change.after)
-        table.add_row(*map(escape, told), effect)
+        cells = (change.who, change.what, change.before, change.after)
+        table.add_row(*map(escape, cells), effect)
     Console(soft_wrap=True).print(table)
     return 0
 

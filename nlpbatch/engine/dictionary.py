@@ -19,9 +19,9 @@ from nlpbatch.errors import ConfigError
 from nlpbatch.wire.limits import MIB
 from nlpbatch.wire.tags import TAGS
 
-Kind = Literal["word", "analysed", "pattern", "variants"]
-MOST_BYTES: Final = 64 * MIB
-_MOST_FAULTS: Final = 20
+EntryKind = Literal["word", "analysed", "pattern", "variants"]
+MAX_BYTES: Final = 64 * MIB
+_MAX_FAULTS: Final = 20
 _FORM_CODE_POINTS: Final = 100
 _ANALYSIS = re.compile(r"(.+)/([A-Z_0-9-]+)")
 _VARIANTS = re.compile(r"s/((?:[^/\\]|\\.)+)/((?:[^/\\]|\\.)*)/")
@@ -40,7 +40,7 @@ class Entry:
     """
 
     where: str
-    kind: Kind
+    kind: EntryKind
     values: tuple[Any, ...]
 
 
@@ -55,11 +55,11 @@ def parse(content: bytes, name: str) -> list[Entry]:
         ConfigError: Lines that can't be used, up to 20 of them, each with file, line and reason.
 
     """
-    if len(content) > MOST_BYTES:
-        raise ConfigError(f"{name} has {len(content):,} bytes, the limit is {MOST_BYTES:,}: split it over files")
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"{name} has {len(content):,} bytes, the limit is {MAX_BYTES:,}: split it over files")
     entries: list[Entry] = []
     faults: list[str] = []
-    seen: dict[tuple[Kind, tuple[Any, ...]], int] = {}
+    seen: dict[tuple[EntryKind, tuple[Any, ...]], int] = {}
     for number, line in _lines(content, name):
         try:
             kind, values = _entry(line)
@@ -71,8 +71,8 @@ def parse(content: bytes, name: str) -> list[Entry]:
             faults.append(f"{name}:{number}: the same as line {before}: leave one out")
         entries.append(Entry(f"{name}:{number}", kind, values))
     if faults:
-        more = len(faults) - _MOST_FAULTS
-        raise ConfigError("\n".join(faults[:_MOST_FAULTS] + ([f"{name}: and {more:,} lines more"] if more > 0 else [])))
+        more = len(faults) - _MAX_FAULTS
+        raise ConfigError("\n".join(faults[:_MAX_FAULTS] + ([f"{name}: and {more:,} lines more"] if more > 0 else [])))
     return entries
 
 
@@ -88,7 +88,7 @@ def _lines(content: bytes, name: str) -> Iterator[tuple[int, str]]:
             yield number, stripped
 
 
-def _entry(line: str) -> tuple[Kind, tuple[Any, ...]]:
+def _entry(line: str) -> tuple[EntryKind, tuple[Any, ...]]:
     columns = [column.strip() for column in line.split("\t")]
     if not 2 <= len(columns) <= 3:  # noqa: PLR2004  (form, tag, score)
         raise _Fault(f"{len(columns)} columns: write form, tag and perhaps a score, with tabs between them")
@@ -147,7 +147,7 @@ def add(kiwi: Any, entries: list[Entry]) -> None:
         ConfigError: Kiwi doesn't take one; it is named by file and line.
 
     """
-    add_one: dict[Kind, Callable[..., Any]] = {
+    add_one: dict[EntryKind, Callable[..., Any]] = {
         "word": kiwi.add_user_word,
         "analysed": kiwi.add_pre_analyzed_word,
         "pattern": kiwi.add_re_word,

@@ -4,7 +4,7 @@ Kiwi takes decomposed Hangul for one unknown word, and gives overlapping spans a
 composed and stripped before the analysis, and every offset is mapped back to the text exactly as it was sent. A text
 that needs neither, which is nearly every text, goes through untouched and is not mapped.
 
-Composed means NFC, but for single characters that NFC replaces by others, such as the Hanja of KS X 1001's second
+Composed means NFC, except for single characters that NFC replaces by others, such as the Hanja of KS X 1001's second
 readings: Kiwi knows them, and its tokens of such a text are to be those of `Kiwi().tokenize`.
 
 The rule is part of the fingerprint: raise its number in `engine.fingerprint` when it changes.

@@ -58,7 +58,7 @@ class Analysed:
 Perform = Callable[[Any], Analysed]
 """Performs an operation on the content of a document, see `engine.contents`."""
 TextPerform = Callable[[str], Analysed]
-Keep = Callable[[Sequence[EngineToken]], Sequence[EngineToken]]
+TokenFilter = Callable[[Sequence[EngineToken]], Sequence[EngineToken]]
 
 
 def performer(engine: Engine, options: Options) -> Perform:
@@ -137,7 +137,7 @@ _MAKERS: Final[dict[Operation, Callable[[Engine, Options], Perform]]] = {
 }
 
 
-def _filter(engine: Engine, options: Options) -> Keep:
+def _filter(engine: Engine, options: Options) -> TokenFilter:
     if options.tags is None and not options.stopwords:
         return lambda tokens: tokens
     wanted = None if options.tags is None else matching(options.tags)
@@ -167,7 +167,7 @@ def _tokens(tokenize: Tokenize, whole: Whole) -> Sequence[EngineToken]:
     return join(whole, (tokenize(part.text, pretokenized=whole.spans_of(part)) for part in whole.parts))
 
 
-def _sentence(text: str, tokens: Sequence[EngineToken], keep: Keep) -> FoundSentence:
+def _sentence(text: str, tokens: Sequence[EngineToken], keep: TokenFilter) -> FoundSentence:
     start, end = tokens[0].start, max(token.end for token in tokens)
     return FoundSentence(start, end, text[start:end], keep(tokens))
 
@@ -185,7 +185,7 @@ def _sentences(tokens: Iterable[Any]) -> Iterable[FoundSentence]:
         yield FoundSentence(start, end)
 
 
-def _candidates(engine: Engine, options: Options, keep: Keep, whole: Whole) -> Iterable[ScoredTokens]:
+def _candidates(engine: Engine, options: Options, keep: TokenFilter, whole: Whole) -> Iterable[ScoredTokens]:
     """Yield the n-th best analysis of the text: the n-th best of each part, or the last of a part that has fewer."""
     by_part = [engine.candidates(part.text, options.top_n, options.kiwi, whole.spans_of(part)) for part in whole.parts]
     for rank in range(max(map(len, by_part), default=0)):

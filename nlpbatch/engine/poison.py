@@ -15,7 +15,7 @@ from nlpbatch.wire.options import Options
 
 DEATHS: Final = 3
 """The same number as for a chunk."""
-_MOST: Final = 1000
+_MAX_ENTRIES: Final = 1000
 _FOR_S: Final = 3600.0
 
 
@@ -84,7 +84,7 @@ class PoisonedOptions:
     def _forget(self, now_s: float) -> None:
         while self._entries:
             key, oldest = next(iter(self._entries.items()))
-            if oldest.until_s > now_s and len(self._entries) <= _MOST:
+            if oldest.until_s > now_s and len(self._entries) <= _MAX_ENTRIES:
                 return
             del self._entries[key]
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from nlpbatch.wire.outcome import QUARANTINED, DocumentError
 
-_MOST: Final = 1000
+_MAX_ENTRIES: Final = 1000
 _OFFENCES: Final = 2
 _FOR_S: Final = 3600.0
 
@@ -88,7 +88,7 @@ class Quarantine:
     def _forget(self, now_s: float) -> None:
         while self._offenders:
             digest, oldest = next(iter(self._offenders.items()))
-            if oldest.until_s > now_s and len(self._offenders) <= _MOST:
+            if oldest.until_s > now_s and len(self._offenders) <= _MAX_ENTRIES:
                 return
             del self._offenders[digest]
             self._sizes[oldest.size_bytes] -= 1

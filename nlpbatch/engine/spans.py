@@ -94,7 +94,7 @@ def check_tag(tag: str, where: str) -> None:
     """Refuse a tag that Kiwi doesn't have.
 
     Raises:
-        InvalidDocument: It is none; the message doesn't repeat it, for it may be text.
+        InvalidDocument: It is none; the message doesn't repeat it, because it may be text.
 
     """
     if tag not in TAGS:

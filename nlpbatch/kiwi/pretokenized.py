@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from nlpbatch.kiwi.refusals import Refused
+from nlpbatch.wire.extras import Spans
 
 
 class PretokenizedToken(NamedTuple):
@@ -15,7 +16,6 @@ class PretokenizedToken(NamedTuple):
     end: int
 
 
-Spans = Iterable[tuple[Any, ...]]
 Pretokenized = Spans | Callable[[str], Spans | None] | None
 
 

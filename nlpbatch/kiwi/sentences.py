@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from nlpbatch.kiwi.tokens import Token
 
-Keep = Callable[[list[Token]], list[Token]]
+TokenFilter = Callable[[list[Token]], list[Token]]
 _MEMBERS: Final = ("text", "start", "end", "tokens", "subs")
 
 
@@ -95,7 +95,7 @@ def by_sentence(tokens: Sequence[Token]) -> list[list[Token]]:
     return [list(group) for _, group in groupby(tokens, key=lambda token: token.sent_position)]
 
 
-def to_sentences(text: str, tokens: Sequence[Token], keep: Keep | None, *, with_subs: bool) -> list[Sentence]:
+def to_sentences(text: str, tokens: Sequence[Token], keep: TokenFilter | None, *, with_subs: bool) -> list[Sentence]:
     """Return the sentences of a text.
 
     Args:
@@ -108,12 +108,12 @@ def to_sentences(text: str, tokens: Sequence[Token], keep: Keep | None, *, with_
     return [_sentence(text, own, keep, _subs(text, own, keep) if with_subs else None) for own in by_sentence(tokens)]
 
 
-def _sentence(text: str, tokens: list[Token], keep: Keep | None, subs: list[Sentence] | None) -> Sentence:
+def _sentence(text: str, tokens: list[Token], keep: TokenFilter | None, subs: list[Sentence] | None) -> Sentence:
     start, end = tokens[0].start, tokens[-1].end
     return Sentence(text[start:end], start, end, None if keep is None else keep(tokens), subs)
 
 
-def _subs(text: str, tokens: list[Token], keep: Keep | None) -> list[Sentence]:
+def _subs(text: str, tokens: list[Token], keep: TokenFilter | None) -> list[Sentence]:
     """Return the sentences within one; as in kiwipiepy, one that nothing follows isn't among them."""
     runs = [(number, list(run)) for number, run in groupby(tokens, key=lambda token: token.sub_sent_position)]
     return [_sentence(text, run, keep, None) for number, run in runs[:-1] if number]

@@ -37,14 +37,16 @@ class Mark:
     count_elsewhere: int
 
 
-def marks(words: list[str], here: npt.NDArray[np.int64], elsewhere: npt.NDArray[np.int64], most: int) -> list[Mark]:
+def marks(
+    words: list[str], here: npt.NDArray[np.int64], elsewhere: npt.NDArray[np.int64], max_words: int
+) -> list[Mark]:
     """Return the words that mark a group, the strongest first.
 
     Args:
         words: string[n].
         here: int[n], documents of the group that have each.
         elsewhere: int[n], documents of the others that have it.
-        most: Words to return; fewer if fewer are in three documents and stand out by 1.96 standard errors.
+        max_words: Words to return; fewer if fewer are in three documents and stand out by 1.96 standard errors.
 
     """
     total = here + elsewhere
@@ -56,7 +58,7 @@ def marks(words: list[str], here: npt.NDArray[np.int64], elsewhere: npt.NDArray[
     ratio = np.log(in_group / rest_of_group) - np.log(in_others / rest_of_others)
     score = ratio / np.sqrt(1 / in_group + 1 / in_others)
     score[here < MIN_COUNT] = 0
-    best = np.argsort(-score, kind="stable")[:most]
+    best = np.argsort(-score, kind="stable")[:max_words]
     return [
         Mark(words[position], round(float(score[position]), 2), int(here[position]), int(elsewhere[position]))
         for position in best

@@ -40,8 +40,8 @@ SCRIPTS: Final = {
     "blanks": r"[\s\p{Z}]",
 }
 _BINS: Final = 40
-_MOST_LABELS: Final = 12
-_MOST_GROUPS: Final = 20
+_MAX_LABELS: Final = 12
+_MAX_GROUPS: Final = 20
 _QUANTILES: Final = {"p1": 0.01, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95, "p99": 0.99}
 
 
@@ -149,9 +149,9 @@ def _labels(view: View, notes: list[str]) -> list[dict[str, Any]] | None:
     counts = counts_of(view.label)
     if len(counts) == 1:
         notes.append(f"the label has one value only, {counts[0][0]!r}: nothing can be learned from it")
-    if len(counts) > _MOST_LABELS:
-        notes.append(f"the label has {len(counts):,} values; the {_MOST_LABELS} most frequent are shown")
-        counts = counts[:_MOST_LABELS]
+    if len(counts) > _MAX_LABELS:
+        notes.append(f"the label has {len(counts):,} values; the {_MAX_LABELS} most frequent are shown")
+        counts = counts[:_MAX_LABELS]
     found = []
     for value, count in sorted(counts, key=lambda item: order(item[0])):
         here = rows_with(view.label, value)
@@ -186,11 +186,11 @@ def _groups(view: View, notes: list[str]) -> list[dict[str, Any]] | None:
     if view.group is None:
         return None
     counts = counts_of(view.group)
-    if len(counts) > _MOST_GROUPS:
-        notes.append(f"there are {len(counts):,} groups in the sample; the {_MOST_GROUPS} largest are shown")
+    if len(counts) > _MAX_GROUPS:
+        notes.append(f"there are {len(counts):,} groups in the sample; the {_MAX_GROUPS} largest are shown")
     numbers = numbers_of(view.label)
     found = []
-    for value, count in counts[:_MOST_GROUPS]:
+    for value, count in counts[:_MAX_GROUPS]:
         here = rows_with(view.group, value)
         found.append(
             {"group": shown(value), "count": count, "characters": view.mean(view.lengths, here)}

@@ -16,7 +16,7 @@ from nlpbatch.profile.view import ProfileColumns, Tokens, View
 from nlpbatch.sampling.sample import Sample
 from nlpbatch.wire.options import DEFAULT_ANALYZER
 
-MOST_TOKENS = 20_000
+MAX_TOKENS = 20_000
 """Rows that are analysed by default: enough for words that mark a group, and done in a minute."""
 
 
@@ -25,7 +25,7 @@ def report(
     columns: ProfileColumns,
     client: Client | None,
     *,
-    tokens: int = MOST_TOKENS,
+    tokens: int = MAX_TOKENS,
     analyzer: str = DEFAULT_ANALYZER,
 ) -> Mapping[str, Any]:
     """Return all measures, ready for JSON; `page` and `to_json` make files of it.
@@ -33,7 +33,7 @@ def report(
     Args:
         drawn: The sample.
         columns: What it is about; of a text column that holds arrays, each element is a text.
-        client: Whom to ask for tokens; None for a report without.
+        client: The service that analyses the texts; None for a report without tokens.
         tokens: Rows that are analysed; 0 for none.
         analyzer: Analyzer's name.
 

@@ -19,13 +19,13 @@ _REQUEST_BYTES: Final = MIB
 _IN_FLIGHT: Final = 4
 
 
-def analyse(client: Client, texts: pa.Array, most: int, seed: int, analyzer: str) -> tuple[Tokens, tuple[str, ...]]:
+def analyse(client: Client, texts: pa.Array, max_rows: int, seed: int, analyzer: str) -> tuple[Tokens, tuple[str, ...]]:
     """Return the tokens of some rows, and notes on what has none.
 
     Args:
-        client: Whom to ask.
+        client: The service that analyses the texts.
         texts: string[rows].
-        most: Rows to analyse; of more, as many at random.
+        max_rows: Rows to analyse; of more, as many at random.
         seed: Of that choice.
         analyzer: Analyzer's name.
 
@@ -34,7 +34,7 @@ def analyse(client: Client, texts: pa.Array, most: int, seed: int, analyzer: str
 
     """
     rows = range(len(texts))
-    chosen = sorted(random.Random(seed).sample(rows, most)) if most < len(texts) else list(rows)  # noqa: S311
+    chosen = sorted(random.Random(seed).sample(rows, max_rows)) if max_rows < len(texts) else list(rows)  # noqa: S311
     positions = pa.array(chosen, pa.int64())
     picked = texts.take(positions)
     if not len(picked):

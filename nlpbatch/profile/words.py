@@ -14,10 +14,10 @@ from nlpbatch.profile.view import Tokens, View, counts_of, mask, numbers_of, ord
 
 CONTENT_TAGS: Final = ("NNG", "NNP", "VV", "VV-R", "VV-I", "VA", "VA-R", "VA-I", "MAG", "XR", "IC", "SL")
 """Tags of words that mean something by themselves."""
-_MOST_VALUES: Final = 12
+_MAX_VALUES: Final = 12
 _FEW_VALUES: Final = 6
 """A number with more values than that is cut into thirds, which words then distinguish."""
-_MOST_MARKS: Final = 15
+_MAX_MARKS: Final = 15
 _FREQUENT: Final = 30
 
 
@@ -61,7 +61,7 @@ def _marks(
         inside = here[row_of]
         counts = np.bincount(code_of[inside], minlength=len(words)).astype(np.int64)
         others = np.bincount(code_of[~inside], minlength=len(words)).astype(np.int64)
-        found = marks(words, counts, others, _MOST_MARKS)
+        found = marks(words, counts, others, _MAX_MARKS)
         if found:
             yield name, found
 
@@ -82,10 +82,10 @@ def _classes(values: pa.Array) -> list[tuple[str, npt.NDArray[np.bool_]]]:
         else:  # more than a third has the same value
             cut = [(f"< {low:g}", numbers < low), (f"{low:g}", numbers == low), (f"> {low:g}", numbers > low)]
         return [(name, rows) for name, rows in cut if rows.any()]
-    most = _MOST_VALUES if numbers is not None else _FEW_VALUES
+    max_values = _MAX_VALUES if numbers is not None else _FEW_VALUES
     return [
         (shown(value), rows_with(values, value))
-        for value, _ in sorted(counts[:most], key=lambda item: order(item[0]))
+        for value, _ in sorted(counts[:max_values], key=lambda item: order(item[0]))
         if value is not None
     ]
 

@@ -1,6 +1,5 @@
 """Checks a recipe before anything is done, because hours may pass between a dump and its features."""
 
-import difflib
 import importlib
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -15,7 +14,7 @@ from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.formats.names import format_of
 from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.settings import SourceSettings
-from nlpbatch.recipe.stages import check_places, stages_of
+from nlpbatch.recipe.stages import check_directories, stages_of
 from nlpbatch.recipe.stages.dump import query_frame
 from nlpbatch.recipe.stages.stage import DUMP, StageContext
 from nlpbatch.spark.pinning import Pinned
@@ -23,6 +22,7 @@ from nlpbatch.spark.runs.columns import RunAnalysis, text_columns
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.listing import list_files
 from nlpbatch.spark.storage import first_line
+from nlpbatch.suggestions import nearest
 from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.limits import SizeLimits
 
@@ -56,7 +56,7 @@ def check_early(context: StageContext, only: str | None) -> None:
         options_of(recipe.sample, recipe.source)
     if {"profile", "analyze"} & set(wanted):
         context.service()
-    check_places(stages)
+    check_directories(stages)
     schema = _schema(context)
     if schema is not None:
         faults = list(_faults(recipe, {field.name: field.dataType for field in schema}))
@@ -138,9 +138,7 @@ def _is_dumped(context: StageContext) -> bool:
 def _faults(recipe: Recipe, types: Mapping[str, DataType]) -> Iterator[str]:
     for key, name in _named(recipe):
         if name not in types:
-            near = difflib.get_close_matches(name, types, n=1)
-            remedy = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(types)}"
-            yield f"{key}: the source has no column {name!r}: {remedy}"
+            yield f"{key}: the source has no column {name!r}: {nearest(name, types)}"
         elif key == "[analyze] columns" and not _is_text(types[name]):
             yield f"{key}: column {name!r} is {types[name].simpleString()}, not text: choose another"
         elif key == "[sink] partition_by" and not isinstance(types[name], AtomicType):

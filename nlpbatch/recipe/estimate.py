@@ -98,9 +98,9 @@ def _of_query(spark: SparkSession, query: str) -> tuple[int | None, int | None]:
 
 def _speed(context: StageContext) -> float | None:
     """Return what the analysis did in a second, of everything or else of the sample."""
-    for place in (context.base, context.on_sample):
+    for storage in (context.base, context.on_sample):
         name = f"{ANALYZED}/{layout.SUMMARY}"
-        if place.exists(name):
-            speed: float = json.loads(place.read_text(name))["documents_per_s"]
+        if storage.exists(name):
+            speed: float = json.loads(storage.read_text(name))["documents_per_s"]
             return speed or None
     return None

@@ -17,7 +17,7 @@ from nlpbatch.recipe.settings import (
     SinkSettings,
     SourceSettings,
 )
-from nlpbatch.spark.option_types import nearest
+from nlpbatch.suggestions import nearest
 
 _SECTIONS: Final[dict[str, type[Any]]] = {
     "source": SourceSettings,

@@ -87,7 +87,7 @@ class RecipeRun:
         began_s = time.monotonic()
         result = stage.run()
         settings, seconds = stage.settings(), round(time.monotonic() - began_s, 3)
-        StageRecord(stage.name, key_of(settings), settings, now_text(), seconds, result).write(stage.place)
+        StageRecord(stage.name, key_of(settings), settings, now_text(), seconds, result).write(stage.storage)
         self._say(f"{stage.name}: done in {seconds:,.1f} s{render_result(result)}")
 
     def _needed_stages(self, name: str) -> set[str]:

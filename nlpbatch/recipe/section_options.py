@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, get_args
 
-from nlpbatch.spark.option_types import OptionType, columns, columns_fault, is_names, is_number, nearest
+from nlpbatch.spark.option_types import OptionType, columns, columns_fault, is_names, is_number
+from nlpbatch.suggestions import nearest
 
 COLUMNS: Final = OptionType(is_names, 'a column, or several: ["title", "body"]', columns, columns_fault)
 SHARE: Final = OptionType(lambda value: is_number(value) and 0 < value <= 1, "a number over 0 and up to 1", float)
@@ -58,11 +59,11 @@ def read_section(section: type[Any], name: str, given: Mapping[str, Any]) -> tup
     return values, faults
 
 
-def whole(least: int, most: int | None = None) -> OptionType:
+def whole(minimum: int, maximum: int | None = None) -> OptionType:
     """Return the type of options that are whole numbers in a range, both ends included."""
-    wanted = f"a whole number from {least:,}" + (f" to {most:,}" if most else "")
+    wanted = f"a whole number from {minimum:,}" + (f" to {maximum:,}" if maximum else "")
 
     def accepts(value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= (most or value)
+        return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= (maximum or value)
 
     return OptionType(accepts, wanted)

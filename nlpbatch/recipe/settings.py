@@ -134,7 +134,7 @@ _SPLIT: Final = OptionType(
 class FeatureSettings:
     """What a model gets."""
 
-    id: Annotated[str, STRING, "Column that tells documents apart; its hash decides the split."] = "id"
+    id: Annotated[str, STRING, "Column that identifies a document; its hash decides the split."] = "id"
     label: Annotated[str | None, STRING, "Column that is copied to the features."] = None
     unit: Annotated[str, one_of(UNITS), "What a document is made of."] = "lemmas"
     ngrams: Annotated[int, whole(1, _MAX_NGRAMS), "Longest sequence of units that counts as a term."] = 1
@@ -154,5 +154,5 @@ class SinkSettings:
     path: Annotated[str, STRING, "Directory; each stage has its own in it."] = ""
     format: Annotated[str, one_of(SINK_FORMATS), "Format of the features."] = "parquet"
     partition_by: Annotated[
-        tuple[str, ...], COLUMNS, "Columns that the features are partitioned by, besides the split."
+        tuple[str, ...], COLUMNS, "Columns that the features are partitioned by, in addition to the split."
     ] = ()

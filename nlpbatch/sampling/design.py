@@ -3,7 +3,7 @@
 Where the budget covers all parts, rows are drawn one by one: a simple random sample. Otherwise a sample has two stages.
 Parts (row groups) are drawn with a chance in proportion to their rows, by systematic sampling over a random order
 (Madow 1949); then equally many rows of each. So every row is as likely as any other, whatever the sizes of the parts: a
-file's last row group is often small, and holds the newest rows. How the parts differ tells how far the sample may be
+file's last row group is often small, and holds the newest rows. How the parts differ shows how far the sample may be
 off.
 """
 
@@ -180,17 +180,17 @@ def _drawn_share(sizes: Sequence[int], draws: int) -> float:
     return sum(size * one for size, one in chances) / sum(size for size, _ in chances) if chances else 1.0
 
 
-def _packs(units: Sequence[Unit], least: int) -> list[list[Unit]]:
+def _packs(units: Sequence[Unit], min_rows: int) -> list[list[Unit]]:
     """Return parts in packs that have enough rows for one draw each."""
     packs: list[list[Unit]] = [[]]
     found = 0
     for unit in units:
-        if found >= least:
+        if found >= min_rows:
             packs.append([])
             found = 0
         packs[-1].append(unit)
         found += unit.rows
-    if found < least and len(packs) > 1:
+    if found < min_rows and len(packs) > 1:
         packs[-2:] = [packs[-2] + packs[-1]]
     return packs
 

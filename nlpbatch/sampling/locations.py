@@ -14,7 +14,7 @@ import fsspec
 from nlpbatch.errors import ConfigError, NlpbatchError
 from nlpbatch.formats.names import is_hidden
 
-_HIDDEN: Final = "hidden, for their names or directories begin with _ or ."
+_HIDDEN: Final = "hidden, because their names or directories begin with _ or ."
 _EMPTY: Final = "empty"
 _ATTEMPTS: Final = 4
 """Attempts to reach a NameNode, over some 15 s; the 15 of hdfs-native take three minutes, while a user waits."""

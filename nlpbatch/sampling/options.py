@@ -9,11 +9,11 @@ from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.wire.limits import GIB, MIB
 
 SAMPLE_FORMATS: Final = ("parquet", "json", "csv", "text")
-LEAST_BYTES: Final = 64 * MIB
-"""A smaller data set is read whole; of a larger one, at least this much or `LEAST_PARTS` is read."""
-LEAST_PARTS: Final = 30
+MIN_BYTES: Final = 64 * MIB
+"""A smaller data set is read whole; of a larger one, at least this much or `MIN_PARTS` is read."""
+MIN_PARTS: Final = 30
 """Number of parts that is enough to estimate how much parts differ."""
-LEAST_LINE_BYTES: Final = 16 * MIB
+MIN_LINE_BYTES: Final = 16 * MIB
 """The same for lines, which are all parsed: some seconds' work, and some hundreds of blocks."""
 
 
@@ -76,22 +76,22 @@ class SampleOptions:
         return list(dict.fromkeys((*self.columns, *((self.stratify,) if self.stratify else ()))))
 
     @property
-    def most(self) -> int:
+    def max_rows(self) -> int:
         """Return the largest number of rows to take."""
         return sys.maxsize if self.rows is None else self.rows
 
-    def budget_bytes(self, total_bytes: int, least_bytes: int) -> int:
+    def budget_bytes(self, total_bytes: int, min_bytes: int) -> int:
         """Return the bytes that may be read of a data set.
 
         Args:
             total_bytes: Bytes of all files.
-            least_bytes: Bytes to read even if the share is less.
+            min_bytes: Bytes to read even if the share is less.
 
         """
-        return min(max(int(self.read_share * total_bytes), least_bytes), self.read_bytes)
+        return min(max(int(self.read_share * total_bytes), min_bytes), self.read_bytes)
 
 
-def least_bytes(wanted_bytes: int, part_bytes: float) -> int:
+def min_bytes(wanted_bytes: int, part_bytes: float) -> int:
     """Return the smallest number of bytes to read of Parquet.
 
     Args:
@@ -99,4 +99,4 @@ def least_bytes(wanted_bytes: int, part_bytes: float) -> int:
         part_bytes: Mean bytes of the wanted columns in a part.
 
     """
-    return wanted_bytes if wanted_bytes <= LEAST_BYTES else min(LEAST_BYTES, int(LEAST_PARTS * part_bytes))
+    return wanted_bytes if wanted_bytes <= MIN_BYTES else min(MIN_BYTES, int(MIN_PARTS * part_bytes))

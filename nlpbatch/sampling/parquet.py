@@ -18,14 +18,14 @@ from nlpbatch.sampling.locations import CountedFile, File, Location
 from nlpbatch.sampling.pages import read_span
 from nlpbatch.wire.limits import MIB
 
-_MOST_FOOTERS: Final = 2_000
+_MAX_FOOTERS: Final = 2_000
 """Largest number of footers to read; of more files, as many are chosen at random."""
 _THREADS: Final = 8
 _MAGIC: Final = b"PAR1"
 _BATCH_ROWS: Final = 65_536
 _BUFFER_BYTES: Final = 4 * MIB
 """Bytes of a column to read at a time."""
-_MOST_DIGITS: Final = 18
+_MAX_DIGITS: Final = 18
 """Digits that an int64 always holds."""
 _NOTHING: Final = ""
 """Name of a column of nulls, because a table without columns has no number of rows."""
@@ -83,8 +83,8 @@ def read_footers(
 
     """
     files = location.files
-    if len(files) > _MOST_FOOTERS:
-        files = sorted(chance.sample(files, _MOST_FOOTERS), key=lambda file: file.path)
+    if len(files) > _MAX_FOOTERS:
+        files = sorted(chance.sample(files, _MAX_FOOTERS), key=lambda file: file.path)
     with ThreadPoolExecutor(_THREADS) as threads:
         footers = list(threads.map(lambda file: _footer(location, file), files))
     schemas = {footer.schema.to_arrow_schema() for footer in footers}
@@ -232,7 +232,7 @@ def _partitions(files: Sequence[File], columns: Sequence[str] | None) -> Mapping
 
 
 def _is_whole(value: str) -> bool:
-    return value.removeprefix("-").isascii() and value.removeprefix("-").isdigit() and len(value) <= _MOST_DIGITS
+    return value.removeprefix("-").isascii() and value.removeprefix("-").isdigit() and len(value) <= _MAX_DIGITS
 
 
 def _repeated(footers: Footers, unit: Unit, name: str, rows: int) -> pa.Array:

@@ -22,7 +22,7 @@ from nlpbatch.sampling.estimates import Estimate, mean
 from nlpbatch.sampling.layouts import Lines
 from nlpbatch.sampling.lines import format_of, to_table
 from nlpbatch.sampling.locations import Location, note_of_replaced
-from nlpbatch.sampling.options import LEAST_LINE_BYTES, SampleOptions, least_bytes
+from nlpbatch.sampling.options import MIN_LINE_BYTES, SampleOptions, min_bytes
 from nlpbatch.sampling.parquet import Footers, read_column, read_footers, read_rows, together
 from nlpbatch.sampling.slices import choose_slices
 from nlpbatch.sampling.strata import stratify
@@ -119,12 +119,12 @@ def _of_parquet(location: Location, options: SampleOptions, chance: random.Rando
     if not rows_total:
         raise ConfigError(f"{location.url!r} has no rows: nothing can be drawn")
     wanted_bytes = sum(unit.size_bytes for unit in footers.units)
-    least = least_bytes(wanted_bytes, mean_bytes(footers.units))
-    budget_bytes = options.budget_bytes(location.total_bytes, least)
+    floor_bytes = min_bytes(wanted_bytes, mean_bytes(footers.units))
+    budget_bytes = options.budget_bytes(location.total_bytes, floor_bytes)
     choice = None
-    if options.stratify is None and budget_bytes < wanted_bytes and 2 * options.most <= rows_total:
-        choice = choose_slices(location, footers, options.most, budget_bytes, chance)
-    choice = choice or choose(footers.units, options.most, budget_bytes, chance)
+    if options.stratify is None and budget_bytes < wanted_bytes and 2 * options.max_rows <= rows_total:
+        choice = choose_slices(location, footers, options.max_rows, budget_bytes, chance)
+    choice = choice or choose(footers.units, options.max_rows, budget_bytes, chance)
     whole = len(footers.files) == len(location.files)
     picks = choice.picks
     if not whole and picks[0].cluster is None:  # rows of some files: the files were the draws
@@ -163,7 +163,7 @@ def _strata(
     read = [pa.table({name: read_column(location, footers, pick.unit, name)}) for pick in picks]
     labels = together(read, location).column(name)
     try:
-        picked = stratify(labels, options.most, chance)
+        picked = stratify(labels, options.max_rows, chance)
     except pa.ArrowNotImplementedError as error:
         raise ConfigError(
             f"stratify names column {name!r}, which holds {labels.type}: choose one of plain values"
@@ -203,8 +203,8 @@ def _of_lines(location: Location, options: SampleOptions, chance: random.Random)
     lines = Lines(kind, options.separator, options.header, known_encoding(options.encoding))
     if options.stratify is not None:
         raise ConfigError(f"{location.url!r}: only Parquet can be stratified: sample its dump, or leave stratify out")
-    budget_bytes = options.budget_bytes(location.total_bytes, min(location.total_bytes, LEAST_LINE_BYTES))
-    read = read_blocks(location, lines, rows=options.most, budget_bytes=budget_bytes, chance=chance)
+    budget_bytes = options.budget_bytes(location.total_bytes, min(location.total_bytes, MIN_LINE_BYTES))
+    read = read_blocks(location, lines, rows=options.max_rows, budget_bytes=budget_bytes, chance=chance)
     picked = read.rows.items()
     if not picked or not read.names:
         odd = f": none of {read.left_out.total():,} lines could be parsed as {kind}" if read.left_out else ""

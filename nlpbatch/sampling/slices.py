@@ -21,7 +21,7 @@ from nlpbatch.wire.limits import MIB
 
 _PAGE_BYTES: Final = MIB
 """Bytes that writers put into a page before they encode it."""
-_MOST: Final = 400
+_MAX_DRAWS: Final = 400
 """Largest number of slices: more of them cost more time than they reduce the margins."""
 _WORTH: Final = 1.3
 """Factor by which slices must outnumber row groups."""
@@ -67,7 +67,7 @@ def choose_slices(
     """
     group_bytes = max(1.0, mean_bytes(footers.units))
     groups, draws = budget_bytes / group_bytes, int(budget_bytes / group_bytes * _slices_in_a_group(footers))
-    draws = min(rows, _MOST, draws)
+    draws = min(rows, _MAX_DRAWS, draws)
     if draws < _WORTH * groups or not _can_be_sliced(location, footers):
         return None
     drawn: dict[Unit, list[int]] = {}
@@ -106,7 +106,7 @@ def _can_be_sliced(location: Location, footers: Footers) -> bool:
     )
 
 
-def _slices(location: Location, footers: Footers, unit: Unit, rows: Sequence[int], least: int) -> list[Slice]:
+def _slices(location: Location, footers: Footers, unit: Unit, rows: Sequence[int], min_rows: int) -> list[Slice]:
     """Return the slice of each of some rows of a row group."""
     columns = footers.chunks(unit)
     with location.open(footers.files[unit.file]) as opened:
@@ -116,7 +116,7 @@ def _slices(location: Location, footers: Footers, unit: Unit, rows: Sequence[int
             for position, chunk in columns
         }
         largest = max((chunk for _, chunk in columns), key=lambda chunk: int(chunk.total_uncompressed_size))
-        bounds = _bounds([page.first_row for page in chunks[largest.path_in_schema].pages], unit.rows, least)
+        bounds = _bounds([page.first_row for page in chunks[largest.path_in_schema].pages], unit.rows, min_rows)
         found = []
         for row in rows:
             first, end = next((first, end) for first, end in pairwise(bounds) if row < end)
@@ -142,11 +142,11 @@ def _read(opened: CountedFile, span: tuple[int, int] | None) -> bytes | None:
     return opened.read(span[1])
 
 
-def _bounds(starts: Sequence[int], rows: int, least: int) -> list[int]:
+def _bounds(starts: Sequence[int], rows: int, min_rows: int) -> list[int]:
     """Return the first rows of slices, and the end: at pages, so that each slice has enough rows."""
     bounds = [0]
     for start in (*starts, rows):
-        if start - bounds[-1] >= least:
+        if start - bounds[-1] >= min_rows:
             bounds.append(start)
     if bounds[-1] < rows:
         bounds[-1:] = [rows] if len(bounds) > 1 else [0, rows]

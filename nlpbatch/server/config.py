@@ -52,7 +52,7 @@ class PoolSettings(Settings):
 
     workers: int = Field(0, ge=0, le=1024)
     """Worker processes; 0 takes one for each core this process may use."""
-    piece_bytes: int = Field(PoolLimits(1).chunk_bytes, ge=KIB, le=MIB)
+    chunk_bytes: int = Field(PoolLimits(1).chunk_bytes, ge=KIB, le=MIB)
     """Text handed to a worker at a time."""
     queue_bytes: int = Field(PoolLimits(1).queue_bytes, ge=KIB, le=16 * 1024 * MIB)
     """Text waiting for workers before requests are refused."""
@@ -63,7 +63,7 @@ class PoolSettings(Settings):
         """Return the value that the pool takes."""
         return PoolLimits(
             workers=self.workers or usable_cores(),
-            chunk_bytes=self.piece_bytes,
+            chunk_bytes=self.chunk_bytes,
             text_bytes=limits.text_bytes,
             queue_bytes=self.queue_bytes,
             document_s=limits.document_s,

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from nlpbatch.engine.dictionary import MOST_BYTES, Entry, parse
+from nlpbatch.engine.dictionary import MAX_BYTES, Entry, parse
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.errors import ConfigError
 from nlpbatch.server.config import AnalyzerSettings
@@ -87,7 +87,7 @@ async def _replace(dictionaries: Dictionaries, versions: Versions, metrics: Serv
 def _read(file: Path, analyzer: str) -> bytes:
     try:
         with file.open("rb") as opened:
-            return opened.read(MOST_BYTES + 1)
+            return opened.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(
             f"analyzers.{analyzer}.dictionaries: {file} can't be read: {error.strerror}: check the path"

@@ -1,18 +1,19 @@
 """Describes the faults of settings: one line per fault, with key, value, bound and remedy."""
 
-import difflib
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from nlpbatch.serving.toml_lines import Location
+from nlpbatch.serving.toml_lines import KeyPath
+from nlpbatch.suggestions import nearest
 
 _SHOWN_CHARACTERS: Final = 80
 _RENAMED: Final = {
     "jobs": "[[batch]]",
     "people": "[[interactive]]",
     "concurrency.most_per_worker": "max_per_worker",
+    "pool.piece_bytes": "chunk_bytes",
     "upstream.eject_most_s": "eject_max_s",
     "upstream.retry_least": "retry_min",
 }
@@ -25,7 +26,7 @@ def describe(fault: ErrorDetails, model: type[BaseModel]) -> str:
     if fault["type"] == "extra_forbidden" and key in _RENAMED:
         return f"{key}: renamed: write {_RENAMED[key]} instead"
     if fault["type"] == "extra_forbidden":
-        return f"{key}: unknown key{_suggest(fault['loc'], model)}"
+        return f"{key}: unknown key: {_suggest(fault['loc'], model)}"
     if fault["type"] == "missing":
         return f"{key}: missing: set it"
     message = fault["msg"].removeprefix("Value error, ")
@@ -39,18 +40,14 @@ def _shown(value: object) -> str:
     return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"
 
 
-def _suggest(location: Location, model: type[BaseModel]) -> str:
-    """Return the nearest known key of the group that the unknown one is in."""
+def _suggest(location: KeyPath, model: type[BaseModel]) -> str:
+    """Return the remedy for an unknown key, from the known keys of its group."""
     group: Any = model
     for part in location[:-1]:
         field = getattr(group, "model_fields", {}).get(part)
         # In dict[Name, Group], list[Group] and tuple[Group, ...] the next part is a name or a position.
         group = _given(field.annotation) if field is not None else _item_type(group)
-    known = list(getattr(group, "model_fields", {}))
-    near = difflib.get_close_matches(str(location[-1]), known, n=1)
-    if near:
-        return f": did you mean {near[0]}?"
-    return f": choose from {', '.join(known)}" if known else ": remove it"
+    return nearest(str(location[-1]), getattr(group, "model_fields", {}))
 
 
 def _given(annotation: Any) -> Any:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.serving.faults import describe
-from nlpbatch.serving.toml_lines import Location, line_of, lines_of
+from nlpbatch.serving.toml_lines import KeyPath, line_of, lines_of
 
 
 class Settings(BaseModel):
@@ -21,7 +21,7 @@ class Settings(BaseModel):
 
 S = TypeVar("S", bound=Settings)
 _Key = TypeVar("_Key", bound=tuple[str, ...])
-_Placing = Callable[[Location], tuple[str, int | None]]
+_Locate = Callable[[KeyPath], tuple[str, int | None]]
 """Returns the source and the line of a fault."""
 _COMMAND_LINE: Final = "command line"
 
@@ -55,7 +55,7 @@ def read(path: Path | None, model: type[S], overrides: Mapping[_Key, Any]) -> S:
         _put(members, key, value)
     if path is None:
         return check(members, model, _COMMAND_LINE)
-    return _checked(members, model, lambda: _placing(path, given))
+    return _checked(members, model, lambda: _locating(path, given))
 
 
 def parse(path: Path) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: arrays or tables too deep in one another: flatten them") from error
 
 
-def lines_in(path: Path) -> dict[Location, int]:
+def lines_in(path: Path) -> dict[KeyPath, int]:
     """Return the lines of a TOML file's keys and tables; none if it can't be read any more."""
     try:
         return lines_of(_text(path))
@@ -84,7 +84,7 @@ def lines_in(path: Path) -> dict[Location, int]:
         return {}
 
 
-def check(members: Mapping[str, Any], model: type[S], source: str, lines: Mapping[Location, int] | None = None) -> S:
+def check(members: Mapping[str, Any], model: type[S], source: str, lines: Mapping[KeyPath, int] | None = None) -> S:
     """Return the settings that the members describe; errors name the source, and lines if they are given.
 
     Raises:
@@ -94,12 +94,12 @@ def check(members: Mapping[str, Any], model: type[S], source: str, lines: Mappin
     return _checked(members, model, lambda: lambda location: (source, line_of(location, lines or {})))
 
 
-def _checked(members: Mapping[str, Any], model: type[S], placing: Callable[[], _Placing]) -> S:
+def _checked(members: Mapping[str, Any], model: type[S], locating: Callable[[], _Locate]) -> S:
     try:
         return model.model_validate(dict(members))
     except ValidationError as error:
-        place = placing()
-        found = [(*place(fault["loc"]), describe(fault, model)) for fault in error.errors(include_url=False)]
+        locate = locating()
+        found = [(*locate(fault["loc"]), describe(fault, model)) for fault in error.errors(include_url=False)]
         found.sort(key=lambda fault: fault[1] or 0)
         faults = [
             f"{source}: {fault}" if line is None else f"{source}:{line}: {fault}" for source, line, fault in found
@@ -107,16 +107,16 @@ def _checked(members: Mapping[str, Any], model: type[S], placing: Callable[[], _
         raise ConfigError("\n".join(faults), faults=faults) from error
 
 
-def _placing(path: Path, given: Mapping[_Key, Any]) -> _Placing:
+def _locating(path: Path, given: Mapping[_Key, Any]) -> _Locate:
     """Return the function that finds the line of a fault; it reads the file again, because only faults need lines."""
     lines = lines_in(path)
 
-    def place(location: Location) -> tuple[str, int | None]:
+    def locate(location: KeyPath) -> tuple[str, int | None]:
         if any(location[: len(key)] == key for key in given):
             return _COMMAND_LINE, None
         return str(path), line_of(location, lines)
 
-    return place
+    return locate
 
 
 def _text(path: Path) -> str:

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-Location = tuple[int | str, ...]
+KeyPath = tuple[int | str, ...]
 """Keys, and positions in arrays, from the outermost on, as in pydantic's errors."""
 
 _PART: Final = re.compile(
@@ -26,7 +26,7 @@ _PART: Final = re.compile(
 _DEPTH: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
-def lines_of(text: str) -> dict[Location, int]:
+def lines_of(text: str) -> dict[KeyPath, int]:
     """Return the line, from 1, of every table's header and every key that is assigned, in their order.
 
     For a text that isn't TOML, those up to the first fault at most.
@@ -38,7 +38,7 @@ def lines_of(text: str) -> dict[Location, int]:
     return found.lines
 
 
-def line_of(location: Location, lines: Mapping[Location, int]) -> int | None:
+def line_of(location: KeyPath, lines: Mapping[KeyPath, int]) -> int | None:
     """Return the line of a value; without one, of the nearest value around it, or of the first within it."""
     for end in range(len(location), 0, -1):
         if location[:end] in lines:
@@ -51,9 +51,9 @@ class _Found:
     """The lines so far, and the table that the next statement belongs to."""
 
     def __init__(self) -> None:
-        self.lines: dict[Location, int] = {}
-        self._table: Location = ()
-        self._last: dict[Location, int] = {}
+        self.lines: dict[KeyPath, int] = {}
+        self._table: KeyPath = ()
+        self._last: dict[KeyPath, int] = {}
         """Of each array of tables, the position of its last table: headers below refer to that."""
 
     def add(self, line: int, statement: str) -> None:
@@ -64,9 +64,9 @@ class _Found:
         elif keys := _assigned(statement):
             self.lines[self._table + keys] = line
 
-    def _opened(self, members: dict[str, Any], line: int) -> Location:
+    def _opened(self, members: dict[str, Any], line: int) -> KeyPath:
         """Return the location of the table that a header opens."""
-        table: Location = ()
+        table: KeyPath = ()
         within: Any = members
         while within:
             key, within = next(iter(within.items()))
@@ -80,7 +80,7 @@ class _Found:
         return table
 
 
-def _assigned(statement: str) -> Location:
+def _assigned(statement: str) -> KeyPath:
     """Return the keys left of the equals sign, none for an empty line or a comment."""
     for part in _PART.finditer(statement):
         if part[0].startswith("#"):
@@ -90,7 +90,7 @@ def _assigned(statement: str) -> Location:
     return ()
 
 
-def _chain(members: Any) -> Location:
+def _chain(members: Any) -> KeyPath:
     if not isinstance(members, dict):
         return ()
     key, within = next(iter(members.items()))

@@ -1,6 +1,5 @@
 """What each option of a job accepts, how it is stored, and what is wrong with a value: one table."""
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -83,13 +82,6 @@ def is_table(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(item, str | bool | int) for item in value.values())
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a remedy for a name that is unknown."""
-    known = tuple(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
-
-
 def one_of(names: Iterable[str]) -> OptionType:
     """Return the type of options that have one of these values."""
     known = tuple(names)
@@ -109,13 +101,13 @@ def _encoding_fault(name: str) -> str | None:
     return None
 
 
-def _least(name: str, value: int, least: int) -> str | None:
-    whole = isinstance(value, int) and value >= least
-    return None if whole else f"{name} is {value!r}: give a whole number from {least:,}"
+def _minimum_fault(name: str, value: int, minimum: int) -> str | None:
+    whole = isinstance(value, int) and value >= minimum
+    return None if whole else f"{name} is {value!r}: give a whole number from {minimum:,}"
 
 
 def _ratio_fault(value: float) -> str | None:
-    return None if 0 <= value <= 1 else f"max_error_ratio is {value:g}, must be 0 to 1: 0.01 bears one row in a hundred"
+    return None if 0 <= value <= 1 else f"max_error_ratio is {value:g}, must be 0 to 1: 0.01 is one row in a hundred"
 
 
 def _until_fault(value: str) -> str | None:
@@ -138,7 +130,7 @@ OPTION_TYPES: Final[dict[str, OptionType]] = {
         lambda value: isinstance(value, str), 'an encoding: "utf-8" or "cp949"', fault=_encoding_fault
     ),
     "max_record_lines": OptionType(
-        is_number, "a number of lines", fault=lambda value: _least("max_record_lines", value, 1)
+        is_number, "a number of lines", fault=lambda value: _minimum_fault("max_record_lines", value, 1)
     ),
     "reader": OptionType(is_table, 'a table of strings: reader = { sep = "\\t" }', reader_options),
     "fields": OptionType(is_names, 'names: "form,tag" or ["form", "tag"]', _names, _fields_fault),
@@ -149,8 +141,10 @@ OPTION_TYPES: Final[dict[str, OptionType]] = {
         lambda value: isinstance(value, Mapping), "a table of options: options = { normalize_coda = true }", dict
     ),
     **dict.fromkeys(("sentences", "overwrite", "reprocess"), FLAG),
-    "batch_bytes": OptionType(is_number, "a number of bytes", fault=lambda value: _least("batch_bytes", value, KIB)),
-    "max_bytes": OptionType(is_number, "a number of bytes", fault=lambda value: _least("max_bytes", value, 1)),
+    "batch_bytes": OptionType(
+        is_number, "a number of bytes", fault=lambda value: _minimum_fault("batch_bytes", value, KIB)
+    ),
+    "max_bytes": OptionType(is_number, "a number of bytes", fault=lambda value: _minimum_fault("max_bytes", value, 1)),
     "max_error_ratio": OptionType(is_number, "a number from 0 to 1", float, _ratio_fault),
     "until": OptionType(
         lambda value: isinstance(value, str), 'a time: "06:00" or "2026-11-24T06:00"', fault=_until_fault

@@ -14,8 +14,9 @@ from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, RequestError
 from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8
-from nlpbatch.spark.option_types import OPTION_TYPES, nearest
+from nlpbatch.spark.option_types import OPTION_TYPES
 from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, ServiceCall
+from nlpbatch.suggestions import nearest
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation, Options
 

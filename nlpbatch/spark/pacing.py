@@ -25,26 +25,26 @@ class Pacing:
     """One task's bound on bytes under way; safe to use from several threads.
 
     Args:
-        most: Most requests under way; the bound starts at that many full requests and never exceeds them.
+        max_requests: Most requests under way; the bound starts at that many full requests and never exceeds them.
         request_bytes: What a full request holds.
 
     """
 
-    def __init__(self, most: int, request_bytes: int) -> None:
-        self._most = most
+    def __init__(self, max_requests: int, request_bytes: int) -> None:
+        self._max_requests = max_requests
         self._request_bytes = float(request_bytes)
-        self._most_bytes = most * self._request_bytes
-        self._bound_bytes = self._most_bytes
+        self._max_bytes = max_requests * self._request_bytes
+        self._bound_bytes = self._max_bytes
         self._advised_s: float | None = None
         self._cut_s: float | None = None
         self._lock = threading.Lock()
 
     def has_room(self, running: int, running_bytes: int) -> bool:
         """Return whether another request may start; a first one always may."""
-        if running == 0 or self._bound_bytes >= self._most_bytes:
-            return running < self._most
+        if running == 0 or self._bound_bytes >= self._max_bytes:
+            return running < self._max_requests
         half = self._request_bytes / 2  # so that a bound of 2.6 requests lets three be under way, and one of 2.4 two
-        return running < self._most and running_bytes + half <= self._bound_bytes
+        return running < self._max_requests and running_bytes + half <= self._bound_bytes
 
     def advised(self, advice: Advice, now_s: float) -> None:
         """Follow the advice a step further."""
@@ -68,7 +68,7 @@ class Pacing:
                 self._change(1 + self._request_bytes * body_bytes / self._bound_bytes**2)
 
     def _change(self, factor: float) -> None:
-        self._bound_bytes = min(max(self._bound_bytes * factor, self._request_bytes), self._most_bytes)
+        self._bound_bytes = min(max(self._bound_bytes * factor, self._request_bytes), self._max_bytes)
 
 
 def _due(last_s: float | None, now_s: float) -> bool:

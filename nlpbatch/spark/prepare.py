@@ -1,6 +1,5 @@
 """Everything a caller can have got wrong, checked on the driver before the first row is read."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -19,10 +18,11 @@ from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.spark.storage import first_line
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
 from nlpbatch.spark.task_stats import TaskStats
+from nlpbatch.suggestions import nearest
 from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 from nlpbatch.wire.options import Operation
 
-_MOST_DOCUMENTS: Final = 10_000
+_MAX_DOCUMENTS: Final = 10_000
 _REQUESTS_PER_BLOCK: Final = 8
 """Rows leave a task block by block: small ones show progress sooner, in large ones more texts are alike."""
 _BLOCK_BYTES: Final = 4 * MIB  # tokens with all fields take twenty times their text
@@ -80,9 +80,7 @@ def prepare(
 def _check_columns(schema: StructType, text: str, operation: Operation, added: Mapping[str, str]) -> None:
     if text not in schema.names:
         names = [name for name in schema.names if name != CORRUPT]
-        near = difflib.get_close_matches(text, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(names)}"
-        raise InvalidRequest(f"there is no column {text!r}: {hint}", column=text)
+        raise InvalidRequest(f"there is no column {text!r}: {nearest(text, names)}", column=text)
     if schema.names.count(text) > 1:
         raise InvalidRequest(f"there are several columns {text!r}: rename them, or drop all but one", column=text)
     if operation in LIST_OPERATIONS:
@@ -142,6 +140,6 @@ def _cut(request_bytes: int, limits: SizeLimits) -> Cut:
     return Cut(
         block_bytes=max(request_bytes, min(request_bytes * _REQUESTS_PER_BLOCK, _BLOCK_BYTES)),
         request_bytes=request_bytes,
-        request_documents=min(limits.documents, _MOST_DOCUMENTS),
+        request_documents=min(limits.documents, _MAX_DOCUMENTS),
         text_bytes=limits.text_bytes,
     )

@@ -61,7 +61,7 @@ class Report:
         output: What was written.
         service: Where the text went.
         analyzer: By which analyzer.
-        fingerprint: In which version; all rows have the same, unless replayed otherwise (`fingerprints`).
+        fingerprint: The analyzer's version; the same for all rows, unless a replay used another (`fingerprints`).
         run: The run's name, under which the proxy counted it.
         complete: Whether all that the input held is done.
         stopped: Why not, if this start was to end early.

@@ -67,9 +67,9 @@ def check_in_flight(value: int) -> str | None:
     return _range_fault("in_flight", value, 1, _MAX_IN_FLIGHT)
 
 
-def _range_fault(name: str, value: int, least: int, most: int) -> str | None:
+def _range_fault(name: str, value: int, minimum: int, maximum: int) -> str | None:
     if not isinstance(value, int) or isinstance(value, bool):
-        return f"{name} is {value!r}: give a whole number from {least:,} to {most:,}"
-    if least <= value <= most:
+        return f"{name} is {value!r}: give a whole number from {minimum:,} to {maximum:,}"
+    if minimum <= value <= maximum:
         return None
-    return f"{name} is {value:,}, must be {least:,} to {most:,}: choose a value in that range"
+    return f"{name} is {value:,}, must be {minimum:,} to {maximum:,}: choose a value in that range"

@@ -17,7 +17,7 @@ from nlpbatch.errors import InvalidRequest
 from nlpbatch.wire.options import DOCUMENT_MEMBERS, Operation
 
 Documents = tuple[Any, ...]
-_MOST_POSITION: Final = 2**31 - 1
+_MAX_POSITION: Final = 2**31 - 1
 
 
 def check_documents(operation: Operation, members: Mapping[str, Any]) -> tuple[Documents, Documents | None]:
@@ -133,7 +133,7 @@ def _is_inner(value: Any) -> bool:
 
 
 def _is_position(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MOST_POSITION
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MAX_POSITION
 
 
 _CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {

@@ -44,7 +44,7 @@ class Tally:
     """What has been compared so far; `differences` are the first few, in words."""
 
     equal: int = 0
-    mended: int = 0
+    normalised: int = 0
     """Texts with decomposed or invisible characters, whose tokens are those of the text without."""
     different: int = 0
     without_text: int = 0
@@ -53,7 +53,7 @@ class Tally:
     def add(self, other: "Tally") -> None:
         """Add another tally to this one."""
         self.equal += other.equal
-        self.mended += other.mended
+        self.normalised += other.normalised
         self.different += other.different
         self.without_text += other.without_text
         self.differences = [*self.differences, *other.differences][:_SHOWN]
@@ -77,7 +77,7 @@ def main() -> int:
         print(f"different: {line}")
     print(f"compared {', '.join(_fields(compared, arguments))}")
     print(
-        f"equal {tally.equal:,}, mended {tally.mended:,}, different {tally.different:,}, "
+        f"equal {tally.equal:,}, normalised {tally.normalised:,}, different {tally.different:,}, "
         f"without text {tally.without_text:,}, of {total:,} rows in {time.monotonic() - started_s:,.0f} s"
     )
     return 0 if tally.equal and not tally.different and rows else 1
@@ -190,8 +190,8 @@ def _row_by_row(texts: pa.Array, tokens: pa.Array, errors: pa.Array, expected: p
         if error is None and found == wanted:
             tally.equal += text is not None
             tally.without_text += text is None
-        elif error is None and _is_mended(text, found):
-            tally.mended += 1
+        elif error is None and _is_normalised(text, found):
+            tally.normalised += 1
         else:
             tally.different += 1
             tally.differences.append(f"{text!r:.80}: {_difference(found, error, wanted)}")
@@ -199,7 +199,7 @@ def _row_by_row(texts: pa.Array, tokens: pa.Array, errors: pa.Array, expected: p
     return tally
 
 
-def _is_mended(text: str, found: list[dict[str, Any]]) -> bool:
+def _is_normalised(text: str, found: list[dict[str, Any]]) -> bool:
     whole = normalise(text)
     wanted = [(token.form, token.tag) for token in _prepared["kiwi"].tokenize(whole.text)]
     return whole.text != text and [(token["form"], token["tag"]) for token in found] == wanted

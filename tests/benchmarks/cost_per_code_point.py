@@ -23,7 +23,7 @@ from nlpbatch.server.config import AnalyzerSettings
 from nlpbatch.wire.options import Options
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-LEAST_CODE_POINTS = 200_000
+MIN_CODE_POINTS = 200_000
 """Small documents are analysed again and again, up to so many code points."""
 
 
@@ -58,7 +58,7 @@ def main() -> int:
         figures[name] = {}
         for size in SIZES:
             sample = text[:size]
-            repeats = max(1, LEAST_CODE_POINTS // size)
+            repeats = max(1, MIN_CODE_POINTS // size)
             started_s = time.perf_counter()
             for number in range(repeats):
                 start = number * size % max(1, len(text) - size)

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/report_page.py REPORT.html
 
-The report is one of `nlpbatch profile`; the browser is Chromium as installed, headless. Pictures are kept if told.
+The report is one of `nlpbatch profile`; the browser is Chromium as installed, headless. --pictures keeps pictures.
 """
 
 import argparse

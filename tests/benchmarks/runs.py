@@ -155,9 +155,9 @@ def _rounds(spark, arguments, contenders, directory: Path) -> dict[str, float]:
                     api_key=stack.api_key,
                     batch_bytes=batch_bytes,
                 )
-                begun_s = time.perf_counter()
+                started_s = time.perf_counter()
                 report = run(spark, options)
-                took[name].append(time.perf_counter() - begun_s)
+                took[name].append(time.perf_counter() - started_s)
             print(f"{name}: {report.rows:,} rows, {report.batches} batches, {took[name][-1]:.1f} s", file=sys.stderr)
             shutil.rmtree(output)
     return {name: round(statistics.median(seconds), 2) for name, seconds in took.items()}

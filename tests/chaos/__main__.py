@@ -11,7 +11,8 @@ from tests.chaos import victims
 from tests.chaos.checks import faults
 from tests.chaos.harness import Chaos
 from tests.chaos.outage import outage
-from tests.cluster.hadoop import Hadoop, fetch_jars
+from tests.cluster.hadoop import Hadoop
+from tests.cluster.jars import fetch_jars
 from tests.cluster.submit import Yarn
 
 SPECULATION = "speculation"

@@ -1,7 +1,7 @@
 """What has to hold of a run, whoever was killed in it."""
 
-MOST_REPEATED = 0.02
-MOST_OFFERED = 2.0
+MAX_REPEATED = 0.02
+MAX_OFFERED = 2.0
 """Load in the first second after an outage, over the usual."""
 _LOSES_COUNTS = ("proxy", "proxy down")
 """What a killed proxy has counted since it was asked last is lost with it."""
@@ -23,8 +23,8 @@ def faults(outcome, clean, *kinds: str) -> list[str]:
         found.append(f"counts don't add up: {summary['rows']} in, {summary['out']} out, {summary['dead']} dead")
     if not set(kinds) & set(_LOSES_COUNTS) and work["analysed_bytes"] < work["answered_bytes"]:
         found.append(f"the proxy analysed {work['analysed_bytes']} bytes, and {work['answered_bytes']} were answered")
-    if kinds and set(kinds) <= set(_BOUNDED) and outcome.repeated > MOST_REPEATED:
+    if kinds and set(kinds) <= set(_BOUNDED) and outcome.repeated > MAX_REPEATED:
         found.append(f"{outcome.repeated:.2%} were analysed more than once")
-    if any(load > MOST_OFFERED for load in outcome.loads):
+    if any(load > MAX_OFFERED for load in outcome.loads):
         found.append("callers came back all at once")
     return found

@@ -26,7 +26,7 @@ def clean(chaos):
     return outcome
 
 
-def test_whoever_is_killed_the_output_is_the_same(chaos, clean):
+def test_the_output_is_the_same_whichever_process_is_killed(chaos, clean):
     outcome = chaos.run(*victims.NAMES)
     assert {name for _, name, _ in outcome.kills} == set(victims.NAMES)
     assert faults(outcome, clean, *victims.NAMES) == []

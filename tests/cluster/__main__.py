@@ -6,7 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.cluster.hadoop import CannotStart, Hadoop, fetch_jars
+from tests.cluster.hadoop import Hadoop
+from tests.cluster.jars import CannotStart, fetch_jars
 
 DIRECTORY = Path(__file__).parents[2] / ".cluster"
 STATE = DIRECTORY / "state.json"
@@ -48,7 +49,7 @@ def status() -> int:
     for name, answer in alive.items():
         print(f"{name:16} {'runs' if answer else 'has ended: see ' + str(DIRECTORY / (name + '.log'))}")
     print(f"\nexport HADOOP_CONF_DIR={hadoop.configuration} YARN_CONF_DIR={hadoop.configuration}")
-    print(f"{hadoop.url}/ is the root of HDFS; {hadoop.resource_manager}/ws/v1/cluster/apps tells of applications")
+    print(f"{hadoop.url}/ is the root of HDFS; {hadoop.resource_manager}/ws/v1/cluster/apps lists applications")
     return 0 if all(alive.values()) else 1
 
 

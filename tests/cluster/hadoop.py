@@ -8,24 +8,21 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
-from xml.sax.saxutils import escape
 
-import pyspark
+from tests.cluster.jars import CannotStart
+from tests.cluster.site_files import DATANODES, configure
 
-_POM = Path(__file__).parent / "pom.xml"
 _CLASSES = {
     "namenode": "org.apache.hadoop.hdfs.server.namenode.NameNode",
     "datanode-1": "org.apache.hadoop.hdfs.server.datanode.DataNode",
@@ -33,55 +30,10 @@ _CLASSES = {
     "resourcemanager": "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager",
     "nodemanager": "org.apache.hadoop.yarn.server.nodemanager.NodeManager",
 }
-DATANODES = ("datanode-1", "datanode-2")
 _PORTS = range(20_000, 30_000)
 _HEAP = "-Xmx256m"
 _PATIENCE_S = 120
 _POLL_S = 0.25
-_LOGGING = """\
-log4j.rootLogger=WARN,console
-log4j.appender.console=org.apache.log4j.ConsoleAppender
-log4j.appender.console.layout=org.apache.log4j.PatternLayout
-log4j.appender.console.layout.ConversionPattern=%d %p %c{2}: %m%n
-"""
-
-
-class CannotStart(RuntimeError):
-    """What the cluster lacks, or the end of the log of the daemon that ended."""
-
-
-def hadoop_version() -> str:
-    """Return the version of Hadoop that the installed PySpark brings."""
-    (jar,) = (Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar")
-    return jar.stem.removeprefix("hadoop-client-api-")
-
-
-def fetch_jars() -> Path:
-    """Return a folder with the daemons' jars; fetched once by Maven (100 MB), then kept.
-
-    Raises:
-        CannotStart: There is no Maven, or it failed.
-
-    """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlpbatch"
-    cache /= f"hadoop-{hadoop_version()}-{zlib.crc32(_POM.read_bytes()):08x}"
-    if (cache / ".complete").exists():
-        return cache
-    if shutil.which("mvn") is None:
-        raise CannotStart("HDFS and YARN come from Maven Central, and there is no mvn: apt-get install maven")
-    done = subprocess.run(
-        [
-            *("mvn", "-q", "-B", "-f", str(_POM), f"-Dhadoop.version={hadoop_version()}"),
-            *("dependency:copy-dependencies", f"-DoutputDirectory={cache}", "-DincludeScope=runtime"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise CannotStart(f"mvn ended with {done.returncode}: {(done.stdout + done.stderr)[-2000:]}")
-    (cache / ".complete").touch()
-    return cache
 
 
 @dataclass
@@ -100,7 +52,7 @@ class Hadoop:
     jars: Path
     pids: dict[str, int] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
-    _begun: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+    _started: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     def __enter__(self) -> Self:
         try:
@@ -137,7 +89,7 @@ class Hadoop:
         """
         names = ("namenode", "namenode-web", "rm", "rm-scheduler", "rm-tracker", "rm-admin", "rm-web")
         self.ports = dict(zip(names, _free_ports(len(names)), strict=True))
-        self._configure()
+        configure(self.directory, self.ports)
         self._java("format", _CLASSES["namenode"], "-format", "-nonInteractive").wait(timeout=_PATIENCE_S)
         for name in _CLASSES:
             self.launch(name)
@@ -165,8 +117,8 @@ class Hadoop:
                 os.kill(self.pids[name], signal.SIGTERM)
         for name in list(self.pids):
             self._end(self.pids.pop(name))
-        for process in self._begun:
-            process.wait()  # which have ended by now
+        for process in self._started:
+            process.wait()  # they have ended by now
 
     def shell(self, *arguments: str) -> str:
         """Return what `hadoop fs` prints."""
@@ -215,65 +167,8 @@ class Hadoop:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for the tests; they stop it
             )
-        self._begun.append(process)
+        self._started.append(process)
         return process
-
-    def _configure(self) -> None:
-        self.configuration.mkdir(parents=True)
-        _write(self.configuration / "core-site.xml", self._core())
-        _write(self.configuration / "hdfs-site.xml", self._hdfs())
-        _write(self.configuration / "yarn-site.xml", self._yarn())
-        (self.configuration / "log4j.properties").write_text(_LOGGING)
-        # Their pages are in Hadoop's download only, and without a folder for them they don't start.
-        for name in ("hdfs", "datanode"):
-            (self.configuration / "webapps" / name).mkdir(parents=True)
-        for name in DATANODES:
-            own = shutil.copytree(self.configuration, self.directory / f"conf-{name}")
-            _write(own / "hdfs-site.xml", self._hdfs() | {"dfs.datanode.data.dir": str(self.directory / name)})
-
-    def _core(self) -> dict[str, object]:
-        return {"fs.defaultFS": self.url, "hadoop.tmp.dir": self.directory / "tmp"}
-
-    def _hdfs(self) -> dict[str, object]:
-        return {
-            "dfs.namenode.name.dir": self.directory / "namenode",
-            "dfs.namenode.http-address": f"127.0.0.1:{self.ports['namenode-web']}",
-            "dfs.namenode.safemode.extension": 0,
-            "dfs.namenode.datanode.registration.ip-hostname-check": "false",
-            # A lost DataNode is noticed within 15 s, not within ten minutes.
-            "dfs.heartbeat.interval": 1,
-            "dfs.namenode.heartbeat.recheck-interval": 2000,
-            "dfs.replication": 2,
-            "dfs.blocksize": "1m",  # so that files of tests have several
-            "dfs.permissions.enabled": "false",
-            **{f"dfs.datanode.{name}address": "127.0.0.1:0" for name in ("", "http.", "ipc.")},
-            "dfs.client.socket-timeout": 10_000,
-        }
-
-    def _yarn(self) -> dict[str, object]:
-        resource_manager = {"": "rm", "scheduler.": "rm-scheduler", "resource-tracker.": "rm-tracker"}
-        resource_manager |= {"admin.": "rm-admin", "webapp.": "rm-web"}
-        return {
-            **{
-                f"yarn.resourcemanager.{name}address": f"127.0.0.1:{self.ports[port]}"
-                for name, port in resource_manager.items()
-            },
-            **{f"yarn.nodemanager.{name}address": "127.0.0.1:0" for name in ("", "localizer.", "webapp.")},
-            # The Capacity Scheduler wants a file of its own, and one queue needs none.
-            "yarn.resourcemanager.scheduler.class": "org.apache.hadoop.yarn.server.resourcemanager.scheduler"
-            ".fifo.FifoScheduler",
-            "yarn.nodemanager.resource.memory-mb": 6144,
-            "yarn.nodemanager.resource.cpu-vcores": 8,
-            "yarn.scheduler.minimum-allocation-mb": 128,
-            "yarn.nodemanager.vmem-check-enabled": "false",
-            "yarn.nodemanager.pmem-check-enabled": "false",
-            "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": 100,
-            "yarn.nodemanager.local-dirs": self.directory / "yarn-local",
-            "yarn.nodemanager.log-dirs": self.directory / "yarn-logs",
-            "yarn.nodemanager.delete.debug-delay-sec": 600,  # logs of containers stay for those who look for a fault
-            "yarn.resourcemanager.nodemanager-connect-retries": 1,
-            "yarn.resourcemanager.am.max-attempts": 2,
-        }
 
     def _wait(self, name: str, ready: Any) -> None:
         deadline_s = time.monotonic() + _PATIENCE_S
@@ -334,11 +229,3 @@ def _status(pid: int) -> str:
         return Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return ""
-
-
-def _write(path: Path, properties: Mapping[str, object]) -> None:
-    members = "".join(
-        f"  <property><name>{name}</name><value>{escape(str(value))}</value></property>\n"
-        for name, value in properties.items()
-    )
-    path.write_text(f"<configuration>\n{members}</configuration>\n")

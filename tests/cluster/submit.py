@@ -49,10 +49,10 @@ class Yarn:
         command += [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
         command += [part for file in files for part in ("--files", str(file))]
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        place = dict.fromkeys(("HADOOP_CONF_DIR", "YARN_CONF_DIR"), str(self.hadoop.configuration))
+        configuration = dict.fromkeys(("HADOOP_CONF_DIR", "YARN_CONF_DIR"), str(self.hadoop.configuration))
         return subprocess.Popen(
             [*command, str(ROOT / "jobs" / script), *map(str, options)],
-            env=inherited | place | {"SPARK_LOCAL_IP": "127.0.0.1"} | variables,
+            env=inherited | configuration | {"SPARK_LOCAL_IP": "127.0.0.1"} | variables,
             stdout=log,
             stderr=subprocess.STDOUT,
             text=True,

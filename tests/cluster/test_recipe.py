@@ -54,15 +54,15 @@ def test_from_a_hive_table_to_features(yarn, hadoop, stack, table, tmp_path):
         with yarn.submit("recipe.py", recipe, NLPBATCH_API_KEY=stack.api_key) as process:
             said, _ = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, said
-        told = [line.removeprefix("recipe: ") for line in said.splitlines() if line.startswith("recipe: ")]
-        print(*told, sep="\n")
-        return told
+        lines = [line.removeprefix("recipe: ") for line in said.splitlines() if line.startswith("recipe: ")]
+        print(*lines, sep="\n")
+        return lines
 
     assert f"rows {count:,}" in next(line for line in run(2) if line.startswith("analyze: done"))
     hadoop.shell("-get", "/recipe/features/_nlpbatch/features.json", str(tmp_path / "features.json"))
     assert sum(json.loads((tmp_path / "features.json").read_text())["rows"].values()) == count
     assert {"dump", "analyzed", "features", "profile", "sample"} <= set(hadoop.names("/recipe"))
-    if os.environ.get("NLPBATCH_TEST_REVIEWS"):  # tests/spark/test_recipe.py has this for some hundred
+    if os.environ.get("NLPBATCH_TEST_REVIEWS"):  # tests/spark/recipe/test_stages.py has this for some hundred
         assert all(line.endswith("done already") for line in run(2))
     again = run(1)
     assert again[:4] == [f"{stage}: done already" for stage in ("dump", "sample", "profile", "analyze")]

@@ -98,7 +98,7 @@ def test_cluster_mode_takes_its_key_from_a_file_that_travels_along(
     check_whole(rows, summary, some_reviews)
 
 
-def test_a_run_whose_application_is_killed_is_gone_on_with(yarn, hadoop, stack, source, some_reviews, fetch):
+def test_a_run_whose_application_is_killed_is_resumed(yarn, hadoop, stack, source, some_reviews, fetch):
     output = f"{hadoop.url}/out/killed"
     options = ("--input", source, "--text", "review", "--output", output, "--batch-bytes", BATCH_BYTES)
     given = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key}
@@ -139,7 +139,9 @@ def listing(hadoop, url):
     return []
 
 
-def test_a_full_disk_is_told_and_once_there_is_room_the_run_goes_on(yarn, hadoop, stack, source, some_reviews, fetch):
+def test_a_full_disk_is_reported_and_the_run_resumes_once_there_is_room(
+    yarn, hadoop, stack, source, some_reviews, fetch
+):
     hadoop.shell("-mkdir", "-p", "/small")
     hadoop.admin("-setSpaceQuota", "5m", "/small")
     output = f"{hadoop.url}/small/out"

@@ -91,12 +91,12 @@ class WordEngine:
 
 
 class ObedientEngine(WordEngine):
-    """Does what a text tells it to before it answers, in the order of the words.
+    """Follows the commands in a text before it answers, in the order of the words.
 
     `!die` kills the process, `!crash` aborts it, `!wait=PATH` waits for a file, `!sign=PATH` adds the text's first
     word to a file, `!grow=N` takes N MiB and keeps them, `!hold=N` takes them and waits to be killed.
 
-    It also does what a blocklist tells it to before the first document: `!die`, `!crash`, `!hang`, `!refuse` (raises
+    It also follows the commands in a blocklist before the first document: `!die`, `!crash`, `!hang`, `!refuse` (raises
     ValueError) and `!fail` (raises RuntimeError).
     """
 

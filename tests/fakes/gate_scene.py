@@ -32,8 +32,8 @@ class Scene:
     async def enter(self, tenant="a", job="", cost_bytes=100):
         return await self.gate.enter(arrival(tenant, job, cost_bytes))
 
-    async def occupy(self, places=1):
-        return [await self.enter() for _ in range(places)]
+    async def occupy(self, slots=1):
+        return [await self.enter() for _ in range(slots)]
 
     def caller(self, tenant="a", job="", cost_bytes=100):
         return asyncio.ensure_future(self.enter(tenant, job, cost_bytes))

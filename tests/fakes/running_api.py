@@ -43,7 +43,7 @@ class Api:
         return self.http.request("POST", self.url + ANALYZE_PATH, body=data, headers={"Content-Type": JSON} | headers)
 
     def asking(self, *texts: str | None, **headers: str) -> "Future[urllib3.BaseHTTPResponse]":
-        """Ask for texts meanwhile."""
+        """Ask for texts without waiting for the answer."""
         return self.threads.submit(self.ask, {"texts": texts}, **headers)
 
     def ask_arrow(self, texts: pa.Array, query: str = "", **headers: str) -> urllib3.BaseHTTPResponse:

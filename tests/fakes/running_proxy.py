@@ -56,7 +56,7 @@ class Proxy:
             return Answer(answer.status, answer.headers, body, members)
 
     def asking(self, *arguments, **keywords) -> asyncio.Task[Answer]:
-        """Do so meanwhile."""
+        """Send one without waiting for its answer."""
         return asyncio.create_task(self.ask(*arguments, **keywords))
 
     async def metrics(self) -> dict[str, dict[frozenset, float]]:
@@ -126,14 +126,14 @@ class RawCaller:
 
 @asynccontextmanager
 async def running_proxy(
-    *backends: FakeBackend | str, ready: bool = True, places: int = 8, wait_s: float = 30.0, **groups: Any
+    *backends: FakeBackend | str, ready: bool = True, slots: int = 8, wait_s: float = 30.0, **groups: Any
 ) -> AsyncIterator[Proxy]:
     """Run a proxy in front of these backends, by default until all of them are known to be ready.
 
     Args:
         backends: Fakes, or addresses.
         ready: Whether to wait for them.
-        places: Requests that each may have at a time; they state two workers.
+        slots: Requests that each may have at a time; they state two workers.
         wait_s: How long a request may wait.
         groups: Groups of `proxy.toml`.
 
@@ -141,7 +141,7 @@ async def running_proxy(
     urls = [{"url": backend if isinstance(backend, str) else backend.url} for backend in backends]
     upstream = {"health_period_s": 0.05} | groups.pop("upstream", {})
     fixed = {
-        "concurrency": {"policy": "fixed", "per_worker": places / 2},
+        "concurrency": {"policy": "fixed", "per_worker": slots / 2},
         "classes": {"interactive": {"max_wait_s": wait_s, "extra_places": 0}, "batch": {"max_wait_s": wait_s}},
     }
     members = {"backends": urls, "tenants": TENANTS, "upstream": upstream} | fixed | groups

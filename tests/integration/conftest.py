@@ -10,6 +10,7 @@ import pytest
 from kiwipiepy import Kiwi
 from playwright.sync_api import sync_playwright
 
+from nlpbatch.kiwi import Kiwi as ServedKiwi
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from tests.fakes.running_api import Api, running_api
 
@@ -34,6 +35,13 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 def kiwi() -> Kiwi:
     """What the API's answers are compared with."""
     return Kiwi(num_workers=2)
+
+
+@pytest.fixture(scope="module")
+def served(api: Api) -> Iterator[ServedKiwi]:
+    """The drop-in for Kiwi over the API."""
+    with ServedKiwi(service=api.url) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

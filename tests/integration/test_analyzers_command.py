@@ -45,7 +45,7 @@ def test_what_a_dictionary_would_change_is_shown(directory, capsys):
         (["--text", "review"], "other", "has no analyzer 'other': choose from default, candidate"),
     ],
 )
-def test_what_can_t_be_compared_is_told(directory, capsys, options, after, wanted):
+def test_a_comparison_that_cannot_be_made_is_an_error_with_the_reason(directory, capsys, options, after, wanted):
     assert diff(directory, *options, after=after) in {1, 2}
     assert wanted in capsys.readouterr().err
 

@@ -31,7 +31,7 @@ class Visit:
         self.page.select_option(f"#option-{name}", value)
 
     def tokens(self):
-        """Return (form, tag, start, end) of the tokens that are shown, in the order of their places."""
+        """Return (form, tag, start, end) of the tokens that are shown, in the order of their positions."""
         shown = self.page.eval_on_selector_all(
             ".token",
             """tokens => tokens.map(token => [
@@ -54,7 +54,7 @@ def visit(browser, api, request):
     page.close()
 
 
-def test_a_sentence_is_analysed_and_its_tokens_stand_under_their_place(visit, kiwi):
+def test_a_sentence_is_analysed_and_its_tokens_are_shown_under_their_syllables(visit, kiwi):
     visit.analyse(TEXT)
     expect(visit.page.locator(".token").first).to_be_visible()
     expected = [(token.form, token.tag, token.start, token.end) for token in kiwi.tokenize(TEXT)]
@@ -128,7 +128,7 @@ def test_spacing_is_corrected_and_what_was_changed_is_marked(visit, kiwi):
     expect(visit.page.locator(".changes ins").first).to_be_visible()
 
 
-def test_the_error_of_a_request_is_shown_with_its_code_and_place(visit):
+def test_the_error_of_a_request_is_shown_with_its_code_and_path(visit):
     visit.page.click("#options-box > summary")
     visit.page.fill("#option-blocklist", "가" * 101)
     visit.analyse(TEXT)

@@ -41,13 +41,13 @@ def operations(document):
     return [operation for methods in document["paths"].values() for operation in methods.values()]
 
 
-def only(encoding, document, places=("query", "header")):
-    """Leave out the other encoding of requests, and parameters at other places."""
+def only(encoding, document, locations=("query", "header")):
+    """Leave out the other encoding of requests, and parameters in other locations."""
     for operation in operations(document):
         content = operation.get("requestBody", {}).get("content", {})
         for other in set(content) - {encoding}:
             del content[other]
-        operation["parameters"] = [one for one in operation["parameters"] if one["in"] in places]
+        operation["parameters"] = [one for one in operation["parameters"] if one["in"] in locations]
     return document
 
 
@@ -63,7 +63,9 @@ def sayable(document):
 REFUSALS = [400, 404, 406, 413, 415, 422]
 CONFIGURED = SchemathesisConfig.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}}})
 # A description can't say that the query is for Arrow alone, and a pin fits without there being such a version.
-JSON_ALONE = schemathesis.openapi.from_dict(sayable(only(JSON, openapi_document(LIMITS), places=())), config=CONFIGURED)
+JSON_ALONE = schemathesis.openapi.from_dict(
+    sayable(only(JSON, openapi_document(LIMITS), locations=())), config=CONFIGURED
+)
 ARROW_ALONE = schemathesis.openapi.from_dict(only(ARROW_STREAM, openapi_document(LIMITS)), config=CONFIGURED)
 
 

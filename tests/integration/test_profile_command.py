@@ -1,4 +1,4 @@
-"""The report of files as people have them: what can't be looked at is said, and the report is made all the same."""
+"""The report of files as people have them: what can't be looked at is named, and the report is made nevertheless."""
 
 import json
 from decimal import Decimal

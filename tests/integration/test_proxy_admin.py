@@ -64,7 +64,7 @@ def same_log_level():
     logging.getLogger().setLevel(level)
 
 
-async def test_state_tells_what_goes_on():
+async def test_state_shows_backends_tenants_and_requests():
     release = asyncio.Event()
     async with FakeBackend(held(release)) as backend, serving(backend) as (callers, operator):
         asking = [asyncio.create_task(_asked(callers, "POST", "/v1/analyze", data=b"{}")) for _ in range(3)]
@@ -77,7 +77,7 @@ async def test_state_tells_what_goes_on():
         await asyncio.gather(*asking)
 
 
-async def test_a_paused_tenant_is_told_so_until_it_may_go_on():
+async def test_a_paused_tenant_is_refused_with_the_reason_until_it_is_resumed():
     async with FakeBackend() as backend, serving(backend) as (callers, operator):
         assert (await _asked(operator, "POST", "/tenants/home/pause"))[0] == 200
         status, problem = await _asked(callers, "POST", "/v1/analyze", data=b"{}")
@@ -124,7 +124,7 @@ async def test_the_log_level_changes():
         ("GET", "/", {}, 404, "not_found"),
     ],
 )
-async def test_what_is_not_there_is_told(method, path, members, status, code):
+async def test_a_request_that_cannot_be_served_is_refused_with_its_code(method, path, members, status, code):
     async with FakeBackend() as backend, serving(backend) as (_, operator):
         got, problem = await _asked(operator, method, path, **members)
     assert (got, problem["code"]) == (status, code)

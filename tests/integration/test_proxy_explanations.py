@@ -19,7 +19,7 @@ async def limits(proxy):
     return json.loads((await proxy.ask("GET", "/v1/limits")).body)
 
 
-async def test_over_the_rate_it_is_told_when_to_come_back_and_what_is_left():
+async def test_over_the_rate_the_answer_says_when_to_come_back_and_what_is_left():
     quota = tenants(bytes_per_s=10 * KIB, burst_bytes=20 * KIB)
     async with FakeBackend(echo()) as backend, running_proxy(backend, tenants=quota) as proxy:
         first = await proxy.ask(data=b"x" * 15 * KIB)
@@ -46,7 +46,7 @@ async def test_what_can_never_pass_is_refused_for_good():
 async def test_requests_at_a_time_are_bounded_with_those_that_wait():
     release = asyncio.Event()
     quota = tenants(concurrency=3)
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1, tenants=quota) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, slots=1, tenants=quota) as proxy:
         asking = [proxy.asking(data=b"{}") for _ in range(3)]
         await proxy.until("queue_requests", 2)
         got = await proxy.ask(data=b"{}")
@@ -55,20 +55,20 @@ async def test_requests_at_a_time_are_bounded_with_those_that_wait():
         assert {(await one).status for one in asking} == {200}
 
 
-async def test_limits_tell_what_may_be_sent_what_is_used_and_how_long_the_queue_is():
+async def test_limits_show_what_may_be_sent_what_is_used_and_how_long_the_queue_is():
     release = asyncio.Event()
     quota = tenants(bytes_per_s=10 * KIB, burst_bytes=20 * KIB, concurrency=5)
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1, tenants=quota) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, slots=1, tenants=quota) as proxy:
         asking = [proxy.asking(data=b"x" * 2 * KIB) for _ in range(2)]
         await proxy.until("queue_requests", 1)
-        told = await limits(proxy)
-        assert told["tenant"] == "home"
-        assert (told["in_flight"], told["paused"]) == (1, False)
-        assert told["queue"] | {"requests": 1, "size_bytes": 2 * KIB} == told["queue"]
-        home = told["quotas"]["tenant"]
+        found = await limits(proxy)
+        assert found["tenant"] == "home"
+        assert (found["in_flight"], found["paused"]) == (1, False)
+        assert found["queue"] | {"requests": 1, "size_bytes": 2 * KIB} == found["queue"]
+        home = found["quotas"]["tenant"]
         assert 16 * KIB <= home["left_bytes"] <= 17 * KIB
         assert (home["requests"], home["concurrency"], home["bytes_per_s"]) == (2, 5, 10 * KIB)
-        assert told["classes"]["interactive"]["may_claim"]
+        assert found["classes"]["interactive"]["may_claim"]
         release.set()
         await asyncio.gather(*asking)
 
@@ -93,25 +93,25 @@ async def test_limits_are_for_those_with_a_key():
         assert (await proxy.ask("POST", "/v1/limits")).status == 405
 
 
-async def test_a_job_is_advised_and_the_wait_is_told():
+async def test_a_job_gets_advice_and_the_time_that_it_waited():
     release = asyncio.Event()
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=2) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, slots=2) as proxy:
         asking = [proxy.asking(data=b"x" * KIB, headers=AUTHORIZED | {"Nlpbatch-Job": "wide"}) for _ in range(30)]
         await proxy.until("queue_requests", 28)
         release.set()
         got = await asyncio.gather(*asking)
         alone = await proxy.ask(data=b"x")
-    told = [re.fullmatch(r"outstanding=(\d+), wanted=(\d+)", one.headers["Nlpbatch-Advice"]) for one in got]
-    assert max(int(one[1]) for one in told) >= 28
-    assert all(1 <= int(one[2]) <= 10 for one in told)
+    advice = [re.fullmatch(r"outstanding=(\d+), wanted=(\d+)", one.headers["Nlpbatch-Advice"]) for one in got]
+    assert max(int(one[1]) for one in advice) >= 28
+    assert all(1 <= int(one[2]) <= 10 for one in advice)
     assert "Nlpbatch-Advice" not in alone.headers  # who names no job is none
     assert all(re.search(r"admission;dur=\d", one.headers["Server-Timing"]) for one in got)
 
 
 @pytest.mark.parametrize("prefer", ["wait=0", "respond-async, wait=0", 'wait="0"'])
-async def test_who_would_not_wait_is_refused_at_once(prefer):
+async def test_a_request_that_prefers_not_to_wait_is_refused_at_once(prefer):
     release = asyncio.Event()
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, slots=1) as proxy:
         first = proxy.asking(data=b"{}")
         await backend.received(1)
         got = await proxy.ask(data=b"{}", headers=AUTHORIZED | {"Prefer": prefer})

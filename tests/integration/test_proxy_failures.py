@@ -119,7 +119,7 @@ async def test_a_backend_that_never_answers_is_given_up():
         raw(b"HTTP/1.1 200 OK\r\n"),
     ],
 )
-async def test_an_answer_that_is_none_is_a_failed_backend_and_not_a_short_success(step):
+async def test_a_broken_answer_is_a_failed_backend_and_not_a_short_success(step):
     async with FakeBackend(step, echo()) as backend, running_proxy(backend, upstream=ASK_ONCE) as proxy:
         got = await proxy.ask(data=b"{}")
         assert (got.status, got.json["code"]) == (502, "backend_failed")
@@ -173,7 +173,7 @@ async def test_a_streamed_answer_that_does_not_go_on_breaks_off_after_its_time(f
         assert await proxy.metric("requests_total", status="504") == 1
 
 
-async def test_a_caller_that_does_not_read_its_answer_holds_no_place_for_ever():
+async def test_a_caller_that_does_not_read_its_answer_does_not_hold_its_slot_for_ever():
     upstream = {"timeout_s": 0.3}
     async with FakeBackend(answer(b"x" * 50 * MIB)) as backend, running_proxy(backend, upstream=upstream) as proxy:
         await proxy.connect(request_bytes(body=b"{}"))
@@ -192,8 +192,8 @@ async def test_a_caller_that_hangs_up_in_mid_answer_is_no_failure_of_the_backend
         assert await proxy.metric("requests_total") == 1
 
 
-async def test_a_caller_that_hangs_up_in_flight_gives_its_place_back_and_the_backend_is_told():
-    async with FakeBackend(hang(), echo()) as backend, running_proxy(backend, places=1) as proxy:
+async def test_a_caller_that_hangs_up_in_flight_releases_its_slot_and_the_backend_notices():
+    async with FakeBackend(hang(), echo()) as backend, running_proxy(backend, slots=1) as proxy:
         caller = await proxy.connect(request_bytes(body=b"{}"))
         exchange = await backend.received(1)
         await caller.close()

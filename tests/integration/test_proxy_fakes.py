@@ -31,7 +31,7 @@ async def test_requests_are_recorded_as_they_came():
     assert (exchange.all("A"), exchange.header("A"), exchange.header("B")) == (["1", "2"], "1", None)
 
 
-async def test_probes_are_counted_apart_and_say_what_they_are_told(session):
+async def test_probes_are_counted_separately_and_answer_as_configured(session):
     async with FakeBackend(ready=False, workers=3) as backend:
         async with session.get(f"{backend.url}/readyz") as got:
             assert (got.status, await got.json()) == (503, {"ready": False, "workers": 3})
@@ -63,7 +63,7 @@ async def test_an_answer_in_chunks_is_whole(session):
         (raw(b"garbage\r\n\r\n"), aiohttp.ClientResponseError),
     ],
 )
-async def test_what_is_to_fail_fails(step, error, session):
+async def test_a_step_that_fails_fails_the_request(step, error, session):
     async with FakeBackend(step) as backend:
         with pytest.raises(error):
             await _post(session, backend)

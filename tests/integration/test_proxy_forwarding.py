@@ -32,7 +32,7 @@ async def test_an_answer_of_many_mebibytes_is_passed_on_intact():
     assert got.headers["Content-Length"] == str(len(body))
 
 
-async def test_an_answer_that_does_not_tell_its_length_is_passed_on_intact():
+async def test_an_answer_without_content_length_is_passed_on_intact():
     pieces = [os.urandom(size) for size in (1, 100_000, 2 * MIB)]
     async with FakeBackend(chunked(*pieces)) as backend, running_proxy(backend) as proxy:
         got = await proxy.ask()

@@ -26,7 +26,7 @@ async def test_a_question_asked_again_gets_the_same_answer_without_another_analy
 
 async def test_asked_at_the_same_time_it_is_one_analysis_for_all():
     release = asyncio.Event()
-    async with FakeBackend(held(release, echo())) as backend, running_proxy(backend, places=1) as proxy:
+    async with FakeBackend(held(release, echo())) as backend, running_proxy(backend, slots=1) as proxy:
         asking = [proxy.asking(data=b"question", headers=named("a")) for _ in range(20)]
         await backend.received(1)
         release.set()
@@ -51,7 +51,7 @@ async def test_another_question_under_the_same_name_is_refused(body, headers):
 
 async def test_another_question_under_a_name_that_is_under_way_is_refused():
     release = asyncio.Event()
-    async with FakeBackend(held(release, echo())) as backend, running_proxy(backend, places=1) as proxy:
+    async with FakeBackend(held(release, echo())) as backend, running_proxy(backend, slots=1) as proxy:
         first = proxy.asking(data=b"question", headers=named("a"))
         await backend.received(1)
         assert (await proxy.ask(data=b"another", headers=named("a"))).status == 422
@@ -95,7 +95,7 @@ async def test_what_is_kept_is_bounded_in_bytes():
     assert len(backend.exchanges) == 12
 
 
-async def test_who_hung_up_finds_the_answer_when_it_asks_again():
+async def test_a_caller_that_hung_up_gets_the_answer_when_it_asks_again():
     release = asyncio.Event()
     async with FakeBackend(held(release, echo())) as backend, running_proxy(backend) as proxy:
         gone = proxy.asking(data=b"question", headers=named("a"))
@@ -109,9 +109,9 @@ async def test_who_hung_up_finds_the_answer_when_it_asks_again():
     assert len(backend.exchanges) == 1
 
 
-async def test_one_who_asked_first_and_hung_up_in_the_queue_takes_nobody_along():
+async def test_a_caller_that_hangs_up_in_the_queue_does_not_cancel_callers_with_the_same_key():
     release = asyncio.Event()
-    async with FakeBackend(held(release), echo()) as backend, running_proxy(backend, places=1) as proxy:
+    async with FakeBackend(held(release), echo()) as backend, running_proxy(backend, slots=1) as proxy:
         ahead = proxy.asking(data=b"{}")
         await backend.received(1)
         gone = proxy.asking(data=b"question", headers=named("a"))

@@ -16,7 +16,7 @@ async def test_it_is_alive_before_any_backend_is():
     assert (got.status, got.json) == (200, {"status": "alive"})
 
 
-async def test_it_is_ready_as_soon_as_one_backend_is_and_tells_of_all():
+async def test_it_is_ready_as_soon_as_one_backend_is_and_lists_all():
     async with (
         FakeBackend(ready=False, fingerprints=("f2", "f1")) as first,
         FakeBackend(ready=False, workers=5) as second,
@@ -47,7 +47,7 @@ async def test_it_is_no_longer_ready_when_no_backend_is():
 
 async def test_what_is_in_flight_and_waiting_is_shown():
     release = asyncio.Event()
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=2) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, slots=2) as proxy:
         asking = [proxy.asking(data=b"x" * 2000) for _ in range(5)]
         await proxy.until("queue_requests", 3, tenant="home")
         assert await proxy.metric("queue_bytes", tenant="home") == 6000
@@ -104,7 +104,7 @@ async def test_neither_texts_nor_keys_are_logged(fails, caplog):
         assert ENTRY not in line
 
 
-async def test_a_request_s_log_line_tells_whose_it_was_how_long_it_waited_and_where_it_went(caplog):
+async def test_a_log_line_names_tenant_job_wait_and_backend_of_a_request(caplog):
     caplog.set_level(logging.INFO)
     async with FakeBackend() as backend, running_proxy(backend) as proxy:
         await proxy.ask(data=b"x" * 2000, headers=AUTHORIZED | {"Nlpbatch-Job": "nightly", "X-Request-Id": "r-1"})
@@ -131,11 +131,11 @@ async def test_a_backend_s_coming_and_going_is_logged_once_each(caplog):
         await proxy.until("backend_ready", 0)
         assert (await proxy.ask("GET", "/readyz", headers={})).status == 503
         await asyncio.sleep(0.2)  # some more failing checks
-    told = [(record.ready, record.levelno) for record in caplog.records if record.getMessage() == "backend"]
-    assert told == [(True, logging.INFO), (False, logging.WARNING)]
+    logged = [(record.ready, record.levelno) for record in caplog.records if record.getMessage() == "backend"]
+    assert logged == [(True, logging.INFO), (False, logging.WARNING)]
 
 
-async def test_a_backend_that_was_never_there_is_told_with_the_reason(caplog):
+async def test_a_backend_that_was_never_there_is_logged_with_the_reason(caplog):
     caplog.set_level(logging.INFO)
     async with FakeBackend() as backend:
         await backend.stop()

@@ -50,7 +50,7 @@ def answered(answers):
 
 
 async def test_under_load_pinned_requests_all_go_to_their_version_and_others_to_both():
-    async with Version("old") as old, Version("new") as new, running_proxy(old, new, places=4) as proxy:
+    async with Version("old") as old, Version("new") as new, running_proxy(old, new, slots=4) as proxy:
         asked = [
             proxy.asking(data=b"{}", headers=headers)
             for _ in range(100)
@@ -63,10 +63,10 @@ async def test_under_load_pinned_requests_all_go_to_their_version_and_others_to_
         assert await proxy.metric("in_flight") == 0
 
 
-async def test_one_that_waits_for_its_version_holds_up_nobody_who_could_go_elsewhere():
+async def test_a_request_that_waits_for_its_version_does_not_block_requests_for_other_backends():
     release = asyncio.Event()
     full = FakeBackend(held(release), fingerprints=("new",))
-    async with full, Version("old") as old, running_proxy(full, old, places=1) as proxy:
+    async with full, Version("old") as old, running_proxy(full, old, slots=1) as proxy:
         asked = [proxy.asking(data=b"{}", headers=pinned("new")) for _ in range(5)]
         await proxy.until("queue_requests", 4)
         for headers in (AUTHORIZED, pinned("old"), pinned("old", "older")) * 5:
@@ -106,7 +106,7 @@ async def test_a_version_that_nobody_has_is_answered_so_at_once():
         assert (got.status, got.json["code"]) == (412, "fingerprint_mismatch")
 
 
-async def test_one_that_states_nothing_is_asked_for_what_nobody_states():
+async def test_a_backend_that_states_no_version_gets_requests_for_versions_that_none_states():
     async with Version("old") as old, FakeBackend() as silent, running_proxy(old, silent) as proxy:
         for _ in range(10):
             assert (await proxy.ask(data=b"{}", headers=pinned("new"))).status == 200
@@ -140,7 +140,7 @@ async def test_a_backend_that_has_changed_unseen_costs_no_run_its_version():
         Version("old") as changed,
         Version("old") as kept,
         Version("new") as new,
-        running_proxy(changed, kept, new, places=20, upstream=upstream) as proxy,
+        running_proxy(changed, kept, new, slots=20, upstream=upstream) as proxy,
     ):
         changed.version = "new"
         got = await asyncio.gather(*(proxy.ask(data=b"{}", headers=pinned("old")) for _ in range(30)))
@@ -149,14 +149,14 @@ async def test_a_backend_that_has_changed_unseen_costs_no_run_its_version():
     assert new.exchanges == []
 
 
-async def test_without_a_place_where_its_version_is_left_a_request_is_to_come_back():
+async def test_without_a_free_slot_at_its_version_a_request_is_refused_with_retry_after():
     upstream = {"health_period_s": 60}
     release = asyncio.Event()
     kept = FakeBackend(held(release), fingerprints=("old",))
     async with (
         Version("old", seconds=0.1) as changed,
         kept,
-        running_proxy(changed, kept, places=2, upstream=upstream) as proxy,
+        running_proxy(changed, kept, slots=2, upstream=upstream) as proxy,
     ):
         changed.version = "new"
         asked = [proxy.asking(data=b"{}", headers=pinned("old")) for _ in range(4)]
@@ -203,7 +203,7 @@ async def test_rolling_a_fleet_forward_in_the_middle_of_a_run_mixes_no_versions(
         Version("old") as first,
         Version("old") as second,
         Version("old") as third,
-        running_proxy(first, second, third, places=4) as proxy,
+        running_proxy(first, second, third, slots=4) as proxy,
     ):
         old = Run(proxy, "old")
         await old.answers(50)

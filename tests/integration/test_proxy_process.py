@@ -53,13 +53,13 @@ async def run(*arguments):
 async def serving(backend, directory, *, in_flight=1, drain_timeout_s=10.0):
     """Make a key, write a configuration with the lines that were printed, and serve it."""
     maker = await run("key", "--tenant", "home")
-    key, told = (text.decode() for text in await maker.communicate())
-    (entry,) = re.findall(r'keys = \["(.*)"\]', told)
+    key, table = (text.decode() for text in await maker.communicate())
+    (entry,) = re.findall(r'keys = \["(.*)"\]', table)
     file = directory / "proxy.toml"
     file.write_text(
         f'[concurrency]\npolicy = "fixed"\nper_worker = {in_flight / 2}\n[classes.interactive]\nextra_places = 0\n'
         f"[admin]\nenabled = false\n[listen]\ndrain_timeout_s = {drain_timeout_s}\n"
-        f'[upstream]\nhealth_period_s = 0.05\n[[backends]]\nurl = "{backend.url}"\n{told[told.index("[tenants") :]}\n'
+        f'[upstream]\nhealth_period_s = 0.05\n[[backends]]\nurl = "{backend.url}"\n{table[table.index("[tenants") :]}\n'
     )
     process = Process(await run("serve", "--config", str(file), "--port", "0"), key.strip(), entry)
     try:
@@ -81,7 +81,7 @@ def caller(process):
     return aiohttp.ClientSession(process.url, headers={"Authorization": f"Bearer {process.key}"})
 
 
-async def test_told_to_stop_it_finishes_what_it_has_and_refuses_the_rest(tmp_path):
+async def test_on_sigterm_it_finishes_what_it_has_and_refuses_the_rest(tmp_path):
     release = asyncio.Event()
     async with (
         FakeBackend(held(release, answer(SECRET_TEXT))) as backend,
@@ -114,7 +114,7 @@ async def test_told_to_stop_it_finishes_what_it_has_and_refuses_the_rest(tmp_pat
     assert await process.child.stdout.read() == b""
 
 
-async def test_told_to_stop_it_waits_no_longer_than_configured(tmp_path):
+async def test_on_sigterm_it_waits_no_longer_than_configured(tmp_path):
     async with (
         FakeBackend(hang()) as backend,
         serving(backend, tmp_path, drain_timeout_s=0.1) as process,
@@ -130,7 +130,7 @@ async def test_told_to_stop_it_waits_no_longer_than_configured(tmp_path):
         assert await process.ended() == 0
 
 
-async def test_a_port_that_is_taken_is_told(tmp_path):
+async def test_a_port_that_is_taken_is_named(tmp_path):
     async with FakeBackend() as backend:
         file = tmp_path / "proxy.toml"
         key = (await (await run("key", "--tenant", "home")).communicate())[1].decode()

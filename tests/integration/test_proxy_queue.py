@@ -31,16 +31,16 @@ def jobs(backend):
 async def test_backends_never_have_more_than_their_limit(in_flight, backends):
     async with FakeBackend(after(0.005)) as first, FakeBackend(after(0.005)) as second:
         some = [first, second][:backends]
-        async with running_proxy(*some, places=in_flight) as proxy:
+        async with running_proxy(*some, slots=in_flight) as proxy:
             got = await asyncio.gather(*(proxy.ask(data=b"{}") for _ in range(20 * in_flight)))
     assert {one.status for one in got} == {200}
     assert [backend.most_at_once for backend in some] == [in_flight] * backends
 
 
-async def test_a_full_queue_tells_when_to_come_back():
+async def test_a_full_queue_says_when_to_come_back():
     release = asyncio.Event()
     queue = {"requests": 1}
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1, queue=queue) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, slots=1, queue=queue) as proxy:
         first, second = proxy.asking(data=b"{}"), proxy.asking(data=b"{}")
         await proxy.until("queue_requests", 1)
         got = await proxy.ask(data=b"{}")
@@ -57,7 +57,7 @@ async def test_a_full_queue_tells_when_to_come_back():
 async def test_a_queue_that_is_full_of_bytes_takes_no_more():
     release = asyncio.Event()
     queue = {"size_bytes": 100 * KIB}
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1, queue=queue) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, slots=1, queue=queue) as proxy:
         await proxy.connect(request_bytes(declared_bytes=1))
         await proxy.until("in_flight", 1)
         await proxy.connect(request_bytes(declared_bytes=90 * KIB))
@@ -67,9 +67,9 @@ async def test_a_queue_that_is_full_of_bytes_takes_no_more():
         assert "112,640 bytes waiting, the limit is 102,400" in got.json["detail"]
 
 
-async def test_one_that_waits_too_long_is_told_so():
+async def test_a_request_that_waits_too_long_is_refused():
     release = asyncio.Event()
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1, wait_s=0.1) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, slots=1, wait_s=0.1) as proxy:
         first = proxy.asking(data=b"{}")
         await backend.received(1)
         got = await proxy.ask(data=b"{}")
@@ -82,8 +82,8 @@ async def test_one_that_waits_too_long_is_told_so():
     assert len(backend.exchanges) == 1
 
 
-async def test_one_that_would_wait_too_long_is_refused_when_it_comes():
-    async with FakeBackend(after(0.02)) as backend, running_proxy(backend, places=1, wait_s=0.5) as proxy:
+async def test_a_request_that_would_wait_too_long_is_refused_on_arrival():
+    async with FakeBackend(after(0.02)) as backend, running_proxy(backend, slots=1, wait_s=0.5) as proxy:
         learn = [proxy.asking(data=b"x" * 10 * KIB) for _ in range(25)]
         await asyncio.gather(*learn[:16])  # a third of a second
         burst = [proxy.asking(data=b"x" * 10 * KIB) for _ in range(60)]
@@ -98,7 +98,7 @@ async def test_one_that_would_wait_too_long_is_refused_when_it_comes():
 async def test_a_tenant_that_floods_neither_refuses_nor_starves_another():
     release = asyncio.Event()
     queue = {"requests": 10}
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1, queue=queue) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, slots=1, queue=queue) as proxy:
         flood = [proxy.asking(data=b"x" * 60 * KIB, headers=job("flood")) for _ in range(50)]
         await proxy.until("refused_total", 39, tenant="home")
         guest = proxy.asking(data=b"x" * 60 * KIB, headers=job("guest", GUEST))
@@ -112,7 +112,7 @@ async def test_a_tenant_that_floods_neither_refuses_nor_starves_another():
 
 async def test_a_job_with_many_requests_waiting_does_not_starve_another_of_its_tenant():
     release = asyncio.Event()
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, slots=1) as proxy:
         wide = [proxy.asking(data=b"x" * 60 * KIB, headers=job("wide")) for _ in range(30)]
         await proxy.until("queue_requests", 29)
         narrow = [proxy.asking(data=b"x" * 60 * KIB, headers=job("narrow")) for _ in range(2)]
@@ -126,7 +126,7 @@ async def test_weights_are_the_shares_of_what_is_served():
     release = asyncio.Event()
     tenants = TENANTS | {"home": TENANTS["home"] | {"weight": 3.0}}
     flows = [job("a", AUTHORIZED), job("b", GUEST)] * 30
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1, tenants=tenants) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, slots=1, tenants=tenants) as proxy:
         asking = [proxy.asking(headers=headers) for headers in flows]
         await proxy.until("queue_requests", 59)
         release.set()
@@ -134,9 +134,9 @@ async def test_weights_are_the_shares_of_what_is_served():
     assert jobs(backend)[1:33].count("a") == pytest.approx(24, abs=1)
 
 
-async def test_headers_alone_get_a_place_in_the_queue():
+async def test_headers_are_enough_to_enter_the_queue():
     release = asyncio.Event()
-    async with FakeBackend(held(release, echo())) as backend, running_proxy(backend, places=1) as proxy:
+    async with FakeBackend(held(release, echo())) as backend, running_proxy(backend, slots=1) as proxy:
         first = proxy.asking(data=b"{}")
         await backend.received(1)
         caller = await proxy.connect(request_bytes(declared_bytes=MIB))
@@ -151,7 +151,7 @@ async def test_headers_alone_get_a_place_in_the_queue():
 async def test_a_body_is_not_read_before_its_turn():
     release = asyncio.Event()
     body = os.urandom(8 * MIB)
-    async with FakeBackend(held(release, echo())) as backend, running_proxy(backend, places=1) as proxy:
+    async with FakeBackend(held(release, echo())) as backend, running_proxy(backend, slots=1) as proxy:
         first = proxy.asking(data=b"{}")
         await backend.received(1)
         caller = await proxy.connect(request_bytes(body=body), send_buffer_bytes=64 * KIB)
@@ -174,7 +174,7 @@ async def _taken_when_it_stalls(caller, size_bytes):
 @pytest.mark.parametrize("sent_bytes", [0, 1, 64 * KIB])
 async def test_a_caller_that_hangs_up_in_the_queue_leaves_it(sent_bytes):
     release = asyncio.Event()
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, slots=1) as proxy:
         first = proxy.asking(data=b"{}")
         await backend.received(1)
         caller = await proxy.connect(request_bytes(body=b"x" * sent_bytes, declared_bytes=64 * KIB))
@@ -191,7 +191,7 @@ async def test_a_caller_that_hangs_up_in_the_queue_leaves_it(sent_bytes):
 
 async def test_many_that_hang_up_leave_nothing_behind():
     release = asyncio.Event()
-    async with FakeBackend(held(release)) as backend, running_proxy(backend, places=1) as proxy:
+    async with FakeBackend(held(release)) as backend, running_proxy(backend, slots=1) as proxy:
         first = proxy.asking(data=b"{}")
         await backend.received(1)
         names = [{"Nlpbatch-Job": f"job-{number}"} for number in range(100)]
@@ -214,7 +214,7 @@ async def test_a_backend_that_becomes_ready_gets_what_waits():
         assert {got.status for got in await asyncio.gather(*asking)} == {200}
 
 
-async def test_what_waited_and_what_did_not_is_counted():
+async def test_requests_are_counted_whether_they_waited_or_not():
     async with FakeBackend(answer(b"x" * 500)) as backend, running_proxy(backend) as proxy:
         for size_bytes in (1, 5000):
             await proxy.ask(data=b"x" * size_bytes)

@@ -92,9 +92,9 @@ async def test_the_largest_body_is_taken():
         assert len((await proxy.ask(data=b"x" * 64 * KIB)).body) == 64 * KIB
 
 
-async def test_a_body_that_stalls_gives_its_place_back():
+async def test_a_body_that_stalls_releases_its_slot():
     limits = {"body_timeout_s": 0.1}
-    async with FakeBackend() as backend, running_proxy(backend, places=1, limits=limits) as proxy:
+    async with FakeBackend() as backend, running_proxy(backend, slots=1, limits=limits) as proxy:
         caller = await proxy.connect(request_bytes(body=b"x" * 10, declared_bytes=20))
         other = proxy.asking(data=b"{}")
         got = await caller.read_answer()
@@ -108,7 +108,7 @@ async def test_a_body_that_stalls_gives_its_place_back():
 
 async def test_a_body_that_dribbles_has_the_same_time_in_all():
     limits = {"body_timeout_s": 0.2}
-    async with FakeBackend() as backend, running_proxy(backend, places=1, limits=limits) as proxy:
+    async with FakeBackend() as backend, running_proxy(backend, slots=1, limits=limits) as proxy:
         caller = await proxy.connect(request_bytes(declared_bytes=1000))
         answer = asyncio.create_task(caller.read_answer())
         while not answer.done():
@@ -118,8 +118,8 @@ async def test_a_body_that_dribbles_has_the_same_time_in_all():
     assert not backend.exchanges
 
 
-async def test_a_caller_that_hangs_up_in_mid_body_gives_its_place_back():
-    async with FakeBackend() as backend, running_proxy(backend, places=1) as proxy:
+async def test_a_caller_that_hangs_up_in_mid_body_releases_its_slot():
+    async with FakeBackend() as backend, running_proxy(backend, slots=1) as proxy:
         caller = await proxy.connect(request_bytes(body=b"x" * 10, declared_bytes=20))
         await proxy.until("in_flight", 1)
         await caller.close()
@@ -223,7 +223,7 @@ async def test_what_is_not_http_as_it_should_be_is_refused_and_harms_nobody(data
     assert [exchange.target for exchange in backend.exchanges] == ["/v1/analyzers"]
 
 
-async def test_what_comes_after_the_declared_body_is_neither_told_nor_logged(caplog):
+async def test_bytes_after_the_declared_body_are_neither_answered_nor_logged(caplog):
     caplog.set_level(logging.DEBUG)
     async with FakeBackend(echo()) as backend, running_proxy(backend) as proxy:
         caller = await proxy.connect(request_bytes(body=b"secret", declared_bytes=1))
@@ -248,7 +248,7 @@ async def test_a_body_that_waits_to_be_asked_for_is_asked_for():
 
 async def test_a_body_that_waits_to_be_asked_for_is_not_asked_for_in_the_queue():
     release = asyncio.Event()
-    async with FakeBackend(held(release), echo()) as backend, running_proxy(backend, places=1) as proxy:
+    async with FakeBackend(held(release), echo()) as backend, running_proxy(backend, slots=1) as proxy:
         first = proxy.asking(data=b"{}")
         await backend.received(1)
         caller = await proxy.connect(request_bytes(declared_bytes=5, headers={"Expect": "100-continue"}))

@@ -92,8 +92,8 @@ async def test_a_backend_whose_certificate_is_not_trusted_gets_nothing(authority
     ):
         assert (await proxy.ask(data=b"{}")).status == 503
         assert await proxy.metric("backend_ready") == 0
-        told = [record for record in caplog.records if getattr(record, "backend", None) == url_of(listener)]
-    assert "Certificate" in told[0].reason
+        logged = [record for record in caplog.records if getattr(record, "backend", None) == url_of(listener)]
+    assert "Certificate" in logged[0].reason
 
 
 async def test_a_renewed_certificate_is_taken_over(authority, certificate, tmp_path, monkeypatch):
@@ -130,7 +130,7 @@ async def test_plain_http_to_a_tls_port_harms_nobody(authority, certificate):
             assert await status_of(session, f"{url_of(listener)}/healthz") == 200
 
 
-async def test_a_client_trusts_whom_the_environment_says(authority, certificate, tmp_path, monkeypatch):
+async def test_a_client_trusts_the_authority_that_the_environment_names(authority, certificate, tmp_path, monkeypatch):
     catalogue = json.dumps(Catalogue((), SizeLimits()).to_json()).encode()
     async with FakeBackend(answer(catalogue)) as backend:
         app = await build_app(settings(backend.url))

@@ -1,4 +1,4 @@
-"""What the proxy tells of a job's requests, so that the job can reconcile it with its own count."""
+"""What the proxy counts of a job's requests, so that the job can reconcile it with its own count."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ async def usage(proxy, job, headers=AUTHORIZED):
     return got.json
 
 
-async def test_what_was_analysed_and_what_was_replayed_are_told_apart():
+async def test_usage_counts_analysed_and_replayed_requests_separately():
     async with FakeBackend(echo()) as backend, running_proxy(backend) as proxy:
         for _ in range(3):
             await proxy.ask(data=b"question", headers=of("out-1", **{"Idempotency-Key": "a"}))
@@ -69,6 +69,6 @@ async def test_a_tenant_sees_its_own_jobs_only():
         ("POST", "/v1/usage?job=out-1", AUTHORIZED, 405),
     ],
 )
-async def test_what_cannot_be_told_is_refused(method, path, headers, status):
+async def test_usage_without_a_job_or_a_key_is_refused(method, path, headers, status):
     async with FakeBackend(echo()) as backend, running_proxy(backend) as proxy:
         assert (await proxy.ask(method, path, headers=headers)).status == status

@@ -78,23 +78,23 @@ def run(environment, *arguments):
 
 
 @pytest.mark.parametrize("scheme", ["s3", "s3a"])
-def test_no_more_is_fetched_than_is_told(store, scheme):
+def test_no_more_bytes_are_fetched_than_are_reported(store, scheme):
     done = run(store, "-c", FETCHED, f"{scheme}://bucket/data")
     assert done.returncode == 0, done.stderr
-    fetched, told, rows, dates = done.stdout.split()
-    assert (fetched, rows, dates) == (told, "200", "{20181101}")
+    fetched, reported, rows, dates = done.stdout.split()
+    assert (fetched, rows, dates) == (reported, "200", "{20181101}")
 
 
 @pytest.mark.parametrize(
     ("url", "message"), [("s3://bucket/other", "holds no files"), ("s3://nowhere/data", "isn't there: check the path")]
 )
-def test_what_is_not_there_is_told(store, tmp_path, url, message):
+def test_a_missing_bucket_or_key_is_named(store, tmp_path, url, message):
     done = run(store, "-m", "nlpbatch", "sample", url, "-o", tmp_path / "s.parquet")
     assert done.returncode == 2
     assert message in done.stderr
 
 
-def test_what_a_store_asks_of_strangers_is_told(store, tmp_path):
+def test_missing_credentials_are_named(store, tmp_path):
     without = {name: value for name, value in store.items() if not name.startswith("AWS_")}
     nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none"}
     environment = without | nowhere | {"AWS_ENDPOINT_URL": store["AWS_ENDPOINT_URL"]}

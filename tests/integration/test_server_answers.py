@@ -1,21 +1,16 @@
 """What the API answers, compared with Kiwi's own tokens."""
 
-import gzip
 import json
 import re
-import socket
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from nlpbatch.wire.analyze import parse_answer
-from nlpbatch.wire.arrow import decode_answer, encode_request, fingerprint_of
+from nlpbatch.wire.arrow import decode_answer, fingerprint_of
 from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS
 from nlpbatch.wire.media import ANALYZE_PATH, ARROW_STREAM
 from nlpbatch.wire.options import Options
-from tests.fakes.running_api import descriptors, eventually
 
 FIELDS = tuple(TOKEN_FIELDS)
 ODD = [
@@ -119,111 +114,6 @@ def test_a_request_without_a_content_type_is_json(api):
     assert parse_answer(api.http.request("POST", api.url + ANALYZE_PATH, body=body).data, documents=1)[0].tokens
 
 
-DEEP = b'{"texts": ' + b"[" * 100_000
-
-
-@pytest.mark.parametrize(
-    ("body", "headers", "status", "code", "path"),
-    [
-        (b"", {}, 400, "invalid_request", None),
-        (b"{", {}, 400, "invalid_request", None),
-        (b"[]", {}, 400, "invalid_request", ""),
-        (b"\xff", {}, 400, "invalid_request", None),
-        (DEEP, {}, 400, "invalid_request", None),
-        ({}, {}, 400, "invalid_request", "/texts"),
-        ({"texts": "가"}, {}, 400, "invalid_request", "/texts"),
-        ({"texts": ["가", 1]}, {}, 400, "invalid_request", "/texts/1"),
-        ({"texts": ["가", ["나"]]}, {}, 400, "invalid_request", "/texts/1"),
-        ({"texts": ["가"], "text": 1}, {}, 400, "invalid_request", "/text"),
-        ({"texts": ["가"], "fields": "form"}, {}, 400, "invalid_request", "/fields"),
-        ({"texts": ["가"], "fields": ["form", 1]}, {}, 400, "invalid_request", "/fields"),
-        ({"texts": ["가"], "analyzer": 1}, {}, 400, "invalid_request", "/analyzer"),
-        ({"texts": ["가"], "analyzer": "other"}, {}, 404, "unknown_analyzer", None),
-        ({"texts": ["가"], "fields": ["from"]}, {}, 422, "unknown_field", None),
-        ({"texts": ["가"], "fields": ["form", "form"]}, {}, 422, "unknown_field", None),
-        ({"texts": ["가"], "fields": []}, {}, 422, "unknown_field", None),
-        ({"texts": ["가"] * 10_001}, {}, 413, "request_too_large", None),
-        (b"x" * 1_000_001, {}, 413, "request_too_large", None),
-        ({"texts": ["가"]}, {"Content-Type": "text/csv"}, 415, "unsupported_media_type", None),
-        (gzip.compress(b'{"texts": []}', mtime=0), {"Content-Encoding": "gzip"}, 415, "unsupported_media_type", None),
-        (b"no gzip", {"Content-Encoding": "gzip"}, 415, "unsupported_media_type", None),
-        ({"texts": ["가"]}, {"Accept": "text/html"}, 406, "not_acceptable", None),
-        ({"texts": ["가"]}, {"If-Match": '"0123"'}, 412, "fingerprint_mismatch", None),
-        (b"no arrow", {"Content-Type": ARROW_STREAM}, 400, "invalid_request", None),
-        (b"", {"Content-Type": ARROW_STREAM}, 400, "invalid_request", None),
-    ],
-)
-def test_what_the_caller_got_wrong_is_a_problem_document(api, body, headers, status, code, path):
-    answer = api.ask(body, **headers)
-    problem = answer.json()
-    assert answer.headers["Content-Type"].startswith("application/problem+json")
-    assert (answer.status, problem["status"], problem["code"]) == (status, status, code)
-    assert problem.get("path") == path
-    assert problem["request_id"] == answer.headers["X-Request-Id"]
-
-
-@pytest.mark.parametrize(
-    ("query", "status", "code", "path"),
-    [
-        ("?fields=from", 422, "unknown_field", None),
-        ("?fields=", 422, "unknown_field", None),
-        ("?fields=form,form", 422, "unknown_field", None),
-        ("?analyzer=other", 404, "unknown_analyzer", None),
-        ("?analyser=default", 400, "invalid_request", "?analyser"),
-    ],
-)
-def test_options_beside_an_arrow_stream_are_checked_as_those_in_json(api, query, status, code, path):
-    answer = api.ask_arrow(pa.array(["가"]), query)
-    assert (answer.status, answer.json()["code"], answer.json().get("path")) == (status, code, path)
-
-
-def test_options_beside_json_are_refused_instead_of_overlooked(api):
-    answer = api.http.request("POST", f"{api.url}{ANALYZE_PATH}?fields=form", json={"texts": ["가"]})
-    assert (answer.status, answer.json()["code"]) == (400, "invalid_request")
-
-
-@pytest.mark.parametrize(
-    ("texts", "path"),
-    [
-        (pa.array([1]), "text"),
-        (pa.array([["가"]]), "text"),
-        (pa.array(["가" * 1000]).dictionary_encode().take([0] * 9), "text"),
-    ],
-    ids=["numbers", "lists", "more text than bytes"],
-)
-def test_a_column_that_is_not_plain_text_is_refused(api, texts, path):
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, pa.schema([("text", texts.type)])) as writer:
-        writer.write_batch(pa.record_batch([texts], names=["text"]))
-    answer = api.ask(sink.getvalue().to_pybytes(), **{"Content-Type": ARROW_STREAM})
-    assert (answer.status, answer.json()["code"], answer.json()["path"]) == (400, "invalid_request", path)
-
-
-def test_a_damaged_stream_is_refused_or_read_but_never_brings_the_service_down(api):
-    stream = encode_request(pa.array(["가나다", None, "라" * 30]))
-    statuses = set()
-    for position in range(len(stream)):
-        damaged = bytearray(stream)
-        damaged[position] ^= 0xFF
-        statuses.add(api.ask(bytes(damaged), **{"Content-Type": ARROW_STREAM}).status)
-    assert statuses == {200, 400}
-
-
-def test_a_body_over_the_limit_is_refused_though_its_length_was_not_declared(api):
-    sent = (b" " * 100_000 for _ in range(11))
-    answer = api.http.request(
-        "POST", api.url + ANALYZE_PATH, body=sent, headers={"Content-Type": "application/json"}, chunked=True
-    )
-    assert (answer.status, answer.json()["code"], answer.json()["limit"]) == (413, "request_too_large", 1_000_000)
-    assert "1,000,000" in answer.json()["detail"]
-
-
-def test_unknown_paths_and_methods_are_problem_documents(api):
-    missing, wrong = api.get("/v2/analyze"), api.get("/v1/analyze")
-    assert (missing.status, missing.json()["code"]) == (404, "not_found")
-    assert (wrong.status, wrong.json()["code"], wrong.headers["Allow"]) == (405, "method_not_allowed", "POST")
-
-
 def test_headers_say_who_asked_what_answered_and_how_long_it_took(api):
     (analyzer,) = api.get("/v1/analyzers").json()["analyzers"]
     pinned = {"X-Request-Id": "mine-1", "If-Match": f'"{analyzer["fingerprint"]}"'}
@@ -260,78 +150,3 @@ def test_it_says_what_it_offers_and_that_it_is_ready(api):
     assert (api.get("/healthz").status, api.get("/healthz").json()) == (200, {"status": "alive"})
     states = {"ready": True, "workers": 2, "fingerprints": [analyzer["fingerprint"]]}
     assert (api.get("/readyz").status, api.get("/readyz").json()) == (200, states)
-
-
-def test_documents_tokens_and_errors_are_counted(api):
-    counted = ("documents_total", "tokens_total", "code_points_total", "queue_seconds_count", "analysis_seconds_count")
-    before = [api.metric(f"nlpbatch_{name}") for name in counted]
-    surrogates = api.metric("nlpbatch_document_errors_total", analyzer="default", code="invalid_text")
-    api.ask({"texts": ["좋아요", "\ud83d", None]})
-    counts = [api.metric(f"nlpbatch_{name}") - old for name, old in zip(counted, before, strict=True)]
-    assert counts == [3, 2, 3, 1, 1]
-    assert api.metric("nlpbatch_document_errors_total", code="invalid_text") == surrogates + 1
-
-
-def test_refused_requests_count_no_documents(api):
-    before = api.metric("nlpbatch_documents_total")
-    assert api.ask({"texts": ["좋아요"], "fields": ["from"]}).status == 422
-    assert api.metric("nlpbatch_documents_total") == before
-
-
-def test_every_metric_has_an_explanation_and_base_units(api):
-    answer = api.get("/metrics")
-    assert answer.headers["Content-Type"].startswith("text/plain")
-    families = list(text_string_to_metric_families(answer.data.decode()))
-    assert {"nlpbatch_workers", "nlpbatch_workers_busy", "nlpbatch_queue_bytes"} <= {family.name for family in families}
-    for family in families:
-        assert family.documentation
-        assert not family.name.endswith(("_ms", "_milliseconds", "_kb"))
-
-
-def test_forkserver_and_workers_have_one_thread_each(api):
-    def threads(pid: int) -> int:
-        return len(list(Path(f"/proc/{pid}/task").iterdir()))
-
-    family = [api.forkserver(), *api.workers()]
-    assert [threads(pid) for pid in family] == [1, 1, 1]
-
-
-def test_workers_share_the_memory_of_the_loaded_engine(api, sample):
-    assert api.ask({"texts": sample}).status == 200
-    for worker in api.workers():
-        rollup = Path(f"/proc/{worker}/smaps_rollup").read_text()
-        private_kib = int(re.search(r"Private_Dirty: +(\d+) kB", rollup)[1])
-        assert private_kib < 60_000  # about 12 MB; a Kiwi of its own takes 500
-
-
-def test_workers_hold_no_descriptor_of_each_other(api):
-    """Else a worker's death would go unnoticed as long as its neighbour lives."""
-    sockets = [{name for name in descriptors(worker) if "socket" in name} for worker in api.workers()]
-    assert [len(own) for own in sockets] == [1, 1]
-    assert not sockets[0] & sockets[1]
-
-
-def test_no_text_gets_into_the_log(api):
-    secret = "비밀번호는"
-    api.ask({"texts": [f"{secret} 1234", f"{secret} \ud83d"]})
-    api.ask({"texts": [secret, 1]})
-    api.ask({secret: 1})
-    api.ask(secret.encode(), **{"Content-Type": ARROW_STREAM})
-    assert len(api.events()) > 4
-    assert secret not in api.log.read_text(encoding="utf-8")
-    assert json.dumps(secret)[1:-1] not in api.log.read_text(encoding="utf-8")
-
-
-def test_each_request_is_one_line_in_the_log(api):
-    assert api.ask({"texts": ["좋아요", None]}, **{"X-Request-Id": "in-the-log"}).status == 200
-    eventually(lambda: [event for event in api.events() if event.get("request_id") == "in-the-log"])
-    (event,) = [event for event in api.events() if event.get("request_id") == "in-the-log"]
-    assert event.items() >= {"event": "request", "path": "/v1/analyze", "status": 200, "documents": 2}.items()
-
-
-def test_a_caller_who_leaves_before_its_body_is_sent_is_no_defect_of_ours(api):
-    before = len(api.events())
-    with socket.create_connection(("127.0.0.1", int(api.url.rpartition(":")[2]))) as caller:
-        caller.sendall(b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nX-Request-Id: left\r\nContent-Length: 99\r\n\r\n[")
-    eventually(lambda: [event for event in api.events() if event.get("request_id") == "left"])
-    assert not [event for event in api.events()[before:] if event["level"] == "error"]

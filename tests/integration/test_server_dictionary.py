@@ -66,7 +66,7 @@ def test_a_changed_dictionary_takes_over_and_the_version_before_stays_addressabl
         (None, "can't be read"),
     ],
 )
-def test_a_wrong_dictionary_changes_nothing_and_is_told(api, words, content, wanted):
+def test_a_wrong_dictionary_changes_nothing_and_is_logged(api, words, content, wanted):
     before, first = fingerprint(api), tokens(api.ask({"texts": [TEXT]}))
     if content is None:
         words.unlink()

@@ -146,7 +146,7 @@ def test_a_full_queue_refuses_with_the_time_to_come_back(one_worker, tmp_path):
     assert api.ask({"texts": ["좋아요"]}).status == 200
 
 
-def test_sigterm_lets_it_finish_what_it_has_begun_and_refuse_the_rest(tmp_path):
+def test_on_sigterm_it_finishes_requests_in_progress_and_refuses_the_rest(tmp_path):
     gate = tmp_path / "gate"
     with running_api("obedient", tmp_path, ONE_WORKER) as api:
         processes = family(api)
@@ -182,7 +182,7 @@ def test_sigterm_to_all_its_processes_spoils_nothing_that_is_in_progress(tmp_pat
         assert not any(alive(pid) for pid in processes)
 
 
-def test_what_does_not_finish_in_time_is_cut_off(tmp_path):
+def test_requests_that_do_not_finish_in_time_are_cut_off(tmp_path):
     with running_api("obedient", tmp_path, f"{ONE_WORKER}[listen]\ndrain_timeout_s = 0.2\n") as api:
         processes = family(api)
         held = hold(api, tmp_path / "never")
@@ -212,13 +212,13 @@ def test_a_killed_api_whose_forkserver_had_still_something_to_say_leaves_no_proc
         hold(api, tmp_path / "never")
         api.process.send_signal(signal.SIGSTOP)
         for worker in api.workers():
-            os.kill(worker, signal.SIGKILL)  # of which the forkserver tells
+            os.kill(worker, signal.SIGKILL)  # the forkserver reports it
         eventually(lambda: not api.workers())
         api.process.kill()
         eventually(lambda: not any(alive(pid) for pid in processes), timeout_s=5)
 
 
-def test_a_slow_reader_gets_the_whole_answer_though_the_service_is_told_to_stop(tmp_path):
+def test_a_slow_reader_gets_the_whole_answer_though_the_service_got_sigterm(tmp_path):
     text = "가 " * 20_000  # a request of 480 KB, an answer of 8 MB: more than the sockets' buffers hold
     body = json.dumps({"texts": [text] * 8}, ensure_ascii=False).encode()
     with (

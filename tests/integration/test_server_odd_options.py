@@ -51,8 +51,8 @@ def _likely(option, chance):
         return value if option.kind == "string" else [value]
     return {
         "boolean": chance.choice([True, False]),
-        "integer": chance.choice([option.least, min(option.most, 10)]),
-        "number": chance.choice([option.least, 2.5, option.most]),
+        "integer": chance.choice([option.minimum, min(option.maximum, 10)]),
+        "number": chance.choice([option.minimum, 2.5, option.maximum]),
         "string": "default",
         "strings": [chance.choice(["가", "방/NNG", "//SP"])],
     }[option.kind]

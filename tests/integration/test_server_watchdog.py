@@ -69,7 +69,7 @@ def test_a_worker_that_does_not_give_its_memory_back_is_replaced_when_it_is_idle
 @pytest.mark.parametrize(
     ("text", "code"), [("slow !wait=/nowhere/x", "deadline_exceeded"), ("dead !crash", "worker_died")]
 )
-def test_one_that_costs_workers_again_and_again_is_refused(api, text, code):
+def test_a_document_that_costs_two_workers_is_quarantined(api, text, code):
     for _ in range(2):
         assert codes(api.ask({"texts": ["before", text, "after"]})) == [None, code, None]
     # How the second worker ended is known a moment later.
@@ -80,11 +80,11 @@ def test_one_that_costs_workers_again_and_again_is_refused(api, text, code):
     assert text not in api.get("/quarantine").data.decode()
 
 
-def test_one_whose_workers_were_killed_by_others_is_innocent(api):
+def test_a_document_whose_workers_were_killed_from_outside_is_not_quarantined(api):
     assert [codes(api.ask({"texts": ["killed !die"]})) for _ in range(4)] == [["worker_died"]] * 4
 
 
-def test_it_is_given_another_chance_by_the_operator(api):
+def test_the_operator_can_give_a_quarantined_document_another_chance(api):
     for _ in range(2):
         api.ask({"texts": ["again !crash"]})
     eventually(lambda: api.get("/quarantine").json()["documents"] != [])
@@ -92,7 +92,7 @@ def test_it_is_given_another_chance_by_the_operator(api):
     assert codes(api.ask({"texts": ["again !crash"]})) == ["worker_died"]
 
 
-def test_the_time_of_one_that_waits_for_its_turn_does_not_count(api, tmp_path):
+def test_the_wait_for_a_worker_does_not_count_as_a_document_s_time(api, tmp_path):
     gates = [tmp_path / str(number) for number in range(8)]
     asked = [api.asking(f"slow !wait={gate}") for gate in gates]
     for gate in gates:
@@ -108,7 +108,7 @@ def blocked(api, command, *texts):
 @pytest.mark.parametrize(
     ("command", "status", "code"), [("!refuse", 422, "invalid_option"), ("!fail", 500, "internal")]
 )
-def test_what_the_engine_raises_before_a_document_is_answered_at_once_and_costs_no_worker(api, command, status, code):
+def test_an_engine_error_before_the_first_document_is_answered_at_once_and_costs_no_worker(api, command, status, code):
     lost, workers = api.metric("nlpbatch_workers_lost_total"), set(api.workers())
     answer = blocked(api, command, "하나", "둘", None)
     assert (answer.status, answer.json()["code"]) == (status, code)
@@ -131,7 +131,7 @@ def test_a_question_that_workers_crash_on_costs_three_of_them_and_is_then_refuse
     assert (refused["operation"], refused["options"]["blocklist"], refused["deaths"]) == ("analyze", ["!crash"], 3)
 
 
-def test_a_question_whose_workers_were_killed_by_others_is_innocent(api):
+def test_options_whose_workers_were_killed_from_outside_are_not_refused(api):
     lost = api.metric("nlpbatch_workers_lost_total")
     assert [codes(blocked(api, "!die")) for _ in range(2)] == [["worker_died"]] * 2
     assert api.metric("nlpbatch_workers_lost_total") == lost + 6
@@ -145,7 +145,7 @@ def test_a_worker_that_hangs_before_a_document_is_killed_after_the_time_of_one(a
     api.wait_for_workers(2)
 
 
-def test_a_caller_who_hangs_up_takes_its_question_along(api):
+def test_a_request_whose_caller_has_hung_up_costs_no_second_worker(api):
     lost = api.metric("nlpbatch_workers_lost_total")
     with socket.create_connection(("127.0.0.1", int(api.url.rpartition(":")[2]))) as connection:
         body = json.dumps({"texts": ["가"], "blocklist": ["!hang"]}).encode()

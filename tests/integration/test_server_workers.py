@@ -30,14 +30,14 @@ def kill(api: Api, *victims: int) -> float:
         os.kill(victim, signal.SIGKILL)
 
     def back() -> bool:
-        # one that has grown in an earlier test may be replaced meanwhile, and count, too
+        # a worker that has grown in an earlier test may be replaced in this time, and is counted, too
         return api.metric("nlpbatch_workers_lost_total") >= lost + len(victims) and api.metric("nlpbatch_workers") == 2
 
     return eventually(back)
 
 
 def saturate(api: Api, texts: list[str], requests: int) -> list["Future[urllib3.BaseHTTPResponse]"]:
-    """Ask several times for the same meanwhile, all fields; return when both workers are busy."""
+    """Send the same request several times at once, all fields; return when both workers are busy."""
     asked = [api.threads.submit(api.ask, {"texts": texts, "fields": FIELDS}) for _ in range(requests)]
     eventually(lambda: api.metric("nlpbatch_workers_busy") == 2)
     return asked

@@ -76,7 +76,7 @@ def test_any_encoding_of_the_terminal_will_do(service, arguments, variables):
     assert out
 
 
-def test_errors_are_told_in_any_encoding(service):
+def test_errors_are_printed_in_any_encoding(service):
     code, _, err = shell(
         ["profile", "없다.parquet", "--text", "본문", "-o", "r.html"], "", service, PYTHONIOENCODING="ascii"
     )

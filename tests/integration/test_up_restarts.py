@@ -81,7 +81,7 @@ async def test_the_end_of_an_api_is_the_end_of_what_it_started(up):
     await asyncio.to_thread(wait_for, lambda: not any(map(alive, old)))
 
 
-def test_one_that_is_told_to_stop_between_a_death_and_the_next_start_leaves_nothing(up):
+def test_a_stop_between_a_death_and_the_next_start_leaves_no_process(up):
     up.wait_ready()
     processes = descendants(up.process.pid)
     os.kill(proxy(up), signal.SIGKILL)
@@ -92,7 +92,7 @@ def test_one_that_is_told_to_stop_between_a_death_and_the_next_start_leaves_noth
     wait_for(lambda: not any(map(alive, processes)))
 
 
-def test_what_cannot_even_start_the_first_time_is_given_up(tmp_path):
+def test_a_process_that_cannot_start_the_first_time_is_given_up(tmp_path):
     config = tmp_path / "proxy.toml"
     config.write_text("[queue]\nrequests = -1\n")
     command = ["up", "--port", "0", "--proxy-config", str(config)]

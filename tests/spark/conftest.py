@@ -38,7 +38,7 @@ def kiwi_tokens() -> Callable[[str], list[dict[str, Any]]]:
 
 @pytest.fixture
 def scripted():
-    """Return what starts a service that offers one analyzer, unless told not to, and then does the given steps."""
+    """Return a function that starts a service which offers one analyzer, or none, and does the given steps."""
     services = []
 
     def start(*steps, offers: bool = True, limits: SizeLimits | None = None) -> ScriptedService:

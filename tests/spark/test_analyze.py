@@ -212,7 +212,7 @@ def test_all_tasks_name_the_job_the_class_and_the_pinned_version(spark, scripted
     assert {headers["Authorization"] for headers in asked} == {"Bearer nlpb_key"}
 
 
-def test_the_key_stands_in_no_plan_and_no_schema(spark, scripted):
+def test_the_key_is_in_no_plan_and_no_schema(spark, scripted):
     service = scripted(analysis())
     df = analyze(
         spark.range(1).select(sf.lit("글").alias("review")), text="review", service=service.url, api_key="nlpb_key"

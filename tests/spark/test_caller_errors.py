@@ -49,12 +49,12 @@ def refused(df, service):
 
 
 def test_a_missing_column_is_answered_with_the_nearest(refused, service):
-    assert refused(InvalidRequest, text="reveiw") == "there is no column 'reveiw': did you mean 'review'?"
+    assert refused(InvalidRequest, text="reveiw") == "there is no column 'reveiw': did you mean review?"
     assert service.exchanges == []
 
 
 def test_a_missing_column_unlike_any_is_answered_with_all(refused):
-    assert refused(InvalidRequest, text="본문") == "there is no column '본문': the columns are id, review, rating"
+    assert refused(InvalidRequest, text="본문") == "there is no column '본문': choose from id, review, rating"
 
 
 def test_a_column_of_another_type_is_answered_with_the_cast(refused):
@@ -63,7 +63,7 @@ def test_a_column_of_another_type_is_answered_with_the_cast(refused):
     assert "df.withColumn('rating', df['rating'].cast('string'))" in message
 
 
-def test_a_column_that_stands_twice_is_ambiguous(df, service):
+def test_a_column_name_that_occurs_twice_is_ambiguous(df, service):
     with pytest.raises(InvalidRequest, match="there are several columns 'review': rename them, or drop all but one"):
         analyze(df.select("review", "review"), text="review", service=service.url)
 
@@ -139,7 +139,7 @@ def test_a_stranger_at_the_address_is_named(df, scripted):
         analyze(df, text="review", service=stranger.url)
 
 
-def test_a_driver_without_pandas_is_told_that_pyspark_wants_it_there(refused, monkeypatch):
+def test_a_driver_without_pandas_gets_an_error_that_names_the_package(refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     message = refused(ConfigError)
     assert "Pandas >= " in message

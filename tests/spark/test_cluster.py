@@ -221,7 +221,7 @@ def test_every_field_of_a_sample_is_what_kiwi_gives(finished, kiwi_tokens):
 
 
 def test_both_executors_analysed_rows(finished):
-    """Told from Spark's event log: which executor ended each task that wrote rows."""
+    """Return from Spark's event log which executor ended each task that wrote rows."""
     _, _, events = finished
     lines = [line for file in events.rglob("events_*") for line in file.read_text().splitlines()]
     ended = [event for event in map(json.loads, lines) if event["Event"] == "SparkListenerTaskEnd"]

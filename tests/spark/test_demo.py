@@ -48,7 +48,7 @@ def test_its_own_documents_go_all_the_way(tmp_path):
     assert "INFO" not in done.stderr  # Spark's own log would bury the rest
 
 
-def test_a_file_of_the_users_own_goes_all_the_way_in_place_of_an_earlier_output(tmp_path):
+def test_a_file_of_the_user_replaces_an_earlier_output(tmp_path):
     (tmp_path / "out" / "_nlpbatch").mkdir(parents=True)
     (tmp_path / "out" / "part-old.parquet").write_text("an earlier run's")
     source = tmp_path / "reviews.csv"

@@ -16,7 +16,7 @@ ROWS = 300
 
 
 @pytest.fixture(scope="module")
-def place(spark, stack, reviews, tmp_path_factory):
+def folder(spark, stack, reviews, tmp_path_factory):
     """Return a directory with features of some reviews."""
     directory = tmp_path_factory.mktemp("handover")
     pq.write_table(pq.read_table(reviews).slice(0, ROWS).rename_columns({"rating": "label"}), directory / "in.parquet")
@@ -37,12 +37,12 @@ def snippet(title):
     return "\n".join(line.removeprefix("    ") for line in re.match(r"(?: {4}.*\n|\n)+", text)[0].splitlines())
 
 
-def said(place, code):
+def said(folder, code):
     """Return what code prints that runs in the directory."""
-    settings = {"HF_HOME": str(place / "cache"), "HF_HUB_OFFLINE": "1"}
+    settings = {"HF_HOME": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=place,
+        cwd=folder,
         env=os.environ | settings,
         capture_output=True,
         text=True,
@@ -53,19 +53,19 @@ def said(place, code):
     return done.stdout.split()
 
 
-def test_hugging_face_datasets_load_all_parts(place):
+def test_hugging_face_datasets_load_all_parts(folder):
     code = snippet("Hugging Face datasets") + "\nprint(*sorted(reviews), sum(map(len, reviews.values())))"
     code += "\nprint(*sorted(reviews['train'].column_names))"
-    assert said(place, code) == [
+    assert said(folder, code) == [
         *("test", "train", "validation", str(ROWS)),
         *("label", "review_id", "sequence", "terms"),
     ]
 
 
-def test_sparse_matrices_hold_the_terms_of_the_training_part(place):
+def test_sparse_matrices_hold_the_terms_of_the_training_part(folder):
     code = "import pyarrow.dataset as ds\n" + snippet("scikit-learn and others that take sparse matrices")
     code += "\nimport json\nlines = open('features/_nlpbatch/vocabulary.jsonl', encoding='utf-8').read().splitlines()"
     code += "\nassert matrix.shape == (len(terms), len(lines))"
     code += "\nrow = terms[7].as_py()\nassert matrix[7].nnz == len(row['indices']) > 0"
     code += "\nassert sorted(matrix[7].indices.tolist()) == sorted(row['indices'])\nprint('same')"
-    assert said(place, code) == ["same"]
+    assert said(folder, code) == ["same"]

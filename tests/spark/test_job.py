@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import PySparkException
 
 from nlpbatch import errors
 from nlpbatch.cli.stack import Stack, StackOptions
@@ -80,7 +80,7 @@ def looks_complete(output):
     return (output / "_SUCCESS").exists() or ds.dataset(output, format="parquet").count_rows() > 0
 
 
-def test_the_output_has_all_columns_and_the_report_counts_what_stands_in_it(spark, options, output, stack):
+def test_the_output_has_all_columns_and_the_report_counts_its_rows(spark, options, output, stack):
     report = run(spark, options())
     rows = ds.dataset(output, format="parquet").to_table().sort_by("id").to_pylist()
     assert [row["review"] for row in rows] == [text for text in TEXTS if text is None or len(text) < 400_000]
@@ -248,7 +248,7 @@ def test_a_service_that_goes_away_in_mid_job_is_named_and_leaves_no_rows(spark, 
         seen: list[int] = []
         killer = threading.Thread(target=kill_once_rows_are_done)
         killer.start()
-        # More patience than a slow answer of one worker takes, for the service is there at first.
+        # More patience than a slow answer of one worker takes, because the service is there at first.
         lost = options(input=str(reviews), service=doomed.service, api_key=doomed.api_key, patience_s=20.0)
         try:
             with pytest.raises(PatienceExhausted, match=f"gave up on {doomed.service} after .* a patience of 20 s"):
@@ -282,26 +282,7 @@ def test_the_counter_sees_rows_while_they_are_written_and_all_of_them_in_the_end
     assert seen == sorted(seen)
 
 
-def test_an_error_from_an_executor_is_the_outermost_of_those_in_its_traceback():
-    traceback = (
-        "Traceback (most recent call last):\n"
-        "nlpbatch.errors.ServiceUnreachable: no answer from http://proxy (Connection refused)\n\n"
-        "The above exception was the direct cause of the following exception:\n"
-        "nlpbatch.errors.PatienceExhausted: gave up on http://proxy: check that it runs\n"
-        "\tat org.apache.spark.Executor"
-    )
-    error = failure(AnalysisException(traceback))
-    assert type(error) is PatienceExhausted
-    assert error.message == "gave up on http://proxy: check that it runs"
-
-
-def test_an_error_of_a_class_that_this_driver_does_not_know_keeps_its_message():
-    error = failure(AnalysisException("nlpbatch.errors.FromTheFuture: it went wrong"))
-    assert type(error) is InternalError
-    assert error.message == "it went wrong"
-
-
-def test_a_value_that_spark_quotes_is_not_told(spark):
+def test_a_value_that_spark_quotes_is_not_in_the_error(spark):
     df = spark.createDataFrame([("비밀's",)], "review string").selectExpr("cast(review AS int)")
     with pytest.raises(PySparkException) as caught:
         df.collect()

@@ -48,7 +48,9 @@ def test_other_options_are_seen(spark, source, options):
             run(spark, options(**change))
 
 
-def test_files_that_were_set_aside_and_rows_that_failed_are_told_again(spark, source, options, nowhere, monkeypatch):
+def test_files_that_were_set_aside_and_rows_that_failed_are_reported_again(
+    spark, source, options, nowhere, monkeypatch
+):
     monkeypatch.setattr("nlpbatch.spark.runs.error_limit.MIN_ROWS", 1)
     source("a.parquet", id=[1, 2], text=["하나", POISON])
     (source.folder / "b.parquet").write_bytes(b"garbage" * 100)

@@ -82,6 +82,6 @@ def test_sentences_come_with_their_tokens(df, asked):
         (lambda df, asked: space(df, **asked, into="review"), "already"),
     ],
 )
-def test_what_can_t_be_asked_is_told_before_the_first_row(df, asked, call, wanted):
+def test_options_that_cannot_be_used_are_refused_before_the_first_row(df, asked, call, wanted):
     with pytest.raises(RequestError, match=wanted):
         call(df, asked)

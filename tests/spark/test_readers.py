@@ -55,7 +55,7 @@ def with_polars(output):
 
 
 def with_duckdb(output):
-    # DuckDB takes numbers with leading zeros for text, unless it is told.
+    # DuckDB reads numbers with leading zeros as text, unless it is given the type.
     files = f"'{output}/run_batch=*/*.parquet', hive_types={{'run_batch': BIGINT}}"
     return duckdb.sql(f"SELECT * FROM read_parquet({files})").to_arrow_table()
 

@@ -29,7 +29,7 @@ def test_a_terminal_shows_forms_with_tags():
     assert str(show("가 나", [token("가", "NNG", 0, 1), token("나", "NP", 2, 3)])) == "가/NNG 나/NP"
 
 
-def test_morphemes_stand_under_their_words_even_if_they_reach_over_a_blank():
+def test_morphemes_are_under_their_words_even_if_they_reach_over_a_blank():
     shown = show(TEXT, TOKENS)._repr_html_()
     assert shown.count("<div>") == 3
     assert "<div>할 수 있다.<div class='m'>" in shown
@@ -46,6 +46,6 @@ def test_nothing_and_errors_are_shown_as_such():
     assert "too long" in str(show("가", None, SimpleNamespace(message="too long")))
 
 
-def test_tokens_without_their_places_are_refused():
+def test_tokens_without_positions_are_refused():
     with pytest.raises(InvalidRequest, match="no 'start'"):
         show("가", [{"form": "가", "tag": "NNG"}])

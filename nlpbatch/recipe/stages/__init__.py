@@ -28,7 +28,7 @@ def stages_of(context: StageContext) -> tuple[Stage, ...]:
     return tuple(stage(context) for stage in _STAGES if wanted[stage.name] is not None)
 
 
-def check_places(stages: Iterable[Stage]) -> None:
+def check_directories(stages: Iterable[Stage]) -> None:
     """Refuse to replace a directory that no stage made; the job itself checks that of the analysis.
 
     Raises:
@@ -37,8 +37,8 @@ def check_places(stages: Iterable[Stage]) -> None:
     """
     for stage in stages:
         directory = stage.makes.partition("/")[0]
-        made = stage.record() is not None or stage.place.exists(stage.makes)
-        if directory in {DUMP, FEATURES} and not made and stage.place.names(directory):
+        made = stage.record() is not None or stage.storage.exists(stage.makes)
+        if directory in {DUMP, FEATURES} and not made and stage.storage.names(directory):
             raise ConfigError(
-                f"{stage.place.within(directory)} is there and was not made by a recipe: choose another [sink] path"
+                f"{stage.storage.within(directory)} is there and was not made by a recipe: choose another [sink] path"
             )

@@ -22,13 +22,13 @@ class AnalyzeStage(Stage):
     name = "analyze"
 
     @property
-    def place(self) -> Storage:
-        """Return where its record is, and what it makes."""
+    def storage(self) -> Storage:
+        """Return where its record and its result are."""
         return self._context.sink
 
     @property
     def makes(self) -> str:
-        """Return the file in its place that is written last."""
+        """Return the file, within `storage`, that is written last."""
         return f"{ANALYZED}/{layout.SUCCESS}"
 
     @property
@@ -53,7 +53,7 @@ class AnalyzeStage(Stage):
         self._make_room()
         context = self._context
         given: dict[str, Any] = {
-            "output": self.place.within(ANALYZED),
+            "output": self.storage.within(ANALYZED),
             "service": context.service(),
             "api_key": context.options.api_key,
         }
@@ -73,12 +73,12 @@ class AnalyzeStage(Stage):
     def _make_room(self) -> None:
         """Delete an analysis that was started with different settings; one with the same settings is resumed."""
         key, started = key_of(self.settings()), None
-        if self.place.exists(_STARTED):
-            started = self.place.read_text(_STARTED)
-        elif (record := StageRecord.read(self.place, self.name)) is not None:
+        if self.storage.exists(_STARTED):
+            started = self.storage.read_text(_STARTED)
+        elif (record := StageRecord.read(self.storage, self.name)) is not None:
             started = record.key
         if self._context.options.overwrite or (started is not None and started != key):
-            withdraw(self.place, self.name)
-            self.place.delete(ANALYZED)
+            withdraw(self.storage, self.name)
+            self.storage.delete(ANALYZED)
         if started != key:
-            self.place.write_text(_STARTED, key)
+            self.storage.write_text(_STARTED, key)

@@ -28,7 +28,7 @@ class DumpStage(Stage):
 
     @property
     def makes(self) -> str:
-        """Return the file in its place that is written last."""
+        """Return the file, within `storage`, that is written last."""
         return f"{DUMP}/{MANIFEST}"
 
     @property

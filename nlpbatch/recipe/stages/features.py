@@ -20,13 +20,13 @@ class FeaturesStage(Stage):
     name = "features"
 
     @property
-    def place(self) -> Storage:
-        """Return where its record is, and what it makes."""
+    def storage(self) -> Storage:
+        """Return where its record and its result are."""
         return self._context.sink
 
     @property
     def makes(self) -> str:
-        """Return the file in its place that is written last."""
+        """Return the file, within `storage`, that is written last."""
         return f"{FEATURES}/{DESCRIPTION}"
 
     @property
@@ -38,18 +38,18 @@ class FeaturesStage(Stage):
         """Return everything that decides its result, as it is now."""
         sink = self._context.recipe.sink
         of_sink = {"format": sink.format, "partition_by": list(sink.partition_by)}
-        return {**asdict(self._settings), **of_sink, **predecessor(self.place, "analyze")}
+        return {**asdict(self._settings), **of_sink, **predecessor(self.storage, "analyze")}
 
     def run(self) -> Mapping[str, Any]:
         """Make them; return the rows of each part and the size of the vocabulary."""
         from nlpbatch.recipe.feature_columns import write_features  # noqa: PLC0415  (pyspark.ml needs numpy)
 
         context = self._context
-        analysed = self.place.within(ANALYZED)
+        analysed = self.storage.within(ANALYZED)
         texts = text_columns(context.spark.read.parquet(analysed).schema, context.analysis.columns, DEFAULT_OPTIONS)
-        staged = Storage(context.spark, self.place.within(_STAGED))
+        staged = Storage(context.spark, self.storage.within(_STAGED))
         staged.delete()
-        record = StageRecord.read(self.place, "analyze")
+        record = StageRecord.read(self.storage, "analyze")
         origin = {} if record is None else {name: record.result[name] for name in ("fingerprint", "run")}
         made = write_features(
             context.spark,
@@ -60,9 +60,9 @@ class FeaturesStage(Stage):
             origin=origin,
             target=staged,
         )
-        withdraw(self.place, self.name)
-        self.place.delete(FEATURES)
-        self.place.move(_STAGED, FEATURES)
+        withdraw(self.storage, self.name)
+        self.storage.delete(FEATURES)
+        self.storage.move(_STAGED, FEATURES)
         return {"rows": made["rows"], "vocabulary": made["vocabulary"]}
 
     @property

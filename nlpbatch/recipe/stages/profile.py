@@ -16,7 +16,7 @@ class ProfileStage(Stage):
 
     @property
     def makes(self) -> str:
-        """Return the file in its place that is written last."""
+        """Return the file, within `storage`, that is written last."""
         return f"profile/{self._context.analysis.columns[-1]}.json"
 
     @property

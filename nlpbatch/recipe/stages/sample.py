@@ -17,7 +17,7 @@ class SampleStage(Stage):
 
     @property
     def makes(self) -> str:
-        """Return the file in its place that is written last."""
+        """Return the file, within `storage`, that is written last."""
         return SAMPLE_FILE
 
     @property

@@ -87,14 +87,14 @@ class Stage(ABC):
         self._context = context
 
     @property
-    def place(self) -> Storage:
-        """Return where its record is, and what it makes."""
+    def storage(self) -> Storage:
+        """Return where its record and its result are."""
         return self._context.base
 
     @property
     @abstractmethod
     def makes(self) -> str:
-        """Return the file in its place that is written last."""
+        """Return the file, within `storage`, that is written last."""
 
     @property
     @abstractmethod
@@ -112,19 +112,19 @@ class Stage(ABC):
 
     @abstractmethod
     def run(self) -> Mapping[str, Any]:
-        """Run it; return what is reported of it. The member `is` tells the results of two runs apart."""
+        """Run it; return what its record reports. Member `is` identifies the result among those of all runs."""
 
     def record(self) -> StageRecord | None:
         """Return the record of its last run."""
-        return StageRecord.read(self.place, self.name)
+        return StageRecord.read(self.storage, self.name)
 
     def state(self) -> State:
         """Return whether it has to be run, which is also the case if its result was deleted."""
         record = self.record()
-        return state_of(record, self.settings()) if record is None or self.place.exists(self.makes) else "to do"
+        return state_of(record, self.settings()) if record is None or self.storage.exists(self.makes) else "to do"
 
 
-def predecessor(place: Storage, stage: str) -> Mapping[str, Any]:
+def predecessor(storage: Storage, stage: str) -> Mapping[str, Any]:
     """Return what a later stage depends on: how an earlier one was made, and its result."""
-    record = StageRecord.read(place, stage)
+    record = StageRecord.read(storage, stage)
     return {} if record is None else {stage: key_of({"key": record.key, "result": record.result.get("is")})}

@@ -27,19 +27,19 @@ def document_schemas(operation: Operation, limits: SizeLimits) -> dict[str, Sche
     }
 
 
-def _list(*items: Schema, least: int | None = None) -> Schema:
+def _list(*items: Schema, min_items: int | None = None) -> Schema:
     """Return the schema of an array whose entries have these schemas, the last of which may be left out."""
-    least = len(items) if least is None else least
-    return {"type": "array", "prefixItems": list(items), "items": False, "minItems": least, "maxItems": len(items)}
+    min_items = len(items) if min_items is None else min_items
+    return {"type": "array", "prefixItems": list(items), "items": False, "minItems": min_items, "maxItems": len(items)}
 
 
-_MORPHEME: Final = _list(_STRING, _STRING, {"type": ["boolean", "null"]}, least=2)
+_MORPHEME: Final = _list(_STRING, _STRING, {"type": ["boolean", "null"]}, min_items=2)
 _INNER: Final = _list(_STRING, _STRING, _POSITION, _POSITION)
 _SPAN: Final = _list(
     _POSITION,
     _POSITION,
     {"anyOf": [_STRING, {"type": "array", "items": _INNER}, {"type": "null"}]},
-    least=2,
+    min_items=2,
 )
 _ITEMS: Final[dict[str, tuple[Schema, str, list[Any]]]] = {
     "texts": (_STRING, _MEANING, ["아버지가 방에 들어가신다"]),

@@ -8,21 +8,21 @@ from nlpbatch.server.openapi.documents import document_schemas
 from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.fields import TOKEN_FIELDS, FieldType
 from nlpbatch.wire.limits import SizeLimits
-from nlpbatch.wire.options import MOST_WORD_CODE_POINTS, OPERATIONS, Operation, Option, Options, options_of
+from nlpbatch.wire.options import MAX_WORD_CODE_POINTS, OPERATIONS, Operation, Option, Options, options_of
 from nlpbatch.wire.outcome import DOCUMENT_CODES, DocumentError
 from nlpbatch.wire.tags import TAG_TABLE, TAGS
 
 Schema = dict[str, Any]
 
 _REFERENCE: Final = "#/components/schemas/"
-_MOST_INT32: Final = 2**31 - 1
+_MAX_INT32: Final = 2**31 - 1
 _JSON_TYPES: Final[dict[FieldType, Schema]] = {
     "string": {"type": "string"},
     "int32": {"type": "integer", "format": "int32"},
     "float32": {"type": "number", "format": "float"},
     "bool": {"type": "boolean"},
 }
-_POSITION: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": _MOST_INT32}
+_POSITION: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": _MAX_INT32}
 _SENTENCE: Final[Schema] = {"start": _POSITION, "end": _POSITION, "text": {"type": "string"}}
 
 
@@ -77,7 +77,7 @@ def _value_schema(option: Option) -> Schema:
     if option.kind == "strings":
         return _strings_schema(option)
     if option.kind in {"integer", "number"}:
-        return {"type": option.kind, "minimum": option.least, "maximum": option.most}
+        return {"type": option.kind, "minimum": option.minimum, "maximum": option.maximum}
     schema: Schema = {"type": option.kind}
     return schema | ({"enum": list(option.choices)} if option.choices else {})
 
@@ -87,11 +87,11 @@ def _strings_schema(option: Option) -> Schema:
         items: Schema = {"type": "string", "enum": list(option.choices)}
         return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
     if option.name == "tags":
-        return {"type": "array", "items": reference("Tag"), "minItems": 1, "maxItems": option.most}
-    word: Schema = {"type": "string", "minLength": 1, "maxLength": MOST_WORD_CODE_POINTS}
+        return {"type": "array", "items": reference("Tag"), "minItems": 1, "maxItems": option.maximum}
+    word: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_WORD_CODE_POINTS}
     if option.choices:
         word = {"type": "string", "enum": list(option.choices)}
-    return {"type": ["array", "boolean"] if option.switch else "array", "items": word, "maxItems": option.most}
+    return {"type": ["array", "boolean"] if option.switch else "array", "items": word, "maxItems": option.maximum}
 
 
 def _request(operation: Operation, limits: SizeLimits) -> Schema:

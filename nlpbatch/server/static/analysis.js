@@ -3,7 +3,7 @@
 import { clusters } from "./alignment.js";
 import { element } from "./elements.js";
 
-const MOST_TOKENS = 3000; // more would only make the page slow
+const MAX_TOKENS = 3000; // more would only make the page slow
 const PLACED = ["form", "tag", "start", "end"];
 
 // Returns the element that shows an outcome; `text` is null if no text was sent, `meanings` explains the tags.
@@ -43,7 +43,7 @@ function tokensView(tokens, text, meanings, range = null) {
   if (!tokens.length) return element("p", { class: "hint" }, "No tokens.");
   const whole = Array.from(text);
   const offset = range ? range.start : 0;
-  const shown = tokens.slice(0, MOST_TOKENS);
+  const shown = tokens.slice(0, MAX_TOKENS);
   const end = shown.length < tokens.length ? shown.at(-1).end : range ? range.end : whole.length;
   const moved = shown.map((token) => ({ start: token.start - offset, end: token.end - offset, token }));
   const words = wordsOf(clusters(whole.slice(offset, end), moved));

@@ -66,7 +66,7 @@ class TextColumn:
 def text_columns(schema: StructType, names: tuple[str, ...], asked: Options) -> tuple[TextColumn, ...]:
     """Return the columns; the outcome of a single one is called `tokens` and `error`, of several `title_tokens`, ….
 
-    Columns that aren't in the schema are named all the same: `prepare` refuses them.
+    Columns that aren't in the schema are also listed: `prepare` refuses them.
     """
     added = (*asked.columns, "error")
     types = {field.name: field.dataType for field in schema}

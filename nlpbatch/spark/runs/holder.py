@@ -19,7 +19,7 @@ class Holder:
     """The driver that holds a lease.
 
     Args:
-        key: Tells this lease from all others.
+        key: Identifies this lease.
         host: Name of its machine.
         machine: Machine, boot and process namespace: process ids are compared only where this is the same.
         process: Id of its process, and when that was started, so that ids that are used again don't deceive.

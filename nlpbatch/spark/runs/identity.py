@@ -57,7 +57,7 @@ class Identity:
         return self.fingerprint == other.fingerprint and not self.differences(other)
 
     def differences(self, other: "Identity") -> list[str]:
-        """Return what differs, in words for a person; the version is left out, for it is pinned."""
+        """Return what differs, in words; the version is left out, because it is pinned."""
         names = [item.name for item in fields(self) if item.name != "fingerprint"]
         return [
             f"{name} was {_shown(getattr(self, name))}, is {_shown(getattr(other, name))}"

@@ -83,7 +83,7 @@ class Input:
         Args:
             spark: Session to read with, now and later: settings that reading needs are set in it.
             path: File, directory or glob.
-            format_name: One of `FORMATS`; None to tell it from the names.
+            format_name: One of `FORMATS`; None to infer it from the names.
             reader: Options of the reader that go before our own.
             ddl: The columns, such as "id bigint, review string"; None to find them in the files.
             where: Condition that rows have to meet; None for all.

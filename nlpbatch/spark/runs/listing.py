@@ -55,15 +55,15 @@ class Listing:
             ConfigError: There are none, or they cannot be listed, or only some of them are in partitions.
 
         """
-        place = Storage(spark, path)
-        is_there = place.exists()
+        storage = Storage(spark, path)
+        is_there = storage.exists()
         pattern = escaped(path) if is_there else path
         files = _list(spark, path, pattern)
         if not files:
-            raise ConfigError(_nothing(place, path, is_there=is_there))
-        depth = place.url.rstrip("/").count("/") + 1
+            raise ConfigError(_nothing(storage, path, is_there=is_there))
+        depth = storage.url.rstrip("/").count("/") + 1
         faults = {name: _COLON for name in files if name.startswith("file:") and ":" in name.rpartition("/")[2]}
-        return cls(pattern, files, list(files) == [place.url], depth, _partitions(files, depth), faults)
+        return cls(pattern, files, list(files) == [storage.url], depth, _partitions(files, depth), faults)
 
     def base(self, file: str) -> str:
         """Return the part of a file's path that was given; partitions are the directories below it."""
@@ -120,10 +120,10 @@ def _few(df: Any) -> dict[str, int] | None:
     return dict(sorted((str(file.getPath().toString()), int(file.getLen())) for file in found))
 
 
-def _nothing(place: Storage, path: str, *, is_there: bool) -> str:
+def _nothing(storage: Storage, path: str, *, is_there: bool) -> str:
     """Return why nothing was found."""
-    name = place.url.rstrip("/").rpartition("/")[2]
-    names = place.names() if is_there else [name]
+    name = storage.url.rstrip("/").rpartition("/")[2]
+    names = storage.names() if is_there else [name]
     if any(is_hidden(one) for one in names):
         which = "it" if names == [name] else "each of its files"
         return (

@@ -47,8 +47,8 @@ class Sizes:
         batch_bytes = batch_bytes or max(2, cores) * _BATCH_BYTES_PER_CORE
         task_bytes = min(total_bytes, batch_bytes) // (cores * _TASKS_PER_CORE)
         columns = len(source.schema)
-        least_bytes = max(_MIN_TASK_BYTES, columns * _TASK_BYTES_PER_COLUMN)
-        return cls(batch_bytes, max(min(task_bytes, _MAX_TASK_BYTES), least_bytes), cores, columns > _WIDE_COLUMNS)
+        min_bytes = max(_MIN_TASK_BYTES, columns * _TASK_BYTES_PER_COLUMN)
+        return cls(batch_bytes, max(min(task_bytes, _MAX_TASK_BYTES), min_bytes), cores, columns > _WIDE_COLUMNS)
 
     def configure(self, spark: SparkSession) -> None:
         """Let a session read files in tasks of this size."""

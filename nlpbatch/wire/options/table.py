@@ -20,12 +20,12 @@ DOCUMENT_MEMBERS: Final[Mapping[Operation, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """The members of a JSON request with the documents, and with the extra member of each if it is given."""
-Kind = Literal["string", "boolean", "integer", "number", "strings"]
+ValueKind = Literal["string", "boolean", "integer", "number", "strings"]
 DEFAULT_ANALYZER: Final = "default"
-MOST_CANDIDATES: Final = 10
-_MOST_WORDS: Final = 1000
-MOST_WORD_CODE_POINTS: Final = 100
-_MOST_COST: Final = 100
+MAX_CANDIDATES: Final = 10
+_MAX_WORDS: Final = 1000
+MAX_WORD_CODE_POINTS: Final = 100
+_MAX_COST: Final = 100
 MATCH_OPTIONS: Final = (
     "url",
     "email",
@@ -83,21 +83,21 @@ class Option:
         meaning: One line for people.
         kiwi: Whether it goes to Kiwi as it is.
         choices: The strings that may be given, if not any.
-        least: Of a number.
-        most: Of a number, or of the number of strings.
+        minimum: Of a number.
+        maximum: Of a number, or of the number of strings.
         morphemes: Whether its strings are morphemes: a form, or form/TAG.
         switch: Whether true or false may replace the strings.
 
     """
 
     name: str
-    kind: Kind
+    kind: ValueKind
     operations: tuple[Operation, ...]
     meaning: str
     kiwi: bool = False
     choices: tuple[str, ...] = ()
-    least: int = 0
-    most: int = _MOST_WORDS
+    minimum: int = 0
+    maximum: int = _MAX_WORDS
     morphemes: bool = False
     switch: bool = False
 
@@ -111,7 +111,12 @@ _ALL = (
     Option("fields", "strings", _MORPHEMES, "token fields to answer with, in this order", choices=tuple(TOKEN_FIELDS)),
     Option("tags", "strings", _MORPHEMES, "answer with these only; VV includes VV-R and VV-I", choices=TAGS),
     Option(
-        "top_n", "integer", _ANALYZE, "number of candidates to answer with, best first", least=1, most=MOST_CANDIDATES
+        "top_n",
+        "integer",
+        _ANALYZE,
+        "number of candidates to answer with, best first",
+        minimum=1,
+        maximum=MAX_CANDIDATES,
     ),
     Option("candidates", "boolean", _ANALYZE, "answer with candidates and their scores, even if it is only one"),
     Option("sentences", "boolean", _ANALYZE, "also answer where the sentences are"),
@@ -148,7 +153,7 @@ _ALL = (
         morphemes=True,
     ),
     Option("typos", "string", _MORPHEMES, "correct these typos", kiwi=True, choices=(NO_TYPOS, *TYPOS)),
-    Option("typo_cost_threshold", "number", _MORPHEMES, "correct typos up to this cost", kiwi=True, most=_MOST_COST),
+    Option("typo_cost_threshold", "number", _MORPHEMES, "correct typos up to this cost", kiwi=True, maximum=_MAX_COST),
     Option(
         "allowed_dialects",
         "strings",
@@ -157,7 +162,7 @@ _ALL = (
         kiwi=True,
         choices=(STANDARD_DIALECT, *DIALECTS),
     ),
-    Option("dialect_cost", "number", _MORPHEMES, "cost of a word of a dialect", kiwi=True, most=_MOST_COST),
+    Option("dialect_cost", "number", _MORPHEMES, "cost of a word of a dialect", kiwi=True, maximum=_MAX_COST),
     Option("lm_search", "boolean", ("join",), "choose among ambiguous forms by the language model"),
     Option("return_positions", "boolean", ("join",), "also answer where each morpheme is in the text"),
     Option("return_space_insertions", "boolean", ("glue",), "also answer between which chunks a blank was put"),

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from nlpbatch.errors import InvalidOption, InvalidRequest
 from nlpbatch.wire.fields import check_fields
-from nlpbatch.wire.options.table import MOST_WORD_CODE_POINTS, Option
+from nlpbatch.wire.options.table import MAX_WORD_CODE_POINTS, Option
 from nlpbatch.wire.tags import TAGS, split_morpheme, split_stop_word
 
 _SHOWN: Final = 80
@@ -51,8 +51,8 @@ def check_value(option: Option, value: Any, path: str) -> Any:
         return _strings(option, value, path)
     if option.kind == "string":
         _check_unicode(option.name, value, path)
-    if option.kind in _NUMBERS and not option.least <= value <= option.most:  # not a number is out of bounds, too
-        bounds = f"{option.least} to {option.most}"
+    if option.kind in _NUMBERS and not option.minimum <= value <= option.maximum:  # not a number is out of bounds, too
+        bounds = f"{option.minimum} to {option.maximum}"
         raise InvalidRequest(f"{option.name} is {shown(value)}: send a number from {bounds}", path=path)
     if option.choices and value not in option.choices:
         raise InvalidRequest(f"{option.name} is {shown(value)}: choose from {', '.join(option.choices)}", path=path)
@@ -108,8 +108,8 @@ def _strings(option: Option, values: Sequence[Any], path: str) -> tuple[str, ...
         raise InvalidRequest(f"{option.name} is not an array of strings: send {_example(option)}", path=path)
     if option.name == "fields":
         return check_fields(values)
-    if len(values) > option.most:
-        raise InvalidRequest(f"{option.name} has {len(values):,} entries, the limit is {option.most:,}", path=path)
+    if len(values) > option.maximum:
+        raise InvalidRequest(f"{option.name} has {len(values):,} entries, the limit is {option.maximum:,}", path=path)
     if option.name == "tags":
         return _tags(values, path)
     unknown = [value for value in values if option.choices and value not in option.choices]
@@ -117,9 +117,9 @@ def _strings(option: Option, values: Sequence[Any], path: str) -> tuple[str, ...
         raise InvalidRequest(
             f"{option.name} has {shown(unknown[0])}: choose from {', '.join(option.choices)}", path=path
         )
-    long = next((len(value) for value in values if not 0 < len(value) <= MOST_WORD_CODE_POINTS), None)
+    long = next((len(value) for value in values if not 0 < len(value) <= MAX_WORD_CODE_POINTS), None)
     if long is not None:
-        bounds = f"1 to {MOST_WORD_CODE_POINTS}"
+        bounds = f"1 to {MAX_WORD_CODE_POINTS}"
         raise InvalidRequest(f"{option.name} has an entry of {long:,} code points: send {bounds}", path=path)
     for position, value in enumerate(values):
         _check_unicode(f"{option.name}[{position}]", value, f"{path}/{position}")
@@ -166,7 +166,7 @@ def _example(option: Option) -> str:
     if option.kind == "boolean":
         return "true or false"
     if option.kind in _NUMBERS:
-        return f"{option.least} to {option.most}"
+        return f"{option.minimum} to {option.maximum}"
     if option.name == "fields":
         return '["form", "tag", …]'
     return '["…", …]' if option.kind == "strings" else '"…"'

@@ -25,7 +25,7 @@ def with_tokens(batch: pa.RecordBatch, rows: list) -> pa.RecordBatch:
 
 
 def written(target: str) -> dict[str, int]:
-    """Return what stands in an output: documents, and tokens of all of them."""
+    """Return what an output holds: documents, and tokens of all of them."""
     documents = tokens = 0
     for batch in ds.dataset(target, format="parquet", partitioning="hive").to_batches(columns=["tokens"]):
         documents += batch.num_rows

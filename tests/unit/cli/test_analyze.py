@@ -89,7 +89,7 @@ def objects(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_a_person_gets_a_table(run, client, capsys):
+def test_a_terminal_gets_a_table(run, client, capsys):
     assert run("아버지가 방에") == 0
     out = capsys.readouterr().out
     assert "start-end" in out
@@ -207,7 +207,7 @@ def test_service_and_key_come_from_the_environment_unless_given(monkeypatch):
 
 
 @pytest.mark.parametrize(("arguments", "patience_s"), [(["가"], 10.0), ([], 300.0), (["--patience", "2"], 2.0)])
-def test_a_person_is_not_kept_waiting_as_long_as_a_pipe(arguments, patience_s):
+def test_a_terminal_retries_for_less_time_than_a_pipe(arguments, patience_s):
     parser = argparse.ArgumentParser()
     analyze.add_parser(parser.add_subparsers())
     assert texts._patience_s(parser.parse_args(["analyze", *arguments])) == patience_s

@@ -33,7 +33,7 @@ def test_a_sample_and_its_report(data, capsys):
     assert "<!doctype html>" in (data / "r.html").read_text(encoding="utf-8")
 
 
-def test_all_of_a_data_set_is_looked_at_if_told(data, capsys):
+def test_with_all_the_whole_data_set_is_profiled(data, capsys):
     given = ("--text", "review", "-o", data / "r.html", "--tokens", 0)
     assert run("profile", data / "reviews.parquet", *given) == 2
     assert "doesn't say how it was sampled" in capsys.readouterr().err
@@ -44,7 +44,7 @@ def test_all_of_a_data_set_is_looked_at_if_told(data, capsys):
     assert found["lengths"]["characters"]["margin"] == 0
 
 
-def test_tab_separated_lines_without_names_are_read_as_told(data):
+def test_tab_separated_lines_without_a_header_are_read_as_the_options_say(data):
     (data / "ratings.txt").write_text("1\t재밌다\n2\t지루하다\n", encoding="utf-8")
     how = ("--format", "csv", "--separator", r"\t", "--no-header")
     assert run("sample", data / "ratings.txt", "-o", data / "s.parquet", *how, "--columns", "_c1") == 0
@@ -94,7 +94,7 @@ def test_nothing_is_written_over_what_is_read(data, monkeypatch, capsys, argumen
         (("profile", "x", "--text", "a", "-o", "r.html", "--tokens", "-1"), "--tokens is -1"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(data, monkeypatch, capsys, arguments, message):
+def test_an_error_is_printed_in_one_line(data, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(data)
     monkeypatch.setattr(locations, "_ATTEMPTS", 1)
     assert run(*arguments) == 2

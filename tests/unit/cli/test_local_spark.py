@@ -30,7 +30,7 @@ def test_spark_gets_a_locale_that_has_hangul(monkeypatch, variables, given):
     assert environment(None).get("LC_ALL") == given
 
 
-def test_settings_of_spark_stand_before_the_script():
+def test_settings_of_spark_precede_the_script():
     command = spark_submit("2", Path("job.py"), "--on", "all", conf=["spark.a=1", "spark.b=x=y"])
     script = command.index("job.py")
     assert command[script - 4 : script] == ["--conf", "spark.a=1", "--conf", "spark.b=x=y"]
@@ -46,7 +46,7 @@ def test_a_setting_without_a_value_is_wrong_usage(capsys):
 
 
 @pytest.mark.parametrize(("does", "code"), [("sys.exit(3)", 3), ("os.kill(os.getpid(), 9)", 137)])
-def test_what_spark_submit_ends_with_is_told_as_a_shell_does(does, code):
+def test_the_exit_code_of_spark_submit_is_returned_as_a_shell_does(does, code):
     assert submit([sys.executable, "-c", f"import os, sys; {does}"], os.environ) == code
 
 

@@ -25,7 +25,7 @@ def test_they_are_of_many_kinds_and_lengths(documents):
     assert max(lengths) >= 60
 
 
-def test_no_text_stands_twice_except_to_show_that_it_may(documents):
+def test_no_text_occurs_twice_except_to_show_that_it_may(documents):
     texts = [document["text"] for document in documents if document["kind"] != "repeat"]
     assert len(texts) == len(set(texts))
     repeated = [document["text"] for document in documents if document["kind"] == "repeat"]

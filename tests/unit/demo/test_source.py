@@ -187,7 +187,7 @@ def test_a_header_with_a_name_twice_and_without_one_is_named_as_spark_does(tmp_p
     assert "there are t0 (string), t1 (string), _c2 (string), n (string)" in refusal(tmp_path / "in.csv", "t", target)
 
 
-def test_a_quote_that_is_not_closed_is_named_by_its_line_and_no_text_is_told(tmp_path, target):
+def test_a_quote_that_is_not_closed_is_named_by_its_line_and_never_by_its_text(tmp_path, target):
     message = refusal(write(tmp_path / "in.csv", 'id,review\n1,글\n2,"둘\n3,비밀\n'), "review", target)
     assert message.endswith("a quote in the record of line 3 is never closed: close it, or double it within quotes")
     message = refusal(write(tmp_path / "in.csv", "id,review\n1,비밀,둘\n"), "review", target)

@@ -26,7 +26,7 @@ def test_the_same_is_no_difference():
     assert (found.documents, found.changed, found.tokens, dict(found.changes)) == (2, 0, (3, 3), {})
 
 
-def test_only_what_differs_is_told_and_counted():
+def test_only_differences_are_shown_and_counted():
     found = differences(
         ["xabc", "yabc", "abc"], {"xabc": "x|ab|c", "yabc": "y|ab|c"}, {"xabc": "x|a|bc", "yabc": "y|a|bc"}
     )
@@ -46,6 +46,6 @@ def test_a_change_of_the_tag_alone_is_one():
     assert found.changes == {("1/SW", "1/SN"): 1}
 
 
-def test_tokens_that_come_or_go_at_the_end_are_told():
+def test_tokens_that_are_added_or_missing_at_the_end_are_shown():
     found = compare(["ab"], analysing({"ab": "a|b"}), lambda _: Analysed([WordToken("a", 0)]), lambda: None)
     assert found.changes == {("b/NNG", "nothing"): 1}

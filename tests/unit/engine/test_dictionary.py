@@ -1,6 +1,6 @@
 import pytest
 
-from nlpbatch.engine.dictionary import MOST_BYTES, Entry, add, parse
+from nlpbatch.engine.dictionary import MAX_BYTES, Entry, add, parse
 from nlpbatch.errors import ConfigError
 
 GOOD = """\
@@ -51,14 +51,14 @@ def test_windows_files_are_understood():
         ("s/(/x/\tEF", "no regular expression"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(line, wanted):
+def test_a_fault_is_named_with_its_line(line, wanted):
     with pytest.raises(ConfigError) as caught:
         entries(f"# first\n{line}\n")
     assert caught.value.message.startswith("d.tsv:2: ")
     assert wanted in caught.value.message
 
 
-def test_all_faults_are_told_at_once_up_to_twenty():
+def test_all_faults_are_named_at_once_up_to_twenty():
     with pytest.raises(ConfigError) as caught:
         entries("가\tNNP\n" + "가\n" * 30 + "가\tNNP\n")
     lines = caught.value.message.splitlines()
@@ -71,14 +71,14 @@ def test_the_same_twice_is_a_fault():
         entries("가\tNNP\n나\tNNP\n가\tNNP\n")
 
 
-def test_what_is_not_utf_8_is_told_with_its_line():
+def test_bytes_that_are_not_utf_8_are_named_with_their_line():
     with pytest.raises(ConfigError, match=r"d\.tsv:2: not UTF-8"):
         parse("가\tNNP\n".encode() + "나\tNNP".encode("cp949"), "d.tsv")
 
 
 def test_a_file_that_is_too_large_is_refused():
     with pytest.raises(ConfigError, match="the limit is"):
-        parse(b"#" * (MOST_BYTES + 1), "d.tsv")
+        parse(b"#" * (MAX_BYTES + 1), "d.tsv")
 
 
 class FakeKiwi:
@@ -96,7 +96,7 @@ class FakeKiwi:
     add_re_word = add_re_rule = add_user_word
 
 
-def test_what_kiwi_does_not_take_is_told_with_its_line():
+def test_an_entry_that_kiwi_refuses_is_named_with_its_line():
     kiwi = FakeKiwi()
     with pytest.raises(ConfigError, match=r"d\.tsv:5: Kiwi doesn't take it: cannot find the original morpheme"):
         add(kiwi, entries(GOOD))

@@ -130,7 +130,7 @@ def test_the_indices_of_every_batch_are_checked_against_its_own_dictionary() -> 
         from_stream(join(batches, batches[0].schema))
 
 
-def test_what_stands_where_a_view_is_null_is_not_followed() -> None:
+def test_a_null_view_is_not_followed_whatever_its_bytes() -> None:
     body = bytearray(stream(pa.array(["a" * 20, None, "b"], pa.string_view())))
     view = body.index((20).to_bytes(4, "little") + b"aaaa")
     body[view + 16 : view + 32] = b"\x7f" * 16

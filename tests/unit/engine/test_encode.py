@@ -84,7 +84,7 @@ def test_chunks_encoded_apart_and_joined_are_the_whole(outcomes, cut):
     assert decode_answer(stream, documents=len(outcomes), options=asking(fields)).to_pylist() == rows
 
 
-def test_hangul_stands_in_json_as_it_is():
+def test_hangul_is_not_escaped_in_json():
     token = AnyToken({"form": "가"})
     assert "가".encode() in to_json([Analysed([token])], asking(("form",)))
 

@@ -53,7 +53,7 @@ def test_a_system_without_room_for_a_process_refuses_the_worker_and_nothing_else
         assert pool.recv(1) == b""  # its end of the channel was not kept open
 
 
-def test_a_forked_worker_is_told_of_and_its_channel_is_closed_here(control, forkserver, monkeypatch):
+def test_a_forked_worker_is_announced_and_its_channel_is_closed_here(control, forkserver, monkeypatch):
     monkeypatch.setattr(os, "fork", lambda: 4711)
     forkserver._scoreboard.write(1, 5, 3, 1)
     with ask_for_worker(control[0], 1) as pool:

@@ -53,7 +53,7 @@ def test_the_text_is_composed_and_holds_nothing_hidden(sent):
 
 
 @given(TEXTS)
-def test_each_run_stands_for_what_was_sent_there(sent):
+def test_each_run_maps_to_the_text_that_was_sent_there(sent):
     whole = normalise(sent)
     at = 0
     for position in range(len(whole.text)):

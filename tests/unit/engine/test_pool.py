@@ -88,7 +88,7 @@ async def test_interactive_chunks_go_first_and_each_class_in_the_order_of_arriva
 
 
 @virtual_time
-async def test_a_caller_who_hangs_up_gives_back_its_place_in_the_queue_at_once(forkserver):
+async def test_a_caller_that_hangs_up_leaves_the_queue_at_once(forkserver):
     async with running_pool(forkserver) as pool:
         first, gone, last = ask(pool, "먼저"), ask(pool, "a" * 10, "b" * 20), ask(pool, "끝")
         await settle()
@@ -160,17 +160,17 @@ async def test_stopping_while_a_worker_starts_leaves_nothing_behind(forkserver):
 
 
 @virtual_time
-async def test_a_person_s_request_interrupts_a_worker_that_is_on_a_job_s(forkserver):
+async def test_an_interactive_request_interrupts_a_worker_on_a_batch_request(forkserver):
     async with running_pool(forkserver, chunk_documents=10) as pool:
         batch = ask(pool, "일괄 하나", "일괄 둘", urgent=False)
         await settle()
-        person = ask(pool, "사람")
+        interactive = ask(pool, "사람")
         later = ask(pool, "다음")
         await settle()
         worker = forkserver.newest
         assert worker.texts() == ["사람"]
         await worker.answer()
-        assert forms(await person) == [["사람"]]
+        assert forms(await interactive) == [["사람"]]
         assert worker.texts() == ["다음"]
         await worker.answer()
         await worker.answer()
@@ -179,7 +179,7 @@ async def test_a_person_s_request_interrupts_a_worker_that_is_on_a_job_s(forkser
 
 
 @virtual_time
-async def test_a_person_s_request_interrupts_no_other_person_s(forkserver):
+async def test_an_interactive_request_interrupts_no_other_interactive_request(forkserver):
     async with running_pool(forkserver) as pool:
         first, second = ask(pool, "하나"), ask(pool, "둘")
         await settle()

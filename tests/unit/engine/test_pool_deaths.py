@@ -73,7 +73,7 @@ async def test_a_chunk_that_nobody_survives_to_say_why_is_given_up_after_three_d
 
 
 @virtual_time
-async def test_a_note_of_an_earlier_job_blames_nobody(forkserver):
+async def test_a_status_of_an_earlier_job_blames_nobody(forkserver):
     async with running_pool(forkserver) as pool:
         earlier = ask(pool, "앞")
         await settle()
@@ -194,14 +194,14 @@ async def test_a_worker_that_dies_interrupted_costs_the_document_it_was_on_and_n
         batch = ask(pool, "일괄 하나", "일괄 둘", urgent=False)
         await settle()
         forkserver.newest.begin(0)
-        person = ask(pool, "사람")
+        interactive = ask(pool, "사람")
         await settle()
         forkserver.newest.look()
         forkserver.newest.begin(0)
         await forkserver.newest.die()
         await forkserver.newest.answer()  # the new worker's sign of life
         await forkserver.newest.answer()
-        assert codes(await person) == ["worker_died"]
+        assert codes(await interactive) == ["worker_died"]
         assert codes(await batch) == [None, None]
 
 

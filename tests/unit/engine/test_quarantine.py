@@ -38,7 +38,7 @@ def test_they_can_be_given_another_chance():
     assert (quarantine.find(documents(ODD), 1.0), quarantine.to_json(1.0)) == ({}, [])
 
 
-def test_what_is_told_of_them_is_no_text():
+def test_listed_offenders_show_no_text():
     (refused,) = offended(2).to_json(600.0)
     assert refused == {
         "sha256": refused["sha256"],

@@ -8,7 +8,7 @@ from nlpbatch.engine.scoreboard import NONE, Scoreboard, WorkerStatus
 NOTES = st.tuples(st.integers(0, 2**64 - 1), st.integers(NONE, 2**63 - 1), st.integers(0, 2**64 - 1))
 
 
-def test_a_new_scoreboard_has_nobody_at_work():
+def test_a_new_scoreboard_has_no_worker_on_a_document():
     scoreboard = Scoreboard.create(3)
     assert [scoreboard.read(slot) for slot in range(3)] == [WorkerStatus(0, NONE, 0)] * 3
     scoreboard.close()

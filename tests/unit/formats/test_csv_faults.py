@@ -37,7 +37,7 @@ def test_quotes_that_are_closed_are_no_fault(text):
         ),
     ],
 )
-def test_a_quote_that_is_not_closed_is_told_with_the_line_of_its_record(text, line, reason):
+def test_a_quote_that_is_not_closed_is_named_with_the_line_of_its_record(text, line, reason):
     found = fault(text, 5)
     assert (found.line, found.reason) == (line, reason)
 

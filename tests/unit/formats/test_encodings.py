@@ -54,7 +54,7 @@ def test_nothing_fits_bytes_of_no_encoding():
         ("utf-8", "latin-1", "is not LATIN-1: its bytes fit UTF-8; give --encoding utf-8, or no encoding"),
     ],
 )
-def test_bytes_of_another_encoding_are_told_with_the_one_that_fits(written, read, said):
+def test_bytes_of_another_encoding_are_named_with_the_one_that_fits(written, read, said):
     assert encoding_fault(TEXT.encode(written), read, is_all=True) == said
 
 

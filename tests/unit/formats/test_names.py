@@ -19,7 +19,7 @@ from nlpbatch.formats.names import compression_of, format_of, format_of_name, is
         ("/in/a.gz", None),
     ],
 )
-def test_a_format_is_told_from_the_name_whatever_its_compression(path, kind):
+def test_a_format_is_inferred_from_the_name_whatever_its_compression(path, kind):
     assert format_of_name(path) == kind
 
 

@@ -10,7 +10,7 @@ from nlpbatch.spark import script
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.report import Report
 
-LEAST = ["--input", "in", "--text", "review", "--output", "out"]
+REQUIRED = ["--input", "in", "--text", "review", "--output", "out"]
 REPORT = Report.of(
     [],
     input="in",
@@ -47,9 +47,9 @@ class FakeSession:
 
 @pytest.fixture
 def job(monkeypatch):
-    """Return what runs main() with a job that ends as told, and gives the exit code."""
+    """Return a function that runs main() with a job that ends as given, and returns the exit code."""
 
-    def call(outcome, argv=(*LEAST, "--service", "http://proxy")):
+    def call(outcome, argv=(*REQUIRED, "--service", "http://proxy")):
         session = FakeSession()
 
         def run(_, options):
@@ -71,7 +71,7 @@ def job(monkeypatch):
 def test_every_option_of_the_library_can_be_given():
     options = analyze.parse(
         [
-            *LEAST,
+            *REQUIRED,
             *("--service", "http://proxy", "--analyzer", "news", "--fields", "tag,form"),
             *("--overwrite", "--request-bytes", "2048", "--in-flight", "9", "--patience-s", "1.5"),
         ]
@@ -93,13 +93,13 @@ def test_every_option_of_the_library_can_be_given():
 def test_address_and_key_may_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("NLPBATCH_SERVICE", "http://from-environment")
     monkeypatch.setenv("NLPBATCH_API_KEY", "key-from-environment")
-    options = analyze.parse(LEAST)
+    options = analyze.parse(REQUIRED)
     assert (options.service, options.api_key) == ("http://from-environment", "key-from-environment")
 
 
 def test_an_empty_variable_is_none(monkeypatch):
     monkeypatch.setenv("NLPBATCH_API_KEY", "")
-    assert analyze.parse([*LEAST, "--service", "http://proxy"]).api_key is None
+    assert analyze.parse([*REQUIRED, "--service", "http://proxy"]).api_key is None
 
 
 def test_no_argument_takes_a_key_because_spark_keeps_arguments_in_its_event_log(capsys):
@@ -115,7 +115,7 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(monke
     monkeypatch.setenv("NLPBATCH_API_KEY", "key-from-environment")
     file = tmp_path / "job.toml"
     file.write_text('service = "http://from-file"\napi_key = "key-from-file"\nanalyzer = "from-file"\n')
-    options = analyze.parse([*LEAST, "--config", str(file), "--service", "http://given"])
+    options = analyze.parse([*REQUIRED, "--config", str(file), "--service", "http://given"])
     assert options.service == "http://given"
     assert options.api_key == "key-from-environment"
     assert options.analyzer == "from-file"
@@ -124,7 +124,7 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(monke
 @pytest.mark.parametrize("argv", [["--inputs", "x"], ["--in-flight", "many"], ["stray"]])
 def test_wrong_usage_ends_in_2_with_the_usage(argv, capsys):
     with pytest.raises(SystemExit) as ended:
-        analyze.parse([*LEAST, *argv])
+        analyze.parse([*REQUIRED, *argv])
     assert ended.value.code == 2
     assert "usage: analyze.py" in capsys.readouterr().err
 
@@ -197,4 +197,4 @@ def test_missing_options_end_in_2_before_spark_starts(monkeypatch, capsys):
 def test_an_option_s_value_is_read_as_in_a_query(monkeypatch, text, value):
     monkeypatch.setenv("NLPBATCH_SERVICE", "http://proxy")
     name, _, _ = text.partition("=")
-    assert analyze.parse([*LEAST, "--option", text]).options == {name: value}
+    assert analyze.parse([*REQUIRED, "--option", text]).options == {name: value}

@@ -66,7 +66,7 @@ def test_dates_as_people_write_them_are_read(values, expected):
 @pytest.mark.parametrize(
     "values", [["gestern", "heute"], [1, 2], [7, 2**62], [True], [None, None], [], [dt.time(3)], [dt.timedelta(1)]]
 )
-def test_what_is_no_date_is_none(values):
+def test_values_that_are_no_dates_give_no_periods(values):
     assert periods(pa.array(values)) is None
 
 

@@ -72,7 +72,7 @@ def test_no_interval_of_lengths_grades_and_shares_goes_beyond_what_they_can_be()
 
 
 @pytest.mark.parametrize(
-    ("texts", "told"),
+    ("texts", "shown"),
     [
         (["가" * 10, "가" * 12, "가" * 14] * (COUNT // 3), "12.0 <small>± "),
         (["가" * 200, *[""] * (COUNT // 10 - 1)] + [""] * (COUNT - COUNT // 10), "0.7 <small>0.0 to "),
@@ -81,10 +81,10 @@ def test_no_interval_of_lengths_grades_and_shares_goes_beyond_what_they_can_be()
     ],
     ids=["symmetric", "ended", "none of them", "most of them"],
 )
-def test_the_page_tells_how_far_numbers_may_be_off_and_never_more_than_they_can(texts, told):
+def test_the_page_shows_how_far_numbers_may_be_off_and_never_more_than_they_can(texts, shown):
     sample = drawn()
     sample = Sample(sample.table.set_column(0, "review", [texts]), sample.design)
-    assert told in page(reported(sample))
+    assert shown in page(reported(sample))
 
 
 def test_nothing_is_off_if_the_sample_is_all_there_is():
@@ -129,7 +129,7 @@ def test_numbers_as_labels_are_averaged_over_time_and_groups():
     assert found["groups"][0]["label"]["mean"] is not None
 
 
-def test_words_are_told_by_label_and_the_unknown_ones_apart():
+def test_words_are_listed_by_label_and_unknown_ones_separately():
     kind = pa.struct([("form", pa.string()), ("tag", pa.string()), ("lemma", pa.string()), ("oov", pa.bool_())])
     good = [{"form": "재밌", "tag": "VA", "lemma": "재밌다", "oov": False}]
     bad = [

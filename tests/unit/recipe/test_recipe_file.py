@@ -38,7 +38,7 @@ def test_a_table_is_dumped_whole():
 
 
 @pytest.mark.parametrize("file", sorted(RECIPES.glob("*.toml")), ids=lambda file: file.stem)
-def test_the_recipes_that_come_along_are_some(file):
+def test_the_shipped_recipes_are_valid(file):
     assert Recipe.load(file).features is not None
 
 
@@ -74,18 +74,18 @@ def test_the_recipes_that_come_along_are_some(file):
         (with_(source={"metastore": "thrift://m:9083", "warehouse": "/w"}), "a remote one has its own"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place_and_its_remedy(members, message):
+def test_a_fault_is_named_with_its_key_and_its_remedy(members, message):
     with pytest.raises(ConfigError, match=message):
         Recipe.check(members)
 
 
-def test_all_faults_are_told_at_once():
+def test_all_faults_are_named_at_once():
     with pytest.raises(ConfigError) as caught:
         Recipe.check(with_(sample={"rows": 0}, features={"unit": "words"}, sinc={}))
     assert len(caught.value.message.splitlines()) == 3
 
 
-def test_a_file_that_is_none_is_told(tmp_path):
+def test_a_file_that_cannot_be_read_as_toml_is_named(tmp_path):
     with pytest.raises(ConfigError, match="can't be read"):
         Recipe.load(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_text("[source\n")

@@ -12,7 +12,7 @@ def test_a_stage_is_done_as_long_as_nothing_differs():
     assert state_of(record(settings), {"unit": "lemmas", "ngrams": 3}) == "stale"
 
 
-def test_what_has_changed_is_told_in_words():
+def test_changes_are_described_in_words():
     before = {"unit": "lemmas", "columns": ["a"], "dump": "x"}
     now = {"unit": "nouns", "columns": ("a",), "dump": "y", "ngrams": 2}
     assert changes(record(before), now) == [

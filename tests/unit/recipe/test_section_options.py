@@ -7,7 +7,7 @@ from typing import Annotated
 import pytest
 
 from nlpbatch.recipe import settings
-from nlpbatch.recipe.section_options import COLUMNS, SHARE, nearest, options_of, read_section, whole
+from nlpbatch.recipe.section_options import COLUMNS, SHARE, options_of, read_section, whole
 from nlpbatch.spark.option_types import FLAG, STRING
 
 GUIDE = Path(__file__).parents[3] / "docs" / "recipes.md"
@@ -78,10 +78,6 @@ def test_a_whole_number_without_an_upper_bound_may_be_any():
     kind = whole(1)
     assert kind.wanted == "a whole number from 1"
     assert [kind.accepts(value) for value in (0, 1, 10**18)] == [False, True, True]
-
-
-def test_a_name_like_nothing_known_gets_all_that_are_known():
-    assert nearest("zzz", {"rows": 1, "seed": 2}) == "choose from rows, seed"
 
 
 @pytest.mark.parametrize("section", SECTIONS.values(), ids=SECTIONS)

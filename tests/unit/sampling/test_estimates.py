@@ -24,7 +24,7 @@ def test_values_that_are_all_the_same_say_nothing_of_the_rest():
     assert mean(np.zeros(100), np.repeat([0, 1, 2, 3, 4], 20)).margin is None
 
 
-def test_one_part_cannot_tell_how_far_it_is_off():
+def test_one_part_has_no_margin():
     assert mean(np.array([1.0, 3.0]), np.array([0, 0])).margin is None
 
 

@@ -82,7 +82,7 @@ class Broken(fsspec.AbstractFileSystem):
         ("read", "'broken://read' can't be read: KeyError: 'secret': check the address"),
     ],
 )
-def test_whatever_a_store_raises_is_told_as_ours(path, message):
+def test_whatever_a_store_raises_is_translated_into_our_errors(path, message):
     fsspec.register_implementation("broken", Broken, clobber=True)
 
     def read():

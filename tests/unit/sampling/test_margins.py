@@ -153,7 +153,7 @@ def test_a_value_below_0_lets_the_interval_go_below_0():
     assert found.low == found.mean - found.margin < 0
 
 
-def test_a_share_of_none_tells_how_many_there_may_be():
+def test_a_share_of_none_has_an_upper_bound():
     found = mean(np.zeros(1_000), np.arange(1_000), is_share=True)
     assert (found.mean, found.margin, found.low) == (0, None, 0)
     assert found.high == pytest.approx(6.63 / 1_006.63, rel=0.01)

@@ -88,7 +88,7 @@ def test_a_block_within_a_long_line_reads_no_further():
     assert file.count <= BLOCK + 3
 
 
-def test_a_record_that_is_too_long_is_told_and_those_behind_it_are_read():
+def test_a_record_that_is_too_long_is_counted_and_those_after_it_are_read():
     data = b"a\n" + b"x" * 3_000_000 + b"\nb\n"
     file = Counted(data)
     window = Window(file, len(data))

@@ -68,7 +68,7 @@ async def test_it_is_ready_when_each_analyzer_has_a_worker_that_has_answered(ana
     assert (analyzers.ready, analyzers.workers) == (False, 2)
 
 
-async def test_one_that_has_loaded_works_while_another_still_loads(analyzers, pools):
+async def test_an_analyzer_that_has_loaded_serves_while_another_still_loads(analyzers, pools):
     starting = asyncio.create_task(analyzers.start())
     pools["default"].loaded.set()
     await settle()
@@ -99,7 +99,7 @@ async def test_the_catalogue_says_what_each_was_configured_with(analyzers, pools
     assert catalogue.limits == ServerSettings().limits.to_wire()
 
 
-async def test_when_one_cannot_be_loaded_nobody_waits_for_the_others(analyzers, pools):
+async def test_when_one_analyzer_cannot_be_loaded_loading_the_others_is_given_up(analyzers, pools):
     """Else `stop` would close what they are waiting for."""
     pools["default"].error = ConfigError("no such option")
     pools["default"].loaded.set()

@@ -34,9 +34,10 @@ def test_the_shipped_file_shows_every_key_with_its_default() -> None:
         ({"analyzers": {"a/b": {}}}, "analyzers.a/b"),
         ({"analyzers": {"a": {"typos": "all of them"}}}, "analyzers.a.typos = 'all of them'"),
         ({"listen": {"port": 70_000}}, "listen.port = 70000"),
+        ({"pool": {"piece_bytes": 8192}}, "pool.piece_bytes: renamed: write chunk_bytes instead"),
     ],
 )
-def test_values_out_of_range_are_named(members: dict, says: str) -> None:
+def test_values_out_of_range_and_renamed_keys_are_named(members: dict, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check(members, ServerSettings, "server.toml")
     assert says in caught.value.message

@@ -49,7 +49,7 @@ def test_a_lost_worker_is_counted_for_its_analyzer(metrics):
     assert metrics.registry.get_sample_value("nlpbatch_workers_lost_total", {"analyzer": "default"}) == 1
 
 
-def test_what_is_loaded_stands_beside_the_figures(metrics):
+def test_metrics_name_the_loaded_analyzers(metrics):
     info = WordEngine.info
     metrics.loaded(AnalyzerInfo("default", info.fingerprint, info.engine, info.model, {}, ()))
     assert b'nlpbatch_analyzer_info{analyzer="default",engine="words 1",fingerprint="fff' in generate_latest(

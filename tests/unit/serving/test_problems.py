@@ -77,12 +77,12 @@ async def test_an_overload_says_in_whole_seconds_when_to_come_back_and_exactly_i
     assert soon.headers["Retry-After"] == "1"
 
 
-async def test_a_wrong_method_is_told_the_right_ones(app):
+async def test_a_wrong_method_is_refused_with_the_right_ones(app):
     response = await answer(app, web.HTTPMethodNotAllowed("POST", ["HEAD", "GET"]))
     assert response.headers["Allow"] == members(response)["allow"] == "GET, HEAD"
 
 
-async def test_a_body_over_the_limit_is_told_the_limit(app):
+async def test_a_body_over_the_limit_is_refused_with_the_limit(app):
     problem = members(await answer(app, web.HTTPRequestEntityTooLarge(1000)))
     assert problem["limit"] == 1000
     assert "1,000 bytes" in problem["detail"]

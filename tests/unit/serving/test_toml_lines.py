@@ -43,7 +43,7 @@ def test_every_table_and_key_has_its_line():
     assert len(lines) == 15
 
 
-def test_what_has_no_line_stands_in_something_that_has():
+def test_a_key_without_a_line_has_that_of_its_table():
     lines = lines_of(TEXT)
     assert line_of(("listen", "tls", "cert_file"), lines) == 5
     assert line_of(("tenants", "default", "keys", 1), lines) == 12

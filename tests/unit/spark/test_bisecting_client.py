@@ -72,7 +72,7 @@ def gave_up(code):
     ],
 )
 @given(st.integers(0, 20), st.integers(1, 21))
-def test_the_text_at_fault_stands_alone_and_all_others_are_answered(error, code, position, count):
+def test_the_text_at_fault_is_isolated_and_all_others_are_answered(error, code, position, count):
     texts = [str(number) for number in range(max(count, position + 1))]
     rows, stats = send(Service(str(position), error), texts)
     for number, row in enumerate(rows):

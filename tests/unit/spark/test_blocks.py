@@ -28,7 +28,7 @@ def batch_of(texts, type_=None):
 
 
 def tokens_of(text):
-    """Tokens from which the text can be told."""
+    """Tokens that identify their text."""
     return [{"form": text, "start": len(text)}, {"form": text[::-1], "start": 0}]
 
 
@@ -73,7 +73,7 @@ def test_every_row_gets_the_answer_to_its_own_text_in_row_order(texts, cut):
 def test_in_a_block_no_text_is_sent_twice_and_no_null_at_all(texts, cut):
     for block in cut_batch(batch_of(texts), 1, cut):
         sent = [text for request in block.requests for text in block.texts(request).to_pylist()]
-        # The one null that stands in a request is a text that was too large to send.
+        # The only null in a request is a text that was too large to send.
         assert sent.count(None) == len(block.too_large)
         whole = [text for text in sent if text is not None]
         assert sorted(whole) == sorted(set(whole))
@@ -142,7 +142,7 @@ def test_a_long_run_is_cut_into_blocks_that_bound_what_a_task_holds():
     assert [part.rows.num_rows for part in parts] == [2, 1, 1, 1]
 
 
-def test_the_added_columns_have_the_declared_types_even_without_rows_to_tell_from():
+def test_the_added_columns_have_the_declared_types_even_without_rows():
     (block,) = cut_batch(batch_of([None]), 1, WIDE)
     joined = join_block(block, [], WIDE, ASKED)
     assert joined.schema.types[2:] == outcome_schema(ASKED).types

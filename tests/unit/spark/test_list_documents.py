@@ -30,7 +30,7 @@ def test_tokens_are_sent_as_form_and_tag_with_the_blanks_between_them(start):
     assert plain == expected[start:]
 
 
-def test_tokens_without_a_place_have_no_blanks():
+def test_tokens_without_positions_have_no_blanks():
     kind = pa.list_(pa.struct([("form", pa.string()), ("tag", pa.string())]))
     sent = sendable("join", pa.array([[{"form": "가", "tag": "NNG"}]], kind))
     assert sent.to_pylist() == [[{"form": "가", "tag": "NNG"}]]

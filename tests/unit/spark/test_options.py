@@ -4,8 +4,8 @@ from nlpbatch.errors import ConfigError
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS
 
-LEAST = {"input": "in", "text": "review", "output": "out", "service": "http://proxy:8700"}
-READ = LEAST | {"text": ("review",)}
+REQUIRED = {"input": "in", "text": "review", "output": "out", "service": "http://proxy:8700"}
+READ = REQUIRED | {"text": ("review",)}
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def faults_of(file, given):
 
 
 def test_what_is_not_given_has_its_default():
-    options = JobOptions.merge(None, LEAST)
+    options = JobOptions.merge(None, REQUIRED)
     assert options == JobOptions(**READ)
     assert options.fields == DEFAULT_FIELDS
     assert not options.overwrite
@@ -44,14 +44,14 @@ def test_the_command_line_wins_over_the_file_and_none_does_not(toml):
 
 @pytest.mark.parametrize("written", ['"form, tag"', '["form", "tag"]'])
 def test_fields_are_a_list_or_names_with_commas(toml, written):
-    assert JobOptions.merge(toml(f"fields = {written}"), LEAST).fields == ("form", "tag")
+    assert JobOptions.merge(toml(f"fields = {written}"), REQUIRED).fields == ("form", "tag")
 
 
 def test_patience_may_be_a_whole_number(toml):
-    assert JobOptions.merge(toml("patience_s = 5"), LEAST).patience_s == 5.0
+    assert JobOptions.merge(toml("patience_s = 5"), REQUIRED).patience_s == 5.0
 
 
-def test_all_faults_are_named_at_once_with_where_they_stand(toml):
+def test_all_faults_are_named_at_once_with_their_location(toml):
     file = toml(
         'inptu = "in"\noutput = 5\nfields = ["form", "tga"]\noverwrite = "yes"\nrequest_bytes = 10\npatience_s = 0'
     )
@@ -86,40 +86,40 @@ def test_all_faults_are_named_at_once_with_where_they_stand(toml):
     ],
 )
 def test_a_value_that_cannot_be_used_is_a_fault_of_its_own(name, value):
-    (fault,) = faults_of(None, LEAST | {name: value})
+    (fault,) = faults_of(None, REQUIRED | {name: value})
     assert name in fault
 
 
 def test_a_key_is_never_shown(toml):
     secret = 8_700_123_456
-    (fault,) = faults_of(toml(f"api_key = {secret}"), LEAST)
+    (fault,) = faults_of(toml(f"api_key = {secret}"), REQUIRED)
     assert "api_key is not a string" in fault
     assert str(secret) not in fault
     assert "s3cret" not in repr(JobOptions(**READ, api_key="s3cret"))
 
 
 def test_an_unknown_option_unlike_any_other_lists_them_all(toml):
-    (fault,) = faults_of(toml("zzz = 1"), LEAST)
+    (fault,) = faults_of(toml("zzz = 1"), REQUIRED)
     assert "choose from input, output, service, analyzer" in fault
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    (fault,) = faults_of(tmp_path / "nowhere.toml", LEAST)
+    (fault,) = faults_of(tmp_path / "nowhere.toml", REQUIRED)
     assert "nowhere.toml: can't be read: No such file or directory" in fault
 
 
-def test_a_file_that_is_not_toml_is_named_with_the_place(toml):
-    (fault,) = faults_of(toml("input = 'in'\noutput = out"), LEAST)
+def test_a_file_that_is_not_toml_is_named_with_the_line(toml):
+    (fault,) = faults_of(toml("input = 'in'\noutput = out"), REQUIRED)
     assert "not TOML" in fault
     assert "line 2" in fault
 
 
 def test_a_file_in_another_encoding_is_named(toml):
-    (fault,) = faults_of(toml('input = "입력"', encoding="cp949"), LEAST)
+    (fault,) = faults_of(toml('input = "입력"', encoding="cp949"), REQUIRED)
     assert "not TOML" in fault
 
 
 def test_encoding_and_lines_of_a_record_are_checked(toml):
-    faults = faults_of(toml('encoding = "klingon"\nmax_record_lines = 0'), LEAST)
+    faults = faults_of(toml('encoding = "klingon"\nmax_record_lines = 0'), REQUIRED)
     assert any("encoding 'klingon' is not known: choose from utf-8, cp949" in fault for fault in faults)
     assert any("max_record_lines is 0: give a whole number from 1" in fault for fault in faults)

@@ -15,9 +15,9 @@ def in_flight(pace):
     return running
 
 
-def follow(tasks, wanted, *, seconds=60, most=8):
+def follow(tasks, wanted, *, seconds=60, max_requests=8):
     """Let tasks follow the advice on what all of them have outstanding; return that, each second."""
-    paces = [Pacing(most, REQUEST) for _ in range(tasks)]
+    paces = [Pacing(max_requests, REQUEST) for _ in range(tasks)]
     sums = []
     for step in range(seconds * 4):
         outstanding = sum(in_flight(pace) for pace in paces)

@@ -91,14 +91,14 @@ def test_a_log_gets_a_line_each_period(monkeypatch):
     assert [line.partition(" of ")[0] for line in lines[:2]] == ["analyze: 10", "analyze: 11"]
 
 
-def test_others_are_told_as_well_and_in_the_end_in_any_case():
-    told = []
-    with pytest.raises(LookupError), watching(lambda: progress_at(7), out=io.StringIO(), others=[told.append]):
+def test_other_observers_get_progress_as_well_and_always_a_last_time():
+    observed = []
+    with pytest.raises(LookupError), watching(lambda: progress_at(7), out=io.StringIO(), others=[observed.append]):
         raise LookupError("the job's own failure")
-    assert [found.rows for found in told] == [7]
+    assert [found.rows for found in observed] == [7]
 
 
-def test_one_who_cannot_be_told_fails_no_job():
+def test_an_observer_that_fails_does_not_fail_the_job():
     def away(_):
         raise ConnectionError("no gateway")
 

@@ -89,12 +89,12 @@ def test_an_empty_run_has_a_speed_of_nothing():
     assert report().rows == 0
 
 
-def test_both_versions_of_a_replayed_output_are_told():
+def test_both_versions_of_a_replayed_output_are_reported():
     found = report(record(0), record(1, fingerprint="0" * 32))
     assert found.fingerprints == ("f" * 32, "0" * 32)
 
 
-def test_a_proxy_counts_on_so_its_last_count_is_the_whole():
+def test_a_proxy_keeps_counting_so_its_last_count_is_the_total():
     work = Work.of([record(0, proxy=[proxy(analysed=30)]), record(1, proxy=[proxy(analysed=61)])])
     assert (work.analysed, work.answered, work.proxies) == (61, 60, 1)
 

@@ -43,7 +43,7 @@ def test_the_declared_columns_are_what_the_service_answers_for_every_field(optio
     }
 
 
-def test_fields_stand_in_the_order_they_were_asked_for():
+def test_fields_are_in_the_order_of_the_request():
     assert [field.name for field in tokens_type(("tag", "form")).elementType] == ["tag", "form"]
 
 

@@ -57,7 +57,7 @@ def test_options_left_out_have_their_defaults():
         (b'{"texts": [], "fields": [5]}', "/fields", "fields is not an array of strings"),
     ],
 )
-def test_a_request_that_is_none_is_refused_with_the_place(body, path, why):
+def test_a_malformed_request_is_refused_with_the_path_of_the_fault(body, path, why):
     with pytest.raises(InvalidRequest, match=why) as caught:
         parse_request(body)
     assert caught.value.details.get("path") == path

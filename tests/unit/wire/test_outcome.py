@@ -45,7 +45,7 @@ def test_an_analysis_is_a_sequence_of_outcomes():
     assert pickle.loads(pickle.dumps(analysis)) == analysis
 
 
-def test_a_text_over_the_limit_is_told_its_size_the_bound_and_the_remedy():
+def test_the_error_of_a_text_over_the_limit_gives_its_size_the_bound_and_the_remedy():
     error = text_too_large(2_100_000, 100_000)
     assert error.code == "text_too_large"
     assert error.message.startswith("the text has 2,100,000 bytes, the limit is 100,000: split it")

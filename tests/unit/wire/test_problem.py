@@ -55,7 +55,7 @@ def test_an_overloaded_caller_gets_429_and_an_overloaded_service_503():
     assert {status_of(cls("…")) for cls in (errors.NoCapacity, errors.Draining)} == {503}
 
 
-def test_an_error_without_a_place_on_the_wire_is_a_500():
+def test_an_error_without_a_status_of_its_own_is_a_500():
     assert status_of(errors.ConfigError("…")) == 500
 
 

@@ -45,7 +45,7 @@ def test_paths_come_as_addresses_and_go_as_names():
         ("johab", "it is not JOHAB on line 6: the bytes there fit CP949; give --encoding cp949 if all do, or"),
     ],
 )
-def test_bytes_of_another_encoding_are_told_with_their_line(encoding, said):
+def test_bytes_of_another_encoding_are_named_with_their_line(encoding, said):
     data = b"id,text\n" + b"1,x\n" * 4 + f"2,{TEXT}\n".encode("cp949")
     (found,) = faults({"file:/a.csv": data}, encoding, {"file:/a.csv": ","}).values()
     assert found.startswith(said)
@@ -56,7 +56,7 @@ def test_lines_that_are_not_csv_have_no_numbers_for_a_task_may_have_a_part_of_th
     assert said.startswith("it is not UTF-8: its bytes fit CP949")
 
 
-def test_bytes_that_fit_no_encoding_are_told_as_that():
+def test_bytes_that_fit_no_encoding_are_named_as_such():
     (said,) = faults({"file:/a.csv": b"id\n\xff\xff\xff"}, separators={"file:/a.csv": ","}).values()
     assert said == (
         "it is not UTF-8 on line 2, nor of any encoding known here: it may be damaged, or of another format"

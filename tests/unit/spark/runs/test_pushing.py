@@ -58,11 +58,11 @@ def test_a_run_is_pushed_as_a_group_of_its_own():
     assert body == exposition(PROGRESS)
 
 
-def test_a_gateway_that_refuses_is_told_of():
+def test_a_gateway_that_refuses_is_a_connection_error():
     with gateway(400) as (address, _), pytest.raises(ConnectionError, match="answered 400"):
         pusher(address, "out")(PROGRESS)
 
 
-def test_an_address_that_is_none_is_refused_at_once():
+def test_an_invalid_address_is_refused_at_once():
     with pytest.raises(ConfigError, match="pushgateway is 'gateway:9091': give its URL"):
         pusher("gateway:9091", "out")

@@ -13,9 +13,9 @@ def test_before_the_first_micro_batch_nothing_is_known():
     assert (progress.rows, progress.rows_total, progress.done_bytes, progress.total_bytes) == (0, None, 0, 1_000)
 
 
-def test_files_that_tell_their_rows_give_them_for_the_micro_batch_and_an_estimate_for_all():
+def test_files_that_state_their_rows_give_them_for_the_micro_batch_and_an_estimate_for_all():
     track = tracker(1_000)
-    track.begin(250, 100, lambda: 40, lambda: pytest.fail("the rows tell"))
+    track.begin(250, 100, lambda: 40, lambda: pytest.fail("the rows are known"))
     progress = track.look()
     assert (progress.rows, progress.rows_total, progress.done_bytes, progress.exact) == (40, 400, 100, False)
 
@@ -29,7 +29,7 @@ def test_the_last_micro_batch_makes_the_number_of_rows_exact():
     assert (progress.rows, progress.rows_total, progress.done_bytes, progress.exact) == (100, 600, 250, True)
 
 
-def test_files_that_do_not_tell_are_followed_by_tasks():
+def test_files_that_do_not_state_their_rows_are_followed_by_tasks():
     track = tracker(1_000)
     track.begin(500, None, lambda: 7, lambda: 0.5)
     progress = track.look()

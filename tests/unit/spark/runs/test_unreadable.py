@@ -28,7 +28,7 @@ def test_the_file_and_the_reason_are_found_in_what_spark_says(condition, reason)
 
 
 @pytest.mark.parametrize("name", ["BlockMissingException", "java.net.ConnectException", "Filesystem closed"])
-def test_troubles_of_the_storage_are_not_the_files(name):
+def test_faults_of_the_storage_are_not_blamed_on_files(name):
     assert unreadable_file(error(rest=f"Caused by: {name}: …")) is None
 
 

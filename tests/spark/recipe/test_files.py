@@ -119,7 +119,7 @@ def test_all_stages_take_names_with_dots_and_backticks(go, odd_names, spark, lab
         ),
     ],
 )
-def test_columns_that_a_later_stage_cannot_use_are_told_before_anything_is_done(go, tmp_path, columns, said):
+def test_columns_that_a_later_stage_cannot_use_are_refused_before_anything_is_done(go, tmp_path, columns, said):
     pq.write_table(pa.table(columns), tmp_path / "in.parquet")
     given = {"features": {"id": "id", "min_documents": 1}, "sink": {"partition_by": ["in"] if "in" in columns else []}}
     with pytest.raises(ConfigError, match=said) as caught:

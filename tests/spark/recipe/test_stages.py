@@ -1,6 +1,5 @@
-"""Recipes on a real Spark with a real service: stages in order, what is done, what is stale, what is refused."""
+"""Recipes on a real Spark with a real service: stages in order, what is done, and what is stale."""
 
-import dataclasses
 import json
 import shutil
 
@@ -9,52 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch.errors import ConfigError, NlpbatchError
-from nlpbatch.recipe import Recipe, RecipeRun, RunOptions
+from nlpbatch.recipe import Recipe
 from nlpbatch.spark.storage import Storage
-
-ROWS = 600
-
-
-@pytest.fixture(scope="module")
-def view(spark, reviews):
-    """Some reviews as a table that SQL can name."""
-    table = pq.read_table(reviews).slice(0, ROWS)
-    spark.createDataFrame(table.to_pandas()).createOrReplaceTempView("reviews")
-    return table
-
-
-@pytest.fixture
-def recipe(tmp_path):
-    def make(**changes):
-        sections = {
-            "source": {"sql": "SELECT review_id, review, rating, date FROM reviews"},
-            "sample": {"rows": 200, "read_share": 1.0},
-            "profile": {"label": "rating", "date": "date", "tokens": 100},
-            "analyze": {"columns": ["review"]},
-            "features": {"id": "review_id", "label": "rating", "ngrams": 2},
-            "sink": {"path": str(tmp_path / "out")},
-        }
-        for name, members in changes.items():
-            sections[name] = members if name == "source" else sections[name] | members
-        plain = {
-            name: {key: value for key, value in one.items() if value is not None} for name, one in sections.items()
-        }
-        return Recipe.check(plain)
-
-    return make
-
-
-@pytest.fixture
-def go(spark, stack, view):
-    """Return what runs a recipe, and returns what it said."""
-
-    def call(recipe, **options):
-        said = []
-        given = {"service": stack.service, "api_key": stack.api_key} | options
-        RecipeRun(spark, recipe, RunOptions(**given), said.append).run()
-        return said
-
-    return call
 
 
 def done(said):
@@ -71,7 +26,7 @@ def test_from_a_query_to_features_and_nothing_twice(go, recipe, tmp_path, view):
     go(recipe())
     out = tmp_path / "out"
     manifest = json.loads((out / "dump" / "_manifest.json").read_text())
-    assert manifest["rows"] == ROWS
+    assert manifest["rows"] == view.num_rows
     assert "SELECT" in manifest["query"]
     assert (out / "profile" / "review.html").stat().st_size < 5_000_000
     rows = ds.dataset(out / "features", partitioning="hive").to_table()
@@ -104,12 +59,12 @@ def check_sequences(rows, out, vocabulary):
         assert row["sequence"] == [numbers.get(lemma, 1) for lemma in lemmas[row["review_id"]]]
 
 
-def test_the_sample_goes_the_same_way_in_a_directory_of_its_own(go, recipe, tmp_path):
+def test_the_sample_goes_the_same_way_in_a_directory_of_its_own(go, recipe, tmp_path, view):
     go(recipe(), on_sample=True)
     assert ds.dataset(tmp_path / "out" / "on-sample" / "features").count_rows() == 200
     assert not (tmp_path / "out" / "features").exists()
     estimate = go(recipe(), dry_run=True)[-1]
-    assert f"{ROWS} documents" in estimate
+    assert f"{view.num_rows} documents" in estimate
     assert "hours of analysis" in estimate
 
 
@@ -125,7 +80,7 @@ def test_a_stage_is_not_made_of_what_is_not_there_or_stale(go, recipe):
     assert any(line.startswith("analyze: done in") for line in go(recipe(sample={"rows": 100}), stage="analyze"))
 
 
-def test_a_dump_is_not_replaced_unless_told(go, recipe, tmp_path):
+def test_a_dump_is_replaced_only_with_overwrite(go, recipe, tmp_path):
     go(recipe(), stage="dump")
     other = recipe(source={"sql": "SELECT review_id, review, rating, date FROM reviews LIMIT 50"})
     with pytest.raises(ConfigError, match="give --overwrite to replace it"):
@@ -134,18 +89,6 @@ def test_a_dump_is_not_replaced_unless_told(go, recipe, tmp_path):
     assert ds.dataset(tmp_path / "out" / "dump").count_rows() == 50
     assert "dump: will be run again, --overwrite" in go(other, dry_run=True, overwrite=True)
     assert any(line.startswith("dump: done in") for line in go(other, stage="dump", overwrite=True))
-
-
-@pytest.fixture
-def short(recipe, tmp_path, reviews):
-    """Return what makes recipes of some files, without a sample."""
-    pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
-
-    def make(**changes):
-        members = {"source": {"files": str(tmp_path / "some.parquet")}, **changes}
-        return dataclasses.replace(recipe(**members), sample=None, profile=None)
-
-    return make
 
 
 def test_what_somebody_deleted_is_made_again(go, short, tmp_path):
@@ -171,7 +114,7 @@ def test_features_that_were_interrupted_while_replaced_are_not_taken_for_the_old
     assert described["settings"]["ngrams"] == 2
 
 
-def test_an_analysis_that_is_made_otherwise_goes_on_where_it_was_interrupted(go, short, tmp_path):
+def test_an_analysis_with_other_settings_resumes_where_it_was_interrupted(go, short, tmp_path):
     go(short())
     nouns = short(analyze={"tags": ["NNG"]}, features={"unit": "nouns"})
     with pytest.raises(NlpbatchError):
@@ -183,75 +126,6 @@ def test_an_analysis_that_is_made_otherwise_goes_on_where_it_was_interrupted(go,
     assert {token["tag"] for tokens in rows for token in tokens} == {"NNG"}
 
 
-def test_somebody_elses_directory_is_left_alone(go, recipe, tmp_path):
-    (tmp_path / "out" / "dump").mkdir(parents=True)
-    (tmp_path / "out" / "dump" / "mine.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="dump is there and was not made by a recipe"):
-        go(recipe(), stage="dump")
-    assert (tmp_path / "out" / "dump" / "mine.txt").exists()
-    shutil.rmtree(tmp_path / "out" / "dump")
-    (tmp_path / "out" / "features").mkdir()
-    (tmp_path / "out" / "features" / "mine.py").write_text("mine")
-    with pytest.raises(ConfigError, match="features is there and was not made by a recipe"):
-        go(recipe())
-    assert (tmp_path / "out" / "features" / "mine.py").exists()
-
-
-@pytest.mark.parametrize(
-    ("sql", "message"),
-    [
-        ("SELEC 1", "the query can't be run"),
-        ("SELECT * FROM nowhere", "the query can't be run"),
-        ("SELECT 1 AS id", "the source has no column 'review'"),
-        ("SELECT 1 AS review", "column 'review' is int, not text"),
-        ("SELECT * FROM reviews WHERE false", "the query gives no rows"),
-    ],
-)
-def test_a_query_that_is_of_no_use_is_told_before_anything_else(go, recipe, sql, message):
-    with pytest.raises(ConfigError, match=message):
-        go(recipe(source={"sql": sql}))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"features": {"id": "number"}}, r"\[features\] id: the source has no column 'number': choose from review_id"),
-        ({"features": {"label": "ratng"}}, r"\[features\] label: .* did you mean 'rating'"),
-        ({"profile": {"date": "day"}}, r"\[profile\] date: the source has no column 'day'"),
-        ({"sample": {"stratify": "genre"}}, r"\[sample\] stratify: the source has no column 'genre'"),
-        ({"sink": {"partition_by": ["year"]}}, r"\[sink\] partition_by: the source has no column 'year'"),
-        ({"analyze": {"columns": ["rating"]}}, r"column 'rating' is tinyint, not text"),
-        ({"analyze": {"where": "ratng > 3"}}, "where 'ratng > 3' can't be used: .*UNRESOLVED_COLUMN"),
-        ({"analyze": {"where": "rating >"}}, "where 'rating >' can't be used: .*PARSE_SYNTAX_ERROR"),
-    ],
-)
-@pytest.mark.parametrize("kind", ["query", "files"])
-def test_columns_that_are_not_there_are_told_before_anything_is_done(
-    go, recipe, tmp_path, reviews, kind, changes, message
-):
-    if kind == "files":
-        pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
-        changes = {"source": {"files": str(tmp_path / "some.parquet")}, **changes}
-    with pytest.raises(ConfigError, match=message):
-        go(recipe(**changes))
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_service_that_nobody_names_is_told_before_anything_is_done(go, recipe, tmp_path):
-    with pytest.raises(ConfigError, match="the service is missing"):
-        go(recipe(), service=None)
-    assert not (tmp_path / "out").exists()
-
-
-def test_features_that_cannot_be_made_are_told_and_the_rest_is_done(go, recipe, tmp_path, reviews):
-    pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
-    files = recipe(source={"files": str(tmp_path / "some.parquet")}, features={"min_documents": 100_000})
-    with pytest.raises(ConfigError, match="lower min_documents"):
-        go(files)
-    assert ds.dataset(tmp_path / "out" / "analyzed", partitioning="hive").count_rows() == 50
-    assert not (tmp_path / "out" / "features").exists()
-
-
 def test_only_rows_that_meet_the_condition_are_analysed(go, recipe, tmp_path, reviews):
     table = pq.read_table(reviews).slice(0, 100)
     pq.write_table(table, tmp_path / "some.parquet")
@@ -261,9 +135,9 @@ def test_only_rows_that_meet_the_condition_are_analysed(go, recipe, tmp_path, re
     good = table.filter(ds.field("rating") >= 9)
     assert sorted(rows["review_id"].to_pylist()) == sorted(good["review_id"].to_pylist())
     less = recipe(source={"files": str(tmp_path / "some.parquet")}, analyze={"where": "rating >= 10"})
-    told = go(less, dry_run=True)
-    assert 'analyze: stale, where was "rating >= 9", is "rating >= 10"' in told
-    assert "features: will be run again, analyze will be run again" in told
+    said = go(less, dry_run=True)
+    assert 'analyze: stale, where was "rating >= 9", is "rating >= 10"' in said
+    assert "features: will be run again, analyze will be run again" in said
 
 
 def test_tab_separated_values_go_all_the_way(go, recipe, tmp_path):
@@ -299,25 +173,17 @@ def test_times_go_the_same_way_on_the_sample(go, recipe, spark, tmp_path):
     assert {str(value)[:4] for value in rows["date"].to_pylist()} == {"9999"}
 
 
-def test_options_of_the_reader_that_a_sample_cannot_follow_are_told_before_anything_is_done(go, recipe, tmp_path):
-    (tmp_path / "a.csv").write_text("review_id,review,rating,date\n1,좋다,5,x\n", encoding="utf-8")
-    source = {"files": str(tmp_path / "a.csv"), "reader": {"quote": "'"}}
-    with pytest.raises(ConfigError, match=r"\[sample\] can't follow \[source\] reader 'quote'"):
-        go(recipe(source=source))
-    assert not (tmp_path / "out").exists()
-
-
-def test_how_much_there_is_to_do_is_told_before_anything_is_done(go, recipe, spark, tmp_path, reviews):
+def test_a_dry_run_estimates_documents_bytes_and_hours(go, recipe, spark, tmp_path, reviews):
     pq.write_table(pq.read_table(reviews).slice(0, 50), tmp_path / "some.parquet")
     size = (tmp_path / "some.parquet").stat().st_size
-    told = go(recipe(source={"files": str(tmp_path / "some.parquet")}), dry_run=True)[-1]
+    once = go(recipe(source={"files": str(tmp_path / "some.parquet")}), dry_run=True)[-1]
     odd = tmp_path / "odd" / "deep"
     odd.mkdir(parents=True)
     shutil.copy(tmp_path / "some.parquet", odd / "a[1]*.parquet")
     shutil.copy(tmp_path / "some.parquet", odd.parent / "b.parquet")
     twice = go(recipe(source={"files": str(odd.parent)}), dry_run=True)[-1]
     assert twice.startswith(f"everything: 100 documents, {2 * size:,} bytes")
-    assert told == f"everything: 50 documents, {size:,} bytes, hours unknown: run it with --on sample first"
+    assert once == f"everything: 50 documents, {size:,} bytes, hours unknown: run it with --on sample first"
     spark.range(7).selectExpr("id AS review_id", "'가' AS review", "1 AS rating", "'x' AS date").write.mode(
         "overwrite"
     ).saveAsTable("counted")

@@ -1,0 +1,49 @@
+"""The jars of HDFS and YARN, from Maven Central, of the version that PySpark brings."""
+
+import os
+import shutil
+import subprocess
+import zlib
+from pathlib import Path
+
+import pyspark
+
+_POM = Path(__file__).parent / "pom.xml"
+
+
+class CannotStart(RuntimeError):
+    """What the cluster lacks, or the end of the log of the daemon that ended."""
+
+
+def hadoop_version() -> str:
+    """Return the version of Hadoop that the installed PySpark brings."""
+    (jar,) = (Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar")
+    return jar.stem.removeprefix("hadoop-client-api-")
+
+
+def fetch_jars() -> Path:
+    """Return a folder with the daemons' jars; fetched once by Maven (100 MB), then kept.
+
+    Raises:
+        CannotStart: There is no Maven, or it failed.
+
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlpbatch"
+    cache /= f"hadoop-{hadoop_version()}-{zlib.crc32(_POM.read_bytes()):08x}"
+    if (cache / ".complete").exists():
+        return cache
+    if shutil.which("mvn") is None:
+        raise CannotStart("HDFS and YARN come from Maven Central, and there is no mvn: apt-get install maven")
+    done = subprocess.run(
+        [
+            *("mvn", "-q", "-B", "-f", str(_POM), f"-Dhadoop.version={hadoop_version()}"),
+            *("dependency:copy-dependencies", f"-DoutputDirectory={cache}", "-DincludeScope=runtime"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise CannotStart(f"mvn ended with {done.returncode}: {(done.stdout + done.stderr)[-2000:]}")
+    (cache / ".complete").touch()
+    return cache

@@ -1,0 +1,117 @@
+"""Values of a recipe that are right one by one, and wrong together."""
+
+import pytest
+
+from nlpbatch.recipe.consistency import FEATURE_COLUMNS, inconsistencies
+from nlpbatch.recipe.settings import (
+    AnalyzeSettings,
+    FeatureSettings,
+    ProfileSettings,
+    SampleSettings,
+    SinkSettings,
+    SourceSettings,
+)
+
+RIGHT = {
+    "source": SourceSettings(sql="SELECT 1"),
+    "sample": SampleSettings(),
+    "profile": ProfileSettings(),
+    "analyze": AnalyzeSettings(columns=("review",)),
+    "features": FeatureSettings(),
+    "sink": SinkSettings(path="/out"),
+}
+
+
+def faults(**changes):
+    return inconsistencies({name: given for name, given in (RIGHT | changes).items() if given is not None})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"profile": None, "features": None, "sample": None},
+        {"source": SourceSettings(table="web.reviews", metastore="/here", warehouse="/there")},
+        {"source": SourceSettings(sql="SELECT 1", metastore="thrift://m:9083")},
+        {"source": SourceSettings(files="in.csv", format="csv", reader={"sep": ";"}, encoding="cp949")},
+        {"features": FeatureSettings(unit="nouns"), "analyze": AnalyzeSettings(("a",), fields=("tag", "form"))},
+        {"features": FeatureSettings(unit="forms"), "analyze": AnalyzeSettings(("a",), fields=("form",))},
+        {"features": None, "analyze": AnalyzeSettings(("a",), operation="sentences")},
+        {"features": None, "analyze": AnalyzeSettings(("a",), options={"top_n": 3})},
+    ],
+)
+def test_settings_that_go_together_have_no_faults(changes):
+    assert faults(**changes) == []
+
+
+@pytest.mark.parametrize("source", [SourceSettings(), SourceSettings(sql="SELECT 1", files="in.csv")])
+def test_a_recipe_has_exactly_one_source(source):
+    assert faults(source=source) == ["[source] needs exactly one of sql, table and files"]
+
+
+@pytest.mark.parametrize(
+    "reading", [{"format": "csv"}, {"reader": {"sep": ";"}}, {"encoding": "cp949"}, {"max_record_lines": 5}]
+)
+def test_settings_of_files_are_refused_beside_a_query(reading):
+    (fault,) = faults(source=SourceSettings(sql="SELECT 1", **reading))
+    assert fault.startswith("[source] format and reader are of files, and so are encoding and max_record_lines")
+
+
+@pytest.mark.parametrize("name", FEATURE_COLUMNS)
+def test_columns_named_as_those_of_the_features_are_refused_wherever_they_are_given(name):
+    found = faults(features=FeatureSettings(id=name, label=name), sink=SinkSettings("/out", partition_by=("a", name)))
+    remedy = f"is {name!r}, which is what a column of the features is called: rename it in [source]"
+    keys = ("[features] id", "[features] label", "[sink] partition_by, item 2")
+    assert found == [f"{key} {remedy}" for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("features", "analyze", "fault"),
+    [
+        (FeatureSettings(), None, "[features] is made of tokens: add [analyze]"),
+        (FeatureSettings(), {"operation": "space"}, "[analyze] operation 'space' doesn't give"),
+        (
+            FeatureSettings(),
+            {"options": {"top_n": 2}},
+            "[analyze] options top_n gives candidates instead: leave it out",
+        ),
+        (FeatureSettings(), {"fields": ("form", "tag")}, "needs the token field 'lemma': add it to [analyze] fields"),
+        (FeatureSettings(unit="nouns"), {"fields": ("form",)}, "needs the token field 'tag'"),
+        (FeatureSettings(unit="nouns"), {"fields": ("tag",)}, "needs the token field 'form'"),
+        (FeatureSettings(unit="forms"), {"fields": ("lemma",)}, "needs the token field 'form'"),
+    ],
+)
+def test_features_need_the_tokens_that_they_are_made_of(features, analyze, fault):
+    given = None if analyze is None else AnalyzeSettings(("review",), **analyze)
+    (found,) = faults(features=features, analyze=given, profile=None)
+    assert found.startswith("[features]")
+    assert found.endswith(fault) or fault in found
+
+
+@pytest.mark.parametrize("name", ["analyzer", "fields", "tags"])
+def test_an_option_that_is_a_key_of_its_own_is_sent_there(name):
+    options = {"analyzer": "default", "fields": ["form"], "tags": ["NNG"]}
+    found = faults(features=None, analyze=AnalyzeSettings(("review",), options={name: options[name]}))
+    assert found == [f"[analyze] options.{name} is a key of its own: write {name} = … in [analyze]"]
+
+
+def test_fields_of_tokens_are_refused_for_an_operation_without_tokens():
+    found = faults(features=None, analyze=AnalyzeSettings(("review",), operation="space", fields=("form",)))
+    assert found == ["[analyze] fields are of tokens, which 'space' doesn't give: leave them out"]
+
+
+def test_options_that_the_operation_does_not_have_are_refused():
+    (found,) = faults(features=None, analyze=AnalyzeSettings(("review",), operation="space", options={"top_n": 2}))
+    assert found.startswith("[analyze] unknown member 'top_n'")
+
+
+def test_a_profile_names_all_that_it_lacks():
+    assert faults(sample=None, analyze=None, features=None) == [
+        "[profile] is of a sample: add [sample]",
+        "[profile] needs to know which columns are text: add [analyze] with columns",
+    ]
+
+
+def test_all_faults_are_found_at_once():
+    found = inconsistencies({"analyze": AnalyzeSettings(), "features": FeatureSettings(label="split")})
+    assert [fault.partition(" ")[0] for fault in found] == ["[source]", "[sink]", "[analyze]", "[features]"]
