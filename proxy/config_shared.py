@@ -13,7 +13,7 @@ from nlpbatch.serving.settings import Settings
 PASSWORD_VARIABLE: Final = "NLPBATCH_SHARED_PASSWORD"  # noqa: S105  (a variable's name)
 SECRET_VARIABLE: Final = "NLPBATCH_SHARED_SECRET"  # noqa: S105
 _SCHEMES: Final = ("redis", "rediss", "unix", "redis+sentinel")
-_LEAST_SECRET: Final = 16
+_MIN_SECRET: Final = 16
 
 
 def _store_url(url: str) -> str:
@@ -88,9 +88,9 @@ class SharedSettings(Settings):
 
         """
         found = _from_file(self.secret_file, "secret_file") or os.environ.get(SECRET_VARIABLE) or ""
-        if len(found) < _LEAST_SECRET:
+        if len(found) < _MIN_SECRET:
             raise ValueError(
-                f"the shared secret has {len(found)} characters, at least {_LEAST_SECRET} are needed: "
+                f"the shared secret has {len(found)} characters, at least {_MIN_SECRET} are needed: "
                 "make one with openssl rand -hex 32"
             )
         return found.encode()

@@ -13,7 +13,7 @@ from proxy.traffic.demand import Demand, Flow
 _log = logging.getLogger("nlpbatch.proxy")
 PERIOD_S: Final = 0.1
 _TIMEOUT_S: Final = 0.5
-_MOST_FLOWS: Final = 500
+_MAX_FLOWS: Final = 500
 """Callers invent jobs' names; beyond that, those with the fewest requests are left out."""
 
 _EXCHANGE: Final = Script("""
@@ -70,7 +70,7 @@ class Demands:
 
     async def _exchange(self, demand: Demand) -> list[Demand]:
         # Names of jobs and tenants are the caller's and the operator's, not text; they are in metrics and logs, too.
-        most = sorted(demand.items(), key=lambda item: -item[1])[:_MOST_FLOWS]
+        most = sorted(demand.items(), key=lambda item: -item[1])[:_MAX_FLOWS]
         text = json.dumps([[*flow, requests] for flow, requests in most], separators=(",", ":")) if most else ""
         keys = [self._store.key("beats"), self._store.key("demands")]
         others = await self._store.run(_EXCHANGE, keys, [self._members.me.id, text], timeout_s=_TIMEOUT_S)

@@ -16,7 +16,7 @@ from proxy.traffic.leased_quota import Grant, LeasedQuota, Report
 from proxy.traffic.quotas import Quota, Rule, Scope
 
 _log = logging.getLogger("nlpbatch.proxy")
-_MOST: Final = 200
+_MAX_QUOTAS: Final = 200
 """Quotas in one exchange: the store does nothing else meanwhile."""
 _NO_LIMIT: Final = -1
 _TIMEOUT_S: Final = 0.5
@@ -155,8 +155,8 @@ class Leases:
         if self._divide_if_away():
             return
         due = [quota for quota in self._leased() if quota.is_due(now_ns)]
-        for first in range(0, len(due), _MOST):
-            part = due[first : first + _MOST]
+        for first in range(0, len(due), _MAX_QUOTAS):
+            part = due[first : first + _MAX_QUOTAS]
             reports = [quota.report(now_ns) for quota in part]
             try:
                 grants = await self._ask(part, reports)

@@ -27,7 +27,7 @@ _SILENCE_NS: Final = _NS // 4
 """A lease that is only kept in stock is looked at so often: others may want it by then."""
 _FORGOTTEN_S: Final = 60
 """The store keeps an idle bucket for twice as long as it takes to fill, and this."""
-_LEAST_RATE: Final = 0.05
+_MIN_RATE: Final = 0.05
 """Part of the rate by which a wait is predicted at the least, however little of it this proxy got lately."""
 
 
@@ -184,7 +184,7 @@ class LeasedQuota(Quota):
         missing = size_bytes - self._lease_bytes
         if missing <= 0:
             return 0
-        least = bytes_per_s / self.parts if self.parts is not None else bytes_per_s * _LEAST_RATE
+        least = bytes_per_s / self.parts if self.parts is not None else bytes_per_s * _MIN_RATE
         wait_ns = max(1, int(missing / max(least, min(self._granted, bytes_per_s)) * _NS))
         if self.parts is None and missing <= max(0, self._level_bytes or 0) + self._elsewhere_bytes:
             return min(wait_ns, _SILENCE_NS)  # others have it in stock, and give back what they don't need
