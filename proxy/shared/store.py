@@ -204,6 +204,8 @@ class Store:
         """Ask until the store answers within the time that requests have for it."""
         while self.away:
             await asyncio.sleep(_PROBE_PERIOD_S)
+            # Each connection that was open would fail one more call after the store is back.
+            await self._client.connection_pool.disconnect(inuse_connections=False)
             try:
                 async with asyncio.timeout(self.settings.timeout_s):
                     await self._join()
