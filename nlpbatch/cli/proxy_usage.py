@@ -67,8 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         _print_table(_NAMES[arguments.by], answer)
     if answer["missing"]:
         print(
-            f"warning: {answer['missing']} proxies were killed whose last counts are missing: start a proxy with the same "
-            "ledger.directory on their hosts",
+            f"warning: the last counts of {answer['missing']} killed proxies are missing: "
+            "start a proxy with the same ledger.directory on their hosts",
             file=sys.stderr,
         )
     return 0
