@@ -159,10 +159,10 @@ class Carrier:
 
     async def _run(self) -> None:
         while True:
+            await asyncio.sleep(self._settings.carry_period_s)
             if not self._book.away:
                 await self._carry_all()
             self._add_up()
-            await asyncio.sleep(self._settings.carry_period_s)
 
     async def _carry_all(self) -> None:
         try:
