@@ -1,5 +1,6 @@
 """The book of a fleet, in its store: every proxy brings its batches there, and reads what all have brought."""
 
+import asyncio
 import calendar
 import itertools
 import time
@@ -46,6 +47,8 @@ class SharedBook:
         self._retention_days = retention_days
         self._now_s = now_s
         self.ahead_s = 0.0
+        self._reading_jobs = asyncio.Lock()
+        """Reading thousands of jobs takes a while, in pieces: one at a time, so that other work comes in between."""
 
     @property
     def away(self) -> bool:
@@ -105,11 +108,12 @@ class SharedBook:
     ) -> AsyncIterator[tuple[tuple[str, ...], Iterator[int]]]:
         """Yield the rows of these groups; in pieces, so that neither store nor proxy is held up."""
         if query.by == "job" and query.job is None:
-            for group in groups:
-                found = await self._run(READ_ALL, [self._rows_key(group)], [])
-                for job, counts in zip(found[::2], found[1::2], strict=True):
-                    if job != _SUM.encode():
-                        yield (*group, job.decode()), _numbers(counts)
+            async with self._reading_jobs:
+                for group in groups:
+                    found = await self._run(READ_ALL, [self._rows_key(group)], [])
+                    for job, counts in zip(found[::2], found[1::2], strict=True):
+                        if job != _SUM.encode():
+                            yield (*group, job.decode()), _numbers(counts)
             return
         job = _SUM if query.job is None else query.job
         for piece in _pieces(groups, _PART_GROUPS):
