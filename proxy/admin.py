@@ -1,12 +1,14 @@
-"""The operator's endpoints, on a listener of their own: state, configuration, drain, pause a tenant, log level."""
+"""The operator's endpoints, on a listener of their own: state, usage, drain, pause a tenant, log level."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from aiohttp import web
 
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.serving.lifecycle import new_application
+from nlpbatch.serving.query import read_query
 
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _BODY_BYTES: Final = 4096
@@ -21,6 +23,10 @@ class Controls(Protocol):
 
     def config(self) -> dict[str, Any]:
         """Return the settings, as JSON members."""
+        ...
+
+    async def usage_of_all(self, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """Return what was done for tenants, as JSON members; raise InvalidRequest for a wrong parameter."""
         ...
 
     def drain(self) -> None:
@@ -46,6 +52,9 @@ def admin_application(controls: Controls) -> web.Application:
     async def config(_: web.Request) -> web.Response:
         return web.json_response(controls.config())
 
+    async def usage(request: web.Request) -> web.Response:
+        return web.json_response(await controls.usage_of_all(read_query(request)))
+
     async def drain(_: web.Request) -> web.Response:
         controls.drain()
         return web.json_response(controls.state(), status=202)
@@ -63,6 +72,7 @@ def admin_application(controls: Controls) -> web.Application:
 
     app.router.add_get("/state", state)
     app.router.add_get("/config", config)
+    app.router.add_get("/usage", usage)
     app.router.add_post("/drain", drain)
     app.router.add_post("/tenants/{tenant}/{action:pause|resume}", pause)
     app.router.add_put("/log-level", log_level)

@@ -4,13 +4,12 @@ import asyncio
 import logging
 import random
 import uuid
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import web
 
-from nlpbatch.errors import InvalidRequest, NotFound
+from nlpbatch.errors import NoCapacity, NotFound
 from nlpbatch.serving.drain import Drain
 from nlpbatch.serving.query import read_query
 from proxy.config import ProxySettings
@@ -20,6 +19,9 @@ from proxy.forwarding.gateway import Gateway, Parts
 from proxy.forwarding.limits import limits_of
 from proxy.forwarding.response_headers import ResponseHeaders
 from proxy.forwarding.single_flight import AnswerCache, SingleFlight
+from proxy.ledger import queries
+from proxy.ledger.book import BookAway, Query, Reading
+from proxy.ledger.ledger import Ledger
 from proxy.live import Live, Snapshot
 from proxy.metrics import Metrics
 from proxy.shared.fleet import Fleet
@@ -31,9 +33,9 @@ from proxy.upstream.backends import Backends
 from proxy.upstream.client import Upstream
 from proxy.upstream.discovery import Address, Discovery, Lookup, look_up
 from proxy.upstream.health import Health
-from proxy.usage import UsageCounter
 
 _READING: Final = ("GET", "HEAD")
+_LEDGER_AGAIN_S: Final = 1.0
 _log = logging.getLogger("nlpbatch.proxy")
 
 
@@ -72,9 +74,10 @@ class Proxy:
         self._budget = RetryBudget(upstream.retry_ratio, upstream.retry_min)
         self._answers = AnswerCache(settings.replay)
         self._single_flight = SingleFlight(self._answers)
-        self._usage = UsageCounter(instance, datetime.now(UTC).isoformat(timespec="milliseconds"))
-        delivery = Delivery(self.gate, self._budget, self._upstream, self._usage, self.metrics)
-        parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self._usage)
+        store = None if self.fleet is None else self.fleet.store
+        self.ledger = Ledger(settings.ledger, store, self.metrics.ledger_failed)
+        delivery = Delivery(self.gate, self._budget, self._upstream, self.ledger, self.metrics)
+        parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self.ledger)
         self.gateway = Gateway(self.live, parts)
         self.response_headers = ResponseHeaders(self.traffic)
         self._discovery = Discovery(lookup)
@@ -83,6 +86,7 @@ class Proxy:
         self._tasks: list[asyncio.Task[None]] = []
         self._watch_tenants()
         self.metrics.watch_replays(lambda: self._answers.size_bytes)
+        self.metrics.watch_ledger(lambda: self.ledger.pending_entries, lambda: self.ledger.pending_s)
         self.metrics.configured(self.generation, valid=True)
         if self.fleet is not None:
             self.fleet.leases.watch(self.traffic.quotas)
@@ -99,14 +103,15 @@ class Proxy:
         return self.live.now.generation
 
     async def start(self) -> None:
-        """Join the fleet, find the backends and watch them.
+        """Join the fleet, open the ledger, find the backends and watch them.
 
         Raises:
-            ConfigError: The shared store can't be used.
+            ConfigError: The shared store or the ledger's directory can't be used.
 
         """
         if self.fleet is not None:
             await self.fleet.start()
+        await self.ledger.start()
         self.backends.health = Health(self._upstream, self.gate.pump)
         await self.take_over_backends()
         self._tasks.append(asyncio.create_task(self._rediscover(), name="discovery"))
@@ -123,6 +128,7 @@ class Proxy:
             await self.backends.health.close()
         await self._single_flight.close()
         await self._upstream.close()
+        await self.ledger.close()
         if self.fleet is not None:
             await self.fleet.close()
 
@@ -176,14 +182,32 @@ class Proxy:
         return web.json_response(limits_of(self.traffic, self.settings, tenant, key_id))
 
     async def usage(self, request: web.Request) -> web.Response:
-        """Answer `GET /v1/usage?job=NAME`; a tenant sees its own jobs only."""
+        """Answer `GET /v1/usage`; a tenant sees its own counts only."""
         if request.method not in _READING:
             raise web.HTTPMethodNotAllowed(request.method, _READING)
         tenant, _ = self.gateway.authenticate(request)
-        job = read_query(request).get("job")
-        if not job:
-            raise InvalidRequest("job is missing: ask for /v1/usage?job=NAME", path="job")
-        return web.json_response(self._usage.of(tenant, job).to_json())
+        query = queries.query_of_tenant(read_query(request), tenant, self.ledger.today)
+        reading = await self._read_ledger(query)
+        if query.by is None:
+            return web.json_response(queries.usage_of(reading, query.job or "").to_json())
+        return web.json_response(queries.rows_to_json(reading, query))
+
+    async def usage_of_all(self, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """Return the counts of all tenants, as the operator asks for them.
+
+        Raises:
+            InvalidRequest: A parameter can't be used.
+            NoCapacity: The ledger can't be reached at this moment.
+
+        """
+        query = queries.query_of_operator(parameters, self.ledger.today)
+        return queries.rows_to_json(await self._read_ledger(query), query)
+
+    async def _read_ledger(self, query: Query) -> Reading:
+        try:
+            return await self.ledger.read(query)
+        except BookAway as error:
+            raise NoCapacity(f"{error}: ask again when it is back", retry_after_s=_LEDGER_AGAIN_S) from error
 
     def state(self) -> dict[str, Any]:
         """Return what an operator wants to see."""

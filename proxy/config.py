@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from nlpbatch.serving.listen import EndpointSettings, ListenSettings
 from nlpbatch.serving.settings import Settings
 from nlpbatch.wire.limits import KIB, MIB, SizeLimits
+from proxy.config_ledger import LedgerSettings
 from proxy.config_shared import PeerSettings, SharedSettings
 from proxy.keys import StoredKey
 
@@ -45,8 +46,8 @@ TenantName = Annotated[str, StringConstraints(pattern=TENANT_NAME)]
 ClassName = Literal["interactive", "batch"]
 
 
-NEEDS_RESTART: Final = ("listen", "admin", "shared", "peer")
-"""Groups about open sockets and connections: a reload leaves them as they were."""
+NEEDS_RESTART: Final = ("listen", "admin", "shared", "peer", "ledger")
+"""Groups about open sockets, connections and files: a reload leaves them as they were."""
 
 
 class ProxyListen(ListenSettings):
@@ -250,5 +251,6 @@ class ProxySettings(Settings):
     replay: ReplaySettings = ReplaySettings()
     shared: SharedSettings = SharedSettings()
     peer: PeerSettings = PeerSettings()
+    ledger: LedgerSettings = LedgerSettings()
     backends: Annotated[list[BackendSettings], Field(min_length=1), AfterValidator(_each_backend_once)]
     tenants: Annotated[dict[TenantName, TenantSettings], Field(min_length=1), AfterValidator(_each_key_once)]

@@ -26,9 +26,11 @@ async def build_app(settings: ProxySettings) -> web.Application:
     add_routes(app, proxy)
 
     async def lifespan(_: web.Application) -> AsyncIterator[None]:
-        await proxy.start()
-        yield
-        await proxy.close()
+        try:
+            await proxy.start()
+            yield
+        finally:
+            await proxy.close()
 
     app.cleanup_ctx.append(lifespan)
     return app

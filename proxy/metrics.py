@@ -42,6 +42,9 @@ class Metrics:
         self._store_away = self._gauge("shared_store_away", "Whether limits are divided because the store is away")
         self._proxies = self._gauge("fleet_proxies", "Proxies of the fleet that are alive, this one included")
         self._configs = self._gauge("fleet_configurations", "Different configurations among them")
+        self._ledger_entries = self._gauge("ledger_pending_entries", "Counts that are not in the ledger yet")
+        self._ledger_age_s = self._gauge("ledger_pending_seconds", "Age of the oldest of them")
+        self._ledger_errors = self._counter("ledger_errors", "What went wrong with the ledger", "kind")
         # Looking a label up costs more than counting.
         self._child: Callable[..., Any] = cache(lambda metric, *labels: metric.labels(*labels))
 
@@ -68,6 +71,15 @@ class Metrics:
     def watch_replays(self, size_bytes: Callable[[], float]) -> None:
         """Show what the kept answers occupy from now on."""
         self._kept_bytes.set_function(size_bytes)
+
+    def watch_ledger(self, entries: Callable[[], float], age_s: Callable[[], float]) -> None:
+        """Show what the ledger hasn't got yet from now on."""
+        self._ledger_entries.set_function(entries)
+        self._ledger_age_s.set_function(age_s)
+
+    def ledger_failed(self, kind: str) -> None:
+        """Count what went wrong with the ledger."""
+        self._count(self._ledger_errors, kind).inc()
 
     def watch_fleet(self, fleet: Fleet) -> None:
         """Show the fleet from now on."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nlpbatch.cli.proxy_config import add_parsers
 from nlpbatch.cli.proxy_simulate import add_parser as add_parser_of_simulate
+from nlpbatch.cli.proxy_usage import add_parser as add_parser_of_usage
 from nlpbatch.errors import ConfigError
 
 
@@ -28,6 +29,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     serve.set_defaults(run=run_serve)
     add_parsers(actions)
     add_parser_of_simulate(actions)
+    add_parser_of_usage(actions)
     key = actions.add_parser("key", help="make a key", description="Make a key; it is shown once and stored nowhere.")
     key.add_argument("--tenant", required=True, metavar="NAME", help="the tenant that it is for")
     key.set_defaults(run=run_key)

@@ -161,5 +161,10 @@ def _response(encoding: Encoding, parsed: ParsedRequest, info: AnalyzerInfo, ans
     return web.Response(
         body=body,
         content_type=media.ARROW_STREAM if encoding == "arrow" else media.JSON,
-        headers={"ETag": media.etag(info.fingerprint), media.SERVER_TIMING: timing} | _transient(answer),
+        headers={
+            "ETag": media.etag(info.fingerprint),
+            media.SERVER_TIMING: timing,
+            media.DOCUMENTS: str(len(parsed.documents)),
+        }
+        | _transient(answer),
     )

@@ -22,7 +22,8 @@ class Work:
         replayed: Those of them that the proxy answered from its cache, without another analysis.
         analysed: Requests that the proxy had analysed for the run; None if the proxy doesn't count.
         analysed_bytes: Their bodies' bytes.
-        proxies: Proxy processes that answered with counts. What a process counts after its last answer is lost with it.
+        proxies: Ledgers that answered with counts: one for a fleet, or one for each proxy that shares nothing. What a
+            proxy without `ledger.directory` counts after its last answer is lost when it is killed.
 
     """
 

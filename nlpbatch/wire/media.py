@@ -17,6 +17,8 @@ IDEMPOTENCY_REPLAYED = "Idempotency-Replayed"
 """Header of an answer that was given before, or to an identical request at the same time."""
 PREFER = "Prefer"  # RFC 7240; `wait=N` is the seconds that the caller will wait
 ADVICE = "Nlpbatch-Advice"
+DOCUMENTS = "Nlpbatch-Documents"
+"""Header of an answer: how many documents were analysed, for those who count without reading bodies."""
 
 ANALYZE_PATH = "/v1/analyze"
 SENTENCES_PATH = "/v1/sentences"

@@ -1,7 +1,7 @@
 """Sends a request that has its slot to its backend, and to another one when the retry rules say so."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -11,22 +11,31 @@ from aiohttp import web
 
 from nlpbatch.errors import BackendFailed, NlpbatchError, NoCapacity, ServiceTimeout
 from nlpbatch.serving.problems import LOG_KEY
+from nlpbatch.wire.media import DOCUMENTS
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY
+from proxy.ledger.ledger import Ledger
 from proxy.traffic.retries import Failure, GiveUp, Retries, RetryBudget, Return
 from proxy.traffic.slots import Backend, Lease
 from proxy.upstream.client import NotConnected, Upstream, UpstreamRequest, UpstreamResponse
-from proxy.usage import UsageCounter
 
 _CHANGED: Final = "the version that If-Match names has no free slot at this moment: send again"
 
 
-class _HasStatus(Protocol):
+COUNTED_KEY = web.RequestKey("counted", bool)
+"""Set when the ledger has counted how the request ended."""
+_MOST_DIGITS: Final = 9
+
+
+class _Answered(Protocol):
     @property
     def status(self) -> int: ...
 
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
-A = TypeVar("A", bound=_HasStatus)
+
+A = TypeVar("A", bound=_Answered)
 
 
 class Observer(Protocol):
@@ -69,18 +78,16 @@ class Delivery:
         gate: Holds the slots.
         budget: Bounds the retries of all requests.
         upstream: Calls backends.
-        usage: Counts what they analyse.
+        ledger: Counts what they analyse.
         observer: Counts what happens.
 
     """
 
-    def __init__(
-        self, gate: Gate, budget: RetryBudget, upstream: Upstream, usage: UsageCounter, observer: Observer
-    ) -> None:
+    def __init__(self, gate: Gate, budget: RetryBudget, upstream: Upstream, ledger: Ledger, observer: Observer) -> None:
         self._gate = gate
         self._budget = budget
         self._upstream = upstream
-        self._usage = usage
+        self._ledger = ledger
         self._observer = observer
 
     async def stream(self, lease: Lease, call: Call) -> web.StreamResponse:
@@ -90,8 +97,13 @@ class Delivery:
             NlpbatchError: The last attempt's error.
 
         """
-        send = partial(self._upstream.stream, sent=call.sent, request=call.request)
-        return await self._deliver(lease, call, send)
+
+        def finishing(status: int, headers: Mapping[str, str]) -> None:
+            if status < HTTPStatus.MULTIPLE_CHOICES:
+                self._count(call, status, headers, answered=True)
+
+        send = partial(self._upstream.stream, sent=call.sent, request=call.request, finishing=finishing)
+        return await self._deliver(lease, call, send, answers=True)
 
     async def fetch(self, lease: Lease, call: Call) -> UpstreamResponse:
         """Return the whole answer to a call, and release its slot.
@@ -100,20 +112,23 @@ class Delivery:
             NlpbatchError: The last attempt's error.
 
         """
-        return await self._deliver(lease, call, partial(self._upstream.fetch, sent=call.sent))
+        return await self._deliver(lease, call, partial(self._upstream.fetch, sent=call.sent), answers=False)
 
-    async def _deliver(self, lease: Lease, call: Call, send: Callable[[Backend], Awaitable[A]]) -> A:
+    async def _deliver(self, lease: Lease, call: Call, send: Callable[[Backend], Awaitable[A]], *, answers: bool) -> A:
+        """Return the answer; `answers` says whether it goes to the call's own caller, and to nobody else."""
         retries = self._gate.retries(lease, self._budget, call.identity)
         try:
-            return await self._attempts(retries, call, send)
+            return await self._attempts(retries, call, send, answers=answers)
         finally:
             self._gate.pump()
 
-    async def _attempts(self, retries: Retries, call: Call, send: Callable[[Backend], Awaitable[A]]) -> A:
+    async def _attempts(
+        self, retries: Retries, call: Call, send: Callable[[Backend], Awaitable[A]], *, answers: bool
+    ) -> A:
         while True:
             backend = retries.backend
             try:
-                result = await self._attempt(backend, call, send)
+                result = await self._attempt(backend, call, send, answers=answers)
             except BaseException:
                 retries.abandon(time.monotonic())
                 raise
@@ -129,20 +144,42 @@ class Delivery:
             self._gate.pump()
 
     async def _attempt(
-        self, backend: Backend, call: Call, send: Callable[[Backend], Awaitable[A]]
+        self, backend: Backend, call: Call, send: Callable[[Backend], Awaitable[A]], *, answers: bool
     ) -> A | BackendFailed | ServiceTimeout:
         started_s = time.monotonic()
         call.request[LOG_KEY] |= {"backend": backend.url}
         try:
             answer = await send(backend)
-        except (BackendFailed, ServiceTimeout) as error:
+        except NotConnected as error:  # nothing was sent
             return error
+        except (BackendFailed, ServiceTimeout) as error:
+            self._ledger.attempted(call.request[ARRIVAL_KEY])
+            return error
+        except BaseException:
+            if COUNTED_KEY not in call.request:
+                self._ledger.attempted(call.request[ARRIVAL_KEY])
+            raise
         finally:
             self._observer.upstream(backend.url, time.monotonic() - started_s)
-        if answer.status < HTTPStatus.MULTIPLE_CHOICES:  # whether or not anybody still waits for it
-            arrival = call.request[ARRIVAL_KEY]
-            self._usage.analysed(arrival.tenant, arrival.job, len(call.sent.body))
+        if COUNTED_KEY not in call.request:  # a streamed answer was counted before its end
+            self._count(call, answer.status, answer.headers, answered=answers)
         return answer
+
+    def _count(self, call: Call, status: int, headers: Mapping[str, str], *, answered: bool) -> None:
+        """Count what a backend answered, whether or not anybody still waits for it."""
+        arrival = call.request[ARRIVAL_KEY]
+        if status >= HTTPStatus.MULTIPLE_CHOICES:
+            self._ledger.attempted(arrival)
+            return
+        self._ledger.analysed(arrival, len(call.sent.body), _documents(headers), answered=answered)
+        if answered:
+            call.request[COUNTED_KEY] = True
+
+
+def _documents(headers: Mapping[str, str]) -> int:
+    """Return the documents that a backend says it has analysed, 0 if it doesn't say."""
+    told = headers.get(DOCUMENTS, "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) <= _MOST_DIGITS else 0
 
 
 def _failure(error: NlpbatchError) -> Failure:

@@ -27,16 +27,16 @@ from nlpbatch.wire.media import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JOB, PREF
 from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.problem import status_of
 from proxy.config import LimitSettings
-from proxy.forwarding.delivery import Call, Delivery
+from proxy.forwarding.delivery import COUNTED_KEY, Call, Delivery
 from proxy.forwarding.gate import Admission, Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY, LEASE_KEY, wanted_wait_s
 from proxy.forwarding.single_flight import Flight, SingleFlight, idempotency_key
+from proxy.ledger.ledger import HUNG_UP, Ledger
 from proxy.live import Live
 from proxy.metrics import UNKNOWN_TENANT, Metrics
 from proxy.traffic.slots import Lease
 from proxy.traffic.ticket import Arrival, ClassName
 from proxy.upstream.client import UpstreamRequest, UpstreamResponse, check_target, headers_for_backend
-from proxy.usage import HUNG_UP, UsageCounter
 
 _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _GET_COST_BYTES: Final = 1024
@@ -51,7 +51,7 @@ class Parts:
     delivery: Delivery
     single_flight: SingleFlight
     metrics: Metrics
-    usage: UsageCounter
+    ledger: Ledger
 
 
 class Gateway:
@@ -86,8 +86,8 @@ class Gateway:
             raise
         finally:
             self._parts.metrics.answered(tenant, status, size_bytes)
-            if ARRIVAL_KEY in request:
-                self._parts.usage.ended(tenant, request[ARRIVAL_KEY].job, status)
+            if ARRIVAL_KEY in request and COUNTED_KEY not in request:
+                self._parts.ledger.ended(request[ARRIVAL_KEY], status, request.content_length or 0)
         return response
 
     def authenticate(self, request: web.Request) -> tuple[str, str]:
@@ -139,7 +139,8 @@ class Gateway:
             response.headers[IDEMPOTENCY_REPLAYED] = "true"
             call.request[LOG_KEY] |= {"replayed": True}
             parts.metrics.replayed(arrival.tenant)
-            parts.usage.replayed(arrival.tenant, arrival.job, len(call.sent.body))
+            parts.ledger.replayed(arrival, len(call.sent.body))
+            call.request[COUNTED_KEY] = True
         return response
 
     async def _fetch(self, call: Call, admission: Admission, flight: Flight) -> UpstreamResponse:

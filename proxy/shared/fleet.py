@@ -15,7 +15,7 @@ from proxy.shared.leases import Leases
 from proxy.shared.members import Member, Members
 from proxy.shared.store import Store
 
-_OWN: Final = {"listen", "admin", "peer", "log_level"}
+_OWN: Final = {"listen", "admin", "peer", "ledger", "log_level"}
 """Groups in which the proxies of a fleet may differ."""
 
 

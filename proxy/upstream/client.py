@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -49,8 +49,13 @@ _ANSWER_HEADERS: Final = (
     "Retry-After",
     "Allow",
     media.SERVER_TIMING,
+    media.DOCUMENTS,
 )
 _CHOOSING_HEADERS: Final = ("Content-Type", "Accept", "If-Match")
+
+
+Finishing = Callable[[int, Mapping[str, str]], None]
+"""What is done before the last byte of a streamed answer leaves."""
 
 
 class NotConnected(BackendFailed):
@@ -127,10 +132,13 @@ class Upstream:
         async with self._sent(backend, sent) as answer:
             return UpstreamResponse(answer.status, headers_for_caller(answer.headers), await answer.read())
 
-    async def stream(self, backend: Backend, sent: UpstreamRequest, request: web.Request) -> web.StreamResponse:
+    async def stream(
+        self, backend: Backend, sent: UpstreamRequest, request: web.Request, finishing: Finishing
+    ) -> web.StreamResponse:
         """Answer the request, a long answer as it comes; return 5xx and 412 whole, so that they can be retried.
 
-        Raises as `fetch`; once a streamed answer has begun, its failure breaks the connection to the caller.
+        `finishing` is called with status and headers of a streamed answer before its last byte leaves. Raises as
+        `fetch`; once a streamed answer has begun, its failure breaks the connection to the caller.
         """
         async with self._sent(backend, sent) as answer:
             headers, size_bytes = headers_for_caller(answer.headers), answer.content_length
@@ -139,7 +147,7 @@ class Upstream:
                 return UpstreamResponse(answer.status, headers, await answer.read()).to_response()
             response = web.StreamResponse(status=answer.status, headers=headers)
             response.content_length = size_bytes
-            return await _stream(answer, request, response)
+            return await _stream(answer, request, response, finishing)
 
     def _how(self, backend: Backend) -> dict[str, Any]:
         """Return what every request to a backend is made with."""
@@ -200,15 +208,21 @@ def _payload(body: bytes) -> bytes | io.BytesIO | None:
 
 
 async def _stream(
-    answer: aiohttp.ClientResponse, request: web.Request, response: web.StreamResponse
+    answer: aiohttp.ClientResponse, request: web.Request, response: web.StreamResponse, finishing: Finishing
 ) -> web.StreamResponse:
     response.headers[media.REQUEST_ID] = request[REQUEST_ID_KEY]
     with _caller_may_leave():
         await response.prepare(request)
     try:
+        last = b""  # held back: the caller has the whole answer with it
         async for chunk in answer.content.iter_chunked(_STREAM_BYTES):
-            with _caller_may_leave():
-                await response.write(chunk)
+            if last:
+                with _caller_may_leave():
+                    await response.write(last)
+            last = chunk
+        finishing(answer.status, response.headers)
+        with _caller_may_leave():
+            await response.write(last)
     except BaseException:
         # Half an answer is out: only a broken connection tells the caller that the rest won't come.
         if request.transport is not None:

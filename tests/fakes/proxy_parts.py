@@ -5,7 +5,10 @@ from typing import Any
 
 from nlpbatch.serving.settings import check
 from proxy.config import ProxySettings
+from proxy.config_ledger import LedgerSettings
 from proxy.keys import make_key
+from proxy.ledger.counters import COUNTERS
+from proxy.ledger.ledger import Ledger
 from proxy.traffic.ticket import Arrival
 
 _ENTRIES = {name: make_key()[1] for name in "abcd"}
@@ -28,3 +31,15 @@ def arrival(tenant: str = "a", job: str = "", cost_bytes: int = 100, **members: 
     """Return a request that arrives; another one each time, unless `identity` says otherwise."""
     given = {"class_name": "batch", "identity": next(_NUMBERS)} | members
     return Arrival(tenant, _ENTRIES[tenant].partition(":")[0], job, cost_bytes=cost_bytes, **given)
+
+
+def new_ledger(now_s=lambda: 1_795_000_000.0) -> Ledger:
+    """Return a ledger in memory that isn't started; it counts on 2026-11-18."""
+    return Ledger(LedgerSettings(), None, lambda _: None, now_s)
+
+
+def counted(ledger: Ledger, tenant: str, job: str) -> dict[str, int]:
+    """Return what a ledger that isn't started has counted for a job, without what is 0."""
+    rows = [counts for row, counts in ledger.pending.counts.items() if (row[1], row[3]) == (tenant, job)]
+    sums = dict(zip(COUNTERS, map(sum, zip(*rows, strict=True)), strict=True)) if rows else {}
+    return {name: number for name, number in sums.items() if number}

@@ -21,6 +21,7 @@ _REQUEST_ID: Final = (
 _ANSWERED: Final = {
     "ETag": "the analyzer's fingerprint, for If-Match",
     media.SERVER_TIMING: "`queue` and `analysis` in milliseconds; the proxy adds `admission`",
+    media.DOCUMENTS: "how many documents the request had",
 }
 
 

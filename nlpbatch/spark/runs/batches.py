@@ -39,7 +39,7 @@ class BatchRecord:
         started_at: ISO 8601.
         seconds: Wall time.
         client: What the clients of the tasks did that wrote the rows.
-        proxy: What each proxy process seen has counted for the run by then; none if they do not count.
+        proxy: What each ledger seen has counted for the run by then; none if the service has none.
 
     """
 

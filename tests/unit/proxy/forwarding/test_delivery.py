@@ -14,8 +14,7 @@ from proxy.traffic.controller import TrafficController
 from proxy.traffic.retries import RetryBudget
 from proxy.traffic.slots import Backend
 from proxy.upstream.client import NotConnected, UpstreamRequest, UpstreamResponse
-from proxy.usage import UsageCounter
-from tests.fakes.proxy_parts import arrival, proxy_settings, waits
+from tests.fakes.proxy_parts import arrival, counted, new_ledger, proxy_settings, waits
 
 FINE, BROKEN, ELSEWHERE = (UpstreamResponse(status, {}, b"{}") for status in (200, 500, 412))
 BODY = b"five!"
@@ -66,9 +65,9 @@ class Scene:
             proxy_settings(classes=waits(60.0)), self.backends, chance=lambda: 0.5, choose=lambda _: 0
         )
         self.gate = Gate(self.traffic, lambda *_: None)
-        self.script, self.observed, self.usage = Script(*outcomes), Observed(), UsageCounter("i", "now")
+        self.script, self.observed, self.ledger = Script(*outcomes), Observed(), new_ledger()
         budget = RetryBudget(1.0, 10)
-        self.delivery = Delivery(self.gate, budget, self.script, self.usage, self.observed)
+        self.delivery = Delivery(self.gate, budget, self.script, self.ledger, self.observed)
 
     async def fetch(self, **members):
         one = arrival("a", "job", **members)
@@ -88,7 +87,11 @@ async def test_an_answer_is_returned_counted_and_its_slot_released():
     answer, logged = await scene.fetch()
     assert answer is FINE
     assert logged == {"backend": "http://b0"}
-    assert scene.usage.of("a", "job").analysed_bytes == len(BODY)
+    assert counted(scene.ledger, "a", "job") == {
+        "attempts": 1,
+        "analysed": 1,
+        "analysed_bytes": len(BODY),
+    }
     assert (scene.observed.seconds, scene.observed.retries, scene.in_flight) == (["http://b0"], [], [0, 0])
 
 
@@ -109,7 +112,7 @@ async def test_the_last_attempt_s_error_is_raised(error):
         await scene.fetch()
     assert caught.value is last
     assert scene.in_flight == [0, 0]
-    assert scene.usage.of("a", "job").analysed == 0
+    assert "analysed" not in counted(scene.ledger, "a", "job")
 
 
 async def test_a_timeout_is_raised_after_one_attempt():
@@ -122,7 +125,7 @@ async def test_a_timeout_is_raised_after_one_attempt():
 async def test_the_last_attempt_s_failed_answer_is_returned():
     scene = Scene(BROKEN, BROKEN)
     assert (await scene.fetch())[0] is BROKEN
-    assert scene.usage.of("a", "job").analysed == 0
+    assert "analysed" not in counted(scene.ledger, "a", "job")
 
 
 async def test_without_a_slot_at_the_pinned_version_the_caller_has_to_come_back():

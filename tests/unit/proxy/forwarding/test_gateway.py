@@ -17,8 +17,7 @@ from proxy.forwarding.single_flight import AnswerCache, SingleFlight
 from proxy.keys import make_key
 from proxy.live import Live, Snapshot
 from proxy.metrics import UNKNOWN_TENANT
-from proxy.usage import UsageCounter
-from tests.fakes.proxy_parts import proxy_settings
+from tests.fakes.proxy_parts import counted, new_ledger, proxy_settings
 
 KEY, ENTRY = make_key()
 KEY_ID = ENTRY.partition(":")[0]
@@ -50,12 +49,12 @@ class Scene:
     """A gateway with one tenant, `a`, behind which nothing is free."""
 
     def __init__(self, **groups):
-        self.gate, self.metrics, self.usage = FullGate(), Answered(), UsageCounter("i", "now")
+        self.gate, self.metrics, self.ledger = FullGate(), Answered(), new_ledger()
         flights = SingleFlight(AnswerCache(ReplaySettings()))
         tenant = {"keys": [ENTRY]} | groups.pop("tenant", {})
         settings = proxy_settings({"a": tenant}, **groups)
         self.live = Live(Snapshot.of(settings))
-        self.gateway = Gateway(self.live, Parts(self.gate, None, flights, self.metrics, self.usage))
+        self.gateway = Gateway(self.live, Parts(self.gate, None, flights, self.metrics, self.ledger))
 
     async def handle(self, path="/v1/analyze", *, authorized=True, length=5000, **headers):
         given = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -85,7 +84,7 @@ async def test_a_refusal_is_counted_for_its_tenant_and_job():
     scene = Scene()
     await scene.arrival(Nlpbatch_Job="nightly")
     assert scene.metrics.counted == [("a", 503, 0)]
-    assert scene.usage.of("a", "nightly").refused == 1
+    assert counted(scene.ledger, "a", "nightly") == {"refused": 1, "refused_bytes": 5000}
 
 
 @pytest.mark.parametrize("length", [None, 0, 1, 1024])
