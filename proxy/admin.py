@@ -1,4 +1,4 @@
-"""The operator's endpoints, on a listener of their own: state, configuration, drain, pause a tenant, log level."""
+"""The operator's endpoints, on a listener of their own: state, configuration, keys, pause, drain, log level, audit."""
 
 import json
 from typing import Any, Final, Protocol
@@ -7,6 +7,10 @@ from aiohttp import web
 
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.serving.lifecycle import new_application
+from proxy.live import Live
+from proxy.operating.audit import Actor
+from proxy.operating.operating import Operating
+from proxy.operating.routes import actor_of, add_operating_routes
 
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _BODY_BYTES: Final = 4096
@@ -23,15 +27,25 @@ class Controls(Protocol):
         """Return the settings, as JSON members."""
         ...
 
-    def drain(self) -> None:
+    @property
+    def operating(self) -> Operating:
+        """Return keys and the audit log."""
+        ...
+
+    @property
+    def live(self) -> Live:
+        """Return what is in force."""
+        ...
+
+    def drain(self, actor: Actor) -> None:
         """Refuse new work from now on, and finish what is in progress."""
         ...
 
-    def pause(self, tenant: str, *, paused: bool) -> None:
+    def pause(self, tenant: str, *, paused: bool, actor: Actor) -> None:
         """Let nothing of a tenant's through any more, or again; raise NotFound if there is none of that name."""
         ...
 
-    def set_log_level(self, level: str) -> None:
+    def set_log_level(self, level: str, actor: Actor) -> None:
         """Log from that level up."""
         ...
 
@@ -46,16 +60,17 @@ def admin_application(controls: Controls) -> web.Application:
     async def config(_: web.Request) -> web.Response:
         return web.json_response(controls.config())
 
-    async def drain(_: web.Request) -> web.Response:
-        controls.drain()
+    async def drain(request: web.Request) -> web.Response:
+        controls.drain(actor_of(request))
         return web.json_response(controls.state(), status=202)
 
     async def pause(request: web.Request) -> web.Response:
-        controls.pause(request.match_info["tenant"], paused=request.match_info["action"] == "pause")
+        paused = request.match_info["action"] == "pause"
+        controls.pause(request.match_info["tenant"], paused=paused, actor=actor_of(request))
         return web.json_response(controls.state())
 
     async def log_level(request: web.Request) -> web.Response:
-        controls.set_log_level(_level(await request.read()))
+        controls.set_log_level(_level(await request.read()), actor_of(request))
         return web.Response(status=204)
 
     async def healthz(_: web.Request) -> web.Response:
@@ -67,6 +82,7 @@ def admin_application(controls: Controls) -> web.Application:
     app.router.add_post("/tenants/{tenant}/{action:pause|resume}", pause)
     app.router.add_put("/log-level", log_level)
     app.router.add_get("/healthz", healthz)
+    add_operating_routes(app, controls.operating, controls.live.now_s)
     return app
 
 

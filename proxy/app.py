@@ -22,6 +22,10 @@ from proxy.forwarding.response_headers import ResponseHeaders
 from proxy.forwarding.single_flight import AnswerCache, SingleFlight
 from proxy.live import Live, Snapshot
 from proxy.metrics import Metrics
+from proxy.operating.audit import NOBODY, Actor
+from proxy.operating.changes import changed
+from proxy.operating.operating import Operating
+from proxy.shared.clock import FleetClock
 from proxy.shared.fleet import Fleet
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.retries import RetryBudget
@@ -50,7 +54,8 @@ class Proxy:
     """
 
     def __init__(self, settings: ProxySettings, drain: Drain, lookup: Lookup = look_up) -> None:
-        self.live = Live(Snapshot.of(settings))
+        clock = FleetClock()
+        self.live = Live(Snapshot.of(settings), clock.now_s)
         self.metrics = Metrics()
         self.backends = Backends(settings, self.metrics)
         chance = random.Random()  # noqa: S311  (spreads load, guards nothing)
@@ -64,6 +69,7 @@ class Proxy:
         instance = uuid.uuid4().hex
         self._usage = UsageCounter(instance, datetime.now(UTC).isoformat(timespec="milliseconds"))
         self.fleet = Fleet(settings, instance) if settings.shared.url is not None else None
+        self.operating = Operating(settings, instance, live=self.live, clock=clock, fleet=self.fleet)
         delivery = Delivery(self.gate, self._budget, self._upstream, self._usage, self.metrics)
         parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self._usage)
         self.gateway = Gateway(self.live, parts)
@@ -92,9 +98,10 @@ class Proxy:
         """Join the fleet, find the backends and watch them.
 
         Raises:
-            ConfigError: The shared store can't be used.
+            ConfigError: The shared store, or the file of keys, can't be used.
 
         """
+        self.operating.start()
         if self.fleet is not None:
             await self.fleet.start()
         self.backends.health = Health(self._upstream, self.gate.pump)
@@ -120,9 +127,11 @@ class Proxy:
             ConfigError: The certificates that https backends are checked against can't be used.
 
         """
-        snapshot = Snapshot.of(settings, self.generation + 1)
+        before, snapshot = self.settings, Snapshot.of(settings, self.generation + 1)
         addresses = await self._discovery.addresses(settings.backends)
         self._swap(snapshot, addresses)
+        told = {"generation": self.generation, "settings": changed(before, settings)}
+        self.operating.audit.record("config.reload", "proxy.toml", NOBODY, after=told)
 
     def _swap(self, snapshot: Snapshot, addresses: Sequence[Address]) -> None:
         """Put a snapshot in force, and reconcile what has state with it: no request is decided in between."""
@@ -134,7 +143,7 @@ class Proxy:
         self._answers.settings = settings.replay
         self._budget.ratio, self._budget.least = upstream.retry_ratio, upstream.retry_min
         self._watch_tenants()
-        self.set_log_level(settings.log_level)
+        logging.getLogger().setLevel(settings.log_level.upper())
         if self.fleet is not None:
             self.fleet.adopt(settings, snapshot.generation)
         self.gate.pump()
@@ -194,13 +203,15 @@ class Proxy:
         """Return the settings as JSON members."""
         return self.settings.model_dump(mode="json")
 
-    def drain(self) -> None:
+    def drain(self, actor: Actor = NOBODY) -> None:
         """Refuse new work from now on, and finish what is in progress."""
+        before = self._drain.draining
         self._drain.start()
+        self.operating.audit.record("drain", "proxy", actor, before=before, after=True)
         if self.fleet is not None:
             self.fleet.members.say(draining=True)
 
-    def pause(self, tenant: str, *, paused: bool) -> None:
+    def pause(self, tenant: str, *, paused: bool, actor: Actor = NOBODY) -> None:
         """Let nothing of a tenant's through any more, or again.
 
         Raises:
@@ -209,13 +220,18 @@ class Proxy:
         """
         if tenant not in self.settings.tenants:
             raise NotFound(f"no tenant {tenant[:64]!r}: choose from {', '.join(self.settings.tenants)}")
+        before = tenant in self.traffic.queue.paused
         self.traffic.pause(tenant, paused=paused)
-        _log.info("tenant", extra={"tenant": tenant, "paused": paused})
+        action = "tenant.pause" if paused else "tenant.resume"
+        self.operating.audit.record(action, tenant, actor, before=before, after=paused)
         self.gate.pump()
 
-    def set_log_level(self, level: str) -> None:
+    def set_log_level(self, level: str, actor: Actor = NOBODY) -> None:
         """Log from that level up."""
-        logging.getLogger().setLevel(level.upper())
+        root = logging.getLogger()
+        before = logging.getLevelName(root.level).lower()
+        root.setLevel(level.upper())
+        self.operating.audit.record("log_level", "proxy", actor, before=before, after=level)
 
     def _watch_tenants(self) -> None:
         for tenant in self.settings.tenants:

@@ -34,7 +34,7 @@ def _is_address(url: str) -> bool:
 
 def _stored_key(entry: str) -> str:
     if StoredKey.parse(entry) is None:
-        raise ValueError("not a stored key (id:salt:hash): make one with nlpbatch proxy key")
+        raise ValueError("not a stored key (id:salt:hash): make one with nlpbatch proxy key --tenant NAME")
     return entry
 
 
@@ -45,8 +45,8 @@ TenantName = Annotated[str, StringConstraints(pattern=TENANT_NAME)]
 ClassName = Literal["interactive", "batch"]
 
 
-NEEDS_RESTART: Final = ("listen", "admin", "shared", "peer")
-"""Groups about open sockets and connections: a reload leaves them as they were."""
+NEEDS_RESTART: Final = ("listen", "admin", "shared", "peer", "keys")
+"""Groups about open sockets, connections and files: a reload leaves them as they were."""
 
 
 class ProxyListen(ListenSettings):
@@ -172,6 +172,13 @@ class ReplaySettings(Settings):
     ttl_s: float = Field(600.0, gt=0, le=24 * 3600)
 
 
+class KeysSettings(Settings):
+    """Keys that are made and revoked while the proxy runs."""
+
+    file: str | None = Field(None, min_length=1)
+    """Where they are kept, as salted hashes, so that a restart forgets neither a key nor a revocation."""
+
+
 class BackendSettings(Settings):
     """One API replica, or a name that stands for several."""
 
@@ -250,5 +257,6 @@ class ProxySettings(Settings):
     replay: ReplaySettings = ReplaySettings()
     shared: SharedSettings = SharedSettings()
     peer: PeerSettings = PeerSettings()
+    keys: KeysSettings = KeysSettings()
     backends: Annotated[list[BackendSettings], Field(min_length=1), AfterValidator(_each_backend_once)]
     tenants: Annotated[dict[TenantName, TenantSettings], Field(min_length=1), AfterValidator(_each_key_once)]

@@ -17,6 +17,8 @@ IDEMPOTENCY_REPLAYED = "Idempotency-Replayed"
 """Header of an answer that was given before, or to an identical request at the same time."""
 PREFER = "Prefer"  # RFC 7240; `wait=N` is the seconds that the caller will wait
 ADVICE = "Nlpbatch-Advice"
+ACTOR = "Nlpbatch-Actor"
+"""Names who sends a request to a proxy's admin listener, for its audit log."""
 
 ANALYZE_PATH = "/v1/analyze"
 SENTENCES_PATH = "/v1/sentences"

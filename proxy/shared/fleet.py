@@ -12,8 +12,9 @@ import nlpbatch
 from proxy.config import ProxySettings
 from proxy.shared.members import Member, Members
 from proxy.shared.store import Store
+from proxy.shared.upkeep import Upkeep
 
-_OWN: Final = {"listen", "admin", "peer", "log_level"}
+_OWN: Final = {"listen", "admin", "peer", "keys", "log_level"}
 """Groups in which the proxies of a fleet may differ."""
 
 
@@ -43,6 +44,7 @@ class Fleet:
                 version=nlpbatch.__version__,
             ),
         )
+        self.upkeep = Upkeep(self.store, settings.shared.lease_period_s)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -54,6 +56,7 @@ class Fleet:
         """
         await self.store.open()
         await self.members.beat()
+        await self.upkeep.start()
         self._tasks.append(asyncio.create_task(self._beat(), name="heartbeat"))
 
     async def close(self) -> None:
@@ -61,6 +64,7 @@ class Fleet:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.upkeep.close()
         await self.members.leave()
         await self.store.close()
 
