@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from proxy.config import ProxySettings
 from proxy.forwarding.delivery import Delivery
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.gateway import Gateway, Parts
-from proxy.forwarding.limits import limits_of
+from proxy.forwarding.limits import budgets_of, limits_of
 from proxy.forwarding.response_headers import ResponseHeaders
 from proxy.forwarding.single_flight import AnswerCache, SingleFlight
 from proxy.live import Live, Snapshot
@@ -59,7 +60,13 @@ class Proxy:
         self.metrics = Metrics()
         self.backends = Backends(settings, self.metrics)
         chance = random.Random()  # noqa: S311  (spreads load, guards nothing)
-        self.traffic = TrafficController(settings, self.backends.all, chance=chance.random, choose=chance.randrange)
+        self.traffic = TrafficController(
+            settings,
+            self.backends.all,
+            chance=chance.random,
+            choose=chance.randrange,
+            epoch_offset_s=clock.offset_s,
+        )
         self.gate = Gate(self.traffic, self.metrics.refused)
         upstream = settings.upstream
         self._upstream = Upstream(self.live)
@@ -69,6 +76,8 @@ class Proxy:
         instance = uuid.uuid4().hex
         self._usage = UsageCounter(instance, datetime.now(UTC).isoformat(timespec="milliseconds"))
         self.fleet = Fleet(settings, instance) if settings.shared.url is not None else None
+        if self.fleet is not None:
+            self.fleet.share_budgets(self.traffic.budgets, clock)
         self.operating = Operating(settings, instance, live=self.live, clock=clock, fleet=self.fleet)
         delivery = Delivery(self.gate, self._budget, self._upstream, self._usage, self.metrics)
         parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self._usage)
@@ -80,6 +89,7 @@ class Proxy:
         self._tasks: list[asyncio.Task[None]] = []
         self._watch_tenants()
         self.metrics.watch_replays(lambda: self._answers.size_bytes)
+        self.metrics.watch_budgets(lambda: self.traffic.budgets.all(time.monotonic()))
         self.metrics.configured(self.generation, valid=True)
         if self.fleet is not None:
             self.metrics.watch_fleet(self.fleet)
@@ -188,6 +198,7 @@ class Proxy:
                 "queue_bytes": waiting.size_bytes,
                 "in_flight": traffic.in_flight(name),
                 "paused": name in traffic.queue.paused,
+                "budget": budgets_of(traffic, name),
             }
         return {
             "generation": self.generation,

@@ -86,6 +86,15 @@ class QuotaSettings(Settings):
         return self
 
 
+class BudgetSettings(Settings):
+    """What a tenant may send in all; what is left out is not limited."""
+
+    bytes_per_day: int | None = Field(None, ge=1, le=1024 * 1024 * GIB)
+    """In a day of UTC, by the clock of the shared store."""
+    bytes_per_month: int | None = Field(None, ge=1, le=1024 * 1024 * GIB)
+    """In a calendar month of UTC."""
+
+
 class QueueSettings(Settings):
     """What each tenant may have waiting, of each class."""
 
@@ -198,6 +207,7 @@ class TenantSettings(Settings):
     quota: QuotaSettings = QuotaSettings()
     key_quota: QuotaSettings = QuotaSettings()
     """For each of its keys."""
+    budget: BudgetSettings = BudgetSettings()
 
     @model_validator(mode="before")
     @classmethod

@@ -10,9 +10,12 @@ from typing import Any, Final
 
 import nlpbatch
 from proxy.config import ProxySettings
+from proxy.shared.budgets import SharedBudgets
+from proxy.shared.clock import FleetClock
 from proxy.shared.members import Member, Members
 from proxy.shared.store import Store
 from proxy.shared.upkeep import Upkeep
+from proxy.traffic.budgets import Budgets
 
 _OWN: Final = {"listen", "admin", "peer", "keys", "log_level"}
 """Groups in which the proxies of a fleet may differ."""
@@ -46,6 +49,11 @@ class Fleet:
         )
         self.upkeep = Upkeep(self.store, settings.shared.lease_period_s)
         self._tasks: list[asyncio.Task[None]] = []
+
+    def share_budgets(self, budgets: Budgets, clock: FleetClock) -> None:
+        """Let these budgets count what all proxies admit; to be called before `start`."""
+        shared = SharedBudgets(self.store, self.members, budgets, clock, self.upkeep.wake)
+        self.upkeep.parts.append(shared.sync)
 
     async def start(self) -> None:
         """Join the others.
