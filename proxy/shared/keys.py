@@ -7,7 +7,7 @@ away, what is known stays in force.
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from proxy.key_records import REVOKED, IssuedKey, KeyRecords, read_members
@@ -66,12 +66,14 @@ class SharedKeys:
         self._clock = clock
         self.on_change: Callable[[], Awaitable[None]] | None = None
         """Called after the copy has changed."""
-        self._version: bytes | str = ""
+        self._version = b""
+        self._compares = self._compared = 0
+        """How often a comparison was wanted, and which of these was made last."""
         self._complained: set[str] = set()
 
     def compare(self) -> None:
         """Read everything at the next look, and write back what the store lacks."""
-        self._version = "?"
+        self._compares += 1
 
     async def sync(self) -> None:
         """Take over what is new in the store, and write back what it lacks.
@@ -80,33 +82,32 @@ class SharedKeys:
             StoreAway: The store doesn't answer; what is known stays in force.
 
         """
-        reply = await self._store.run(_LOOK, [self._key], [self._version], timeout_s=_READ_TIMEOUT_S)
+        wanted = self._compares
+        known = self._version if wanted == self._compared else b"?"
+        reply = await self._store.run(_LOOK, [self._key], [known], timeout_s=_READ_TIMEOUT_S)
         now_us, version, *parts = reply
         self._clock.adopt(int(now_us))
-        if version == self._version or (not version and not self._version):
+        if version == known:
             return
         found = read_members((name.decode("utf-8", "replace"), text) for name, text in _pairs(parts))
         found.pop("version", None)
         await self._take_over(found)
-        missing = self._missing(found)
-        if missing:
-            await self._write(missing)
-            _log.warning("keys written back to the shared store", extra={"fields": len(missing)})
+        old, missing = self._old(found), self._missing(found)
+        if old or missing:
+            await self._write(missing, old)
             return  # the next look sees them there
-        self._version = version
+        self._version, self._compared = version, wanted
 
     async def add(self, issued: IssuedKey) -> None:
-        """Put a new key into the store, and take out those that ended long ago.
+        """Put a new key into the store.
 
         Raises:
             StoreAway: The store doesn't answer; whether it has the key is not known.
 
         """
-        old = self._records.forget_old(self._clock.now_s())
-        await self._write({issued.stored.key_id: issued.to_members()}, old)
+        await self._write({issued.stored.key_id: issued.to_members()})
 
-    async def _write(self, fields: Mapping[str, Any], dropped: list[str] | None = None) -> None:
-        dropped = dropped or []
+    async def _write(self, fields: Mapping[str, Any], dropped: Sequence[str] = ()) -> None:
         arguments = [str(len(dropped)), *dropped]
         for name, members in fields.items():
             arguments += [name, json.dumps(members, separators=(",", ":"))]
@@ -121,12 +122,20 @@ class SharedKeys:
         for name in set(unreadable) - self._complained:
             self._complained.add(name)
             _log.error("a key in the shared store can't be read", extra={"field": name[:64]})
+        self._records.forget_old(self._clock.now_s())
         if changed and self.on_change is not None:
             await self.on_change()
 
+    def _old(self, found: Mapping[str, Any]) -> list[str]:
+        """Return the ids of keys in the store that ended long ago, which this proxy has just dropped."""
+        return [
+            name
+            for name, members in found.items()
+            if name not in self._records.issued and IssuedKey.parse(name, members) is not None
+        ]
+
     def _missing(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """Return what this proxy knows and the store lacks, or has in a form that can't be read."""
-        self._records.forget_old(self._clock.now_s())
         return {
             name: members
             for name, members in self._records.to_fields().items()

@@ -75,7 +75,7 @@ async def test_a_burst_at_both_goes_over_by_no_more_than_one_look_admits(store, 
             return sent
 
         sent = await asyncio.gather(*map(paced, fleet))
-    assert 100 <= sum(sent) <= 110  # looks are 20 ms apart near the end, in which each sends two
+    assert 100 <= sum(sent) <= 120  # looks are 20 ms apart near the end, in which each sends two; else it were 140
 
 
 async def test_replays_cost_nothing(store, tmp_path):

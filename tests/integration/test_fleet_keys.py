@@ -1,10 +1,12 @@
 """Keys issued and revoked at one proxy of a fleet are so at the others, whatever becomes of the store."""
 
 import asyncio
+import dataclasses
 
 import pytest
 from redis import Redis
 
+from proxy.key_records import Revocation
 from tests.fakes.backend import FakeBackend, held
 from tests.fakes.running_fleet import running_fleet, until
 from tests.fakes.running_proxy import ENTRY, KEY
@@ -125,6 +127,26 @@ async def test_garbage_in_the_store_locks_nobody_out_and_is_replaced(store, tmp_
             client.set("nlpbatch:keys", "no hash")
             await until(lambda: client.type("nlpbatch:keys") == b"hash")
         assert not first.proxy.fleet.store.away
+
+
+async def test_a_key_that_ended_long_ago_leaves_the_store_and_its_revocation_stays(store, tmp_path):
+    async with FakeBackend() as backend, running_fleet(backend, store.url, tmp_path) as (first, second):
+        old, kept = await created(first), await created(first)
+        await second.operate("POST", f"/keys/{old['id']}/revoke")
+        with Redis(port=store.port) as client:
+            await until(lambda: client.hlen("nlpbatch:keys") == 4)
+        store.kill()
+        for member in (first, second):
+            await until(lambda member=member: old["id"] in member.proxy.live.records.revoked)
+            records = member.proxy.live.records
+            records.issued[old["id"]] = dataclasses.replace(records.issued[old["id"]], created_s=0.0)
+            records.revoked[old["id"]] = Revocation(1.0)
+        store.start()
+        with Redis(port=store.port) as client:
+            await until(lambda: client.hexists("nlpbatch:keys", kept["id"]))
+            await until(lambda: not client.hexists("nlpbatch:keys", old["id"]))
+            assert client.hexists("nlpbatch:keys", f"{old['id']}:revoked")
+        assert (await second.ask(old["key"]))[0] == 401
 
 
 async def test_no_secret_is_in_the_store(store, tmp_path):
