@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, Self
 
 from proxy.keys import StoredKey
 
-MOST_KEYS: Final = 10_000
+MAX_KEYS: Final = 10_000
 """Issued keys at a time."""
 KEPT_S: Final = 30 * 24 * 3600.0
 """How long an issued key is listed after it has ended; its revocation is kept for good."""

@@ -17,7 +17,7 @@ def add_parser(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         description="List changes of keys, configuration, pauses, drains and log level, the oldest first.",
     )
     parser.add_argument("--since", metavar="TIME", help="from this date or time on (UTC), or so long ago (12h, 7d)")
-    parser.add_argument("--most", type=int, default=1000, metavar="N", help="the newest so many (default 1,000)")
+    parser.add_argument("--limit", type=int, default=1000, metavar="N", help="the newest so many (default 1,000)")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     add_admin_options(parser)
     parser.set_defaults(run=run)
@@ -25,7 +25,7 @@ def add_parser(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a row for each change."""
-    query = {"most": str(arguments.most)} | ({} if arguments.since is None else {"since": arguments.since})
+    query = {"limit": str(arguments.limit)} | ({} if arguments.since is None else {"since": arguments.since})
     answer = ask(arguments.admin, "GET", f"/audit?{urlencode(query)}")
     if not answer["complete"]:
         print("the shared store is away: these are the changes at this proxy alone", file=sys.stderr)

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from proxy.instants import iso
 from proxy.shared.store import StoreAway
 
-MOST_ENTRIES: Final = 10_000
+MAX_ENTRIES: Final = 10_000
 _log = logging.getLogger("nlpbatch.audit")
 _log.setLevel(logging.INFO)  # also where less is logged
 
@@ -94,7 +94,7 @@ class Journal(Protocol):
         """Add entries; raise StoreAway if that may have failed."""
         ...
 
-    async def read(self, most: int) -> list[bytes]:
+    async def read(self, limit: int) -> list[bytes]:
         """Return the newest entries, the newest first; raise StoreAway if the store doesn't answer."""
         ...
 
@@ -114,9 +114,9 @@ class Audit:
         self._instance = instance[:12]
         self._now_s = now_s
         self._count = 0
-        self.own: deque[Entry] = deque(maxlen=MOST_ENTRIES)
+        self.own: deque[Entry] = deque(maxlen=MAX_ENTRIES)
         """Entries of this proxy, the oldest first."""
-        self._unsent: deque[Entry] = deque(maxlen=MOST_ENTRIES)
+        self._unsent: deque[Entry] = deque(maxlen=MAX_ENTRIES)
         self.journal: Journal | None = None
         self.on_entry: Callable[[], None] | None = None
         """Called when an entry waits for the journal."""
@@ -163,9 +163,9 @@ class Audit:
             return
         await self.journal.append([entry.to_text() for entry in entries])
         sent = {entry.id for entry in entries}
-        self._unsent = deque((entry for entry in self._unsent if entry.id not in sent), MOST_ENTRIES)
+        self._unsent = deque((entry for entry in self._unsent if entry.id not in sent), MAX_ENTRIES)
 
-    async def entries(self, since_s: float, most: int) -> tuple[list[Entry], bool]:
+    async def entries(self, since_s: float, limit: int) -> tuple[list[Entry], bool]:
         """Return the newest entries since a time, the oldest first, and whether those of all proxies are among them.
 
         While the store is away, only this proxy's own are.
@@ -175,10 +175,10 @@ class Audit:
         if self.journal is not None:
             with contextlib.suppress(StoreAway):
                 await self.send()
-                found, complete = await self._stored(self.journal, most), True
+                found, complete = await self._stored(self.journal, limit), True
         recent = sorted((entry for entry in found if entry.at_s >= since_s), key=lambda entry: entry.at_s)
-        return recent[-most:], complete
+        return recent[-limit:], complete
 
-    async def _stored(self, journal: Journal, most: int) -> Iterable[Entry]:
-        parsed = [Entry.parse(text) for text in await journal.read(most)]
+    async def _stored(self, journal: Journal, limit: int) -> Iterable[Entry]:
+        parsed = [Entry.parse(text) for text in await journal.read(limit)]
         return {entry.id: entry for entry in parsed if entry is not None}.values()

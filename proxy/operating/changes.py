@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from proxy.config import ProxySettings
 
-_MOST: Final = 100
+_MAX_LISTED: Final = 100
 """Changes that are listed; the others are counted."""
 
 
@@ -15,9 +15,9 @@ def changed(before: ProxySettings, after: ProxySettings) -> dict[str, dict[str, 
     """
     old, new = _flat(before.model_dump(mode="json")), _flat(after.model_dump(mode="json"))
     names = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
-    found = {name: {"before": old.get(name), "after": new.get(name)} for name in names[:_MOST]}
-    if len(names) > _MOST:
-        found["…"] = {"before": None, "after": f"{len(names) - _MOST} further settings"}
+    found = {name: {"before": old.get(name), "after": new.get(name)} for name in names[:_MAX_LISTED]}
+    if len(names) > _MAX_LISTED:
+        found["…"] = {"before": None, "after": f"{len(names) - _MAX_LISTED} further settings"}
     return found
 
 

@@ -11,13 +11,13 @@ from typing import Any, Final, Protocol
 
 from nlpbatch.errors import ConfigError, InvalidRequest, NotFound, ServiceUnreachable
 from proxy.instants import iso
-from proxy.key_records import MOST_KEYS, IssuedKey, Revocation
+from proxy.key_records import MAX_KEYS, IssuedKey, Revocation
 from proxy.keys import StoredKey, contains_key, make_key
 from proxy.live import Live
 from proxy.operating.key_file import KeyFile
 from proxy.shared.store import StoreAway
 
-_MOST_NOTE: Final = 200
+_MAX_NOTE: Final = 200
 _RETRY_AFTER_S: Final = 1.0
 _log = logging.getLogger("nlpbatch.proxy")
 
@@ -178,9 +178,9 @@ class KeyIssuer:
                 f"expires_at {iso(expires_s)} is over, it is {iso(now_s)}: give a time in the future",
                 path="/expires_at",
             )
-        if len(note) > _MOST_NOTE or not note.isprintable():
+        if len(note) > _MAX_NOTE or not note.isprintable():
             raise InvalidRequest(
-                f"the note has {len(note):,} characters: give at most {_MOST_NOTE}, on one line", path="/note"
+                f"the note has {len(note):,} characters: give at most {_MAX_NOTE}, on one line", path="/note"
             )
         if contains_key(note):
             raise InvalidRequest("the note has a key in it, which would be stored: leave it out", path="/note")
@@ -189,9 +189,9 @@ class KeyIssuer:
                 "this proxy has nowhere to keep an issued key: set keys.file, or shared.url, and restart it; or make "
                 f"one with nlpbatch proxy key --tenant {tenant} and put its hash into proxy.toml"
             )
-        if len(self._live.records.issued) >= MOST_KEYS:
+        if len(self._live.records.issued) >= MAX_KEYS:
             raise InvalidRequest(
-                f"there are {MOST_KEYS:,} issued keys, which is the limit: revoke some; they make room after 30 days"
+                f"there are {MAX_KEYS:,} issued keys, which is the limit: revoke some; they make room after 30 days"
             )
 
     def _check_tenant(self, tenant: str) -> None:

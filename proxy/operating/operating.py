@@ -6,7 +6,7 @@ from pathlib import Path
 
 from proxy.config import ProxySettings
 from proxy.live import Live
-from proxy.operating.audit import MOST_ENTRIES, Audit
+from proxy.operating.audit import MAX_ENTRIES, Audit
 from proxy.operating.issuer import KeyIssuer
 from proxy.operating.key_file import KeyFile
 from proxy.shared.clock import FleetClock
@@ -39,7 +39,7 @@ class Operating:
         shared = SharedKeys(fleet.store, live.records, clock)
         self.keys = KeyIssuer(live, shared, self._file)
         shared.on_change = self.keys.save_or_log
-        self.audit.journal = SharedJournal(fleet.store, MOST_ENTRIES)
+        self.audit.journal = SharedJournal(fleet.store, MAX_ENTRIES)
         self.audit.on_entry = fleet.upkeep.wake
         fleet.upkeep.parts += [shared.sync, self.audit.send]
 

@@ -11,12 +11,12 @@ from nlpbatch.errors import InvalidRequest
 from nlpbatch.serving.query import read_query
 from nlpbatch.wire.media import ACTOR
 from proxy.instants import future, past
-from proxy.operating.audit import MOST_ENTRIES, Actor
+from proxy.operating.audit import MAX_ENTRIES, Actor
 from proxy.operating.operating import Operating
 
-_MOST_ACTOR: Final = 64
+_MAX_ACTOR: Final = 64
 _MEMBERS: Final = {"tenant", "expires_at", "note"}
-_ENTRIES: Final = 1000
+_DEFAULT_LIMIT: Final = 1000
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -28,8 +28,8 @@ def actor_of(request: web.BaseRequest) -> Actor:
 
     """
     by = request.headers.get(ACTOR, "")
-    if len(by) > _MOST_ACTOR or not by.isprintable():
-        raise InvalidRequest(f"{ACTOR} is not a name of up to {_MOST_ACTOR} characters in UTF-8: send one", path=ACTOR)
+    if len(by) > _MAX_ACTOR or not by.isprintable():
+        raise InvalidRequest(f"{ACTOR} is not a name of up to {_MAX_ACTOR} characters in UTF-8: send one", path=ACTOR)
     return Actor(request.remote or "", by)
 
 
@@ -66,7 +66,7 @@ def add_operating_routes(app: web.Application, operating: Operating, now_s: Call
     async def show_audit(request: web.Request) -> web.Response:
         query = read_query(request)
         since_s = _moment(past, query["since"], now_s(), "?since") if "since" in query else 0.0
-        entries, complete = await audit.entries(since_s, _most(query.get("most")))
+        entries, complete = await audit.entries(since_s, _limit(query.get("limit")))
         return web.json_response({"entries": [entry.to_json() for entry in entries], "complete": complete})
 
     app.router.add_get("/keys", list_keys)
@@ -97,9 +97,9 @@ def _moment(read: Callable[[str, float], float], text: str, now_s: float, path: 
         raise InvalidRequest(str(error), path=path) from error
 
 
-def _most(text: str | None) -> int:
+def _limit(text: str | None) -> int:
     if text is None:
-        return _ENTRIES
-    if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or not 1 <= int(text) <= MOST_ENTRIES:
-        raise InvalidRequest(f"most={text[:20]}: give a number from 1 to {MOST_ENTRIES:,}", path="?most")
+        return _DEFAULT_LIMIT
+    if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or not 1 <= int(text) <= MAX_ENTRIES:
+        raise InvalidRequest(f"limit={text[:20]}: give a number from 1 to {MAX_ENTRIES:,}", path="?limit")
     return int(text)

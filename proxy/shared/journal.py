@@ -28,13 +28,13 @@ class SharedJournal:
 
     Args:
         store: Has them.
-        most: How many it keeps.
+        max_entries: How many it keeps.
 
     """
 
-    def __init__(self, store: Store, most: int) -> None:
+    def __init__(self, store: Store, max_entries: int) -> None:
         self._store = store
-        self._most = most
+        self._max_entries = max_entries
 
     async def append(self, texts: Sequence[str]) -> None:
         """Add entries, the oldest first.
@@ -43,16 +43,16 @@ class SharedJournal:
             StoreAway: It doesn't answer; whether it has them is not known.
 
         """
-        await self._store.run(_APPEND, [self._key], [self._most, *texts], timeout_s=_TIMEOUT_S)
+        await self._store.run(_APPEND, [self._key], [self._max_entries, *texts], timeout_s=_TIMEOUT_S)
 
-    async def read(self, most: int) -> list[bytes]:
+    async def read(self, limit: int) -> list[bytes]:
         """Return the newest entries, the newest first.
 
         Raises:
             StoreAway: It doesn't answer.
 
         """
-        found: list[bytes] = await self._store.run(_READ, [self._key], [most], timeout_s=_TIMEOUT_S)
+        found: list[bytes] = await self._store.run(_READ, [self._key], [limit], timeout_s=_TIMEOUT_S)
         return found
 
     @property

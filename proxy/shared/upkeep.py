@@ -24,12 +24,12 @@ class Upkeep:
 
     Args:
         store: Wakes the rounds when it is back.
-        least_s: Shortest time between two rounds, in seconds.
+        min_gap_s: Shortest time between two rounds, in seconds.
 
     """
 
-    def __init__(self, store: Store, least_s: float) -> None:
-        self._least_s = least_s
+    def __init__(self, store: Store, min_gap_s: float) -> None:
+        self._min_gap_s = min_gap_s
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.parts: list[Part] = []
@@ -63,7 +63,7 @@ class Upkeep:
 
     async def _rounds(self) -> None:
         while True:
-            await asyncio.sleep(self._least_s)
+            await asyncio.sleep(self._min_gap_s)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PERIOD_S):
                     await self._woken.wait()

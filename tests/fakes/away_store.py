@@ -31,8 +31,8 @@ class AwayJournal:
             raise StoreAway
         self.texts += [text.encode() for text in texts]
 
-    async def read(self, most: int) -> list[bytes]:
+    async def read(self, limit: int) -> list[bytes]:
         """Return the newest, or fail."""
         if not self.back:
             raise StoreAway
-        return self.texts[::-1][:most]
+        return self.texts[::-1][:limit]

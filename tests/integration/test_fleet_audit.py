@@ -9,7 +9,7 @@ from redis import Redis
 
 from nlpbatch.cli import main as nlpbatch
 from tests.fakes.backend import FakeBackend
-from tests.fakes.running_fleet import running_fleet, running_member, until
+from tests.fakes.operated_fleet import running_fleet, running_member, until
 from tests.fakes.running_proxy import ENTRY, KEY
 from tests.fakes.running_store import running_store
 
@@ -79,7 +79,7 @@ async def test_the_store_keeps_ten_thousand_entries_and_garbage_among_them_does_
             client.lpush("nlpbatch:audit", *(b"{}" for _ in range(10_500)))
             await member.operate("POST", "/tenants/home/pause")
             await until(lambda: client.llen("nlpbatch:audit") == 10_000)
-            assert [one["action"] for one in await entries(member, "?most=10000")] == ["tenant.pause"]
+            assert [one["action"] for one in await entries(member, "?limit=10000")] == ["tenant.pause"]
             client.set("nlpbatch:audit", "no list")
             assert await entries(member) == []
             await member.operate("POST", "/tenants/home/resume")
@@ -157,7 +157,7 @@ async def test_the_command_issues_lists_and_revokes_keys_and_shows_who_did(tmp_p
         (("key", "create", "--tenant", "home"), 2, "set keys.file, or shared.url"),
         (("key", "revoke", "000000000000"), 2, "no key '000000000000'"),
         (("audit", "--since", "soon"), 2, "'soon' is no moment: give a date"),
-        (("audit", "--most", "0"), 2, "give a number from 1 to 10,000"),
+        (("audit", "--limit", "0"), 2, "give a number from 1 to 10,000"),
     ],
 )
 async def test_the_command_says_what_is_wrong(arguments, code, wanted, capsys):

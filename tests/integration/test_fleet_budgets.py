@@ -10,7 +10,7 @@ from nlpbatch import AsyncClient, RetryPolicy
 from nlpbatch.cli import main as nlpbatch
 from nlpbatch.errors import BudgetExhausted
 from tests.fakes.backend import FakeBackend
-from tests.fakes.running_fleet import running_fleet, running_member, until
+from tests.fakes.operated_fleet import running_fleet, running_member, until
 from tests.fakes.running_proxy import ENTRY, GUEST_ENTRY, KEY
 from tests.fakes.running_store import running_store
 

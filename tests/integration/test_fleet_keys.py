@@ -8,7 +8,7 @@ from redis import Redis
 
 from proxy.key_records import Revocation
 from tests.fakes.backend import FakeBackend, held
-from tests.fakes.running_fleet import running_fleet, until
+from tests.fakes.operated_fleet import running_fleet, until
 from tests.fakes.running_proxy import ENTRY, KEY
 from tests.fakes.running_store import running_store
 
@@ -133,12 +133,11 @@ async def test_a_key_that_ended_long_ago_leaves_the_store_and_its_revocation_sta
     async with FakeBackend() as backend, running_fleet(backend, store.url, tmp_path) as (first, second):
         old, kept = await created(first), await created(first)
         await second.operate("POST", f"/keys/{old['id']}/revoke")
-        with Redis(port=store.port) as client:
-            await until(lambda: client.hlen("nlpbatch:keys") == 4)
+        fleet = [member.proxy.live.records for member in (first, second)]
+        await until(lambda: all(old["id"] in records.revoked for records in fleet), IN_FORCE_S)
+        await until(lambda: all(len(records.issued) == 2 for records in fleet), IN_FORCE_S)
         store.kill()
-        for member in (first, second):
-            await until(lambda member=member: old["id"] in member.proxy.live.records.revoked)
-            records = member.proxy.live.records
+        for records in fleet:
             records.issued[old["id"]] = dataclasses.replace(records.issued[old["id"]], created_s=0.0)
             records.revoked[old["id"]] = Revocation(1.0)
         store.start()
@@ -190,7 +189,7 @@ async def test_the_file_keeps_revocations_when_all_proxies_and_the_store_start_a
         ("POST", "/keys/%20/revoke", {}, 404, "not_found"),
         ("GET", "/keys?tenant=nobody", {}, 404, "not_found"),
         ("GET", "/audit?since=soon", {}, 400, "invalid_request"),
-        ("GET", "/audit?most=0", {}, 400, "invalid_request"),
+        ("GET", "/audit?limit=0", {}, 400, "invalid_request"),
         ("POST", "/drain", {"headers": {"Nlpbatch-Actor": " x" * 40}}, 400, "invalid_request"),
     ],
 )

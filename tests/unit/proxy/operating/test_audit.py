@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from proxy.operating.audit import MOST_ENTRIES, NOBODY, Actor, Audit, Entry
+from proxy.operating.audit import MAX_ENTRIES, NOBODY, Actor, Audit, Entry
 from proxy.shared.store import StoreAway
 from tests.fakes.away_store import AwayJournal
 
@@ -48,10 +48,10 @@ async def test_the_newest_since_a_time_are_told_the_oldest_first(audit):
 
 
 async def test_memory_holds_the_last_ten_thousand(audit):
-    for _ in range(MOST_ENTRIES + 5):
+    for _ in range(MAX_ENTRIES + 5):
         audit.record("x", "y", NOBODY)
-    entries, _ = await audit.entries(0, MOST_ENTRIES)
-    assert (len(entries), entries[0].at_s) == (MOST_ENTRIES, 1005.0)
+    entries, _ = await audit.entries(0, MAX_ENTRIES)
+    assert (len(entries), entries[0].at_s) == (MAX_ENTRIES, 1005.0)
 
 
 async def test_what_happens_while_the_store_is_away_is_sent_when_it_is_back(audit):

@@ -1,7 +1,7 @@
 import pytest
 
 from nlpbatch.errors import ConfigError, InvalidRequest, NotFound, ServiceUnreachable, Unauthenticated
-from proxy.key_records import MOST_KEYS, Revocation
+from proxy.key_records import MAX_KEYS, Revocation
 from proxy.keys import make_key
 from proxy.live import Live, Snapshot
 from proxy.operating.issuer import KeyIssuer
@@ -108,7 +108,7 @@ async def test_an_unknown_id_is_not_found(issuer):
 async def test_no_more_keys_are_issued_than_the_limit(issuer, live):
     _, listed = await issuer.create("a", None, "", "")
     one = live.records.issued[listed["id"]]
-    live.records.issued |= {f"{number:012x}": one for number in range(MOST_KEYS)}
+    live.records.issued |= {f"{number:012x}": one for number in range(MAX_KEYS)}
     with pytest.raises(InvalidRequest, match="10,000 issued keys, which is the limit"):
         await issuer.create("a", None, "", "")
 
