@@ -4,9 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-_SPAN: Final = re.compile(r"(\d{1,6})([smhd])")
+_SPAN: Final = re.compile(r"([0-9]{1,6})([smhd])")
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 FORMS: Final = "give a date such as 2027-01-31, a time such as 2027-01-31T18:00:00+09:00, or a span such as 90d or 12h"
 
 

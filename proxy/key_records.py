@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, TypeGuard
 
 from proxy.keys import StoredKey
 
@@ -187,7 +187,7 @@ def _members(text: str | bytes) -> Any:
         return None
 
 
-def _is_time(value: Any) -> bool:
+def _is_time(value: Any) -> TypeGuard[float]:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return False
     return 0 <= value < 253402300800  # noqa: PLR2004  (the year 10000, which no date has)
