@@ -21,6 +21,7 @@
     │   └── IdempotencyConflict  idempotency_conflict
     ├── Overloaded                                      an expected answer: wait, then send the same again
     │   ├── QuotaExceeded        quota_exceeded         this caller is over its own quota
+    │   ├── BudgetExhausted      budget_exhausted       this caller's budget for the day or month is used up
     │   ├── QueueFull            queue_full             this caller's own queue is full
     │   ├── TenantPaused         tenant_paused          the operator has paused this caller
     │   ├── NoCapacity           no_capacity            the service as a whole has none
@@ -205,6 +206,15 @@ class QuotaExceeded(Overloaded):
     """This caller has sent as much as its quota allows, or has as many requests under way."""
 
     code = "quota_exceeded"
+
+
+class BudgetExhausted(Overloaded):
+    """This caller has used up its budget for a day or a month; `begins_again_at` says when the next one begins.
+
+    Clients wait for that only if it is within their patience, and raise this error at once if it isn't.
+    """
+
+    code = "budget_exhausted"
 
 
 class TenantPaused(Overloaded):

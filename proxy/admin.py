@@ -1,4 +1,4 @@
-"""The operator's endpoints, on a listener of their own: state, usage, drain, pause a tenant, log level."""
+"""The operator's endpoints, on a listener of their own: state, usage, keys, pause, drain, log level, audit."""
 
 import json
 from collections.abc import Mapping
@@ -9,6 +9,10 @@ from aiohttp import web
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.serving.lifecycle import new_application
 from nlpbatch.serving.query import read_query
+from proxy.live import Live
+from proxy.operating.audit import Actor
+from proxy.operating.operating import Operating
+from proxy.operating.routes import actor_of, add_operating_routes
 
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _BODY_BYTES: Final = 4096
@@ -29,15 +33,25 @@ class Controls(Protocol):
         """Return what was done for tenants, as JSON members; raise InvalidRequest for a wrong parameter."""
         ...
 
-    def drain(self) -> None:
+    @property
+    def operating(self) -> Operating:
+        """Return keys and the audit log."""
+        ...
+
+    @property
+    def live(self) -> Live:
+        """Return what is in force."""
+        ...
+
+    def drain(self, actor: Actor) -> None:
         """Refuse new work from now on, and finish what is in progress."""
         ...
 
-    def pause(self, tenant: str, *, paused: bool) -> None:
+    def pause(self, tenant: str, *, paused: bool, actor: Actor) -> None:
         """Let nothing of a tenant's through any more, or again; raise NotFound if there is none of that name."""
         ...
 
-    def set_log_level(self, level: str) -> None:
+    def set_log_level(self, level: str, actor: Actor) -> None:
         """Log from that level up."""
         ...
 
@@ -55,16 +69,17 @@ def admin_application(controls: Controls) -> web.Application:
     async def usage(request: web.Request) -> web.Response:
         return web.json_response(await controls.usage_of_all(read_query(request)))
 
-    async def drain(_: web.Request) -> web.Response:
-        controls.drain()
+    async def drain(request: web.Request) -> web.Response:
+        controls.drain(actor_of(request))
         return web.json_response(controls.state(), status=202)
 
     async def pause(request: web.Request) -> web.Response:
-        controls.pause(request.match_info["tenant"], paused=request.match_info["action"] == "pause")
+        paused = request.match_info["action"] == "pause"
+        controls.pause(request.match_info["tenant"], paused=paused, actor=actor_of(request))
         return web.json_response(controls.state())
 
     async def log_level(request: web.Request) -> web.Response:
-        controls.set_log_level(_level(await request.read()))
+        controls.set_log_level(_level(await request.read()), actor_of(request))
         return web.Response(status=204)
 
     async def healthz(_: web.Request) -> web.Response:
@@ -77,6 +92,7 @@ def admin_application(controls: Controls) -> web.Application:
     app.router.add_post("/tenants/{tenant}/{action:pause|resume}", pause)
     app.router.add_put("/log-level", log_level)
     app.router.add_get("/healthz", healthz)
+    add_operating_routes(app, controls.operating, controls.live.now_s)
     return app
 
 

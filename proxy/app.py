@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -16,7 +17,7 @@ from proxy.config import ProxySettings
 from proxy.forwarding.delivery import Delivery
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.gateway import Gateway, Parts
-from proxy.forwarding.limits import limits_of
+from proxy.forwarding.limits import budgets_of, limits_of
 from proxy.forwarding.response_headers import ResponseHeaders
 from proxy.forwarding.single_flight import AnswerCache, SingleFlight
 from proxy.ledger import queries
@@ -24,6 +25,10 @@ from proxy.ledger.book import BookAway, Query, Reading
 from proxy.ledger.ledger import Ledger
 from proxy.live import Live, Snapshot
 from proxy.metrics import Metrics
+from proxy.operating.audit import NOBODY, Actor
+from proxy.operating.changes import changed
+from proxy.operating.operating import Operating
+from proxy.shared.clock import FleetClock
 from proxy.shared.fleet import Fleet
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.demand import Demand
@@ -54,7 +59,8 @@ class Proxy:
     """
 
     def __init__(self, settings: ProxySettings, drain: Drain, lookup: Lookup = look_up) -> None:
-        self.live = Live(Snapshot.of(settings))
+        clock = FleetClock()
+        self.live = Live(Snapshot.of(settings), clock.now_s)
         self.metrics = Metrics()
         self.backends = Backends(settings, self.metrics)
         instance = uuid.uuid4().hex
@@ -67,6 +73,7 @@ class Proxy:
             chance=chance.random,
             choose=chance.randrange,
             make_quota=Quota if leases is None else leases.make_quota,
+            epoch_offset_s=clock.offset_s,
         )
         self.gate = Gate(self.traffic, self.metrics.refused, None if leases is None else leases.refresh)
         upstream = settings.upstream
@@ -74,6 +81,9 @@ class Proxy:
         self._budget = RetryBudget(upstream.retry_ratio, upstream.retry_min)
         self._answers = AnswerCache(settings.replay)
         self._single_flight = SingleFlight(self._answers)
+        if self.fleet is not None:
+            self.fleet.share_budgets(self.traffic.budgets, clock)
+        self.operating = Operating(settings, instance, live=self.live, clock=clock, fleet=self.fleet)
         store = None if self.fleet is None else self.fleet.store
         self.ledger = Ledger(settings.ledger, store, self.metrics.ledger_failed)
         delivery = Delivery(self.gate, self._budget, self._upstream, self.ledger, self.metrics)
@@ -87,6 +97,7 @@ class Proxy:
         self._watch_tenants()
         self.metrics.watch_replays(lambda: self._answers.size_bytes)
         self.metrics.watch_ledger(lambda: self.ledger.pending_entries, lambda: self.ledger.pending_s)
+        self.metrics.watch_budgets(lambda: self.traffic.budgets.all(time.monotonic()))
         self.metrics.configured(self.generation, valid=True)
         if self.fleet is not None:
             self.fleet.leases.watch(self.traffic.quotas)
@@ -106,9 +117,10 @@ class Proxy:
         """Join the fleet, open the ledger, find the backends and watch them.
 
         Raises:
-            ConfigError: The shared store or the ledger's directory can't be used.
+            ConfigError: The shared store, the ledger's directory or the file of keys can't be used.
 
         """
+        self.operating.start()
         if self.fleet is not None:
             await self.fleet.start()
         await self.ledger.start()
@@ -139,9 +151,11 @@ class Proxy:
             ConfigError: The certificates that https backends are checked against can't be used.
 
         """
-        snapshot = Snapshot.of(settings, self.generation + 1)
+        before, snapshot = self.settings, Snapshot.of(settings, self.generation + 1)
         addresses = await self._discovery.addresses(settings.backends)
         self._swap(snapshot, addresses)
+        told = {"generation": self.generation, "settings": changed(before, settings)}
+        self.operating.audit.record("config.reload", "proxy.toml", NOBODY, after=told)
 
     def _swap(self, snapshot: Snapshot, addresses: Sequence[Address]) -> None:
         """Put a snapshot in force, and reconcile what has state with it: no request is decided in between."""
@@ -153,7 +167,7 @@ class Proxy:
         self._answers.settings = settings.replay
         self._budget.ratio, self._budget.least = upstream.retry_ratio, upstream.retry_min
         self._watch_tenants()
-        self.set_log_level(settings.log_level)
+        logging.getLogger().setLevel(settings.log_level.upper())
         if self.fleet is not None:
             self.fleet.adopt(settings, snapshot.generation)
         self.gate.pump()
@@ -220,6 +234,7 @@ class Proxy:
                 "queue_bytes": waiting.size_bytes,
                 "in_flight": traffic.in_flight(name),
                 "paused": name in traffic.queue.paused,
+                "budget": budgets_of(traffic, name),
             }
         return {
             "generation": self.generation,
@@ -235,13 +250,15 @@ class Proxy:
         """Return the settings as JSON members."""
         return self.settings.model_dump(mode="json")
 
-    def drain(self) -> None:
+    def drain(self, actor: Actor = NOBODY) -> None:
         """Refuse new work from now on, and finish what is in progress."""
+        before = self._drain.draining
         self._drain.start()
+        self.operating.audit.record("drain", "proxy", actor, before=before, after=True)
         if self.fleet is not None:
             self.fleet.members.say(draining=True)
 
-    def pause(self, tenant: str, *, paused: bool) -> None:
+    def pause(self, tenant: str, *, paused: bool, actor: Actor = NOBODY) -> None:
         """Let nothing of a tenant's through any more, or again.
 
         Raises:
@@ -250,13 +267,18 @@ class Proxy:
         """
         if tenant not in self.settings.tenants:
             raise NotFound(f"no tenant {tenant[:64]!r}: choose from {', '.join(self.settings.tenants)}")
+        before = tenant in self.traffic.queue.paused
         self.traffic.pause(tenant, paused=paused)
-        _log.info("tenant", extra={"tenant": tenant, "paused": paused})
+        action = "tenant.pause" if paused else "tenant.resume"
+        self.operating.audit.record(action, tenant, actor, before=before, after=paused)
         self.gate.pump()
 
-    def set_log_level(self, level: str) -> None:
+    def set_log_level(self, level: str, actor: Actor = NOBODY) -> None:
         """Log from that level up."""
-        logging.getLogger().setLevel(level.upper())
+        root = logging.getLogger()
+        before = logging.getLevelName(root.level).lower()
+        root.setLevel(level.upper())
+        self.operating.audit.record("log_level", "proxy", actor, before=before, after=level)
 
     def _watch_tenants(self) -> None:
         for tenant in self.settings.tenants:

@@ -35,7 +35,7 @@ def _is_address(url: str) -> bool:
 
 def _stored_key(entry: str) -> str:
     if StoredKey.parse(entry) is None:
-        raise ValueError("not a stored key (id:salt:hash): make one with nlpbatch proxy key")
+        raise ValueError("not a stored key (id:salt:hash): make one with nlpbatch proxy key --tenant NAME")
     return entry
 
 
@@ -46,7 +46,7 @@ TenantName = Annotated[str, StringConstraints(pattern=TENANT_NAME)]
 ClassName = Literal["interactive", "batch"]
 
 
-NEEDS_RESTART: Final = ("listen", "admin", "shared", "peer", "ledger")
+NEEDS_RESTART: Final = ("listen", "admin", "shared", "peer", "ledger", "keys")
 """Groups about open sockets, connections and files: a reload leaves them as they were."""
 
 
@@ -85,6 +85,15 @@ class QuotaSettings(Settings):
         if self.burst_bytes is not None and self.bytes_per_s is None:
             raise ValueError("burst_bytes without bytes_per_s limits nothing: set bytes_per_s, or leave both out")
         return self
+
+
+class BudgetSettings(Settings):
+    """What a tenant may send in all; what is left out is not limited."""
+
+    bytes_per_day: int | None = Field(None, ge=1, le=1024 * 1024 * GIB)
+    """In a day of UTC, by the clock of the shared store."""
+    bytes_per_month: int | None = Field(None, ge=1, le=1024 * 1024 * GIB)
+    """In a calendar month of UTC."""
 
 
 class QueueSettings(Settings):
@@ -173,6 +182,13 @@ class ReplaySettings(Settings):
     ttl_s: float = Field(600.0, gt=0, le=24 * 3600)
 
 
+class KeysSettings(Settings):
+    """Keys that are made and revoked while the proxy runs."""
+
+    file: str | None = Field(None, min_length=1)
+    """Where they are kept, as salted hashes, so that a restart forgets neither a key nor a revocation."""
+
+
 class BackendSettings(Settings):
     """One API replica, or a name that stands for several."""
 
@@ -192,6 +208,7 @@ class TenantSettings(Settings):
     quota: QuotaSettings = QuotaSettings()
     key_quota: QuotaSettings = QuotaSettings()
     """For each of its keys."""
+    budget: BudgetSettings = BudgetSettings()
 
     @model_validator(mode="before")
     @classmethod
@@ -252,5 +269,6 @@ class ProxySettings(Settings):
     shared: SharedSettings = SharedSettings()
     peer: PeerSettings = PeerSettings()
     ledger: LedgerSettings = LedgerSettings()
+    keys: KeysSettings = KeysSettings()
     backends: Annotated[list[BackendSettings], Field(min_length=1), AfterValidator(_each_backend_once)]
     tenants: Annotated[dict[TenantName, TenantSettings], Field(min_length=1), AfterValidator(_each_key_once)]

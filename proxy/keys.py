@@ -30,6 +30,11 @@ class StoredKey:
         found = _ENTRY.fullmatch(entry)
         return cls(*found.groups()) if found else None
 
+    @property
+    def entry(self) -> str:
+        """Return it as the configuration has it."""
+        return f"{self.key_id}:{self.salt}:{self.digest}"
+
     def matches(self, secret: str) -> bool:
         """Return whether the secret is this key's, in time that doesn't depend on how much of it is right."""
         return hmac.compare_digest(_digest(self.salt, secret), self.digest)
@@ -57,14 +62,30 @@ class KeyRing:
             if (stored := StoredKey.parse(entry)) is not None
         }
 
+    def get(self, key_id: str) -> tuple[StoredKey, str] | None:
+        """Return the stored key of that id and its tenant; None if unknown."""
+        return self._keys.get(key_id)
+
     def find(self, authorization: str | None) -> tuple[str, str] | None:
         """Return tenant and key id of an `Authorization: Bearer KEY` header; None if missing, malformed or unknown."""
-        scheme, _, key = (authorization or "").partition(" ")
-        found = _KEY.fullmatch(key.strip())
-        if scheme.lower() != "bearer" or found is None or found[1] not in self._keys:
+        given = split_key(authorization)
+        found = self.get(given[0]) if given is not None else None
+        if given is None or found is None:
             return None
-        stored, tenant = self._keys[found[1]]
-        return (tenant, stored.key_id) if stored.matches(found[2]) else None
+        stored, tenant = found
+        return (tenant, stored.key_id) if stored.matches(given[1]) else None
+
+
+def split_key(authorization: str | None) -> tuple[str, str] | None:
+    """Return id and secret of an `Authorization: Bearer KEY` header; None if missing or malformed."""
+    scheme, _, key = (authorization or "").partition(" ")
+    found = _KEY.fullmatch(key.strip())
+    return (found[1], found[2]) if scheme.lower() == "bearer" and found is not None else None
+
+
+def contains_key(text: str) -> bool:
+    """Return whether a whole key stands somewhere in a text, which is then not to be stored or shown."""
+    return _KEY.search(text) is not None
 
 
 def _digest(salt: str, secret: str) -> str:

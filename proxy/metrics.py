@@ -1,13 +1,16 @@
 """What the proxy counts, for Prometheus. Labels are bounded: tenants, classes and backends are those of the config."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from proxy.shared.fleet import Fleet
+from proxy.traffic.budgets import Budget
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.slots import Backend
 from proxy.traffic.ticket import CLASS_NAMES, Backlog, ClassName
@@ -81,6 +84,10 @@ class Metrics:
         """Count what went wrong with the ledger."""
         self._count(self._ledger_errors, kind).inc()
 
+    def watch_budgets(self, budgets: Callable[[], Iterable[tuple[str, Budget]]]) -> None:
+        """Show what is left of budgets from now on."""
+        self.registry.register(_Budgets(budgets))
+
     def watch_fleet(self, fleet: Fleet) -> None:
         """Show the fleet from now on."""
         self._store_away.set_function(lambda: fleet.store.away)
@@ -129,6 +136,22 @@ class Metrics:
 
     def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
         return Histogram(f"nlpbatch_proxy_{name}", about, labels, buckets=_SECONDS, registry=self.registry)
+
+
+class _Budgets(Collector):
+    """What is left of the budgets that there are at the moment: a reload may add and take away some."""
+
+    def __init__(self, budgets: Callable[[], Iterable[tuple[str, Budget]]]) -> None:
+        self._budgets = budgets
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Return them as Prometheus reads them."""
+        name, about = "nlpbatch_proxy_budget_left_bytes", "What a tenant may still send this day or month"
+        family = GaugeMetricFamily(name, about, labels=("tenant", "period"))
+        for tenant, budget in self._budgets():
+            if budget.left_bytes is not None:
+                family.add_metric((tenant, budget.kind), budget.left_bytes)
+        yield family
 
 
 def _remove(metric: Any, *labels: str) -> None:

@@ -1,15 +1,14 @@
-"""`nlpbatch proxy`: the throttling proxy and its keys."""
+"""`nlpbatch proxy`: the throttling proxy, and what its operator does with it."""
 
 import argparse
 import asyncio
-import re
-import sys
 from pathlib import Path
 
+from nlpbatch.cli.proxy_audit import add_parser as add_parser_of_audit
 from nlpbatch.cli.proxy_config import add_parsers
+from nlpbatch.cli.proxy_keys import add_parser as add_parser_of_key
 from nlpbatch.cli.proxy_simulate import add_parser as add_parser_of_simulate
 from nlpbatch.cli.proxy_usage import add_parser as add_parser_of_usage
-from nlpbatch.errors import ConfigError
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,9 +29,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add_parsers(actions)
     add_parser_of_simulate(actions)
     add_parser_of_usage(actions)
-    key = actions.add_parser("key", help="make a key", description="Make a key; it is shown once and stored nowhere.")
-    key.add_argument("--tenant", required=True, metavar="NAME", help="the tenant that it is for")
-    key.set_defaults(run=run_key)
+    add_parser_of_key(actions)
+    add_parser_of_audit(actions)
 
 
 def run_serve(arguments: argparse.Namespace) -> int:
@@ -50,30 +48,4 @@ def run_serve(arguments: argparse.Namespace) -> int:
         ("backends",): backends,
     }
     asyncio.run(run(lambda: read(arguments.config, ProxySettings, given), arguments.config))
-    return 0
-
-
-def run_key(arguments: argparse.Namespace) -> int:
-    """Print a new key to stdout, and where its hash belongs to stderr.
-
-    Raises:
-        ConfigError: No tenant can have that name.
-
-    """
-    from proxy.config import TENANT_NAME  # noqa: PLC0415
-    from proxy.keys import make_key  # noqa: PLC0415
-
-    tenant = arguments.tenant
-    if re.fullmatch(TENANT_NAME, tenant) is None:
-        raise ConfigError(
-            f"--tenant {tenant!r}: not 1 to 64 of A-Z a-z 0-9 . _ -, from a letter or digit on: rename it"
-        )
-    key, entry = make_key()
-    table = f'tenants."{tenant}"' if "." in tenant else f"tenants.{tenant}"  # a bare dot would nest tables
-    print(key)
-    print(
-        f"\nGive this key to {tenant}: it is not stored anywhere. Its hash goes into proxy.toml, beside others if the\n"
-        f'tenant has any:\n\n[{table}]\nkeys = ["{entry}"]',
-        file=sys.stderr,
-    )
     return 0

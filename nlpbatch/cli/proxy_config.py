@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlpbatch.cli.proxy_admin import ask
 from nlpbatch.errors import ConfigError, ServiceUnreachable
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def add_parsers(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     explain = actions.add_parser("explain", help="say which limit binds for a tenant's requests")
     explain.add_argument("--config", type=Path, required=True, metavar="FILE", help="proxy.toml")
     explain.add_argument("--tenant", required=True, metavar="NAME")
+    explain.add_argument("--admin", metavar="URL", help="of a running proxy: also say what is left of budgets there")
     explain.add_argument("--bytes", type=int, default=65_536, metavar="N", help="of each request (default 65,536)")
     explain.add_argument("--class", dest="class_name", choices=("interactive", "batch"), default="batch")
     explain.add_argument("--workers", type=int, default=8, metavar="N", help="of all backends together (default 8)")
@@ -93,7 +95,20 @@ def run_explain(arguments: argparse.Namespace) -> int:
         requests = "any" if unlimited else f"{one.bytes_per_s / load.size_bytes:,.2f}"
         table.add_row("" if number else "[bold]binds[/]", escape(one.name), rate, requests, escape(one.note))
     Console(soft_wrap=True).print(table)
+    if arguments.admin is not None:
+        print(_left_of_budget(arguments.admin, arguments.tenant))
     return 0
+
+
+def _left_of_budget(admin: str, tenant: str) -> str:
+    """Return what is left of a tenant's budgets at a running proxy, a line for each."""
+    budgets = ask(admin, "GET", "/state").get("tenants", {}).get(tenant, {}).get("budget")
+    if not budgets:
+        return f"{tenant} has no budget at {admin}"
+    return "\n".join(
+        f"{name}: {left['left_bytes']:,} of {left['limit_bytes']:,} bytes are left until {left['begins_again_at']}"
+        for name, left in budgets.items()
+    )
 
 
 def _check_load(arguments: argparse.Namespace, settings: "ProxySettings") -> None:

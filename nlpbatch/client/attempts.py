@@ -12,7 +12,7 @@ from nlpbatch.client.policy import RetryPolicy, attempt_timeout_s, is_doubtful, 
 from nlpbatch.client.retry_budget import RetryBudget
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.clock import Clock
-from nlpbatch.errors import InternalError, NlpbatchError, PatienceExhausted
+from nlpbatch.errors import BudgetExhausted, InternalError, NlpbatchError, PatienceExhausted
 from nlpbatch.wire.media import IDEMPOTENCY_REPLAYED
 
 
@@ -115,6 +115,8 @@ class RequestAttempts:
 
     def _give_up(self, state: RetryCallState) -> NoReturn:
         error = _error(state)
+        if isinstance(error, BudgetExhausted):
+            raise error  # it says itself when to come back, and more patience is seldom the remedy
         waited_s = self._elapsed_s()
         asked = "" if error.retry_after_s is None else f" (it asks to wait {error.retry_after_s:,.1f} s)"
         remedy = (

@@ -1,7 +1,7 @@
 """The answer of `GET /v1/limits`: the limits of a key at the proxy, and its use of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 
@@ -56,6 +56,26 @@ class ClassState:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetState:
+    """What a tenant may send in a day or in a month, at all proxies together.
+
+    Args:
+        limit_bytes: Bytes of request bodies.
+        used_bytes: What is used, as far as the proxy knows.
+        left_bytes: What is left.
+        begins_again_at: When the next day or month begins, ISO 8601 in UTC.
+        divided_by: Among how many proxies what is left is divided, because their shared store is away; else 1.
+
+    """
+
+    limit_bytes: int
+    used_bytes: int
+    left_bytes: int
+    begins_again_at: str
+    divided_by: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallerLimits:
     """The limits of one key at the proxy process that answered, and its use of them.
 
@@ -68,6 +88,7 @@ class CallerLimits:
         in_flight: The tenant's requests at backends.
         paused: Whether the operator has paused the tenant.
         classes: By name: `interactive`, `batch`.
+        budget: By name: `bytes_per_day`, `bytes_per_month`; those that the tenant has.
 
     """
 
@@ -79,6 +100,7 @@ class CallerLimits:
     in_flight: int
     paused: bool
     classes: Mapping[str, ClassState]
+    budget: Mapping[str, BudgetState] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, members: Mapping[str, Any]) -> Self:
@@ -88,9 +110,12 @@ class CallerLimits:
             **own,
             quotas={scope: QuotaState(**_known(QuotaState, quota)) for scope, quota in members["quotas"].items()},
             queue=QueueState(**_known(QueueState, members["queue"])),
+            budget={
+                name: BudgetState(**_known(BudgetState, state)) for name, state in (members.get("budget") or {}).items()
+            },
             classes={name: ClassState(**_known(ClassState, state)) for name, state in members["classes"].items()},
         )
 
 
 def _known(kind: Any, members: Mapping[str, Any]) -> dict[str, Any]:
-    return {field.name: members[field.name] for field in fields(kind)}
+    return {one.name: members[one.name] for one in fields(kind)}

@@ -19,6 +19,8 @@ PREFER = "Prefer"  # RFC 7240; `wait=N` is the seconds that the caller will wait
 ADVICE = "Nlpbatch-Advice"
 DOCUMENTS = "Nlpbatch-Documents"
 """Header of an answer: how many documents were analysed, for those who count without reading bodies."""
+ACTOR = "Nlpbatch-Actor"
+"""Names who sends a request to a proxy's admin listener, for its audit log."""
 
 ANALYZE_PATH = "/v1/analyze"
 SENTENCES_PATH = "/v1/sentences"

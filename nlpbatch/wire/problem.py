@@ -26,6 +26,7 @@ STATUS_BY_ERROR: Final[Mapping[type[NlpbatchError], int]] = {
     errors.FingerprintMismatch: 412,
     errors.IdempotencyConflict: 422,
     errors.QuotaExceeded: 429,
+    errors.BudgetExhausted: 429,
     errors.QueueFull: 429,
     errors.TenantPaused: 503,
     errors.NoCapacity: 503,

@@ -18,7 +18,6 @@ from nlpbatch.errors import (
     LengthRequired,
     NlpbatchError,
     RequestTooLarge,
-    Unauthenticated,
     UnsupportedMediaType,
 )
 from nlpbatch.serving.problems import LOG_KEY
@@ -94,15 +93,10 @@ class Gateway:
         """Return the tenant and the id of the key that a request comes with.
 
         Raises:
-            Unauthenticated: No key, or none that this proxy knows.
+            Unauthenticated: No key, or none that is valid here.
 
         """
-        found = self._live.now.keys.find(request.headers.get("Authorization"))
-        if found is None:
-            raise Unauthenticated(
-                "no API key that this proxy knows: send Authorization: Bearer KEY, with a key from its operator"
-            )
-        return found
+        return self._live.authenticate(request.headers.get("Authorization"))
 
     async def _forward(self, request: web.Request, tenant: str, key_id: str) -> web.StreamResponse:
         check_target(request)

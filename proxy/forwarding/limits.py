@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from proxy.config import ProxySettings
+from proxy.instants import iso
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.leased_quota import LeasedQuota
 from proxy.traffic.quotas import Quota
@@ -19,6 +20,7 @@ def limits_of(traffic: TrafficController, settings: ProxySettings, tenant: str, 
         "key": key_id,
         "body_bytes": settings.limits.body_bytes,
         "quotas": quotas,
+        "budget": budgets_of(traffic, tenant),
         "queue": {
             "requests": waiting.requests,
             "max_requests": queue.requests,
@@ -37,6 +39,22 @@ def limits_of(traffic: TrafficController, settings: ProxySettings, tenant: str, 
             for name in CLASS_NAMES
         },
     }
+
+
+def budgets_of(traffic: TrafficController, tenant: str) -> dict[str, Any] | None:
+    """Return what is left of a tenant's budgets for this day and this month, as JSON members; None if it has none."""
+    found = {
+        f"bytes_per_{budget.kind}": {
+            "limit_bytes": budget.limit_bytes,
+            "used_bytes": budget.used_bytes,
+            "left_bytes": budget.left_bytes,
+            "begins_again_at": iso(budget.period.end_s),
+            "divided_by": traffic.budgets.divided_by,
+        }
+        for budget in traffic.budgets.of(tenant, time.monotonic())
+        if budget.limit_bytes is not None
+    }
+    return found or None
 
 
 def _quota(quota: Quota, now_ns: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nlpbatch.errors import (
+    BudgetExhausted,
     NlpbatchError,
     NoCapacity,
     QueueFull,
@@ -11,10 +12,20 @@ from nlpbatch.errors import (
     RequestTooLarge,
     TenantPaused,
 )
+from proxy.instants import iso
 from proxy.traffic.admission import Cause, Refuse
 
 _AGAIN: Final = "send again after Retry-After"
 _WHOSE: Final = {"key": "this key", "tenant": "this tenant", "global": "the service", None: "this tenant"}
+
+
+def _budget(refuse: Refuse, whose: str, period: str) -> str:
+    return (
+        f"the request would make it {refuse.value:,.0f} bytes of the {refuse.bound:,.0f} that {whose} may send this "
+        f"{period} (budget.bytes_per_{period}): it begins again at {iso(refuse.begins_again_s or 0)}, wait until then "
+        "or ask the operator for a larger budget"
+    )
+
 
 _Row = tuple[type[NlpbatchError], Callable[[Refuse, str], str]]
 _ROWS: Final[dict[Cause, _Row]] = {
@@ -63,6 +74,8 @@ _ROWS: Final[dict[Cause, _Row]] = {
             f"the most: {_AGAIN}"
         ),
     ),
+    "budget_day": (BudgetExhausted, lambda refuse, whose: _budget(refuse, whose, "day")),
+    "budget_month": (BudgetExhausted, lambda refuse, whose: _budget(refuse, whose, "month")),
     "paused": (TenantPaused, lambda _, whose: f"the operator has paused {whose}: {_AGAIN}"),
 }
 
@@ -72,4 +85,5 @@ def refusal_error(tenant: str, refusal: Refuse) -> NlpbatchError:
     cls, detail = _ROWS[refusal.cause]
     after_s = None if refusal.retry_after_s is None else round(refusal.retry_after_s, 3)
     whose = _WHOSE[refusal.scope].replace("this tenant", f"tenant {tenant}")
-    return cls(detail(refusal, whose), retry_after_s=after_s, cause=refusal.cause)
+    details = {} if refusal.begins_again_s is None else {"begins_again_at": iso(refusal.begins_again_s)}
+    return cls(detail(refusal, whose), retry_after_s=after_s, cause=refusal.cause, **details)

@@ -1,11 +1,14 @@
 """What a configuration means, in words, and what is odd about it though it is allowed. Pure: settings in, lines out."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from nlpbatch.wire.limits import MIB
-from proxy.config import ProxySettings, QuotaSettings
+from proxy.config import BudgetSettings, ProxySettings, QuotaSettings
 from proxy.traffic.quotas import rule_of
 from proxy.traffic.shares import class_share, contended_shares, tenant_share
+
+_HOUR_S: Final = 3600
 
 
 def summary(settings: ProxySettings) -> list[str]:
@@ -16,7 +19,8 @@ def summary(settings: ProxySettings) -> list[str]:
     lines.append(f"interactive requests get {interactive:.0%} of the service while batch waits, else all of it")
     lines += [
         f"tenant {name}: {tenant_share(shares, name):.0%} of the service while all have work waiting, "
-        f"{describe(tenant.quota)}, {len(tenant.keys)} key{'s' if len(tenant.keys) > 1 else ''}"
+        f"{describe(tenant.quota)}, {describe_budget(tenant.budget)}{len(tenant.keys)} "
+        f"key{'s' if len(tenant.keys) > 1 else ''}"
         for name, tenant in settings.tenants.items()
     ]
     lines.append(f"all together: {describe(settings.quota)}")
@@ -47,9 +51,16 @@ def describe(quota: QuotaSettings) -> str:
     return " and ".join(parts) or "no quota"
 
 
+def describe_budget(budget: BudgetSettings) -> str:
+    """Return a budget in words that others follow; '' for none."""
+    limits = (("day", budget.bytes_per_day), ("month", budget.bytes_per_month))
+    parts = [f"{size_bytes:,} bytes a {name}" for name, size_bytes in limits if size_bytes is not None]
+    return f"{' and '.join(parts)} at most, " if parts else ""
+
+
 def warnings(settings: ProxySettings) -> list[str]:
     """Return what is allowed and most likely not meant, each with what it does and a remedy."""
-    return [*_bursts(settings), *_rates(settings), *_parts(settings), *_others(settings)]
+    return [*_bursts(settings), *_rates(settings), *_parts(settings), *_budgets(settings), *_others(settings)]
 
 
 def _quotas(settings: ProxySettings) -> Iterator[tuple[str, QuotaSettings]]:
@@ -92,6 +103,31 @@ def _rates(settings: ProxySettings) -> Iterator[str]:
         each = tenant.key_quota.bytes_per_s
         if rate is not None and each is not None and each > rate:
             yield f"tenants.{name}.key_quota: {each:,} bytes/s is over its tenant's, {rate:,}: it never binds"
+
+
+def _budgets(settings: ProxySettings) -> Iterator[str]:
+    for name, tenant in settings.tenants.items():
+        day, month = tenant.budget.bytes_per_day, tenant.budget.bytes_per_month
+        where = f"tenants.{name}.budget"
+        if day is not None and month is not None and day > month:
+            yield f"{where}: {day:,} bytes a day are over those of a month, {month:,}: bytes_per_day never binds"
+        for key, size_bytes in (("bytes_per_day", day), ("bytes_per_month", month)):
+            if size_bytes is None:
+                continue
+            rate = tenant.quota.bytes_per_s
+            if rate is not None and size_bytes < _HOUR_S * rate:
+                minutes = size_bytes / rate / 60
+                yield (
+                    f"{where}.{key}: the quota of {rate:,} bytes/s uses it up in {minutes:,.3g} minutes: "
+                    "raise it, or lower the quota"
+                )
+            if size_bytes < settings.limits.body_bytes:
+                yield (
+                    f"{where}.{key}: requests over {size_bytes:,} bytes never pass: "
+                    "raise it to limits.body_bytes at least"
+                )
+        if tenant.budget != BudgetSettings() and settings.shared.url is None:
+            yield f"{where}: a restart forgets what was used, without a shared store: set shared.url"
 
 
 def _others(settings: ProxySettings) -> Iterator[str]:

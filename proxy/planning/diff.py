@@ -45,6 +45,8 @@ def _tenant(name: str, before: ProxySettings, after: ProxySettings) -> Iterator[
     mine, others = before.tenants[name], after.tenants[name]
     yield from _quota(name, "quota", mine.quota, others.quota)
     yield from _quota(name, "each key's quota", mine.key_quota, others.key_quota)
+    for key in ("bytes_per_day", "bytes_per_month"):
+        yield from _limit(name, f"budget, {key}", getattr(mine.budget, key), getattr(others.budget, key))
     yield from _keys(name, mine.keys, others.keys)
     if set(mine.classes) != set(others.classes):
         yield Change(name, "classes", ", ".join(mine.classes), ", ".join(others.classes), "changes")
@@ -69,10 +71,12 @@ def _keys(who: str, before: Sequence[str], after: Sequence[str]) -> Iterator[Cha
 def _quota(who: str, label: str, before: Any, after: Any) -> Iterator[Change]:
     old, new = rule_of(before), rule_of(after)
     for unit, value in _LIMITS:
-        was, is_ = value(old), value(new)
-        if was != is_:
-            effect = _more(_unlimited(was), _unlimited(is_))
-            yield Change(who, f"{label}, {unit}", _shown(was), _shown(is_), effect)
+        yield from _limit(who, f"{label}, {unit}", value(old), value(new))
+
+
+def _limit(who: str, what: str, was: int | None, is_: int | None) -> Iterator[Change]:
+    if was != is_:
+        yield Change(who, what, _shown(was), _shown(is_), _more(_unlimited(was), _unlimited(is_)))
 
 
 _LIMITS: tuple[tuple[str, Callable[[Any], int | None]], ...] = (

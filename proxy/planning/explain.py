@@ -3,11 +3,16 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
-from proxy.config import ProxySettings, QuotaSettings
+from proxy.config import BudgetSettings, ProxySettings, QuotaSettings
+from proxy.traffic.calendar import DAY_S
 from proxy.traffic.quotas import rule_of
 from proxy.traffic.shares import contended_shares
 from proxy.traffic.ticket import ClassName
+
+_MONTH_S: Final = 365.2425 / 12 * DAY_S
+"""The mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ def allowances(settings: ProxySettings, load: Load) -> list[Allowance]:
         *_quota("quota", settings.quota, load),
         *_quota(f"tenants.{load.tenant}.quota", tenant.quota, load),
         *_quota(f"tenants.{load.tenant}.key_quota (one key)", tenant.key_quota, load),
+        *_budget(load.tenant, tenant.budget),
         *_queue(settings, load),
         *_backends(settings, load),
     ]
@@ -81,6 +87,17 @@ def _quota(name: str, quota: QuotaSettings, load: Load) -> Iterator[Allowance]:
         seconds = load.size_bytes / load.worker_bytes_per_s
         rate = rule.concurrency * load.size_bytes / seconds
         yield Allowance(f"{name}.concurrency", rate, f"{rule.concurrency:,} at a time, if each takes {seconds:.3g} s")
+
+
+def _budget(tenant: str, budget: BudgetSettings) -> Iterator[Allowance]:
+    periods = (
+        ("bytes_per_day", "a day", budget.bytes_per_day, DAY_S),
+        ("bytes_per_month", "a month", budget.bytes_per_month, _MONTH_S),
+    )
+    for key, span, size_bytes, seconds in periods:
+        if size_bytes is not None:
+            note = f"{size_bytes:,} bytes {span}, in UTC, as fast as the other limits allow"
+            yield Allowance(f"tenants.{tenant}.budget.{key}", size_bytes / seconds, note)
 
 
 def _queue(settings: ProxySettings, load: Load) -> Iterator[Allowance]:

@@ -10,12 +10,16 @@ from typing import Any, Final
 
 import nlpbatch
 from proxy.config import ProxySettings
+from proxy.shared.budgets import SharedBudgets
+from proxy.shared.clock import FleetClock
 from proxy.shared.demands import Demands
 from proxy.shared.leases import Leases
 from proxy.shared.members import Member, Members
 from proxy.shared.store import Store
+from proxy.shared.upkeep import Upkeep
+from proxy.traffic.budgets import Budgets
 
-_OWN: Final = {"listen", "admin", "peer", "ledger", "log_level"}
+_OWN: Final = {"listen", "admin", "peer", "ledger", "keys", "log_level"}
 """Groups in which the proxies of a fleet may differ."""
 
 
@@ -47,7 +51,13 @@ class Fleet:
         )
         self.leases = Leases(self.store, self.members)
         self.demands = Demands(self.store, self.members)
+        self.upkeep = Upkeep(self.store, settings.shared.lease_period_s)
         self._tasks: list[asyncio.Task[None]] = []
+
+    def share_budgets(self, budgets: Budgets, clock: FleetClock) -> None:
+        """Let these budgets count what all proxies admit; to be called before `start`."""
+        shared = SharedBudgets(self.store, self.members, budgets, clock, self.upkeep.wake)
+        self.upkeep.parts.append(shared.sync)
 
     async def start(self) -> None:
         """Join the others.
@@ -59,6 +69,7 @@ class Fleet:
         await self.store.open()
         await self.members.beat()
         await self.leases.exchange()  # so that no quota is new to this proxy when requests come
+        await self.upkeep.start()
         self._tasks = [
             asyncio.create_task(self._beat(), name="heartbeat"),
             asyncio.create_task(self.leases.exchange_forever(), name="leases"),
@@ -69,6 +80,7 @@ class Fleet:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.upkeep.close()
         await self.members.leave()
         await self.store.close()
 

@@ -15,7 +15,19 @@ SHORTEST_RETRY_AFTER_S: Final = 0.05
 _UNKNOWN_RATE_RETRY_AFTER_S: Final = 1.0
 JITTER: Final = 0.2
 
-Cause = Literal["rate", "burst", "concurrency", "queue_requests", "queue_bytes", "wait", "waited", "delay", "paused"]
+Cause = Literal[
+    "rate",
+    "burst",
+    "concurrency",
+    "queue_requests",
+    "queue_bytes",
+    "wait",
+    "waited",
+    "delay",
+    "paused",
+    "budget_day",
+    "budget_month",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,7 @@ class Refuse:
         bound: The bound.
         retry_after_s: When there should be room; None if there never will be.
         scope: Whose quota it is over, if it is one.
+        begins_again_s: When a budget begins again, in seconds since the epoch, if it is one.
 
     """
 
@@ -45,6 +58,7 @@ class Refuse:
     bound: float
     retry_after_s: float | None
     scope: Scope | None = None
+    begins_again_s: int | None = None
 
 
 def over_queue(

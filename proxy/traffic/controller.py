@@ -26,6 +26,7 @@ from proxy.traffic.admission import (
     over_wait,
     retry_after_s,
 )
+from proxy.traffic.budgets import Budgets, Spent
 from proxy.traffic.demand import ALONE, Demand, allot
 from proxy.traffic.fair_queue import FairQueue
 from proxy.traffic.leased_quota import LeasedQuota
@@ -37,6 +38,8 @@ from proxy.traffic.waits import Codel, DrainRate
 
 _NS = 1_000_000_000
 _PAUSED_RETRY_AFTER_S = 30.0
+_UNRESERVED = frozenset({"paused", "budget_day", "budget_month"})
+"""Causes that no capacity can be reserved for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class TrafficController:
         chance: Returns a random number in [0, 1).
         choose: Returns a random number in [0, n).
         make_quota: Makes the quotas: of this proxy alone, or leased ones.
+        epoch_offset_s: Returns the time, in seconds since the epoch, at which the clock was 0 whose times are given.
 
     """
 
@@ -67,10 +71,12 @@ class TrafficController:
         chance: Callable[[], float],
         choose: Callable[[int], int],
         make_quota: MakeQuota = Quota,
+        epoch_offset_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.queue = FairQueue({})
         self._rates: defaultdict[tuple[str, ClassName], DrainRate] = defaultdict(DrainRate)
         self.quotas = Quotas(make_quota)
+        self.budgets = Budgets(epoch_offset_s)
         self._chance = chance
         self._reservations = Reservations()
         self._allotment = ALONE
@@ -86,6 +92,7 @@ class TrafficController:
         weights = {name: tenant.weight for name, tenant in settings.tenants.items()}
         self.queue.set_weights(weights, {name: class_.weight for name, class_ in self._classes.items()})
         self.quotas.adopt(settings)
+        self.budgets.adopt(settings)
         for name, class_ in self._classes.items():
             codel = self._codels.setdefault(name, Codel(class_.target_delay_s, class_.interval_s))
             codel.target_s, codel.interval_s = class_.target_delay_s, class_.interval_s
@@ -119,6 +126,7 @@ class TrafficController:
             )
             return self._turned_away(arrival, quotas, refusal, now_s)
         charge_all(quotas, arrival.cost_bytes, int(now_s * _NS))
+        self.budgets.charge(arrival.tenant, arrival.cost_bytes, now_s)
         wait_s = self._max_wait_s(arrival)
         ticket = Ticket(
             arrival.tenant, arrival.job, arrival.cost_bytes, now_s, arrival.class_name, arrival.pin, quotas, wait_s
@@ -231,6 +239,9 @@ class TrafficController:
     def _refusal(self, arrival: Arrival, quotas: Sequence[Quota], now_s: float, *, promised: bool) -> Refuse | None:
         if arrival.tenant in self.queue.paused:
             return Refuse("paused", 0, 0, _PAUSED_RETRY_AFTER_S)
+        spent = self.budgets.over(arrival.tenant, arrival.cost_bytes, now_s)
+        if spent is not None:
+            return _over_budget(spent, self.budgets.epoch_s(now_s))
         over = first_over(quotas, arrival.cost_bytes, int(now_s * _NS), promised=promised)
         if over is not None:
             return _over_quota(over)
@@ -254,7 +265,7 @@ class TrafficController:
 
     def _turned_away(self, arrival: Arrival, quotas: Sequence[Quota], refusal: Refuse, now_s: float) -> Refuse:
         """Return the refusal with the time to come back, and reserve what the request will need then."""
-        if refusal.retry_after_s is None or refusal.cause == "paused":
+        if refusal.retry_after_s is None or refusal.cause in _UNRESERVED:
             return refusal
         due_s = now_s + max(refusal.retry_after_s, SHORTEST_RETRY_AFTER_S) * (1 + JITTER * self._chance())
         self._reservations.make(
@@ -288,6 +299,7 @@ class TrafficController:
 
     def _settle(self, ticket: Ticket) -> None:
         """Refund a request that was not served."""
+        self.budgets.give_back(ticket.tenant, ticket.cost_bytes, ticket.arrived_s)
         for quota in ticket.quotas:
             quota.give_back(ticket.cost_bytes)
             quota.release(None)
@@ -299,6 +311,11 @@ class TrafficController:
     def _max_wait_s(self, arrival: Arrival) -> float:
         most_s = self._classes[arrival.class_name].max_wait_s
         return most_s if arrival.wait_s is None else min(most_s, arrival.wait_s)
+
+
+def _over_budget(spent: Spent, epoch_s: float) -> Refuse:
+    cause: Cause = "budget_day" if spent.kind == "day" else "budget_month"
+    return Refuse(cause, spent.value, spent.bound, max(0.0, spent.ends_s - epoch_s), "tenant", spent.ends_s)
 
 
 def _over_quota(over: Over) -> Refuse:

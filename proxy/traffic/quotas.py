@@ -169,22 +169,28 @@ class Quotas:
         self._global = make("global", "", NO_LIMIT)
         self._tenants: dict[str, Quota] = {}
         self._keys: dict[str, Quota] = {}
+        self._key_rules: dict[str, Rule] = {}
+        self._owners: dict[str, str] = {}
+        """The tenants of keys that no configuration has, because they were issued while the proxy ran."""
 
     def adopt(self, settings: ProxySettings) -> None:
         """Limit by these settings from now on."""
         self._global.rule = rule_of(settings.quota)
         tenants = {name: rule_of(tenant.quota) for name, tenant in settings.tenants.items()}
         self._tenants = self._kept("tenant", self._tenants, tenants)
-        keys = {
-            entry.partition(":")[0]: rule_of(tenant.key_quota)
-            for tenant in settings.tenants.values()
+        self._key_rules = {name: rule_of(tenant.key_quota) for name, tenant in settings.tenants.items()}
+        self._owners = {key_id: name for key_id, name in self._owners.items() if name in self._key_rules}
+        keys = {key_id: self._key_rules[name] for key_id, name in self._owners.items()} | {
+            entry.partition(":")[0]: self._key_rules[name]
+            for name, tenant in settings.tenants.items()
             for entry in tenant.keys
         }
         self._keys = self._kept("key", self._keys, keys)
 
     def of(self, tenant: str, key_id: str) -> tuple[Quota, ...]:
         """Return what a request by that key is limited by, the narrowest first."""
-        found = self._keys.get(key_id), self._tenants.get(tenant), self._global
+        key = self._keys.get(key_id) or self._of_issued(tenant, key_id)
+        found = key, self._tenants.get(tenant), self._global
         return tuple(quota for quota in found if quota is not None)
 
     def __iter__(self) -> Iterator[Quota]:
@@ -192,6 +198,15 @@ class Quotas:
         yield self._global
         yield from self._tenants.values()
         yield from self._keys.values()
+
+    def _of_issued(self, tenant: str, key_id: str) -> Quota | None:
+        """Return the quota of a key that is used for the first time; None for a tenant that is none."""
+        rule = self._key_rules.get(tenant)
+        if rule is None:
+            return None
+        self._owners[key_id] = tenant
+        quota = self._keys[key_id] = self._make("key", key_id, rule)
+        return quota
 
     def _kept(self, scope: Scope, before: dict[str, Quota], rules: dict[str, Rule]) -> dict[str, Quota]:
         quotas = {name: before.get(name) or self._make(scope, name, rule) for name, rule in rules.items()}

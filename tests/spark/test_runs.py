@@ -2,14 +2,16 @@
 
 import json
 import os
+import time
 from dataclasses import replace
 
 import pytest
 
-from nlpbatch.errors import ConfigError, TooManyErrors, Unauthenticated
+from nlpbatch.errors import BudgetExhausted, ConfigError, TooManyErrors, Unauthenticated
 from nlpbatch.spark.job import run
 from nlpbatch.spark.runs.batches import Batches
 from nlpbatch.spark.runs.microbatches import MicroBatches
+from tests.fakes.service import problem
 
 POISON = "가" * 400_000
 """Over the service's limit for one text."""
@@ -178,3 +180,14 @@ def test_a_key_that_is_revoked_in_mid_run_fails_it_and_the_next_start_resumes_it
         run(spark, options(batch_bytes=1))
     monkeypatch.undo()
     assert run(spark, options(batch_bytes=1)).rows == 3
+
+
+def test_a_job_whose_budget_is_used_up_stops_at_once_and_says_when_it_begins_again(spark, source, options, scripted):
+    source("0.parquet", id=[1], text=["글"])
+    spent = "the budget.bytes_per_day is used up: it begins again at 2027-01-31T00:00:00Z"
+    service = scripted(problem(BudgetExhausted(spent, retry_after_s=3600)))
+    started_s = time.monotonic()
+    with pytest.raises(BudgetExhausted, match=spent):
+        run(spark, options(service=service.url, patience_s=300.0))
+    assert time.monotonic() - started_s < 200  # and not for as long as it would have patience
+    assert len([exchange for exchange in service.exchanges if exchange.method == "POST"]) <= 4

@@ -43,6 +43,7 @@ def test_the_drawn_tree_is_complete(cls):
 def test_retrying_is_worth_it_for_these_and_no_others():
     assert {cls.code for cls in LEAVES if cls.retryable} == {
         "quota_exceeded",
+        "budget_exhausted",
         "queue_full",
         "tenant_paused",
         "no_capacity",

@@ -33,6 +33,7 @@ PROXY: Final[Errors] = (
     errors.LengthRequired,
     errors.IdempotencyConflict,
     errors.QuotaExceeded,
+    errors.BudgetExhausted,
     errors.QueueFull,
     errors.TenantPaused,
     errors.BackendFailed,

@@ -32,6 +32,21 @@ def test_bytes_of_every_attempt_are_counted(driver):
     assert calls.stats.received_bytes == len(refusal.body) + len(good.body)
 
 
+def test_a_budget_that_begins_again_after_the_patience_is_an_error_at_once(driver):
+    spent = errors.BudgetExhausted("…", retry_after_s=3600, begins_again_at="2027-01-31T00:00:00Z")
+    calls = driver(problem(spent))
+    with pytest.raises(errors.BudgetExhausted) as caught:
+        calls.analyze("가")
+    assert caught.value.details == {"begins_again_at": "2027-01-31T00:00:00Z"}
+    assert (calls.clock.slept, len(calls.transport.requests)) == ([], 1)
+
+
+def test_a_budget_that_begins_again_soon_is_waited_for(driver):
+    calls = driver(problem(errors.BudgetExhausted("…", retry_after_s=60)), answer(EMPTY))
+    calls.analyze("가")
+    assert calls.clock.slept == pytest.approx([63.0])
+
+
 def test_patience_ends_in_an_error_that_tells_the_whole_story(driver):
     calls = driver(problem(FULL), retry=RetryPolicy(patience_s=5))
     with pytest.raises(errors.PatienceExhausted) as caught:

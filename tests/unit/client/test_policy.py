@@ -12,6 +12,7 @@ from tests.fakes.error_tree import leaves
 
 TRANSIENT = (
     errors.QuotaExceeded,
+    errors.BudgetExhausted,
     errors.QueueFull,
     errors.TenantPaused,
     errors.NoCapacity,

@@ -34,6 +34,17 @@ def test_a_name_that_no_tenant_can_have_gets_no_key(tenant, capsys):
     assert f"--tenant {tenant!r}" in printed.err
 
 
+def test_key_alone_says_what_is_missing(capsys):
+    assert nlpbatch(["proxy", "key"]) == 2
+    assert "key without --tenant: give it, or one of create, list and revoke" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["key", "list"], ["key", "revoke", "0" * 12], ["audit"]])
+def test_without_a_running_proxy_the_command_says_so(arguments, capsys):
+    assert nlpbatch(["proxy", *arguments, "--admin", "http://127.0.0.1:9"]) == 1
+    assert "no running proxy answers at http://127.0.0.1:9/" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from nlpbatch.client.calls import Trace
 from nlpbatch.errors import (
     BackendFailed,
+    BudgetExhausted,
     FingerprintMismatch,
     InternalError,
     InvalidRequest,
@@ -105,6 +106,7 @@ def test_a_single_text_that_is_too_large_gets_the_error_of_one():
     [
         Unauthenticated("the key was taken back"),
         FingerprintMismatch("another version"),
+        BudgetExhausted("used up until midnight", retry_after_s=3600),
         UnexpectedAnswer("not Arrow: something else stands between us and the service"),
         gave_up("service_unreachable"),
         gave_up("backend_failed"),

@@ -2,7 +2,7 @@ from typing import get_args
 
 import pytest
 
-from nlpbatch.errors import NoCapacity, QueueFull, QuotaExceeded, RequestTooLarge, TenantPaused
+from nlpbatch.errors import BudgetExhausted, NoCapacity, QueueFull, QuotaExceeded, RequestTooLarge, TenantPaused
 from nlpbatch.wire.problem import status_of
 from proxy.forwarding.refusals import refusal_error
 from proxy.traffic.admission import Cause, Refuse
@@ -27,6 +27,18 @@ def test_each_cause_has_its_error_with_value_and_bound(cause, error, status, sai
     assert (type(found), status_of(found)) == (error, status)
     assert said in found.message
     assert (found.retry_after_s, found.details) == (2.346, {"cause": cause})
+
+
+@pytest.mark.parametrize("period", ["day", "month"])
+def test_a_budget_is_named_with_the_time_at_which_it_begins_again(period):
+    found = refusal_error("acme", Refuse(f"budget_{period}", 2000, 1000, 500.0, "tenant", 86_400))
+    assert (type(found), status_of(found), found.retry_after_s) == (BudgetExhausted, 429, 500.0)
+    assert found.message == (
+        f"the request would make it 2,000 bytes of the 1,000 that tenant acme may send this {period} "
+        f"(budget.bytes_per_{period}): it begins again at 1970-01-02T00:00:00Z, wait until then or ask the operator "
+        "for a larger budget"
+    )
+    assert found.details == {"cause": f"budget_{period}", "begins_again_at": "1970-01-02T00:00:00Z"}
 
 
 def test_no_cause_is_without_an_error():

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.traffic.quotas import Quota, Rule, charge_all, first_over
+from proxy.traffic.quotas import Quota, Quotas, Rule, charge_all, first_over
+from tests.fakes.proxy_parts import proxy_settings
 
 SECOND = 1_000_000_000
 COSTS = st.integers(1, 1000)
@@ -40,6 +41,16 @@ def test_who_waits_as_told_passes_and_who_comes_a_moment_before_does_not(rule, s
         due_ns = now_ns + round(over.wait_s * SECOND)
         assert limited.over(cost_bytes, due_ns + 1, promised=False) is None
         assert limited.over(cost_bytes, due_ns - 2, promised=False) is not None
+
+
+def test_an_issued_key_has_a_quota_of_its_own_that_survives_another_configuration():
+    quotas, settings = Quotas(), proxy_settings({"a": {"key_quota": {"concurrency": 1}}})
+    quotas.adopt(settings)
+    assert [one.scope for one in quotas.of("a", "issued")] == ["key", "tenant", "global"]
+    charge_all(quotas.of("a", "issued"), 1, 0)
+    quotas.adopt(settings)
+    assert first_over(quotas.of("a", "issued"), 1, 0, promised=False).scope == "key"
+    assert first_over(quotas.of("a", "another"), 1, 0, promised=False) is None
 
 
 def test_a_request_of_the_whole_burst_passes_after_a_pause():

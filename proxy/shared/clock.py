@@ -1,0 +1,33 @@
+"""The fleet's time: the store's clock, as last read, since the clocks of proxies may differ by a minute."""
+
+import time
+from collections.abc import Callable
+
+
+class FleetClock:
+    """The time in seconds since the epoch; this machine's own until a store has told its time.
+
+    Args:
+        wall_s: Returns this machine's time.
+        monotonic_s: Returns a time that never goes back.
+
+    """
+
+    def __init__(
+        self, wall_s: Callable[[], float] = time.time, monotonic_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall_s = wall_s
+        self._monotonic_s = monotonic_s
+        self._offset_s: float | None = None
+
+    def now_s(self) -> float:
+        """Return the time."""
+        return self._monotonic_s() + self.offset_s()
+
+    def offset_s(self) -> float:
+        """Return the time at which the monotonic clock was 0."""
+        return self._wall_s() - self._monotonic_s() if self._offset_s is None else self._offset_s
+
+    def adopt(self, store_us: int) -> None:
+        """Go by the store's clock, which has just said that it is so many microseconds since the epoch."""
+        self._offset_s = store_us / 1e6 - self._monotonic_s()
