@@ -14,12 +14,14 @@ from nlpbatch.errors import InvalidRequest, NotFound
 from nlpbatch.serving.drain import Drain
 from nlpbatch.serving.query import read_query
 from proxy.config import ProxySettings
+from proxy.forwarding.answer_cache import AnswerCache
 from proxy.forwarding.delivery import Delivery
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.gateway import Gateway, Parts
 from proxy.forwarding.limits import limits_of
+from proxy.forwarding.peer_answers import PeerAnswers
 from proxy.forwarding.response_headers import ResponseHeaders
-from proxy.forwarding.single_flight import AnswerCache, SingleFlight
+from proxy.forwarding.single_flight import SingleFlight
 from proxy.live import Live, Snapshot
 from proxy.metrics import Metrics
 from proxy.shared.fleet import Fleet
@@ -64,8 +66,11 @@ class Proxy:
         instance = uuid.uuid4().hex
         self._usage = UsageCounter(instance, datetime.now(UTC).isoformat(timespec="milliseconds"))
         self.fleet = Fleet(settings, instance) if settings.shared.url is not None else None
+        self._peers = (
+            None if self.fleet is None else PeerAnswers(self.fleet, self._single_flight, self.live, self.metrics)
+        )
         delivery = Delivery(self.gate, self._budget, self._upstream, self._usage, self.metrics)
-        parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self._usage)
+        parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self._usage, self._peers)
         self.gateway = Gateway(self.live, parts)
         self.response_headers = ResponseHeaders(self.traffic)
         self._discovery = Discovery(lookup)
@@ -97,6 +102,8 @@ class Proxy:
         """
         if self.fleet is not None:
             await self.fleet.start()
+        if self._peers is not None:
+            await self._peers.start()
         self.backends.health = Health(self._upstream, self.gate.pump)
         await self.take_over_backends()
         self._tasks.append(asyncio.create_task(self._rediscover(), name="discovery"))
@@ -108,6 +115,8 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.backends.health is not None:
             await self.backends.health.close()
+        if self._peers is not None:
+            await self._peers.close()
         await self._single_flight.close()
         await self._upstream.close()
         if self.fleet is not None:
@@ -188,6 +197,7 @@ class Proxy:
             "backends": self.backends.to_json(),
             "tenants": tenants,
             "shared": None if self.fleet is None else self.fleet.to_json(),
+            "peer_answers": None if self._peers is None else self._peers.to_json(),
         }
 
     def config(self) -> dict[str, Any]:

@@ -42,6 +42,8 @@ class Metrics:
         self._store_away = self._gauge("shared_store_away", "Whether limits are divided because the store is away")
         self._proxies = self._gauge("fleet_proxies", "Proxies of the fleet that are alive, this one included")
         self._configs = self._gauge("fleet_configurations", "Different configurations among them")
+        self._peer_fetches = self._counter("peer_fetches", "Answers asked of other proxies", "outcome")
+        self._take_overs = self._counter("take_overs", "Requests taken over from another proxy that had no answer")
         # Looking a label up costs more than counting.
         self._child: Callable[..., Any] = cache(lambda metric, *labels: metric.labels(*labels))
 
@@ -92,6 +94,14 @@ class Metrics:
     def replayed(self, tenant: str) -> None:
         """Count a request that got another's answer."""
         self._count(self._replayed, tenant).inc()
+
+    def peer_fetched(self, outcome: str) -> None:
+        """Count a question to another proxy."""
+        self._count(self._peer_fetches, outcome).inc()
+
+    def taken_over(self) -> None:
+        """Count a request that was another proxy's."""
+        self._take_overs.inc()
 
     def upstream(self, backend: str, seconds: float) -> None:
         """Count the time a request was at a backend."""

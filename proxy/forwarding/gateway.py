@@ -29,13 +29,16 @@ from nlpbatch.wire.problem import status_of
 from proxy.config import LimitSettings
 from proxy.forwarding.delivery import Call, Delivery
 from proxy.forwarding.gate import Admission, Gate
+from proxy.forwarding.peer_answers import PeerAnswers
 from proxy.forwarding.response_headers import ARRIVAL_KEY, LEASE_KEY, wanted_wait_s
 from proxy.forwarding.single_flight import Flight, SingleFlight, idempotency_key
 from proxy.live import Live
 from proxy.metrics import UNKNOWN_TENANT, Metrics
+from proxy.shared.claims import Claim
 from proxy.traffic.slots import Lease
 from proxy.traffic.ticket import Arrival, ClassName
 from proxy.upstream.client import UpstreamRequest, UpstreamResponse, check_target, headers_for_backend
+from proxy.upstream.peers import Question
 from proxy.usage import HUNG_UP, UsageCounter
 
 _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -52,6 +55,8 @@ class Parts:
     single_flight: SingleFlight
     metrics: Metrics
     usage: UsageCounter
+    peers: PeerAnswers | None = None
+    """Without a fleet there are none."""
 
 
 class Gateway:
@@ -115,25 +120,41 @@ class Gateway:
             "bytes": arrival.cost_bytes,
         }
         key = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, ()))
-        if key is not None and self._parts.single_flight.knows(tenant, key):
-            # Already cached or in flight: no slot needed unless that attempt fails.
-            call = Call(request, await self._read(request, headers), key)
-            return await self._share(call, key, Admission(self._parts.gate, None))
+        if key is not None:
+            return await self._forward_once(request, headers, key)
         lease = await self._admit(request)
         with Admission(self._parts.gate, lease) as admission:
             call = Call(request, await self._read(request, headers), key)
-            if key is not None:
-                return await self._share(call, key, admission)
             admission.take()  # the delivery releases it
         return await self._parts.delivery.stream(lease, call)
 
-    async def _share(self, call: Call, key: str, admission: Admission) -> web.StreamResponse:
-        """Answer a call with an Idempotency-Key: it may come again, or another caller may have sent it already."""
+    async def _forward_once(self, request: web.Request, headers: CIMultiDict[str], key: str) -> web.StreamResponse:
+        """Answer a request with an Idempotency-Key: it may come again, or another caller may have sent it already."""
+        parts, tenant, claim = self._parts, request[ARRIVAL_KEY].tenant, None
+        if parts.single_flight.knows(tenant, key):
+            # Already cached or in flight: no slot needed unless that attempt fails.
+            call = Call(request, await self._read(request, headers), key)
+            return await self._share(call, key, Admission(parts.gate, None), None)
+        with parts.single_flight.expecting(tenant, key) as expect_no_more:
+            if parts.peers is not None:
+                claim = await parts.peers.claim(tenant, key)
+            if claim is None or claim.owner is None:
+                lease = await self._admit(request)
+            else:
+                expect_no_more()
+                lease = None
+            with Admission(parts.gate, lease) as admission:
+                call = Call(request, await self._read(request, headers), key)
+                return await self._share(call, key, admission, claim)
+
+    async def _share(self, call: Call, key: str, admission: Admission, claim: Claim | None) -> web.StreamResponse:
         parts, arrival = self._parts, call.request[ARRIVAL_KEY]
         if parts.single_flight.knows(arrival.tenant, key):
             admission.abandon()
-        fetch = partial(self._fetch, call, admission)
-        answer, replayed = await parts.single_flight.share(arrival.tenant, key, call.sent.digest(), fetch)
+            claim = None  # it may be another proxy's by the time that this attempt fails
+        digest = call.sent.digest()
+        fetch = partial(self._fetch, call, admission, Question(arrival.tenant, key, digest), claim)
+        answer, replayed = await parts.single_flight.share(arrival.tenant, key, digest, fetch)
         response = answer.to_response()
         if replayed:
             response.headers[IDEMPOTENCY_REPLAYED] = "true"
@@ -142,11 +163,17 @@ class Gateway:
             parts.usage.replayed(arrival.tenant, arrival.job, len(call.sent.body))
         return response
 
-    async def _fetch(self, call: Call, admission: Admission, flight: Flight) -> UpstreamResponse:
+    async def _fetch(
+        self, call: Call, admission: Admission, question: Question, claim: Claim | None, flight: Flight
+    ) -> UpstreamResponse:
         """Return the answer that all callers of a flight share.
 
         The first caller's slot is gone if that caller hung up before this began, or if another flight came to nothing.
         """
+        if self._parts.peers is not None:
+            answer = await self._parts.peers.fetch(question, claim, flight, call.request[ARRIVAL_KEY])
+            if answer is not None:
+                return answer
         lease = admission.take() or await self._admit(call.request)
         flight.sent()
         return await self._parts.delivery.fetch(lease, call)

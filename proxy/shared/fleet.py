@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import nlpbatch
 from proxy.config import ProxySettings
+from proxy.shared.claims import Claims
 from proxy.shared.members import Member, Members
 from proxy.shared.store import Store
 
@@ -43,6 +44,7 @@ class Fleet:
                 version=nlpbatch.__version__,
             ),
         )
+        self.claims = Claims(self.store, instance, settings.replay.ttl_s)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -54,6 +56,7 @@ class Fleet:
         """
         await self.store.open()
         await self.members.beat()
+        self.claims.start()
         self._tasks.append(asyncio.create_task(self._beat(), name="heartbeat"))
 
     async def close(self) -> None:
@@ -61,11 +64,13 @@ class Fleet:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.claims.close()
         await self.members.leave()
         await self.store.close()
 
     def adopt(self, settings: ProxySettings, generation: int) -> None:
         """Tell the others which configuration is in force here."""
+        self.claims.ttl_s = settings.replay.ttl_s
         self.members.say(config=config_digest(settings), generation=generation)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,0 +1,92 @@
+"""Several real proxies in the test's own loop that share a real store."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from redis import Redis
+
+from proxy.config_shared import SharedSettings
+from proxy.shared.claims import Claims
+from proxy.shared.members import Member, Members
+from proxy.shared.store import Store
+from tests.fakes.backend import FakeBackend
+from tests.fakes.running_proxy import Answer, Proxy, running_proxy
+from tests.fakes.running_store import RunningStore
+
+SECRET = "a secret of the fleet"
+
+
+class RunningFleet:
+    """Proxies in front of one backend.
+
+    Args:
+        redis: What they share.
+        directory: For the file with their secret.
+        backend: What answers.
+        groups: Groups of `proxy.toml` for all of them.
+
+    """
+
+    def __init__(self, redis: RunningStore, directory: Path, backend: FakeBackend, **groups: Any) -> None:
+        file = directory / "fleet-secret"
+        file.write_text(SECRET)
+        self._shared = {"url": redis.url, "secret_file": str(file)} | groups.pop("shared", {})
+        self._redis, self._backend, self._groups = redis, backend, groups
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def join(self, **groups: Any) -> Proxy:
+        """Start another proxy."""
+        given = {"shared": self._shared} | self._groups | groups
+        return await self._stack.enter_async_context(running_proxy(self._backend, **given))
+
+    async def pretend(self, peer_url: str, *names: tuple[str, str]) -> Member:
+        """Let the store have a member at that address with claims to these, tenant and key each; it is silent since."""
+        store = Store(SharedSettings(**self._shared))
+        await store.open()
+        member = Member(f"pretended-{peer_url[-5:].strip(':/')}", peer_url=peer_url)
+        members, claims = Members(store, member), Claims(store, member.id, 600.0)
+        await members.beat()
+        for name in names:
+            await claims.claim(name)
+        await store.close()
+        return member
+
+    def claims(self) -> dict[bytes, bytes]:
+        """Return the claims in the store."""
+        with Redis(port=self._redis.port) as client:
+            return {key: client.get(key) for key in client.keys("nlpbatch:answer:*")}
+
+    def forget_claims(self) -> None:
+        """Delete all claims from the store."""
+        with Redis(port=self._redis.port) as client:
+            client.delete(*client.keys("nlpbatch:answer:*"))
+
+    def dump(self) -> bytes:
+        """Return all that is in the store."""
+        with Redis(port=self._redis.port) as client:
+            return b"\n".join(key + b" " + (client.dump(key) or b"") for key in client.scan_iter())
+
+
+async def fetches(proxy: Proxy, outcome: str) -> float:
+    """Return how many answers a proxy asked of others, by outcome."""
+    return await proxy.metric("peer_fetches_total", outcome=outcome)
+
+
+async def asked_peer(proxy: Proxy) -> None:
+    """Wait until a proxy waits for another one's answer."""
+    async with asyncio.timeout(10):
+        while not any(not flight.own for flight, _ in proxy.inner._single_flight._tasks.values()):
+            await asyncio.sleep(0.005)
+
+
+def replayed(answer: Answer) -> bool:
+    """Return whether an answer says that another request's analysis gave it."""
+    return answer.headers.get("Idempotency-Replayed") == "true"
