@@ -4,8 +4,9 @@ The body is read only when the request has a slot, so that a waiting request hol
 """
 
 import asyncio
+import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -121,6 +122,8 @@ class Gateway:
         }
         key = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, ()))
         if key is not None:
+            # Backends share answers, too, and know no tenants.
+            headers[IDEMPOTENCY_KEY] = hashlib.sha256(f"{tenant}\0{key}".encode()).hexdigest()[:32]
             return await self._forward_once(request, headers, key)
         lease = await self._admit(request)
         with Admission(self._parts.gate, lease) as admission:
@@ -139,6 +142,7 @@ class Gateway:
             if parts.peers is not None:
                 claim = await parts.peers.claim(tenant, key)
             if claim is None or claim.owner is None:
+                _continue_at(claim, request)
                 lease = await self._admit(request)
             else:
                 expect_no_more()
@@ -170,12 +174,16 @@ class Gateway:
 
         The first caller's slot is gone if that caller hung up before this began, or if another flight came to nothing.
         """
-        if self._parts.peers is not None:
-            answer = await self._parts.peers.fetch(question, claim, flight, call.request[ARRIVAL_KEY])
-            if answer is not None:
-                return answer
+        peers = self._parts.peers
+        if peers is not None:
+            found = await peers.fetch(question, claim, flight, call.request[ARRIVAL_KEY])
+            if isinstance(found, UpstreamResponse):
+                return found
+            _continue_at(found, call.request)
         lease = admission.take() or await self._admit(call.request)
         flight.sent()
+        if peers is not None:
+            peers.sent(question, lease.backend.url)
         return await self._parts.delivery.fetch(lease, call)
 
     async def _admit(self, request: web.Request) -> Lease:
@@ -229,6 +237,12 @@ class Gateway:
                 limit=self._limits.body_bytes,
             )
         return max(request.content_length, _GET_COST_BYTES)
+
+
+def _continue_at(claim: Claim | None, request: web.Request) -> None:
+    """Let a request that is taken over go where it was sent before."""
+    if claim is not None and claim.backend:
+        request[ARRIVAL_KEY] = replace(request[ARRIVAL_KEY], backend=claim.backend)
 
 
 async def expect(_: web.Request) -> None:

@@ -94,10 +94,14 @@ class PeerAnswers:
         """Return who answers a request."""
         return self._count(await self._fleet.claims.claim((tenant, key)))
 
+    def sent(self, question: Question, backend: str) -> None:
+        """Note where a request of this proxy's own has been sent."""
+        self._fleet.claims.sent((question.tenant, question.key), backend)
+
     async def fetch(
         self, question: Question, claim: Claim | None, flight: Flight, arrival: Arrival
-    ) -> UpstreamResponse | None:
-        """Return the answer of the proxy that owns the request; None if that is this one.
+    ) -> UpstreamResponse | Claim:
+        """Return the answer of the proxy that owns the request, or the claim of this one, which is to analyse it.
 
         Args:
             question: The request.
@@ -113,7 +117,7 @@ class PeerAnswers:
         if claim is None:
             claim = await self.claim(question.tenant, question.key)
         if claim.owner is None:
-            return None
+            return claim
         patience_s = self._patience_s(arrival)
         try:
             async with asyncio.timeout(patience_s):
@@ -125,7 +129,7 @@ class PeerAnswers:
         """Return what has been counted."""
         return dict(self._counts)
 
-    async def _fetch(self, question: Question, claim: Claim, flight: Flight) -> UpstreamResponse | None:
+    async def _fetch(self, question: Question, claim: Claim, flight: Flight) -> UpstreamResponse | Claim:
         name = (question.tenant, question.key)
         while claim.owner is not None:
             flight.own = False
@@ -135,7 +139,7 @@ class PeerAnswers:
             # Others may ask for it from the moment on that the store has the new claim.
             flight.own = True
             claim = self._count(await self._fleet.claims.claim(name, instead=claim))
-        return None
+        return claim
 
     async def _ask(self, owner: Member, question: Question) -> UpstreamResponse | Missed:
         """Return the answer of an owner, or why there is none, after waiting while it is under way."""

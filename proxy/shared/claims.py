@@ -1,7 +1,8 @@
 """Which proxy of the fleet answers an Idempotency-Key: the store has a claim for each, with its owner's id.
 
-A claim is `OWNER:NUMBER`. Each has another number: a proxy that takes over from an owner that has failed doesn't take
-over from the same owner once it has begun again.
+A claim is `OWNER:NUMBER BACKEND`. Each has another number: a proxy that takes over from an owner that has failed
+doesn't take over from the same owner once it has begun again. The backend is where the request was sent, if it was:
+whoever takes over sends it there, where the analysis may still be under way.
 
     free, or its owner is gone ──claim──> this proxy's ──release──> free
                                              ├── its answer is cached: the claim expires about when the answer does
@@ -18,8 +19,9 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import Final
 
+from proxy.shared.claim_scripts import CLAIM, RELEASE, RENEW
 from proxy.shared.members import Member
-from proxy.shared.store import Script, Store, StoreAway
+from proxy.shared.store import Store, StoreAway
 
 _MOST_AT_ONCE: Final = 200
 """Claims in one round trip: the store does nothing else meanwhile, for about a millisecond."""
@@ -27,59 +29,6 @@ _SETTLE_S: Final = 0.02
 """Claims that end within so long are released together."""
 _RENEWALS: Final = 3
 """How often in its life the claim of a request in flight is renewed."""
-
-_CLAIM: Final = Script("""
--- KEYS: the last beat of each proxy, what each says of itself, then one claim per request.
--- ARGV: this proxy's id, microseconds after which a silent proxy is gone, milliseconds that a claim lives;
--- then for each request the claim that is wanted, and one that it may replace.
--- Returns for each request how it was found (free, taken, or held by another proxy), by whom, and what that one says.
-local time = redis.call('TIME')
-local gone = time[1] * 1000000 + time[2] - ARGV[2]
-local found = {}
-for i = 3, #KEYS do
-  local wanted, instead = ARGV[2 * i - 2], ARGV[2 * i - 1]
-  local held = redis.call('GET', KEYS[i])
-  local how, said = 'free', ''
-  if held then
-    local owner = string.match(held, '^[^:]*')
-    local beat = redis.call('ZSCORE', KEYS[1], owner)
-    if owner == ARGV[1] then
-      how = 'free'
-    elseif held == instead or not beat or tonumber(beat) < gone then
-      how = 'taken'
-    else
-      how = 'held'
-      said = redis.call('HGET', KEYS[2], owner) or ''
-    end
-  end
-  if how ~= 'held' then
-    redis.call('SET', KEYS[i], wanted, 'PX', ARGV[3])
-  end
-  table.insert(found, how)
-  table.insert(found, held or '')
-  table.insert(found, said)
-end
-return found
-""")
-
-_RELEASE: Final = Script("""
--- KEYS: claims. ARGV: what each has to be.
-for i = 1, #KEYS do
-  if redis.call('GET', KEYS[i]) == ARGV[i] then
-    redis.call('DEL', KEYS[i])
-  end
-end
-""")
-
-_RENEW: Final = Script("""
--- KEYS: claims. ARGV: milliseconds that they live from now on, then what each has to be. Puts back what has vanished.
-for i = 1, #KEYS do
-  local held = redis.call('GET', KEYS[i])
-  if not held or held == ARGV[i + 1] then
-    redis.call('SET', KEYS[i], ARGV[i + 1], 'PX', ARGV[1])
-  end
-end
-""")
 
 Name = tuple[str, str]
 """Tenant and Idempotency-Key."""
@@ -90,15 +39,17 @@ class Claim:
     """Who answers an Idempotency-Key.
 
     Args:
-        text: The claim in force.
+        text: The claim in force, without the backend.
         owner: The other proxy whose it is; None if it is this one's.
         taken_over: Whether it was another proxy's before.
+        backend: Where another proxy has sent the request; '' if it hasn't.
 
     """
 
     text: str
     owner: Member | None = None
     taken_over: bool = False
+    backend: str = ""
 
 
 @dataclass(eq=False, slots=True)
@@ -114,6 +65,12 @@ class _Wanted:
 class _Held:
     place: str
     text: str
+    backend: str = ""
+    released: bool = False
+
+    @property
+    def full_text(self) -> str:
+        return f"{self.text} {self.backend}".rstrip()
 
 
 @dataclass(slots=True)
@@ -121,6 +78,7 @@ class _Due:
     """What is to be written when there is time."""
 
     releases: list[_Held] = field(default_factory=list)
+    sent: list[_Held] = field(default_factory=list)
     renewal: bool = False
 
 
@@ -174,15 +132,22 @@ class Claims:
         )
         claim = await self._ask(wanted) or Claim(wanted.text)
         if claim.owner is None:
-            self._held[name] = _Held(wanted.place, wanted.text)
+            self._held[name] = _Held(wanted.place, wanted.text, claim.backend)
         return claim
+
+    def sent(self, name: Name, backend: str) -> None:
+        """Tell whoever takes over that the request is at this backend."""
+        held = self._held.get(name)
+        if held is not None and held.backend != backend:
+            held.backend = backend
+            self._due.sent.append(held)
+            self._wake.set()
 
     def release(self, name: Name) -> None:
         """Let another proxy claim the key: this one has no answer to it."""
         held = self._held.pop(name, None)
         if held is not None:
-            self._due.releases.append(held)
-            self._wake.set()
+            self._release(held)
 
     def leave(self, name: Name) -> None:
         """Leave the claim to itself: the answer is cached, and expires at about the same time."""
@@ -216,15 +181,19 @@ class Claims:
                 if not wanted.turn.done():
                     wanted.turn.set_result(claim)
                 elif wanted.abandoned:  # its caller hung up meanwhile
-                    self._due.releases.append(_Held(wanted.place, wanted.text))
-                    self._wake.set()
+                    self._release(_Held(wanted.place, wanted.text))
+
+    def _release(self, held: _Held) -> None:
+        held.released = True
+        self._due.releases.append(held)
+        self._wake.set()
 
     async def _claim_all(self, batch: list[_Wanted]) -> list[Claim | None]:
         store = self._store
         keys = [store.key("beats"), store.key("members"), *(wanted.place for wanted in batch)]
         pairs = [text for wanted in batch for text in (wanted.text, wanted.instead)]
         gone_us, ttl_ms = round(store.settings.alive_s * 1e6), round(self.ttl_s * 1000)
-        found = iter(await store.run(_CLAIM, keys, [self._instance, gone_us, ttl_ms, *pairs]))
+        found = iter(await store.run(CLAIM, keys, [self._instance, gone_us, ttl_ms, *pairs]))
         return [_claim(wanted.text, *islice(found, 3)) for wanted in batch]
 
     async def _settle(self) -> None:
@@ -245,11 +214,12 @@ class Claims:
 
     async def _write(self, due: _Due) -> None:
         for some in _in_parts(due.releases):
-            await self._store.run(_RELEASE, [held.place for held in some], [held.text for held in some])
-        if due.renewal:
-            ttl_ms = round(self.ttl_s * 1000)
-            for some in _in_parts(list(self._held.values())):
-                await self._store.run(_RENEW, [held.place for held in some], [ttl_ms, *(held.text for held in some)])
+            await self._store.run(RELEASE, [held.place for held in some], [held.text for held in some])
+        ttl_ms = round(self.ttl_s * 1000)
+        renewed = [*self._held.values()] if due.renewal else [held for held in due.sent if not held.released]
+        for some in _in_parts(renewed):
+            texts = [text for held in some for text in (held.text, held.full_text)]
+            await self._store.run(RENEW, [held.place for held in some], [ttl_ms, *texts])
 
     def _on_change(self) -> None:
         """Claim what is in flight when the store is back: it may be empty."""
@@ -263,10 +233,11 @@ def _in_parts(claims: list[_Held]) -> list[list[_Held]]:
 
 
 def _claim(text: str, how: bytes, held: bytes, said: bytes) -> Claim:
+    its, _, backend = held.decode().partition(" ")
     if how != b"held":
-        return Claim(text, taken_over=how == b"taken")
-    owner = held.decode().partition(":")[0]
+        return Claim(text, taken_over=how == b"taken", backend=backend)
+    owner = its.partition(":")[0]
     try:
-        return Claim(held.decode(), Member.from_json(owner, json.loads(said)))
+        return Claim(its, Member.from_json(owner, json.loads(said)), backend=backend)
     except (ValueError, TypeError, AttributeError):  # it says nothing that this version understands
-        return Claim(held.decode(), Member(owner))
+        return Claim(its, Member(owner), backend=backend)

@@ -42,20 +42,35 @@ class RunningFleet:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def join(self, **groups: Any) -> Proxy:
-        """Start another proxy."""
+    async def join(self, *more: FakeBackend, **groups: Any) -> Proxy:
+        """Start another proxy, in front of more backends if any are given."""
         given = {"shared": self._shared} | self._groups | groups
-        return await self._stack.enter_async_context(running_proxy(self._backend, **given))
+        return await self._stack.enter_async_context(running_proxy(self._backend, *more, **given))
 
-    async def pretend(self, peer_url: str, *names: tuple[str, str]) -> Member:
-        """Let the store have a member at that address with claims to these, tenant and key each; it is silent since."""
+    async def pretend(self, peer_url: str, *names: tuple[str, str], backend: str = "", host: str = "") -> Member:
+        """Let the store have a member at that address with claims to these, tenant and key each; it is silent since.
+
+        Args:
+            peer_url: Where it says that it is.
+            names: Its claims, tenant and key each.
+            backend: Where it has sent them; not at all by default.
+            host: The machine that it says it is on.
+
+        """
         store = Store(SharedSettings(**self._shared))
         await store.open()
-        member = Member(f"pretended-{peer_url[-5:].strip(':/')}", peer_url=peer_url)
+        member = Member(f"pretended-{peer_url[-5:].strip(':/')}", peer_url=peer_url, host=host)
         members, claims = Members(store, member), Claims(store, member.id, 600.0)
         await members.beat()
         for name in names:
             await claims.claim(name)
+            claims.sent(name, backend)
+        if backend:
+            claims.start()
+            async with asyncio.timeout(10):
+                while sum(backend.encode() in claim for claim in self.claims().values()) < len(names):
+                    await asyncio.sleep(0.01)
+        await claims.close()
         await store.close()
         return member
 

@@ -5,6 +5,7 @@ import random
 import time
 
 import pytest
+import trustme
 
 from tests.fakes.backend import FakeBackend, answer, broken_off, echo, held, raw
 from tests.fakes.running_fleet import RunningFleet, asked_peer, fetches, replayed
@@ -183,6 +184,51 @@ async def test_of_all_who_find_the_owner_dead_one_takes_over_and_the_others_ask_
         assert sum(not replayed(one) for one in got) == 1
         assert sum([await proxy.metric("take_overs_total") for proxy in proxies]) == 1
     assert len(backend.exchanges) == 1
+
+
+async def test_who_takes_over_sends_the_request_where_its_analysis_may_be_under_way(redis, tmp_path):
+    async with (
+        FakeBackend(echo()) as first,
+        FakeBackend(echo()) as second,
+        RunningFleet(redis, tmp_path, first) as fleet,
+    ):
+        a = await fleet.join(second)
+        for number, backend in enumerate([first, second] * 5):
+            name = ("home", f"k{number}")
+            await fleet.pretend(f"http://127.0.0.1:{free_port()}", name, backend=backend.url)
+            assert (await a.ask(data=name[1].encode(), headers=named(name[1]))).status == 200
+        assert await a.metric("take_overs_total") == 10
+    assert len(first.exchanges) == len(second.exchanges) == 5
+    assert [one.body for one in first.exchanges] == [f"k{number}".encode() for number in range(0, 10, 2)]
+
+
+async def test_an_address_that_only_another_machine_reaches_is_told_with_the_remedy(redis, tmp_path, caplog):
+    async with FakeBackend(echo()) as backend, RunningFleet(redis, tmp_path, backend) as fleet:
+        a = await fleet.join()
+        await fleet.pretend(f"http://127.0.0.1:{free_port()}", NAME, ("home", "b"), host="another-machine")
+        for key in (NAME[1], "b"):
+            assert (await a.ask(data=b"question", headers=named(key))).status == 200
+    told = [record.reason for record in caplog.records if record.message == "no answer from another proxy"]
+    assert told == ["it is on another-machine, and gave an address that only that machine reaches: set peer.host there"]
+
+
+async def test_peers_speak_tls_and_check_each_other_s_certificates(redis, tmp_path):
+    authority, stranger = trustme.CA(), trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "peer.pem")
+    for name, one in (("ca", authority), ("other-ca", stranger)):
+        one.cert_pem.write_to_path(tmp_path / f"{name}.pem")
+    tls = {"cert_file": str(tmp_path / "peer.pem"), "key_file": str(tmp_path / "peer.pem")}
+    async with FakeBackend(echo()) as backend, RunningFleet(redis, tmp_path, backend) as fleet:
+        a, b, c = [
+            await fleet.join(peer={"tls": tls, "ca_file": str(tmp_path / f"{name}.pem")})
+            for name in ("ca", "ca", "other-ca")
+        ]
+        await a.ask(data=b"question", headers=named())
+        assert a.inner.fleet.members.me.peer_url.startswith("https://127.0.0.1:")
+        assert replayed(await b.ask(data=b"question", headers=named()))
+        assert not replayed(await c.ask(data=b"question", headers=named()))
+        assert await fetches(c, "unreachable") == 1
 
 
 async def test_an_owner_that_the_store_has_not_heard_of_is_not_even_asked(redis, tmp_path):

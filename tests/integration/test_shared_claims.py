@@ -121,6 +121,33 @@ async def test_who_has_begun_again_is_not_replaced_by_one_that_saw_its_failure(r
         assert (await b.claim(NAME, instead=seen)).owner.id == "a"
 
 
+async def test_who_takes_over_hears_where_the_request_was_sent(redis, tmp_path):
+    async with Scene(redis, tmp_path) as scene:
+        a, b, c = [await scene.join(name) for name in "abc"]
+        await a.claim(NAME)
+        seen = await b.claim(NAME)
+        a.sent(NAME, "http://backend:1")
+        await until(lambda: b"http://backend:1" in next(iter(claims_in(redis).values())).encode())
+        taken = await b.claim(NAME, instead=seen)  # it is the same claim as before
+        assert (taken.owner, taken.backend) == (None, "http://backend:1")
+        its = await c.claim(NAME)
+        assert (its.owner.id, its.backend) == ("b", "http://backend:1")
+        b.release(NAME)
+        b.sent(NAME, "http://backend:2")
+        await until(lambda: not claims_in(redis))
+
+
+async def test_what_was_released_is_not_put_back(redis, tmp_path):
+    async with Scene(redis, tmp_path) as scene:
+        a = await scene.join("a")
+        await a.claim(NAME)
+        a.sent(NAME, "http://backend:1")
+        a.release(NAME)
+        await until(lambda: not claims_in(redis))
+        await asyncio.sleep(0.1)
+        assert claims_in(redis) == {}
+
+
 async def test_a_claim_of_a_proxy_that_is_gone_is_free_at_once(redis, tmp_path):
     async with Scene(redis, tmp_path, alive_s=0.5) as scene:
         a, b = await scene.join("a"), await scene.join("b")
