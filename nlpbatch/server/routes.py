@@ -82,11 +82,14 @@ class Routes:
         analyse = partial(self._analyse, operation, request)
         if media.IDEMPOTENCY_KEY not in request.headers or not is_batch(request.headers.get(media.PRIORITY)):
             return (await analyse()).to_response()
-        answer, replayed = await self._shared.share(_identity(request, await _body(request)), analyse)
-        if replayed:
-            self._metrics.replayed()
-            request[LOG_KEY] = {"replayed": True}
-        return answer.to_response()
+        shared = await self._shared.share(_identity(request, await _body(request)), analyse)
+        response = shared.answer.to_response()
+        if shared.joined:
+            self._metrics.joined()
+            request[LOG_KEY] = {"joined": True}
+        if shared.given_before:
+            response.headers[media.IDEMPOTENCY_REPLAYED] = "true"
+        return response
 
     async def _analyse(self, operation: Operation, request: web.Request) -> Answer:
         encoding = _answer_encoding(request)

@@ -1,7 +1,7 @@
 """Sends a request that has its slot to its backend, and to another one when the retry rules say so."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -11,6 +11,7 @@ from aiohttp import web
 
 from nlpbatch.errors import BackendFailed, NlpbatchError, NoCapacity, ServiceTimeout
 from nlpbatch.serving.problems import LOG_KEY
+from nlpbatch.wire.media import IDEMPOTENCY_REPLAYED
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY
 from proxy.traffic.retries import Failure, GiveUp, Retries, RetryBudget, Return
@@ -21,12 +22,15 @@ from proxy.usage import UsageCounter
 _CHANGED: Final = "the version that If-Match names has no free slot at this moment: send again"
 
 
-class _HasStatus(Protocol):
+class _Answer(Protocol):
     @property
     def status(self) -> int: ...
 
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
-A = TypeVar("A", bound=_HasStatus)
+
+A = TypeVar("A", bound=_Answer)
 
 
 class Observer(Protocol):
@@ -141,7 +145,9 @@ class Delivery:
             self._observer.upstream(backend.url, time.monotonic() - started_s)
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:  # whether or not anybody still waits for it
             arrival = call.request[ARRIVAL_KEY]
-            self._usage.analysed(arrival.tenant, arrival.job, len(call.sent.body))
+            # The backend may have analysed it for another proxy, which has counted that.
+            count = self._usage.replayed if IDEMPOTENCY_REPLAYED in answer.headers else self._usage.analysed
+            count(arrival.tenant, arrival.job, len(call.sent.body))
         return answer
 
 

@@ -10,6 +10,7 @@ claim ──this proxy's──────────────────�
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Final, Literal, Protocol
@@ -29,6 +30,7 @@ from proxy.upstream.client import UpstreamResponse
 from proxy.upstream.peers import Missed, Peers, Question
 
 Outcome = Literal["answered", "under_way", "unknown", "conflict", "unreachable", "garbage"]
+_LEAST_PERIOD_S: Final = 0.05
 _LOOPBACK: Final = ("127.", "localhost", "::1")
 _log = logging.getLogger("nlpbatch.proxy")
 
@@ -78,7 +80,11 @@ class PeerAnswers:
         settings, fleet = self._live.now.settings.peer, self._fleet
         self._peers = Peers(fleet.store.peer_secret, client_context(settings.ca_file))
         app = peer_application(self._single_flight, fleet.store, fleet.members.me.id)
-        listener = await self._listening.enter_async_context(running(app, settings, "peer"))
+        try:
+            listener = await self._listening.enter_async_context(running(app, settings, "peer"))
+        except BaseException:
+            await self._peers.close()
+            raise
         host, port, *_ = listener.sockets[0].getsockname()
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         fleet.members.say(peer_url=settings.advertise or f"{'http' if settings.tls is None else 'https'}://{address}")
@@ -147,9 +153,12 @@ class PeerAnswers:
         if peers is None:
             raise RuntimeError("call start() first")
         while True:
+            asked_s = time.monotonic()
             found = await peers.ask(owner, question)
             outcome: Outcome = "answered" if isinstance(found, UpstreamResponse) else found
             if outcome == "under_way":
+                # An owner says so after a while; whatever says so at once isn't asked without a pause.
+                await asyncio.sleep(asked_s + _LEAST_PERIOD_S - time.monotonic())
                 continue
             self._counts[outcome] += 1
             self._observer.peer_fetched(outcome)

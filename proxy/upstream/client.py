@@ -49,6 +49,7 @@ ANSWER_HEADERS: Final = (
     "Retry-After",
     "Allow",
     media.SERVER_TIMING,
+    media.IDEMPOTENCY_REPLAYED,
 )
 _CHOOSING_HEADERS: Final = ("Content-Type", "Accept", "If-Match")
 

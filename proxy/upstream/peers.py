@@ -98,10 +98,10 @@ class Peers:
             # A GET: on a connection that the owner has closed meanwhile it is sent again.
             async with self._session.get(f"{owner.peer_url}{PATH}", headers=headers, allow_redirects=False) as answer:
                 return await _read(answer)
-        except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, aiohttp.InvalidURL, ValueError):
-            return "garbage"
-        except (aiohttp.ClientError, OSError, TimeoutError):
+        except (aiohttp.ClientConnectionError, OSError, TimeoutError):  # a wrong certificate is a ValueError, too
             return "unreachable"
+        except (aiohttp.ClientError, ValueError):
+            return "garbage"
 
 
 async def _read(answer: aiohttp.ClientResponse) -> UpstreamResponse | Missed:

@@ -176,8 +176,8 @@ def begun(apis: list[Server]) -> Counter[str]:
             members = json.loads(line) if line.startswith("{") else {}
             if members.get("path") != ANALYZE_PATH:
                 continue
-            if members.get("replayed"):
-                found["replayed"] += 1
+            if members.get("joined"):
+                found["joined"] += 1
             elif members["status"] in (200, 499):
                 found["answered" if members["status"] == 200 else "abandoned"] += 1
     return found

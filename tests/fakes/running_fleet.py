@@ -67,8 +67,9 @@ class RunningFleet:
             claims.sent(name, backend)
         if backend:
             claims.start()
+            places = [store.key("answer", store.hidden("answer", *name)).encode() for name in names]
             async with asyncio.timeout(10):
-                while sum(backend.encode() in claim for claim in self.claims().values()) < len(names):
+                while not all(backend.encode() in self.claims()[place] for place in places):
                     await asyncio.sleep(0.01)
         await claims.close()
         await store.close()

@@ -141,7 +141,7 @@ def test_a_batch_request_with_a_key_is_analysed_though_its_proxy_was_killed_and_
 ):
     api, order, gate = one_worker, tmp_path / "order", tmp_path / "gate"
     headers = {"Idempotency-Key": f"key-{finished}", "Priority": BATCH, "Content-Type": "application/json"}
-    answered, replayed = (api.metric(f"nlpbatch_{name}_total") for name in ("documents", "replays"))
+    answered, joined = (api.metric(f"nlpbatch_{name}_total") for name in ("documents", "requests_joined"))
     held = hold(api, gate)
     hang_up_after(api, f"once !sign={order}", **headers)
     if finished:
@@ -151,10 +151,14 @@ def test_a_batch_request_with_a_key_is_analysed_though_its_proxy_was_killed_and_
     gate.touch()
     assert [held.result().status, again.result().status] == [200, 200]
     assert order.read_text().split() == ["once"]
-    assert api.metric("nlpbatch_replays_total") == replayed + 1
+    assert "Idempotency-Replayed" not in again.result().headers  # nobody has had it
+    once_more = api.ask({"texts": [f"once !sign={order}"]}, **headers)
+    assert (once_more.data, once_more.headers["Idempotency-Replayed"]) == (again.result().data, "true")
+    assert api.metric("nlpbatch_requests_joined_total") == joined + 2
     other = api.ask({"texts": ["another"]}, **headers)
-    assert len(other.json()["outcomes"]) == 1
-    assert api.metric("nlpbatch_replays_total") == replayed + 1
+    assert "Idempotency-Replayed" not in other.headers
+    assert api.metric("nlpbatch_requests_joined_total") == joined + 2
+    assert order.read_text().split() == ["once"]
 
 
 def test_a_full_queue_refuses_with_the_time_to_come_back(one_worker, tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nlpbatch.errors import NoCapacity
 from nlpbatch.server import shared_answers as module
 from nlpbatch.server.config import ReplaySettings
-from nlpbatch.server.shared_answers import Answer, SharedAnswers
+from nlpbatch.server.shared_answers import Answer, Shared, SharedAnswers
 from tests.fakes.virtual_time import settle, virtual_time
 
 
@@ -37,7 +37,8 @@ async def test_the_same_request_at_the_same_time_or_later_is_analysed_once():
     first, second = scene.ask(), scene.ask()
     await settle()
     scene.begun[0].set_result(made)
-    assert [await first, await second, await scene.ask()] == [(made, False), (made, True), (made, True)]
+    assert await first == Shared(made, joined=False, given_before=False)
+    assert await second == await scene.ask() == Shared(made, joined=True, given_before=True)
     assert len(scene.begun) == 1
 
 
@@ -48,7 +49,7 @@ async def test_another_request_is_analysed_by_itself():
     await settle()
     for turn in scene.begun:
         turn.set_result(answer())
-    assert [(await task)[1] for task in tasks] == [False, False]
+    assert [(await task).joined for task in tasks] == [False, False]
 
 
 @virtual_time
@@ -61,7 +62,8 @@ async def test_an_analysis_goes_on_when_its_caller_has_gone():
     second = scene.ask()
     await settle()
     scene.begun[0].set_result(made)
-    assert await second == (made, True)
+    assert await second == Shared(made, joined=True, given_before=False)
+    assert await scene.ask() == Shared(made, joined=True, given_before=True)
 
 
 @virtual_time
@@ -74,7 +76,7 @@ async def test_a_failure_is_its_own_caller_s_only():
         await first
     await settle()
     scene.begun[1].set_result(answer())
-    assert (await second)[1] is False
+    assert (await second).joined is False
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ async def test_what_may_not_be_kept_is_not(made, settings):
         asked = scene.ask()
         await settle()
         scene.begun[number].set_result(made)
-        assert await asked == (made, False)
+        assert await asked == Shared(made, joined=False, given_before=False)
     assert scene.shared.size_bytes == 0
 
 
@@ -106,7 +108,7 @@ async def test_an_answer_is_kept_for_its_time(monkeypatch):
     scene.begun[0].set_result(answer())
     await first
     now_s = 59.0
-    assert (await scene.ask())[1] is True
+    assert (await scene.ask()).joined
     now_s = 60.0
     again = scene.ask()
     await settle()
