@@ -1,10 +1,14 @@
 """Several real proxies in the test's own loop that share a real store."""
 
 import asyncio
-from contextlib import AsyncExitStack
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+import aiohttp
 from redis import Redis
 
 from proxy.config_shared import SharedSettings
@@ -12,7 +16,7 @@ from proxy.shared.claims import Claims
 from proxy.shared.members import Member, Members
 from proxy.shared.store import Store
 from tests.fakes.backend import FakeBackend
-from tests.fakes.running_proxy import Answer, Proxy, running_proxy
+from tests.fakes.running_proxy import TENANTS, Answer, Proxy, running_proxy
 from tests.fakes.running_store import RunningStore
 
 SECRET = "a secret of the fleet"
@@ -33,7 +37,7 @@ class RunningFleet:
         file = directory / "fleet-secret"
         file.write_text(SECRET)
         self._shared = {"url": redis.url, "secret_file": str(file)} | groups.pop("shared", {})
-        self._redis, self._backend, self._groups = redis, backend, groups
+        self._redis, self._directory, self._backend, self._groups = redis, directory, backend, groups
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -46,6 +50,33 @@ class RunningFleet:
         """Start another proxy, in front of more backends if any are given."""
         given = {"shared": self._shared} | self._groups | groups
         return await self._stack.enter_async_context(running_proxy(self._backend, *more, **given))
+
+    @asynccontextmanager
+    async def process(self, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run another proxy as a process of its own, which can be killed, until it is ready; kill it at the end."""
+        file = self._directory / f"proxy-{port}.toml"
+        groups = {
+            "admin": {"enabled": False},
+            "shared": self._shared,
+            "upstream": {"health_period_s": 0.05},
+            "tenants.home": TENANTS["home"],
+        }
+        tables = [
+            "\n".join([f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in members.items())])
+            for name, members in groups.items()
+        ]
+        file.write_text("\n".join([*tables, "[[backends]]", f'url = "{self._backend.url}"']))
+        command = ["-m", "nlpbatch", "proxy", "serve", "--config", str(file), "--port", str(port)]
+        process = await asyncio.create_subprocess_exec(sys.executable, *command)
+        try:
+            async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+                while not await _ready(session, f"http://127.0.0.1:{port}/readyz"):
+                    await asyncio.sleep(0.05)
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
     async def pretend(self, peer_url: str, *names: tuple[str, str], backend: str = "", host: str = "") -> Member:
         """Let the store have a member at that address with claims to these, tenant and key each; it is silent since.
@@ -89,6 +120,14 @@ class RunningFleet:
         """Return all that is in the store."""
         with Redis(port=self._redis.port) as client:
             return b"\n".join(key + b" " + (client.dump(key) or b"") for key in client.scan_iter())
+
+
+async def _ready(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(url) as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
 
 
 async def fetches(proxy: Proxy, outcome: str) -> float:

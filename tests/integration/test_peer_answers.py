@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 
+import aiohttp
 import pytest
 import trustme
 
@@ -184,6 +185,34 @@ async def test_of_all_who_find_the_owner_dead_one_takes_over_and_the_others_ask_
         assert sum(not replayed(one) for one in got) == 1
         assert sum([await proxy.metric("take_overs_total") for proxy in proxies]) == 1
     assert len(backend.exchanges) == 1
+
+
+async def test_when_the_owner_is_killed_in_the_middle_one_other_proxy_analyses_again(redis, tmp_path):
+    release, port = asyncio.Event(), free_port()
+    async with (
+        FakeBackend(held(asyncio.Event()), held(release, echo())) as backend,
+        RunningFleet(redis, tmp_path, backend) as fleet,
+        fleet.process(port) as process,
+    ):
+        others = [await fleet.join() for _ in range(2)]
+        session = others[0].session
+        killed = asyncio.create_task(
+            session.post(f"http://127.0.0.1:{port}/v1/analyze", data=b"question", headers=named())
+        )
+        await backend.received(1)
+        asking = [proxy.asking(data=b"question", headers=named()) for proxy in others]
+        for proxy in others:
+            await asked_peer(proxy)
+        process.kill()
+        with pytest.raises(aiohttp.ClientError):
+            await killed
+        await backend.received(2)
+        release.set()
+        got = [await one for one in asking]
+        assert {(one.status, one.body) for one in got} == {(200, b"question")}
+        assert sorted(map(replayed, got)) == [False, True]
+        assert sum([await proxy.metric("take_overs_total") for proxy in others]) == 1
+    assert len(backend.exchanges) == 2
 
 
 async def test_who_takes_over_sends_the_request_where_its_analysis_may_be_under_way(redis, tmp_path):
