@@ -14,12 +14,14 @@ from nlpbatch.errors import NoCapacity, NotFound
 from nlpbatch.serving.drain import Drain
 from nlpbatch.serving.query import read_query
 from proxy.config import ProxySettings
+from proxy.forwarding.answer_cache import AnswerCache
 from proxy.forwarding.delivery import Delivery
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.gateway import Gateway, Parts
 from proxy.forwarding.limits import budgets_of, limits_of
+from proxy.forwarding.peer_answers import PeerAnswers
 from proxy.forwarding.response_headers import ResponseHeaders
-from proxy.forwarding.single_flight import AnswerCache, SingleFlight
+from proxy.forwarding.single_flight import SingleFlight
 from proxy.ledger import queries
 from proxy.ledger.book import BookAway, Query, Reading
 from proxy.ledger.ledger import Ledger
@@ -81,13 +83,15 @@ class Proxy:
         self._budget = RetryBudget(upstream.retry_ratio, upstream.retry_min)
         self._answers = AnswerCache(settings.replay)
         self._single_flight = SingleFlight(self._answers)
+        self._peers = None
         if self.fleet is not None:
             self.fleet.share_budgets(self.traffic.budgets, clock)
+            self._peers = PeerAnswers(self.fleet, self._single_flight, self.live, self.metrics)
         self.operating = Operating(settings, instance, live=self.live, clock=clock, fleet=self.fleet)
         store = None if self.fleet is None else self.fleet.store
         self.ledger = Ledger(settings.ledger, store, self.metrics.ledger_failed)
         delivery = Delivery(self.gate, self._budget, self._upstream, self.ledger, self.metrics)
-        parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self.ledger)
+        parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self.ledger, self._peers)
         self.gateway = Gateway(self.live, parts)
         self.response_headers = ResponseHeaders(self.traffic)
         self._discovery = Discovery(lookup)
@@ -124,6 +128,8 @@ class Proxy:
         if self.fleet is not None:
             await self.fleet.start()
         await self.ledger.start()
+        if self._peers is not None:
+            await self._peers.start()
         self.backends.health = Health(self._upstream, self.gate.pump)
         await self.take_over_backends()
         self._tasks.append(asyncio.create_task(self._rediscover(), name="discovery"))
@@ -138,6 +144,8 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.backends.health is not None:
             await self.backends.health.close()
+        if self._peers is not None:
+            await self._peers.close()
         await self._single_flight.close()
         await self._upstream.close()
         await self.ledger.close()
@@ -244,6 +252,7 @@ class Proxy:
             "backends": self.backends.to_json(),
             "tenants": tenants,
             "shared": None if self.fleet is None else self.fleet.to_json(),
+            "peer_answers": None if self._peers is None else self._peers.to_json(),
         }
 
     def config(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ PASSWORD_VARIABLE: Final = "NLPBATCH_SHARED_PASSWORD"  # noqa: S105  (a variable
 SECRET_VARIABLE: Final = "NLPBATCH_SHARED_SECRET"  # noqa: S105
 _SCHEMES: Final = ("redis", "rediss", "unix", "redis+sentinel")
 _MIN_SECRET: Final = 16
+_WILDCARDS: Final = ("", "0.0.0.0", "::", "*")  # noqa: S104  (it is refused)
 
 
 def _store_url(url: str) -> str:
@@ -101,6 +102,17 @@ class PeerSettings(EndpointSettings):
 
     advertise: str | None = Field(None, pattern=r"^https?://[^\s/@]+$")
     """The address that the others are given; without it, http:// or https:// with `host` and the port in use."""
+    ca_file: str | None = None
+    """Certificates that https:// peers are checked against; without it, the system's."""
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if self.advertise is None and self.host in _WILDCARDS:
+            raise ValueError(
+                f"host {self.host} is no address that other proxies can be given: set advertise, such as "
+                "http://10.0.0.21:8703, or name one address of this machine"
+            )
+        return self
 
 
 def _from_file(path: str | None, key: str) -> str | None:

@@ -48,6 +48,8 @@ class Metrics:
         self._ledger_entries = self._gauge("ledger_pending_entries", "Counts that are not in the ledger yet")
         self._ledger_age_s = self._gauge("ledger_pending_seconds", "Age of the oldest of them")
         self._ledger_errors = self._counter("ledger_errors", "What went wrong with the ledger", "kind")
+        self._peer_fetches = self._counter("peer_fetches", "Answers asked of other proxies", "outcome")
+        self._take_overs = self._counter("take_overs", "Requests taken over from another proxy that had no answer")
         # Looking a label up costs more than counting.
         self._child: Callable[..., Any] = cache(lambda metric, *labels: metric.labels(*labels))
 
@@ -111,6 +113,14 @@ class Metrics:
     def replayed(self, tenant: str) -> None:
         """Count a request that got another's answer."""
         self._count(self._replayed, tenant).inc()
+
+    def peer_fetched(self, outcome: str) -> None:
+        """Count a question to another proxy."""
+        self._count(self._peer_fetches, outcome).inc()
+
+    def taken_over(self) -> None:
+        """Count a request that was another proxy's."""
+        self._take_overs.inc()
 
     def upstream(self, backend: str, seconds: float) -> None:
         """Count the time a request was at a backend."""

@@ -71,6 +71,16 @@ class PoolSettings(Settings):
         )
 
 
+class ReplaySettings(Settings):
+    """Answers to batch requests kept for those that come again with the same Idempotency-Key, through another proxy."""
+
+    size_bytes: int = Field(64 * MIB, ge=0, le=64 * 1024 * MIB)
+    """All of them together; 0 keeps none."""
+    answer_bytes: int = Field(4 * MIB, ge=0, le=1024 * MIB)
+    """A larger answer isn't kept."""
+    ttl_s: float = Field(60.0, gt=0, le=3600)
+
+
 class AnalyzerSettings(Settings):
     """One analyzer: Kiwi's model and options, under Kiwi's names and with Kiwi's defaults."""
 
@@ -112,6 +122,7 @@ class ServerSettings(Settings):
     listen: ServerListen = ServerListen()
     limits: RequestLimitSettings = RequestLimitSettings()
     pool: PoolSettings = PoolSettings()
+    replay: ReplaySettings = ReplaySettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     analyzers: dict[AnalyzerName, AnalyzerSettings] = Field({"default": AnalyzerSettings()}, min_length=1)
 

@@ -11,6 +11,7 @@ from nlpbatch.server.config import ServerSettings
 from nlpbatch.server.metrics import ServerMetrics
 from nlpbatch.server.pages import add_pages
 from nlpbatch.server.routes import Routes
+from nlpbatch.server.shared_answers import SharedAnswers
 from nlpbatch.serving import logs
 from nlpbatch.serving.health import add_health_routes
 from nlpbatch.serving.lifecycle import new_application, serve
@@ -20,7 +21,7 @@ def build_app(settings: ServerSettings, analyzers: Analyzers, metrics: ServerMet
     """Return the application; until its analyzers have loaded it refuses work and isn't ready."""
     app = new_application(body_bytes=settings.limits.body_bytes, drain_retry_after_s=settings.listen.drain_timeout_s)
     limits = settings.limits.to_wire()
-    Routes(analyzers, limits, metrics).add_to(app)
+    Routes(analyzers, limits, metrics, SharedAnswers(settings.replay)).add_to(app)
     add_pages(app, limits)
 
     async def readiness() -> tuple[bool, dict[str, Any]]:

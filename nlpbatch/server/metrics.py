@@ -38,6 +38,9 @@ class ServerMetrics:
         self._errors = Counter(
             "nlpbatch_document_errors", "Documents answered with an error", (*name, "code"), registry=registry
         )
+        self._joined = Counter(
+            "nlpbatch_requests_joined", "Requests answered without an analysis of their own", registry=registry
+        )
         self._lost = Counter("nlpbatch_workers_lost", "Workers that ended unasked", name, registry=registry)
         self._workers = Gauge("nlpbatch_workers", "Workers alive", name, registry=registry)
         self._busy = Gauge("nlpbatch_workers_busy", "Workers at work", name, registry=registry)
@@ -77,6 +80,10 @@ class ServerMetrics:
             self._errors.labels(analyzer, code).inc(count)
         self._queue_s.labels(analyzer).observe(answer.queue_s)
         self._analysis_s.labels(analyzer).observe(answer.analysis_s)
+
+    def joined(self) -> None:
+        """Count a request that got the answer of another one's analysis."""
+        self._joined.inc()
 
     def observer(self, analyzer: str) -> "PoolMetrics":
         """Return the observer of the analyzer's pool."""

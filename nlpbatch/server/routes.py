@@ -1,8 +1,10 @@
 """The API's endpoints: read a request, have it analysed, write the answer in the encoding that was requested."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import pyarrow as pa
 from aiohttp import web
@@ -19,6 +21,7 @@ from nlpbatch.errors import (
 )
 from nlpbatch.server.analyzers import Analyzers
 from nlpbatch.server.metrics import ServerMetrics
+from nlpbatch.server.shared_answers import Answer, SharedAnswers
 from nlpbatch.serving.problems import LOG_KEY
 from nlpbatch.serving.query import read_query
 from nlpbatch.serving.reading import wide_reads
@@ -32,6 +35,8 @@ from nlpbatch.wire.options.offered import check_offered
 from nlpbatch.wire.outcome import TRANSIENT_CODES
 from nlpbatch.wire.priority import is_batch
 
+_CHOOSING_HEADERS: Final = (media.IDEMPOTENCY_KEY, "Content-Type", "Content-Encoding", "Accept", "If-Match")
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
@@ -44,8 +49,9 @@ class ParsedRequest:
 class Routes:
     """The handlers of `/v1/*`."""
 
-    def __init__(self, analyzers: Analyzers, limits: SizeLimits, metrics: ServerMetrics) -> None:
+    def __init__(self, analyzers: Analyzers, limits: SizeLimits, metrics: ServerMetrics, shared: SharedAnswers) -> None:
         self._analyzers = analyzers
+        self._shared = shared
         self._limits = limits
         self._metrics = metrics
 
@@ -73,6 +79,19 @@ class Routes:
 
     async def answer(self, operation: Operation, request: web.Request) -> web.Response:
         """Answer `POST /v1/analyze` and the other operations, in JSON or Arrow."""
+        analyse = partial(self._analyse, operation, request)
+        if media.IDEMPOTENCY_KEY not in request.headers or not is_batch(request.headers.get(media.PRIORITY)):
+            return (await analyse()).to_response()
+        shared = await self._shared.share(_identity(request, await _body(request)), analyse)
+        response = shared.answer.to_response()
+        if shared.joined:
+            self._metrics.joined()
+            request[LOG_KEY] = {"joined": True}
+        if shared.given_before:
+            response.headers[media.IDEMPOTENCY_REPLAYED] = "true"
+        return response
+
+    async def _analyse(self, operation: Operation, request: web.Request) -> Answer:
         encoding = _answer_encoding(request)
         parsed = await _read(request, operation)
         self._check_size(parsed)
@@ -89,7 +108,7 @@ class Routes:
         )
         self._metrics.answered(info.name, len(parsed.documents), answer)
         request[LOG_KEY] = {"documents": len(parsed.documents), "analysis_s": round(answer.analysis_s, 4)}
-        return _response(encoding, parsed, info, answer)
+        return _answer(encoding, parsed, info, answer)
 
     def _check_size(self, parsed: ParsedRequest) -> None:
         count, limit = len(parsed.documents), self._limits.documents
@@ -99,6 +118,14 @@ class Routes:
                 "or raise limits.documents of the service",
                 limit=limit,
             )
+
+
+def _identity(request: web.Request, body: bytes) -> bytes:
+    """Return a hash of the Idempotency-Key and all that decides about the answer."""
+    chosen = (value for name in _CHOOSING_HEADERS for value in (name, *request.headers.getall(name, ())))
+    hashed = hashlib.sha256("\n".join((request.raw_path, *chosen, "")).encode("utf-8", "surrogateescape"))
+    hashed.update(body)
+    return hashed.digest()
 
 
 def _answer_encoding(request: web.Request) -> Encoding:
@@ -150,7 +177,7 @@ def _transient(answer: PoolAnswer) -> dict[str, str]:
     return {} if TRANSIENT_CODES.isdisjoint(answer.errors) else {"Cache-Control": "no-store"}
 
 
-def _response(encoding: Encoding, parsed: ParsedRequest, info: AnalyzerInfo, answer: PoolAnswer) -> web.Response:
+def _answer(encoding: Encoding, parsed: ParsedRequest, info: AnalyzerInfo, answer: PoolAnswer) -> Answer:
     names = {"analyzer": info.name, "fingerprint": info.fingerprint}
     if encoding == "arrow":
         body = join_answer(answer.bodies, options=parsed.options, **names)
@@ -158,13 +185,9 @@ def _response(encoding: Encoding, parsed: ParsedRequest, info: AnalyzerInfo, ans
         head = json.dumps(names, separators=(",", ":")).encode().removesuffix(b"}")
         body = b"".join((head, b',"outcomes":[', b",".join(answer.bodies), b"]}"))
     timing = f"queue;dur={answer.queue_s * 1000:.2f}, analysis;dur={answer.analysis_s * 1000:.2f}"
-    return web.Response(
-        body=body,
-        content_type=media.ARROW_STREAM if encoding == "arrow" else media.JSON,
-        headers={
-            "ETag": media.etag(info.fingerprint),
-            media.SERVER_TIMING: timing,
-            media.DOCUMENTS: str(len(parsed.documents)),
-        }
-        | _transient(answer),
-    )
+    headers = {
+        "ETag": media.etag(info.fingerprint),
+        media.SERVER_TIMING: timing,
+        media.DOCUMENTS: str(len(parsed.documents)),
+    } | _transient(answer)
+    return Answer(body, media.ARROW_STREAM if encoding == "arrow" else media.JSON, headers)

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from nlpbatch.errors import BackendFailed, NlpbatchError, NoCapacity, ServiceTimeout
 from nlpbatch.serving.problems import LOG_KEY
-from nlpbatch.wire.media import DOCUMENTS
+from nlpbatch.wire.media import DOCUMENTS, IDEMPOTENCY_REPLAYED
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY
 from proxy.ledger.ledger import Ledger
@@ -171,7 +171,11 @@ class Delivery:
         if status >= HTTPStatus.MULTIPLE_CHOICES:
             self._ledger.attempted(arrival)
             return
-        self._ledger.analysed(arrival, len(call.sent.body), _documents(headers), answered=answered)
+        size_bytes = len(call.sent.body)
+        if IDEMPOTENCY_REPLAYED in headers:  # the backend analysed it for another proxy, which has counted that
+            self._ledger.analysed_before(arrival, size_bytes, answered=answered)
+        else:
+            self._ledger.analysed(arrival, size_bytes, _documents(headers), answered=answered)
         if answered:
             call.request[COUNTED_KEY] = True
 

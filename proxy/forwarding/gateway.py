@@ -4,8 +4,9 @@ The body is read only when the request has a slot, so that a waiting request hol
 """
 
 import asyncio
+import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -28,14 +29,17 @@ from nlpbatch.wire.problem import status_of
 from proxy.config import LimitSettings
 from proxy.forwarding.delivery import COUNTED_KEY, Call, Delivery
 from proxy.forwarding.gate import Admission, Gate
+from proxy.forwarding.peer_answers import PeerAnswers
 from proxy.forwarding.response_headers import ARRIVAL_KEY, LEASE_KEY, wanted_wait_s
 from proxy.forwarding.single_flight import Flight, SingleFlight, idempotency_key
 from proxy.ledger.ledger import HUNG_UP, Ledger
 from proxy.live import Live
 from proxy.metrics import UNKNOWN_TENANT, Metrics
+from proxy.shared.claims import Claim
 from proxy.traffic.slots import Lease
 from proxy.traffic.ticket import Arrival, ClassName
 from proxy.upstream.client import UpstreamRequest, UpstreamResponse, check_target, headers_for_backend
+from proxy.upstream.peers import Question
 
 _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _GET_COST_BYTES: Final = 1024
@@ -51,6 +55,8 @@ class Parts:
     single_flight: SingleFlight
     metrics: Metrics
     ledger: Ledger
+    peers: PeerAnswers | None = None
+    """Without a fleet there are none."""
 
 
 class Gateway:
@@ -109,25 +115,44 @@ class Gateway:
             "bytes": arrival.cost_bytes,
         }
         key = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, ()))
-        if key is not None and self._parts.single_flight.knows(tenant, key):
-            # Already cached or in flight: no slot needed unless that attempt fails.
-            call = Call(request, await self._read(request, headers), key)
-            return await self._share(call, key, Admission(self._parts.gate, None))
+        if key is not None:
+            # Backends share answers, too, and know no tenants.
+            headers[IDEMPOTENCY_KEY] = hashlib.sha256(f"{tenant}\0{key}".encode()).hexdigest()[:32]
+            return await self._forward_once(request, headers, key)
         lease = await self._admit(request)
         with Admission(self._parts.gate, lease) as admission:
             call = Call(request, await self._read(request, headers), key)
-            if key is not None:
-                return await self._share(call, key, admission)
             admission.take()  # the delivery releases it
         return await self._parts.delivery.stream(lease, call)
 
-    async def _share(self, call: Call, key: str, admission: Admission) -> web.StreamResponse:
-        """Answer a call with an Idempotency-Key: it may come again, or another caller may have sent it already."""
+    async def _forward_once(self, request: web.Request, headers: CIMultiDict[str], key: str) -> web.StreamResponse:
+        """Answer a request with an Idempotency-Key: it may come again, or another caller may have sent it already."""
+        parts, tenant, claim = self._parts, request[ARRIVAL_KEY].tenant, None
+        if parts.single_flight.knows(tenant, key):
+            # Already cached or in flight: no slot needed unless that attempt fails.
+            call = Call(request, await self._read(request, headers), key)
+            return await self._share(call, key, Admission(parts.gate, None), None)
+        with parts.single_flight.expecting(tenant, key) as expect_no_more:
+            if parts.peers is not None:
+                claim = await parts.peers.claim(tenant, key)
+            if claim is None or claim.owner is None:
+                _continue_at(claim, request)
+                lease = await self._admit(request)
+            else:
+                expect_no_more()
+                lease = None
+            with Admission(parts.gate, lease) as admission:
+                call = Call(request, await self._read(request, headers), key)
+                return await self._share(call, key, admission, claim)
+
+    async def _share(self, call: Call, key: str, admission: Admission, claim: Claim | None) -> web.StreamResponse:
         parts, arrival = self._parts, call.request[ARRIVAL_KEY]
         if parts.single_flight.knows(arrival.tenant, key):
             admission.abandon()
-        fetch = partial(self._fetch, call, admission)
-        answer, replayed = await parts.single_flight.share(arrival.tenant, key, call.sent.digest(), fetch)
+            claim = None  # it may be another proxy's by the time that this attempt fails
+        digest = call.sent.digest()
+        fetch = partial(self._fetch, call, admission, Question(arrival.tenant, key, digest), claim)
+        answer, replayed = await parts.single_flight.share(arrival.tenant, key, digest, fetch)
         response = answer.to_response()
         if replayed:
             response.headers[IDEMPOTENCY_REPLAYED] = "true"
@@ -137,13 +162,23 @@ class Gateway:
             call.request[COUNTED_KEY] = True
         return response
 
-    async def _fetch(self, call: Call, admission: Admission, flight: Flight) -> UpstreamResponse:
+    async def _fetch(
+        self, call: Call, admission: Admission, question: Question, claim: Claim | None, flight: Flight
+    ) -> UpstreamResponse:
         """Return the answer that all callers of a flight share.
 
         The first caller's slot is gone if that caller hung up before this began, or if another flight came to nothing.
         """
+        peers = self._parts.peers
+        if peers is not None:
+            found = await peers.fetch(question, claim, flight, call.request[ARRIVAL_KEY])
+            if isinstance(found, UpstreamResponse):
+                return found
+            _continue_at(found, call.request)
         lease = admission.take() or await self._admit(call.request)
         flight.sent()
+        if peers is not None:
+            peers.sent(question, lease.backend.url)
         return await self._parts.delivery.fetch(lease, call)
 
     async def _admit(self, request: web.Request) -> Lease:
@@ -197,6 +232,12 @@ class Gateway:
                 limit=self._limits.body_bytes,
             )
         return max(request.content_length, _GET_COST_BYTES)
+
+
+def _continue_at(claim: Claim | None, request: web.Request) -> None:
+    """Let a request that is taken over go where it was sent before."""
+    if claim is not None and claim.backend:
+        request[ARRIVAL_KEY] = replace(request[ARRIVAL_KEY], backend=claim.backend)
 
 
 async def expect(_: web.Request) -> None:

@@ -8,84 +8,28 @@
 A flight that has been sent to a backend continues when its caller hangs up, because the caller will send the request
 again. Before that, it ends with its last caller.
 
-Of the cached answers, the least recently used one of all tenants goes first. Each counts with an allowance for what
-Python adds, so that millions of tiny answers can't outgrow the bound.
+In a fleet, a flight may get its answer from another proxy, and then it is cached there and not here. The others in turn
+wait for this proxy's own flights, and for requests that are on the way to one: see `own_answer`.
 """
 
 import asyncio
 import re
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from nlpbatch.errors import IdempotencyConflict, InvalidRequest
 from nlpbatch.wire.media import IDEMPOTENCY_KEY
-from proxy.config import ReplaySettings
+from proxy.forwarding.answer_cache import AnswerCache, Name
 from proxy.upstream.client import UpstreamResponse
 
-_OVERHEAD_BYTES: Final = 2048
-_FINAL: Final = frozenset({400, 404, 405, 406, 413, 415, 422})
-"""Refusals that depend on nothing but the request; others may be gone the next time."""
 _NAME = re.compile(r'"([\x21\x23-\x7e]{1,128})"|([\x21\x23-\x7e]{1,128})')
 
-Name = tuple[str, str]
-"""Tenant and Idempotency-Key: tenants never share."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    digest: bytes
-    answer: UpstreamResponse
-    size_bytes: int
-    until_s: float
-
-
-class AnswerCache:
-    """The kept answers.
-
-    Args:
-        settings: How much is kept and for how long; may be replaced.
-
-    """
-
-    def __init__(self, settings: ReplaySettings) -> None:
-        self.settings = settings
-        self.size_bytes = 0
-        self._kept: OrderedDict[Name, _Kept] = OrderedDict()
-
-    def find(self, name: Name, now_s: float) -> tuple[bytes, UpstreamResponse] | None:
-        """Return the digest of the request and its answer; None if none is cached."""
-        kept = self._kept.get(name)
-        if kept is None:
-            return None
-        if kept.until_s <= now_s:
-            self._drop(name)
-            return None
-        self._kept.move_to_end(name)
-        return kept.digest, kept.answer
-
-    def keep(self, name: Name, digest: bytes, answer: UpstreamResponse, now_s: float) -> None:
-        """Cache an answer if it is final and not too large; the least recently used make room."""
-        size_bytes = len(answer.body) + _OVERHEAD_BYTES
-        again = "no-store" in answer.headers.get("Cache-Control", "")
-        settings = self.settings
-        if again or not _is_final(answer.status) or len(answer.body) > settings.answer_bytes:
-            return
-        self._drop(name)
-        self._kept[name] = _Kept(digest, answer, size_bytes, now_s + settings.ttl_s)
-        self.size_bytes += size_bytes
-        while self._kept and (self.size_bytes > settings.size_bytes or self._first_is_over(now_s)):
-            self._drop(next(iter(self._kept)))
-
-    def _first_is_over(self, now_s: float) -> bool:
-        return next(iter(self._kept.values())).until_s <= now_s
-
-    def _drop(self, name: Name) -> None:
-        kept = self._kept.pop(name, None)
-        if kept is not None:
-            self.size_bytes -= kept.size_bytes
+CONFLICT: Final = (
+    "the Idempotency-Key was used for another request within the last minutes: make one key for each request"
+)
 
 
 def idempotency_key(values: Sequence[str]) -> str | None:
@@ -108,10 +52,6 @@ def idempotency_key(values: Sequence[str]) -> str | None:
     return found[1] or found[2]
 
 
-def _is_final(status: int) -> bool:
-    return 200 <= status < 300 or status in _FINAL  # noqa: PLR2004
-
-
 class Flight:
     """A request in flight.
 
@@ -125,6 +65,8 @@ class Flight:
         self.callers = 0
         self.left = False
         """Whether it was sent to a backend."""
+        self.own = True
+        """Whether the answer comes from a backend of this proxy's, and not from another proxy."""
 
     def sent(self) -> None:
         """Note that it is sent to a backend from now on."""
@@ -132,6 +74,18 @@ class Flight:
 
 
 Fetch = Callable[[Flight], Awaitable[UpstreamResponse]]
+
+
+@dataclass(eq=False, slots=True)
+class _Expected:
+    """Requests with a key that have not begun their flight yet; `changed` when one has, or when there are no more."""
+
+    requests: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def tell(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
 
 
 class SingleFlight:
@@ -145,6 +99,11 @@ class SingleFlight:
     def __init__(self, answers: AnswerCache) -> None:
         self._answers = answers
         self._tasks: dict[Name, tuple[Flight, asyncio.Task[UpstreamResponse]]] = {}
+        self._expected: dict[Name, _Expected] = {}
+        self.on_kept: Callable[[Name], None] = _ignore
+        """Called when an answer from a backend is there and cached."""
+        self.on_unknown: Callable[[Name], None] = _ignore
+        """Called when nothing is known of a key any more that was expected or in flight."""
 
     def knows(self, tenant: str, key: str) -> bool:
         """Return whether the key is in flight or its answer cached."""
@@ -173,12 +132,54 @@ class SingleFlight:
                 return kept[1], True
             under_way = self._tasks.get(name)
             if under_way is None:
-                return await self._join(name, *self._begin(name, digest, fetch)), False
+                flight, task = self._begin(name, digest, fetch)
+                return await self._join(name, flight, task), not flight.own
             _check_same(under_way[0].digest, digest)
             try:
                 return await self._join(name, *under_way), True
             except Exception:  # noqa: BLE001, S112  (another caller's failure: this one starts again)
                 continue
+
+    @contextmanager
+    def expecting(self, tenant: str, key: str) -> Iterator[Callable[[], None]]:
+        """Say that a request is on the way to its flight, for the time of the context or until the value is called."""
+        name, ended = (tenant, key), False
+
+        def end() -> None:
+            nonlocal ended
+            if not ended:
+                ended = True
+                self._expect_less(name)
+
+        self._expected.setdefault(name, _Expected()).requests += 1
+        try:
+            yield end
+        finally:
+            end()
+
+    async def own_answer(self, tenant: str, key: str, digest: bytes) -> UpstreamResponse | None:
+        """Return the answer that this proxy has or gets from a backend, once it is there; None if it gets none.
+
+        Raises:
+            IdempotencyConflict: The key was used for another request.
+
+        """
+        name = (tenant, key)
+        while True:
+            kept = self._answers.find(name, time.monotonic())
+            if kept is not None:
+                _check_same(kept[0], digest)
+                return kept[1]
+            under_way, expected = self._tasks.get(name), self._expected.get(name)
+            if under_way is not None and under_way[0].own:
+                _check_same(under_way[0].digest, digest)
+                try:
+                    return await self._join(name, *under_way)
+                except Exception:  # noqa: BLE001, S112  (another request may be on the way)
+                    continue
+            if under_way is not None or expected is None:
+                return None
+            await expected.changed.wait()
 
     async def close(self) -> None:
         """End all flights."""
@@ -192,11 +193,14 @@ class SingleFlight:
         task = asyncio.create_task(self._run(name, flight, fetch))
         self._tasks[name] = (flight, task)
         task.add_done_callback(lambda done: self._end(name, done))
+        if name in self._expected:
+            self._expected[name].tell()
         return flight, task
 
     async def _run(self, name: Name, flight: Flight, fetch: Fetch) -> UpstreamResponse:
         answer = await fetch(flight)
-        self._answers.keep(name, flight.digest, answer, time.monotonic())
+        if flight.own and self._answers.keep(name, flight.digest, answer, time.monotonic()):
+            self.on_kept(name)
         return answer
 
     def _end(self, name: Name, task: asyncio.Task[UpstreamResponse]) -> None:
@@ -204,6 +208,19 @@ class SingleFlight:
             del self._tasks[name]
         if not task.cancelled():
             task.exception()  # mark as seen: there may be no caller left to raise it to
+        self._forget(name)
+
+    def _expect_less(self, name: Name) -> None:
+        expected = self._expected[name]
+        expected.requests -= 1
+        if not expected.requests:
+            del self._expected[name]
+            expected.tell()
+            self._forget(name)
+
+    def _forget(self, name: Name) -> None:
+        if name not in self._expected and not self.knows(*name):
+            self.on_unknown(name)
 
     async def _join(self, name: Name, flight: Flight, task: asyncio.Task[UpstreamResponse]) -> UpstreamResponse:
         flight.callers += 1
@@ -221,8 +238,10 @@ class SingleFlight:
                 task.cancel()
 
 
+def _ignore(_: Name) -> None:
+    """Without other proxies nobody needs to know."""
+
+
 def _check_same(known: bytes, digest: bytes) -> None:
     if known != digest:
-        raise IdempotencyConflict(
-            "the Idempotency-Key was used for another request within the last minutes: make one key for each request"
-        )
+        raise IdempotencyConflict(CONFLICT)

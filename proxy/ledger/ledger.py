@@ -103,6 +103,20 @@ class Ledger:
             added += [(counters.ANSWERED, 1), (counters.ANSWERED_BYTES, size_bytes)]
         self._count(arrival, added)
 
+    def analysed_before(self, arrival: Arrival, size_bytes: int, *, answered: bool) -> None:
+        """Count a request to which a backend gave an answer that it had made for another proxy.
+
+        Args:
+            arrival: The request.
+            size_bytes: Of its body.
+            answered: As for `analysed`.
+
+        """
+        added = [(counters.ATTEMPTS, 1), (counters.REPLAYED, 1), (counters.REPLAYED_BYTES, size_bytes)]
+        if answered:
+            added += [(counters.ANSWERED, 1), (counters.ANSWERED_BYTES, size_bytes)]
+        self._count(arrival, added)
+
     def replayed(self, arrival: Arrival, size_bytes: int) -> None:
         """Count a request that got another one's answer."""
         answered = [(counters.ANSWERED, 1), (counters.ANSWERED_BYTES, size_bytes)]

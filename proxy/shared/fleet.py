@@ -11,6 +11,7 @@ from typing import Any, Final
 import nlpbatch
 from proxy.config import ProxySettings
 from proxy.shared.budgets import SharedBudgets
+from proxy.shared.claims import Claims
 from proxy.shared.clock import FleetClock
 from proxy.shared.demands import Demands
 from proxy.shared.leases import Leases
@@ -52,6 +53,7 @@ class Fleet:
         self.leases = Leases(self.store, self.members)
         self.demands = Demands(self.store, self.members)
         self.upkeep = Upkeep(self.store, settings.shared.lease_period_s)
+        self.claims = Claims(self.store, instance, settings.replay.ttl_s)
         self._tasks: list[asyncio.Task[None]] = []
 
     def share_budgets(self, budgets: Budgets, clock: FleetClock) -> None:
@@ -70,6 +72,7 @@ class Fleet:
         await self.members.beat()
         await self.leases.exchange()  # so that no quota is new to this proxy when requests come
         await self.upkeep.start()
+        self.claims.start()
         self._tasks = [
             asyncio.create_task(self._beat(), name="heartbeat"),
             asyncio.create_task(self.leases.exchange_forever(), name="leases"),
@@ -81,11 +84,13 @@ class Fleet:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.upkeep.close()
+        await self.claims.close()
         await self.members.leave()
         await self.store.close()
 
     def adopt(self, settings: ProxySettings, generation: int) -> None:
         """Tell the others which configuration is in force here."""
+        self.claims.ttl_s = settings.replay.ttl_s
         self.members.say(config=config_digest(settings), generation=generation)
 
     def to_json(self) -> dict[str, Any]:

@@ -129,7 +129,15 @@ class TrafficController:
         self.budgets.charge(arrival.tenant, arrival.cost_bytes, now_s)
         wait_s = self._max_wait_s(arrival)
         ticket = Ticket(
-            arrival.tenant, arrival.job, arrival.cost_bytes, now_s, arrival.class_name, arrival.pin, quotas, wait_s
+            arrival.tenant,
+            arrival.job,
+            arrival.cost_bytes,
+            now_s,
+            arrival.class_name,
+            arrival.pin,
+            quotas,
+            wait_s,
+            arrival.backend,
         )
         self.queue.push(ticket)
         return ticket
@@ -145,7 +153,7 @@ class TrafficController:
                 self._settle(ticket)
                 steps.append(Dropped(ticket, self._late(ticket, "delay", waited_s)))
                 continue
-            steps.append(self._slots.give(ticket, backend, now_s))
+            steps.append(self._slots.give(ticket, self._slots.known_at(ticket, now_s) or backend, now_s))
         return steps
 
     def finish(self, lease: Lease, now_s: float, *, failed: bool = False) -> None:

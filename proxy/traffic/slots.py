@@ -139,6 +139,13 @@ class Slots:
             now_s, interactive_only=True, beyond_limit=beyond_limit
         )
 
+    def known_at(self, ticket: Ticket, now_s: float) -> Backend | None:
+        """Return the backend that may have the request already, if it may get requests: there it costs no more work."""
+        if not ticket.backend:
+            return None
+        found = (backend for backend in serving(ticket.pin, self.backends) if backend.url == ticket.backend)
+        return next((backend for backend in found if backend.usable(now_s)), None)
+
     def give(self, ticket: Ticket, backend: Backend, now_s: float) -> Lease:
         """Return the lease of a slot at the backend."""
         backend.in_flight += 1

@@ -43,6 +43,7 @@ class Arrival:
         identity: What recognises it when it comes back.
         wait_s: How long its caller would wait; None for as long as its class may.
         pin: Versions that may answer it; empty for any.
+        backend: The backend that may have it already, by its address; '' for none.
 
     """
 
@@ -54,6 +55,7 @@ class Arrival:
     identity: Hashable
     wait_s: float | None = None
     pin: Pin = frozenset()
+    backend: str = ""
 
 
 @dataclass(eq=False, slots=True)
@@ -69,6 +71,7 @@ class Ticket:
         pin: Versions that may answer it.
         quotas: Those it was charged to, to be released when it ends.
         max_wait_s: How long it may wait.
+        backend: The backend that may have it already.
 
     """
 
@@ -80,6 +83,7 @@ class Ticket:
     pin: Pin = frozenset()
     quotas: Sequence[Quota] = ()
     max_wait_s: float = 0.0
+    backend: str = ""
 
     @property
     def flow(self) -> tuple[str, Pin]:

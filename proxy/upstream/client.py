@@ -41,7 +41,7 @@ _REQUEST_HEADERS: Final = (
     media.TRACEPARENT,
     media.JOB,
 )
-_ANSWER_HEADERS: Final = (
+ANSWER_HEADERS: Final = (
     "Cache-Control",
     "Content-Type",
     "Content-Encoding",
@@ -50,6 +50,7 @@ _ANSWER_HEADERS: Final = (
     "Allow",
     media.SERVER_TIMING,
     media.DOCUMENTS,
+    media.IDEMPOTENCY_REPLAYED,
 )
 _CHOOSING_HEADERS: Final = ("Content-Type", "Accept", "If-Match")
 
@@ -273,7 +274,7 @@ def headers_for_backend(request: web.Request) -> CIMultiDict[str]:
 
 def headers_for_caller(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
     """Return the headers that the caller gets; a value that is not ASCII couldn't be written."""
-    return CIMultiDict(pair for pair in _known(headers, _ANSWER_HEADERS) if pair[1].isascii())
+    return CIMultiDict(pair for pair in _known(headers, ANSWER_HEADERS) if pair[1].isascii())
 
 
 def _known(headers: CIMultiDictProxy[str], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from nlpbatch.serving.settings import check
 from nlpbatch.wire.media import JSON, PROBLEM_JSON
 from proxy.config import ProxySettings
 from proxy.keys import make_key
-from proxy.main import build_app
+from proxy.main import PROXY, build_app
 from tests.fakes.backend import FakeBackend
 
 KEY, ENTRY = make_key()
@@ -45,6 +45,8 @@ class Proxy:
 
     session: aiohttp.ClientSession
     port: int
+    inner: Any
+    """What runs: `proxy.app.Proxy`."""
     callers: "list[RawCaller]" = field(default_factory=list)
 
     async def ask(self, method: str = "POST", path: str = "/v1/analyze", *, headers=AUTHORIZED, data=None) -> Answer:
@@ -150,7 +152,7 @@ async def running_proxy(
         port = listener.sockets[0].getsockname()[1]
         timeout = aiohttp.ClientTimeout(total=20)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", timeout=timeout) as session:
-            proxy = Proxy(session, port)
+            proxy = Proxy(session, port, app[PROXY])
             if ready:
                 await proxy.until_ready(len(backends))
             try:

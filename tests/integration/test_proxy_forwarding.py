@@ -6,7 +6,7 @@ import pytest
 
 from nlpbatch.wire.media import ARROW_STREAM
 from tests.fakes.backend import FakeBackend, answer, chunked, echo
-from tests.fakes.running_proxy import AUTHORIZED, KEY, request_bytes, running_proxy
+from tests.fakes.running_proxy import AUTHORIZED, GUEST, KEY, request_bytes, running_proxy
 
 MIB = 2**20
 
@@ -71,8 +71,12 @@ async def test_only_known_headers_reach_the_backend_and_the_key_never_does():
     }
     async with FakeBackend() as backend, running_proxy(backend) as proxy:
         await proxy.ask(data=b"{}", headers=AUTHORIZED | passed | stopped)
+        await proxy.ask(data=b"{}", headers=GUEST | {"Idempotency-Key": "k-1"})
     sent = dict(backend.exchanges[0].headers)
-    assert {name: sent.pop(name) for name in passed} == passed
+    named = sent["Idempotency-Key"]
+    assert {name: sent.pop(name) for name in passed} == passed | {"Idempotency-Key": named}
+    # Backends share answers by it, and it is another one for another tenant.
+    assert named not in {"k-1", backend.exchanges[1].header("Idempotency-Key")}
     assert set(sent) == {"Host", "Content-Length"}
     assert KEY not in str(backend.exchanges[0].headers)
 

@@ -31,6 +31,15 @@ async def test_usage_counts_analysed_and_replayed_requests_separately():
     assert found["job"] == "out-1"
 
 
+async def test_what_a_backend_had_analysed_for_another_proxy_is_a_replay():
+    step = answer(headers={"Idempotency-Replayed": "true"})
+    async with FakeBackend(step) as backend, running_proxy(backend) as proxy:
+        got = await proxy.ask(data=b"question", headers=of("out-1", **{"Idempotency-Key": "a"}))
+        found = await usage(proxy, "out-1")
+    assert got.headers["Idempotency-Replayed"] == "true"
+    assert (found["analysed"], found["replayed"], found["replayed_bytes"]) == (0, 1, len(b"question"))
+
+
 async def test_a_caller_that_hangs_up_is_counted_and_so_is_the_analysis_that_it_did_not_wait_for():
     release = asyncio.Event()
     async with FakeBackend(held(release, echo())) as backend, running_proxy(backend) as proxy:

@@ -30,12 +30,15 @@ def hold(api: Api, gate: Path):
     return held
 
 
-def hang_up_after(api: Api, *texts: str) -> None:
+def hang_up_after(api: Api, *texts: str, **headers: str) -> None:
     """Ask and leave as soon as the texts are in the queue."""
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     queued = api.metric("nlpbatch_queue_bytes")
     body = json.dumps({"texts": texts}).encode()
     with socket.create_connection(("127.0.0.1", int(api.url.rpartition(":")[2]))) as caller:
-        head = f"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nX-Request-Id: gone\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nX-Request-Id: gone\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+        )
         caller.sendall(head.encode() + body)
         eventually(lambda: api.metric("nlpbatch_queue_bytes") > queued)
 
@@ -130,6 +133,32 @@ def test_a_caller_who_hangs_up_in_the_queue_is_not_analysed_for(one_worker, tmp_
     eventually(lambda: len(descriptors(api.process.pid)) <= before)
     assert [event["status"] for event in api.events() if event.get("request_id") == "gone"] == [499] * 3
     assert order.read_text().split() == ["stayed"]
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_batch_request_with_a_key_is_analysed_though_its_proxy_was_killed_and_waits_for_the_next(
+    one_worker, tmp_path, finished
+):
+    api, order, gate = one_worker, tmp_path / "order", tmp_path / "gate"
+    headers = {"Idempotency-Key": f"key-{finished}", "Priority": BATCH, "Content-Type": "application/json"}
+    answered, joined = (api.metric(f"nlpbatch_{name}_total") for name in ("documents", "requests_joined"))
+    held = hold(api, gate)
+    hang_up_after(api, f"once !sign={order}", **headers)
+    if finished:
+        gate.touch()
+        eventually(lambda: api.metric("nlpbatch_documents_total") == answered + 2)
+    again = api.asking(f"once !sign={order}", **headers)
+    gate.touch()
+    assert [held.result().status, again.result().status] == [200, 200]
+    assert order.read_text().split() == ["once"]
+    assert "Idempotency-Replayed" not in again.result().headers  # nobody has had it
+    once_more = api.ask({"texts": [f"once !sign={order}"]}, **headers)
+    assert (once_more.data, once_more.headers["Idempotency-Replayed"]) == (again.result().data, "true")
+    assert api.metric("nlpbatch_requests_joined_total") == joined + 2
+    other = api.ask({"texts": ["another"]}, **headers)
+    assert "Idempotency-Replayed" not in other.headers
+    assert api.metric("nlpbatch_requests_joined_total") == joined + 2
+    assert order.read_text().split() == ["once"]
 
 
 def test_a_full_queue_refuses_with_the_time_to_come_back(one_worker, tmp_path):

@@ -10,7 +10,7 @@ _STRING: Final = {"type": "string"}
 _ASK: Final = {
     "If-Match": '`"FINGERPRINT"`: answer only with this version of the analyzer, else 412',
     media.PRIORITY: "`u=0` to `u=7` (RFC 9218); 5 and above is the batch class, which waits for the others",
-    media.IDEMPOTENCY_KEY: "read by the proxy: the same question under the same name is analysed once",
+    media.IDEMPOTENCY_KEY: "the same question under the same name is analysed once",
     media.PREFER: "read by the proxy: with `wait=N` it refuses at once a request that would wait longer than N seconds",
     media.JOB: "read by the proxy: the job that a request belongs to",
     media.TRACEPARENT: "W3C Trace Context, passed on by the proxy",

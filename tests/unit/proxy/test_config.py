@@ -208,3 +208,9 @@ def test_a_renamed_key_is_refused_with_its_new_name(group, old, new):
     with pytest.raises(ConfigError, match=rf"{group}\.{old}: renamed: write {new} instead"):
         settings(**{group: {old: 5}})
     settings(**{group: {new: 5}})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_other_proxies_can_only_be_given_an_address_that_they_can_reach(host):
+    assert f"host {host} is no address that other proxies can be given: set advertise" in faults(peer={"host": host})
+    assert settings(peer={"host": host, "advertise": "http://10.0.0.21:8703"}).peer.host == host

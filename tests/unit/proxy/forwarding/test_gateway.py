@@ -12,8 +12,9 @@ from nlpbatch.errors import (
 )
 from nlpbatch.serving.problems import LOG_KEY, REQUEST_ID_KEY
 from proxy.config import ReplaySettings
+from proxy.forwarding.answer_cache import AnswerCache
 from proxy.forwarding.gateway import Gateway, Parts
-from proxy.forwarding.single_flight import AnswerCache, SingleFlight
+from proxy.forwarding.single_flight import SingleFlight
 from proxy.keys import make_key
 from proxy.live import Live, Snapshot
 from proxy.metrics import UNKNOWN_TENANT

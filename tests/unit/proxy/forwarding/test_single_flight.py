@@ -4,7 +4,8 @@ import pytest
 
 from nlpbatch.errors import BackendFailed, IdempotencyConflict
 from proxy.config import ReplaySettings
-from proxy.forwarding.single_flight import AnswerCache, SingleFlight
+from proxy.forwarding.answer_cache import AnswerCache
+from proxy.forwarding.single_flight import SingleFlight
 from proxy.upstream.client import UpstreamResponse
 from tests.fakes.virtual_time import settle, virtual_time
 

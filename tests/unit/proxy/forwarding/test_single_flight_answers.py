@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from nlpbatch.errors import InvalidRequest
 from proxy.config import ReplaySettings
-from proxy.forwarding.single_flight import AnswerCache, idempotency_key
+from proxy.forwarding.answer_cache import AnswerCache
+from proxy.forwarding.single_flight import idempotency_key
 from proxy.upstream.client import UpstreamResponse
 
 NAME = ("home", "k")

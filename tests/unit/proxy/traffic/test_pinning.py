@@ -119,6 +119,23 @@ def test_when_the_last_of_a_version_gets_another_one_what_waits_is_sent_to_hear_
     assert passed(subject.dispatch(1.0)) == [waiting]
 
 
+def test_a_request_that_was_sent_before_goes_there_again_even_if_that_backend_is_full():
+    some = stating(NONE, NONE)
+    subject = patient(*some)
+    some[1].in_flight, some[1].outstanding_bytes = 1, 10**6
+    arrive(subject, backend="http://b1")
+    assert [lease.backend.url for lease in leases(subject.dispatch(0.0))] == ["http://b1"]
+
+
+@pytest.mark.parametrize("backend", ["http://b1", "http://elsewhere"])
+def test_unless_that_backend_is_away_or_has_another_version(backend):
+    some = stating(NEW, OLD)
+    some[1].ready = backend != "http://b1"
+    subject = patient(*some)
+    arrive(subject, NEW, backend=backend)
+    assert [lease.backend.url for lease in leases(subject.dispatch(0.0))] == ["http://b0"]
+
+
 def test_a_second_attempt_is_made_at_the_same_version_or_not_at_all():
     old, new, same = stating(OLD, NEW, OLD)
     subject = patient(old, new, same)
