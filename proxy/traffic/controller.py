@@ -27,7 +27,7 @@ from proxy.traffic.admission import (
     retry_after_s,
 )
 from proxy.traffic.budgets import Budgets, Spent
-from proxy.traffic.demand import ALONE, Demand, allot
+from proxy.traffic.demand import ALONE, Demand, Flow, SlotCredit, allot
 from proxy.traffic.fair_queue import FairQueue
 from proxy.traffic.leased_quota import LeasedQuota
 from proxy.traffic.quotas import MakeQuota, Over, Quota, Quotas, charge_all, first_over
@@ -80,6 +80,7 @@ class TrafficController:
         self._chance = chance
         self._reservations = Reservations()
         self._allotment = ALONE
+        self._credits: dict[Flow, SlotCredit] = {}
         self._slots = Slots(backends, self.queue, choose)
         self._codels: dict[ClassName, Codel] = {}
         self.adopt(settings)
@@ -145,6 +146,7 @@ class TrafficController:
     def dispatch(self, now_s: float) -> list[Lease | Dropped]:
         """Return what became of those whose turn has come, in order; to be called after anything has changed."""
         steps: list[Lease | Dropped] = []
+        self._hold_back(now_s)
         while self.queue.backlog.requests and (next_ := self._slots.next(now_s, self._extra_slots)) is not None:
             backend, ticket = next_
             waited_s = now_s - ticket.arrived_s
@@ -154,6 +156,7 @@ class TrafficController:
                 steps.append(Dropped(ticket, self._late(ticket, "delay", waited_s)))
                 continue
             steps.append(self._slots.give(ticket, self._slots.known_at(ticket, now_s) or backend, now_s))
+            self._hold_back(now_s)
         return steps
 
     def finish(self, lease: Lease, now_s: float, *, failed: bool = False) -> None:
@@ -228,8 +231,23 @@ class TrafficController:
         """
         weights = {name: tenant.weight for name, tenant in self._settings.tenants.items()}
         self._allotment = allot(self.queue.demand(), others, self._slots.count(frozenset()), weights)
-        self._slots.have(self._allotment.slots)
-        self.queue.share_with_others(self._allotment.of_flows)
+        self._slots.shared = bool(self._allotment.slots)
+        self._credits = {
+            flow: self._credits.get(flow) or SlotCredit() for flow in self._allotment.slots if flow[0] == "batch"
+        }
+        if not self._credits:
+            self.queue.hold_back(())
+
+    def _hold_back(self, now_s: float) -> None:
+        """Keep each flow within its slots here, if several proxies contend for the backends."""
+        if self._credits:
+            slots, in_flight = self._allotment.slots, self.queue.in_flight
+            full = [
+                flow
+                for flow, credit in self._credits.items()
+                if not credit.may_start(slots[flow], in_flight(flow), now_s)
+            ]
+            self.queue.hold_back(full)
 
     def wait_s(self, tenant: str, class_name: ClassName) -> float | None:
         """Return how long a small request of the tenant's would wait now; None if nothing is known."""

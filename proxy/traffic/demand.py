@@ -25,14 +25,13 @@ class Allotment:
     """What one proxy has while all together ask for more than there is.
 
     Args:
-        slots: Slots at the backends, a fraction where there are fewer slots than proxies; None: as many as there are.
-        of_flows: The part of them that is each flow's.
+        slots: The slots at the backends of each flow that has requests here, fractions where there are fewer slots than
+            proxies; empty while there is enough for all.
         elsewhere: Requests of each flow at the other proxies.
 
     """
 
-    slots: float | None = None
-    of_flows: Mapping[Flow, float] = field(default_factory=dict)
+    slots: Mapping[Flow, float] = field(default_factory=dict)
     elsewhere: Demand = field(default_factory=dict)
 
 
@@ -58,7 +57,7 @@ def allot(own: Demand, others: Sequence[Demand], slots: int, weights: Mapping[st
         return Allotment(elsewhere=elsewhere)
     shares = max_min({flow: requests for flow, requests in total.items() if requests}, slots, weights)
     here = {flow: share * own[flow] / total[flow] for flow, share in shares.items() if own.get(flow)}
-    return Allotment(sum(here.values()), here, elsewhere)
+    return Allotment(here, elsewhere)
 
 
 def max_min(demand: Demand, slots: int, weights: Mapping[str, float]) -> dict[Flow, float]:
@@ -81,21 +80,19 @@ def max_min(demand: Demand, slots: int, weights: Mapping[str, float]) -> dict[Fl
 
 
 class SlotCredit:
-    """Keeps a proxy's requests under way at its allotted slots on the average, also where these are a fraction.
+    """Keeps a flow's requests under way at its slots here on the average, also where these are a fraction.
 
     It saves up or overdraws at most one second of one slot.
     """
 
     def __init__(self) -> None:
-        self.slots = 0.0
         self._credit = 0.0
         self._at_s: float | None = None
 
-    def may_start(self, under_way: int, now_s: float) -> bool:
-        """Return whether another request may have a slot, `under_way` having one since the last call."""
+    def may_start(self, slots: float, in_flight: int, now_s: float) -> bool:
+        """Return whether another request may have a slot, `in_flight` having had one since the last call."""
         if self._at_s is not None:
-            gained = (self.slots - under_way) * (now_s - self._at_s)
-            self._credit = max(-1.0, min(1.0, self._credit + gained))
+            self._credit = max(-1.0, min(1.0, self._credit + (slots - in_flight) * (now_s - self._at_s)))
         self._at_s = now_s
-        whole = int(self.slots)
-        return under_way < whole or (under_way == whole and self.slots > whole and self._credit >= 0)
+        whole = int(slots)
+        return in_flight < whole or (in_flight == whole and slots > whole and self._credit >= 0)

@@ -54,13 +54,10 @@ class JobFlow:
     tickets: OrderedDict[Ticket, None] = field(default_factory=OrderedDict)
     """In the order of arrival; any of them may leave."""
 
-    weight: float = 1.0
-    """Next to the tenant's other jobs here; not 1 only if several proxies share the backends."""
-
     @property
     def finish(self) -> int:
         """Return its F, once its next ticket is served."""
-        return self.start + round(next(iter(self.tickets)).cost_bytes / self.weight)
+        return self.start + next(iter(self.tickets)).cost_bytes
 
 
 @dataclass(slots=True)
@@ -75,13 +72,8 @@ class TenantFlow:
     waiting: Backlog = NOTHING
     pinned: int = 0
     """How many of those that wait have a pin."""
-    job_weights: Mapping[str, float] = field(default_factory=dict)
-
-    def set_job_weights(self, weights: Mapping[str, float]) -> None:
-        """Share out between jobs by these weights from now on; a job without one has 1."""
-        self.job_weights = weights
-        for (job, _), flow in self.jobs.items():
-            flow.weight = weights.get(job, 1.0)
+    held_back: Collection[str] = frozenset()
+    """Jobs that may not start another request, because other proxies have the slots."""
 
     @property
     def lag(self) -> float:
@@ -90,10 +82,7 @@ class TenantFlow:
 
     def push(self, ticket: Ticket) -> None:
         """Add a ticket behind those of its job."""
-        job = self.jobs.get(ticket.flow)
-        if job is None:
-            weight = self.job_weights.get(ticket.job, 1.0)
-            job = self.jobs[ticket.flow] = JobFlow(self.virtual, ticket.pin, weight=weight)
+        job = self.jobs.setdefault(ticket.flow, JobFlow(self.virtual, ticket.pin))
         if not job.tickets:
             job.start = max(self.virtual - (LAG_BYTES if job.in_flight else 0), job.start)
         job.tickets[ticket] = None
@@ -101,9 +90,9 @@ class TenantFlow:
 
     def waits(self, open_to: OpenTo) -> bool:
         """Return whether anything waits that may have the slot."""
-        if self.waiting.requests > self.pinned:
+        if self.waiting.requests > self.pinned and not self.held_back:
             return True
-        return self.pinned > 0 and any(job.tickets for job in self._jobs_for(open_to))
+        return self.waiting.requests > 0 and any(job.tickets for job in self._jobs_for(open_to))
 
     def comes_back(self, open_to: OpenTo) -> bool:
         """Return whether it only has something under way of what may have the slot."""
@@ -153,7 +142,11 @@ class TenantFlow:
 
     def _jobs_for(self, open_to: OpenTo) -> list[JobFlow]:
         """Return those whose tickets may have the slot."""
-        return [job for job in self.jobs.values() if not job.pin or open_to(job.pin)]
+        return [
+            job
+            for (name, _), job in self.jobs.items()
+            if (not job.pin or open_to(job.pin)) and name not in self.held_back
+        ]
 
     def _count(self, job: JobFlow, ticket: Ticket, sign: int) -> None:
         job.size_bytes += sign * ticket.cost_bytes
@@ -193,7 +186,6 @@ class FairQueue:
 
     def __init__(self, weights: Mapping[str, float], class_weights: Mapping[ClassName, float] | None = None) -> None:
         self._weights: Mapping[str, float] = {}
-        self._slots_of: Mapping[tuple[ClassName, str], Mapping[str, float]] = {}
         self._virtual = 0.0
         self._classes: dict[ClassName, _Class] = {"interactive": _Class(1.0), "batch": _Class(1.0)}
         self._waiting = Backlog()
@@ -209,19 +201,20 @@ class FairQueue:
         self._weights = weights
         for name, class_ in self._classes.items():
             class_.weight = class_weights.get(name, 1.0)
-        self.share_with_others({})
+            for tenant, flow in class_.tenants.items():
+                flow.weight = self._weight(tenant)
 
-    def share_with_others(self, slots: Mapping[Flow, float]) -> None:
-        """Share out in these proportions, by class, tenant and job: what this proxy has of each flow's slots.
-
-        Args:
-            slots: Of all flows that the proxies contend for; flows that aren't among them have their own weights.
-
-        """
-        self._slots_of = _by_tenant(slots)
+    def hold_back(self, flows: Collection[Flow]) -> None:
+        """Let these flows start no other request, and all others; to be called before slots are given."""
         for name, class_ in self._classes.items():
             for tenant, flow in class_.tenants.items():
-                self._weigh(flow, name, tenant)
+                flow.held_back = frozenset(job for one, of, job in flows if (one, of) == (name, tenant))
+
+    def in_flight(self, flow: Flow) -> int:
+        """Return how many requests of a flow are at backends."""
+        class_name, tenant, job = flow
+        jobs = self._classes[class_name].tenants[tenant].jobs if tenant in self._classes[class_name].tenants else {}
+        return sum(one.in_flight for (name, _), one in jobs.items() if name == job)
 
     def demand(self) -> dict[Flow, int]:
         """Return how many requests of each flow wait or are under way; of interactive ones, those that wait."""
@@ -233,12 +226,6 @@ class FairQueue:
                     if requests:
                         found[name, tenant, job] = found.get((name, tenant, job), 0) + requests
         return found
-
-    def _weigh(self, flow: TenantFlow, class_name: ClassName, tenant: str) -> None:
-        jobs = self._slots_of.get((class_name, tenant), {})
-        flow.weight = sum(jobs.values()) or self._weight(tenant)
-        most = max(jobs.values(), default=1.0)
-        flow.set_job_weights({job: slots / most for job, slots in jobs.items()})
 
     @property
     def backlog(self) -> Backlog:
@@ -312,7 +299,6 @@ class FairQueue:
         tenant = class_.tenants.get(ticket.tenant)
         if tenant is None:
             tenant = class_.tenants[ticket.tenant] = TenantFlow(self._weight(ticket.tenant))
-            self._weigh(tenant, ticket.class_name, ticket.tenant)
         if not tenant.waiting.requests:
             tenant.start = max(class_.virtual - tenant.lag, tenant.start)
         tenant.push(ticket)
@@ -416,14 +402,6 @@ class FairQueue:
             for class_ in self._classes.values():
                 class_.start = class_.virtual = 0.0
                 class_.tenants.clear()
-
-
-def _by_tenant(slots: Mapping[Flow, float]) -> dict[tuple[ClassName, str], dict[str, float]]:
-    """Return the slots of jobs by their tenant and class; what is next to nothing is a thousandth of a slot."""
-    found: dict[tuple[ClassName, str], dict[str, float]] = {}
-    for (class_name, tenant, job), part in slots.items():
-        found.setdefault((class_name, tenant), {})[job] = max(part, 1e-3)
-    return found
 
 
 def _is_active(class_: _Class) -> bool:

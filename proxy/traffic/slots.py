@@ -17,7 +17,6 @@ from typing import Any
 
 from proxy.traffic.breaker import Breaker
 from proxy.traffic.concurrency import Limit
-from proxy.traffic.demand import SlotCredit
 from proxy.traffic.fair_queue import FairQueue
 from proxy.traffic.ticket import OpenTo, Pin, SlotKind, Ticket
 
@@ -98,9 +97,9 @@ class Slots:
         self._queue = queue
         self._choose = choose
         self._held: set[Lease] = set()
-        self._batches = 0
         self._by_tenant: dict[str, int] = {}
-        self._credit: SlotCredit | None = None
+        self.shared = False
+        """Whether several proxies contend for them, so that others keep the workers busy, too."""
 
     def of_tenant(self, tenant: str) -> int:
         """Return how many of a tenant's requests are at backends."""
@@ -110,21 +109,8 @@ class Slots:
         """Return the slots of the backends that are ready and serve a pin."""
         return sum(backend.limit.value for backend in serving(pin, self.backends) if backend.ready)
 
-    def have(self, slots: float | None) -> None:
-        """Have so many slots for batch requests from now on, if other proxies have the others; None: all there are."""
-        if slots is None:
-            self._credit = None
-        else:
-            self._credit = self._credit or SlotCredit()
-            self._credit.slots = slots
-
-    def _may_have_batch(self, now_s: float) -> bool:
-        return self._credit is None or self._credit.may_start(self._batches, now_s)
-
     def is_free(self, pin: Pin, now_s: float) -> bool:
         """Return whether a request with this pin can have a slot at once, ahead of nobody."""
-        if not self._may_have_batch(now_s):
-            return False
         if self._queue.backlog.requests > self._queue.pinned:
             return False  # a ticket without a pin waits, so no backend has room
         free = (backend for backend in serving(pin, self.backends) if backend.has_room(now_s))
@@ -132,7 +118,7 @@ class Slots:
 
     def next(self, now_s: float, beyond_limit: int) -> tuple[Backend, Ticket] | None:
         """Return the next ticket and its backend; interactive ones may go `beyond_limit` requests over each limit."""
-        found = self._fill(now_s) if self._may_have_batch(now_s) else None
+        found = self._fill(now_s)
         if found is not None or not self._queue.waiting_in("interactive").requests:
             return found
         return self._fill(now_s, interactive_only=True) or self._fill(
@@ -153,7 +139,6 @@ class Slots:
         backend.breaker.sent()
         lease = Lease(ticket, backend, backend.in_flight, now_s, now_s - ticket.arrived_s)
         self._held.add(lease)
-        self._batches += ticket.class_name == "batch"
         self._by_tenant[ticket.tenant] = self.of_tenant(ticket.tenant) + 1
         return lease
 
@@ -174,7 +159,6 @@ class Slots:
             raise ValueError(f"the lease of a slot at {lease.backend.url} is not held: release or move a lease once")
         self._held.remove(lease)
         backend, ticket = lease.backend, lease.ticket
-        self._batches -= ticket.class_name == "batch"
         backend.in_flight -= 1
         backend.outstanding_bytes -= ticket.cost_bytes
         self._by_tenant[ticket.tenant] -= 1
@@ -223,6 +207,8 @@ class Slots:
         return cache(lambda pin: backend in serving(pin, self.backends))
 
     def _kind_at(self, backend: Backend) -> SlotKind:
+        if self.shared:  # each flow keeps to its own slots
+            return SlotKind.WORKER
         workers = sum(other.workers for other in self.backends if other.ready)
         if backend.in_flight < backend.workers or len(self._held) < workers:
             return SlotKind.WORKER

@@ -40,18 +40,16 @@ def test_no_flow_gets_more_than_it_asks_for_and_all_slots_are_given_if_they_are_
 @given(st.lists(FLOWS, min_size=2, max_size=5), st.integers(1, 64))
 def test_what_the_proxies_have_together_is_what_there_is(demands, slots):
     allotments = [allot(own, demands[:i] + demands[i + 1 :], slots, {}) for i, own in enumerate(demands)]
-    if all(one.slots is not None for one in allotments):
-        assert sum(one.slots for one in allotments) == pytest.approx(slots)
-        for one in allotments:
-            assert one.slots == pytest.approx(sum(one.of_flows.values()))
+    if all(one.slots for one in allotments):
+        assert sum(sum(one.slots.values()) for one in allotments) == pytest.approx(slots)
 
 
 def test_without_others_or_without_contention_nobody_is_held_back():
     own = {batch("x"): 50}
-    assert allot(own, [], 4, {}).slots is None
-    assert allot(own, [{}], 4, {}).slots is None
+    assert allot(own, [], 4, {}).slots == {}
+    assert allot(own, [{}], 4, {}).slots == {}
     few = allot({batch("x"): 1}, [{batch("y"): 2}], 4, {})
-    assert (few.slots, few.of_flows, few.elsewhere) == (None, {}, {batch("y"): 2})
+    assert (few.slots, few.elsewhere) == ({}, {batch("y"): 2})
 
 
 def test_a_job_spread_over_proxies_has_its_slots_where_its_requests_are():
@@ -59,19 +57,17 @@ def test_a_job_spread_over_proxies_has_its_slots_where_its_requests_are():
     third = {batch("many"): 50}
     demands = [first, dict(first), third, dict(third)]
     at_first = allot(first, demands[1:], 4, {})
-    assert at_first.of_flows == {batch("two"): 1.0, batch("many"): 0.5}
-    assert at_first.slots == 1.5
-    assert allot(third, demands[:3], 4, {}).slots == 0.5
+    assert at_first.slots == {batch("two"): 1.0, batch("many"): 0.5}
+    assert allot(third, demands[:3], 4, {}).slots == {batch("many"): 0.5}
 
 
 @pytest.mark.parametrize("slots", [0.25, 0.5, 1.5, 2.75, 3.0])
 def test_fractions_of_slots_are_kept_on_the_average(slots):
     credit, under_way, slot_seconds = SlotCredit(), [], 0.0
-    credit.slots = slots
     for step in range(100_000):
         now_s = step * 0.01
         under_way = [end_s for end_s in under_way if end_s > now_s]
-        while credit.may_start(len(under_way), now_s):
+        while credit.may_start(slots, len(under_way), now_s):
             under_way.append(now_s + 0.3)
         slot_seconds += len(under_way) * 0.01
     assert slot_seconds / 1000 == pytest.approx(slots, rel=0.05)
