@@ -31,6 +31,8 @@ _SHOWN: Final = (
     "abandoned",
 )
 _PROBLEM_STATUS: Final = 400
+_MIN_WIDTH: Final = 200
+"""In a narrower terminal the lines wrap: half of a number would mislead."""
 
 
 def add_parser(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -90,7 +92,8 @@ def _print_table(names: Sequence[str], answer: Mapping[str, Any]) -> None:
     if not rows:
         print(f"nothing from {answer['since']} to {answer['until']}")
         return
-    table = Table(title=f"{answer['since']} to {answer['until']}", title_justify="left", box=None)
+    print(f"{answer['since']} to {answer['until']}")
+    table = Table(box=None)
     for name in names:
         table.add_column(name)
     for name in _SHOWN:
@@ -98,7 +101,9 @@ def _print_table(names: Sequence[str], answer: Mapping[str, Any]) -> None:
     for row in rows:
         named = (escape(str(row[name]) or "(none)") for name in names)
         table.add_row(*named, *(f"{row[name]:,}" for name in _SHOWN))
-    Console(soft_wrap=True).print(table)
+    console = Console(soft_wrap=True)
+    console.width = max(console.width, _MIN_WIDTH)
+    console.print(table)
 
 
 def _ask(admin: str, parameters: Mapping[str, str]) -> dict[str, Any]:

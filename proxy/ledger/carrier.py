@@ -97,6 +97,8 @@ class Carrier:
             self._journal = self._journals.create()
             self._journal.append(self._active.rows.lines())
         await self._book.open()
+        with suppress(BookAway):  # from now on readers know that there is somebody to wait for
+            await self._book.touch(self.id)
         self._task = asyncio.create_task(self._run(), name="ledger")
 
     async def close(self) -> None:

@@ -63,7 +63,8 @@ def query_of_operator(parameters: Mapping[str, str], today: date) -> Query:
 def usage_of(reading: Reading, job: str) -> Usage:
     """Return the counts of a job, all in one."""
     counts = dict(zip(COUNTERS, reading.counts.get((), [0] * len(COUNTERS)), strict=True))
-    return Usage(job=job, **_state(reading), **counts)
+    members: dict[str, Any] = _state(reading) | counts
+    return Usage(job=job, **members)
 
 
 def rows_to_json(reading: Reading, query: Query) -> dict[str, Any]:

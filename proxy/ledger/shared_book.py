@@ -86,7 +86,7 @@ class SharedBook:
 
     async def read(self, query: Query, journal: str) -> Reading:
         """Return what is asked for; see `Book.read`. Days that others write to meanwhile may be a little newer."""
-        arguments = [journal, uuid.uuid4().hex, _score(query.since), _score(query.until)]
+        arguments: list[str | int] = [journal, uuid.uuid4().hex, _score(query.since), _score(query.until)]
         limits = [round(EXPECTED_S * 1e6), round(MISSED_S * 1e6)]
         found = await self._run(FIND, self._keys("open", "index"), [*arguments, *limits])
         ledger, started, now, complete, missing, *names = found
