@@ -8,7 +8,6 @@ import pytest
 from redis import Redis
 
 from nlpbatch.cli import main as nlpbatch
-from nlpbatch.errors import ConfigError
 from tests.fakes.backend import FakeBackend
 from tests.fakes.operated_fleet import running_fleet, running_member, until
 from tests.fakes.running_proxy import ENTRY, KEY
@@ -165,17 +164,6 @@ async def test_the_command_says_what_is_wrong(arguments, code, wanted, capsys):
     async with FakeBackend() as backend, running_member(backend) as member:
         assert await command(*arguments, "--admin", member.admin_url) == code
     assert wanted in capsys.readouterr().err
-
-
-async def test_a_file_of_keys_that_cant_be_read_keeps_a_proxy_from_starting(tmp_path):
-    file = tmp_path / "keys.json"
-    file.write_text("{", encoding="utf-8")
-    async with FakeBackend() as backend:
-        with pytest.raises(
-            ConfigError, match=r"keys.file .*keys.json: not a file of keys in format 1: restore it from"
-        ):
-            async with running_member(backend, keys={"file": str(file)}):
-                pass
 
 
 async def test_a_reload_makes_the_issued_key_of_a_tenant_that_is_gone_unknown(tmp_path):

@@ -127,3 +127,12 @@ async def test_addresses_that_were_looked_up_for_an_old_configuration_are_not_us
         names.may_answer.set()
         await rediscovering
         assert in_force(proxy)["backends"] == ["http://10.0.0.1:1"]
+
+
+async def test_a_file_of_keys_that_can_t_be_read_keeps_a_proxy_from_starting(tmp_path):
+    file = tmp_path / "keys.json"
+    file.write_text("{", encoding="utf-8")
+    proxy = Proxy(proxy_settings(backends=LITERAL, keys={"file": str(file)}), Drain(1.0), Names())
+    with pytest.raises(ConfigError, match=r"keys.file .*keys.json: not a file of keys in format 1: restore it from"):
+        await proxy.start()
+    await proxy.close()
