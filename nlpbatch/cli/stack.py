@@ -15,8 +15,8 @@ from typing import Final, Self
 
 import urllib3
 
-from nlpbatch.cli.child import Child
 from nlpbatch.errors import ConfigError, ServiceTimeout, ServiceUnreachable
+from nlpbatch.serving.child import Child
 
 _HOST: Final = "127.0.0.1"
 _LAST_PORT: Final = 65535
