@@ -36,6 +36,7 @@ class StackOptions:
         server_config: A server.toml instead of the defaults.
         proxy_config: A proxy.toml instead of one with a single tenant and a new key.
         verbose: Whether the processes log every request.
+        processes: Of the proxy, which share its port.
     """
 
     port: int = 0
@@ -44,6 +45,7 @@ class StackOptions:
     server_config: Path | None = None
     proxy_config: Path | None = None
     verbose: bool = False
+    processes: int = 1
 
 
 @dataclass(slots=True)
@@ -118,6 +120,8 @@ class Stack:
             *_listen(port),
             "--admin-port",
             "0",
+            "--processes",
+            str(options.processes),
             "--backend",
             self.api,
         )
