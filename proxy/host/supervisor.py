@@ -170,8 +170,7 @@ class Supervisor:
         """Return what goes on: the sums, and each worker's own part."""
         own = await self._ask_all("/state")
         states = [json.loads(reply.body) for reply in own if reply is not None]
-        # What a worker knows of the fleet is what all of them know.
-        sums = merged(states) | {"shared": states[0]["shared"]} if states else {"tenants": {}, "backends": []}
+        sums = merged(states) | {"shared": _fleet(states)} if states else {"tenants": {}, "backends": []}
         processes = [
             {
                 "process": worker.number,
@@ -188,8 +187,7 @@ class Supervisor:
     async def readiness(self) -> tuple[bool, dict[str, Any]]:
         """Return whether a worker can take work, and what is known of the backends."""
         found = [json.loads(reply.body) for reply in await self._ask_all("/readyz") if reply is not None]
-        ready = any(one["ready"] for one in found) and not self.draining
-        return ready, merged(found) if found else {"backends": []}
+        return any(one["ready"] for one in found), merged(found) if found else {"backends": []}
 
     async def exposition(self) -> bytes:
         """Return the metrics of all workers together, in Prometheus' text format."""
@@ -243,6 +241,16 @@ async def _ask_unless_ended(worker: Worker, path: str) -> Reply | None:
 
 def _is_success(reply: Reply) -> bool:
     return reply.status < 300  # noqa: PLR2004  (HTTP)
+
+
+def _fleet(states: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return what a worker knows of the fleet, which is what all know; each of them is this host itself."""
+    fleets = [state["shared"] for state in states if state["shared"] is not None]
+    if not fleets:
+        return None
+    own = {member["id"] for fleet in fleets for member in fleet["proxies"] if member["me"]}
+    proxies = [member | {"me": member["id"] in own} for member in fleets[0]["proxies"]]
+    return fleets[0] | {"proxies": proxies}
 
 
 def _own_part(state: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,10 @@ from tests.fakes.proxy_parts import proxy_settings
 PAUSE = Question("POST", "/tenants/a/pause")
 
 
+def fleet(me):
+    return {"store_away": False, "proxies": [{"id": number, "me": number == me} for number in (1, 2, 3)]}
+
+
 class Worker:
     """A worker that answers what it is given, nothing while it is `deaf`, and remembers what it was asked."""
 
@@ -29,7 +33,7 @@ class Worker:
         return self.replies.get(question.path, Reply(204, "", b""))
 
     def state(self, **members):
-        told = {"draining": False, "in_progress": 1, "shared": {"store_away": False}} | members
+        told = {"draining": False, "in_progress": 1, "shared": fleet(self.number)} | members
         self.replies["/state"] = Reply(200, "application/json", json.dumps(told).encode())
 
 
@@ -125,6 +129,7 @@ async def test_the_state_has_the_sums_and_tells_who_does_not_answer(supervisor, 
         (1, 101, True),
         (2, 102, True),
     ]
+    assert [one["me"] for one in state["shared"]["proxies"]] == [True, True, False]
     workers[1].ended = True
     state = await supervisor.state()
     assert (state["in_progress"], state["draining"]) == (2, True)
