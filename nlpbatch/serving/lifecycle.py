@@ -25,6 +25,8 @@ _log = logging.getLogger("nlpbatch.serving")
 _LAST_REQUEST_S: Final = 5.0
 """For how long a process that hands over waits for one more request on each silent connection: one that is closed at
 once might have a request on its way, which would fail."""
+_OTHERS_S: Final = 0.3
+"""In which processes that were told to stop at the same time have all closed their listeners."""
 _LOOK_S: Final = 0.05
 _TAKE_OVER_S: Final = 0.2
 """How often to try for an address that another process has."""
@@ -203,7 +205,9 @@ async def _hand_over(drain: Drain, runner: web.AppRunner, listener: asyncio.Serv
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     await close_without_loss(listener)
-    drain.hand_over()  # not earlier: callers connect again at once, which this listener would have delayed
+    # Not earlier: callers connect again at once, and listeners that are leaving as well would delay them.
+    await asyncio.sleep(_OTHERS_S)
+    drain.hand_over()
     while (ran_s := loop.time() - began_s) < timeout_s:
         silent = runner.server.connections if runner.server is not None and ran_s < _LAST_REQUEST_S else []
         if not drain.in_progress and not silent:

@@ -245,7 +245,7 @@ def _is_success(reply: Reply) -> bool:
 
 def _fleet(states: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """Return what a worker knows of the fleet, which is what all know; each of them is this host itself."""
-    fleets = [state["shared"] for state in states if state["shared"] is not None]
+    fleets: list[dict[str, Any]] = [state["shared"] for state in states if state["shared"] is not None]
     if not fleets:
         return None
     own = {member["id"] for fleet in fleets for member in fleet["proxies"] if member["me"]}

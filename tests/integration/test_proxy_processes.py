@@ -13,7 +13,9 @@ import aiohttp
 import pytest
 from redis import Redis
 
+from nlpbatch.cli.stack import Stack, StackOptions
 from tests.fakes.backend import FakeBackend, answer, held
+from tests.fakes.load import Load
 from tests.fakes.running_api import children
 from tests.fakes.running_host import PlainLoad, command, configuration, counts, running_host, starting
 from tests.fakes.running_proxy import AUTHORIZED
@@ -203,6 +205,15 @@ async def test_told_to_stop_all_finish_what_they_have_and_nothing_is_left(tmp_pa
         assert not any(map(alive, processes))
         assert not meeting.exists()
         assert not host.lines
+
+
+async def test_callers_that_send_again_notice_nothing_of_a_killed_worker():
+    with Stack(StackOptions(workers=1, processes=2)) as stack:
+        async with Load(stack.service, stack.api_key) as load:
+            for victim in [pid for pid in children(stack.pid("proxy")) if "proxy.host" in command(pid)]:
+                os.kill(victim, signal.SIGKILL)
+                await load.answered(40)
+        # `Load` fails if a request has.
 
 
 async def test_a_supervisor_that_is_killed_takes_all_with_it(tmp_path):

@@ -71,7 +71,7 @@ async def test_a_silent_connection_gets_one_more_answer_and_is_closed_then(tmp_p
         await serve(stack, file, port, 0, ONE)
         present.child.terminate()
         await present.logged("handing over")
-        await asyncio.sleep(0.5)  # it doesn't close the connection at once
+        await asyncio.sleep(1)  # it doesn't close the connection at once
         async with session.post("/v1/analyze", data=b"{}") as got:
             assert (got.status, got.headers["Connection"]) == (200, "close")
         assert await present.stop() == 0
