@@ -152,14 +152,18 @@ class Proxy:
         if self.fleet is not None:
             await self.fleet.close()
 
-    async def adopt(self, settings: ProxySettings) -> None:
+    async def adopt(self, settings: ProxySettings, generation: int | None = None) -> None:
         """Take over these settings as a whole, or raise and change nothing; waiting and running requests stay.
+
+        Args:
+            settings: The configuration.
+            generation: Its number, if others count; by default the next one.
 
         Raises:
             ConfigError: The certificates that https backends are checked against can't be used.
 
         """
-        before, snapshot = self.settings, Snapshot.of(settings, self.generation + 1)
+        before, snapshot = self.settings, Snapshot.of(settings, generation or self.generation + 1)
         addresses = await self._discovery.addresses(settings.backends)
         self._swap(snapshot, addresses)
         told = {"generation": self.generation, "settings": changed(before, settings)}

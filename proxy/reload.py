@@ -13,16 +13,26 @@ from typing import Final, Protocol
 
 from nlpbatch.errors import ConfigError
 from proxy.config import NEEDS_RESTART, ProxySettings
-from proxy.metrics import Metrics
 
 _log = logging.getLogger("nlpbatch.proxy")
 _POLL_S: Final = 0.5
 
 
+class Report(Protocol):
+    """Shows what became of the file."""
+
+    def configured(self, generation: int, *, valid: bool) -> None:
+        """Show how often the configuration was taken over, and whether it was this time."""
+        ...
+
+
 class Reloadable(Protocol):
     """What takes settings over while it runs."""
 
-    metrics: Metrics
+    @property
+    def metrics(self) -> Report:
+        """Return where to show it."""
+        ...
 
     @property
     def settings(self) -> ProxySettings:

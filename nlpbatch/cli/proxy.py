@@ -25,6 +25,17 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     serve.add_argument(
         "--backend", action="append", metavar="URL", help="an API, instead of the configured ones; repeatable"
     )
+    serve.add_argument(
+        "--processes",
+        default="1",
+        metavar="N",
+        help="processes that share the port, or auto for one per core (default 1; more need Linux)",
+    )
+    serve.add_argument(
+        "--reuse-port",
+        action="store_true",
+        help="let a predecessor or successor listen on the same port, for a restart without a pause (Linux)",
+    )
     serve.set_defaults(run=run_serve)
     add_parsers(actions)
     add_parser_of_simulate(actions)
@@ -35,8 +46,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run_serve(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
+    from nlpbatch.serving.reuse_port import check_supported  # noqa: PLC0415
     from nlpbatch.serving.settings import read  # noqa: PLC0415  (starts fast without the proxy extra)
     from proxy.config import ProxySettings  # noqa: PLC0415
+    from proxy.host.main import process_count, run_host  # noqa: PLC0415
     from proxy.main import run  # noqa: PLC0415
 
     # What the command line gives holds on top of the file, each time that is read.
@@ -47,5 +60,15 @@ def run_serve(arguments: argparse.Namespace) -> int:
         ("admin", "port"): arguments.admin_port,
         ("backends",): backends,
     }
-    asyncio.run(run(lambda: read(arguments.config, ProxySettings, given), arguments.config))
+
+    def read_settings() -> ProxySettings:
+        return read(arguments.config, ProxySettings, given)
+
+    processes = process_count(arguments.processes)
+    if processes > 1:
+        asyncio.run(run_host(read_settings, arguments.config, processes))
+        return 0
+    if arguments.reuse_port:
+        check_supported("--reuse-port")
+    asyncio.run(run(read_settings, arguments.config, shared_port=arguments.reuse_port))
     return 0

@@ -15,8 +15,8 @@ from typing import Final, Self
 
 import urllib3
 
-from nlpbatch.cli.child import Child
 from nlpbatch.errors import ConfigError, ServiceTimeout, ServiceUnreachable
+from nlpbatch.serving.child import Child
 
 _HOST: Final = "127.0.0.1"
 _LAST_PORT: Final = 65535
@@ -36,6 +36,7 @@ class StackOptions:
         server_config: A server.toml instead of the defaults.
         proxy_config: A proxy.toml instead of one with a single tenant and a new key.
         verbose: Whether the processes log every request.
+        processes: Of the proxy, which share its port.
     """
 
     port: int = 0
@@ -44,6 +45,7 @@ class StackOptions:
     server_config: Path | None = None
     proxy_config: Path | None = None
     verbose: bool = False
+    processes: int = 1
 
 
 @dataclass(slots=True)
@@ -118,6 +120,8 @@ class Stack:
             *_listen(port),
             "--admin-port",
             "0",
+            "--processes",
+            str(options.processes),
             "--backend",
             self.api,
         )

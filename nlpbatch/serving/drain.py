@@ -10,7 +10,10 @@ from nlpbatch.errors import Draining
 
 
 class Drain:
-    """Serving -> draining (on SIGTERM) -> idle (nothing in progress). There is no way back."""
+    """Serving -> draining (on SIGTERM) -> idle (nothing in progress). There is no way back.
+
+    Where other processes listen on the port, handing over comes before draining: nothing is refused in it.
+    """
 
     def __init__(self, retry_after_s: float) -> None:
         self._retry_after_s = retry_after_s
@@ -18,11 +21,16 @@ class Drain:
         self._idle = asyncio.Event()
         self._idle.set()
         self.draining = False
+        self.handing_over = False
 
     @property
     def in_progress(self) -> int:
         """Return the number of requests being answered."""
         return self._in_progress
+
+    def hand_over(self) -> None:
+        """Close each connection after its next answer from now on."""
+        self.handing_over = True
 
     def start(self) -> None:
         """Refuse from now on."""

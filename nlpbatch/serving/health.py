@@ -12,9 +12,22 @@ from nlpbatch.serving.drain import DRAIN
 Readiness = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
 """Returns whether work can be taken now, and members that say more."""
 
+Exposition = Callable[[], Awaitable[bytes]]
+"""Returns metrics in Prometheus' text format."""
 
-def add_health_routes(app: web.Application, readiness: Readiness, registry: CollectorRegistry) -> None:
-    """Add `/healthz` (the process runs), `/readyz` (it can take work; 503 if not) and `/metrics` (Prometheus)."""
+
+def add_health_routes(
+    app: web.Application, readiness: Readiness, registry: CollectorRegistry, exposition: Exposition | None = None
+) -> None:
+    """Add `/healthz` (the process runs), `/readyz` (it can take work; 503 if not) and `/metrics` (Prometheus).
+
+    Args:
+        app: Where to add them.
+        readiness: What `/readyz` says.
+        registry: What `/metrics` shows.
+        exposition: What it shows instead.
+
+    """
     disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series per metric, without a use
 
     async def healthz(_: web.Request) -> web.Response:
@@ -26,7 +39,8 @@ def add_health_routes(app: web.Application, readiness: Readiness, registry: Coll
         return web.json_response({"ready": ready} | members, status=200 if ready else 503)
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        body = generate_latest(registry) if exposition is None else await exposition()
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)

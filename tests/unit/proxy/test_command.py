@@ -74,3 +74,9 @@ def test_options_are_checked_like_the_file(option, wanted, tmp_path, capsys):
     file.write_text("")
     assert nlpbatch(["proxy", "serve", "--config", str(file), *option]) == 2
     assert wanted in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", ["0", "many", "1000"])
+def test_a_number_of_processes_that_is_none_ends_with_2(count, tmp_path, capsys):
+    assert nlpbatch(["proxy", "serve", "--config", str(tmp_path / "proxy.toml"), "--processes", count]) == 2
+    assert f"--processes {count} is not 1 to 256, or auto" in capsys.readouterr().err

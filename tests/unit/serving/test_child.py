@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from nlpbatch.cli import child as module
-from nlpbatch.cli.child import Child, Pauses
+from nlpbatch.serving import child as module
+from nlpbatch.serving.child import Child, Pauses
 
 
 class Process:

@@ -6,32 +6,47 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-_FIRST_PAUSE_S: Final = 0.5
+FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _STEADY_S: Final = 60.0
 """A process that has run this long counts as recovered from its earlier deaths."""
 
 
 class Pauses:
-    """The pauses before restarts of a process that dies repeatedly. Pure."""
+    """The pauses before restarts of a process that dies repeatedly. Pure.
 
-    def __init__(self) -> None:
-        self._next_s = _FIRST_PAUSE_S
+    Args:
+        first_s: The first of them.
+
+    """
+
+    def __init__(self, first_s: float = FIRST_PAUSE_S) -> None:
+        self._first_s = self._next_s = first_s
 
     def after(self, ran_s: float) -> float:
         """Return the pause, twice the last one unless the process had run for a while."""
-        pause_s = _FIRST_PAUSE_S if ran_s >= _STEADY_S else self._next_s
+        pause_s = self._first_s if ran_s >= _STEADY_S else self._next_s
         self._next_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         return pause_s
 
 
 class Child:
-    """`python -m nlpbatch` with these arguments; call `start` once, then `tend` regularly."""
+    """A Python module that runs with these arguments; call `start` once, then `tend` regularly.
 
-    def __init__(self, name: str, arguments: Sequence[str]) -> None:
+    Args:
+        name: In messages.
+        arguments: Of its command line.
+        module: What `python -m` runs.
+        first_pause_s: Pause before the first restart.
+
+    """
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], *, module: str = "nlpbatch", first_pause_s: float = FIRST_PAUSE_S
+    ) -> None:
         self.name = name
-        self._command = (sys.executable, "-m", "nlpbatch", *arguments)
-        self._pauses = Pauses()
+        self._command = (sys.executable, "-m", module, *arguments)
+        self._pauses = Pauses(first_pause_s)
         self._process: subprocess.Popen[bytes] | None = None
         self._started_s = 0.0
         self._due_s: float | None = None
@@ -67,6 +82,11 @@ class Child:
         self.start(now_s)
         return f"the {self.name} is started again"
 
+    def terminate(self) -> None:
+        """Tell it to end; it may take a while."""
+        if self._process is not None:
+            self._process.terminate()  # does nothing to one that has ended
+
     def stop(self, timeout_s: float) -> None:
         """End it in order.
 
@@ -74,8 +94,8 @@ class Child:
             subprocess.TimeoutExpired: It took longer.
 
         """
+        self.terminate()
         if self._process is not None:
-            self._process.terminate()  # does nothing to one that has ended
             self._process.wait(timeout_s)
 
     def kill(self) -> None:

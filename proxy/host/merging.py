@@ -1,0 +1,41 @@
+"""One answer made of those of all workers. Pure."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+_STATED: Final = ("workers",)
+"""Numbers that a backend states of itself, to each process the same."""
+
+
+def merged(values: Sequence[Any]) -> Any:
+    """Return what several values of the same place come to.
+
+    Objects are merged by member, lists of objects with a `url` by that; numbers are added, of truth values one true one
+    is enough, and of everything else the first one stands.
+
+    Args:
+        values: At least one, as JSON has them.
+
+    """
+    first = values[0]
+    if all(isinstance(value, dict) for value in values):
+        names = dict.fromkeys(name for value in values for name in value)
+        return {name: merged([value[name] for value in values if name in value]) for name in names}
+    if all(isinstance(value, bool) for value in values):
+        return any(values)
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return sum(values)
+    if all(isinstance(value, list) for value in values) and _have_urls([one for value in values for one in value]):
+        return _merged_by_url([one for value in values for one in value])
+    return first
+
+
+def _have_urls(entries: list[Any]) -> bool:
+    return all(isinstance(entry, dict) and "url" in entry for entry in entries)
+
+
+def _merged_by_url(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    by_url: dict[str, list[dict[str, Any]]] = {}
+    for entry in entries:
+        by_url.setdefault(entry["url"], []).append(entry)
+    return [merged(same) | {name: same[0][name] for name in _STATED if name in same[0]} for same in by_url.values()]
