@@ -327,9 +327,9 @@ async def test_closing_an_async_iterator_cancels_its_tasks():
     begun = asyncio.Event()
 
     class Hangs(AsyncScriptedTransport):
-        async def send(self, request, timeout_s):
-            if len(self.requests) < 2:
-                return await super().send(request, timeout_s)
+        async def send(self, attempt):
+            if len(self.attempts) < 2:
+                return await super().send(attempt)
             begun.set()
             return await asyncio.Event().wait()
 
