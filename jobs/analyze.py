@@ -37,7 +37,7 @@ def parse(argv: list[str] | None = None) -> JobOptions:
         "--text", metavar="COLUMN", action="append", help="column to analyse, of strings or arrays; may be given again"
     )
     parser.add_argument("--output", help="directory to write")
-    parser.add_argument("--service", metavar="URL", help="address of the proxy")
+    parser.add_argument("--service", metavar="URL,…", help="address of the proxy, or several; else NLPBATCH_SERVICE")
     parser.add_argument("--analyzer", metavar="NAME", help="analyzer to use (default: default)")
     parser.add_argument("--fields", metavar="A,B,…", help="token fields to return (default: form,tag,start,end)")
     parser.add_argument("--tags", metavar="A,B,…", help="return tokens of these tags only, such as NNG,NNP")

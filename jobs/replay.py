@@ -22,7 +22,7 @@ def parse(argv: list[str] | None = None) -> ReplayOptions:
         epilog="The API key is read from NLPBATCH_API_KEY.",
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="output of analyze.py")
-    parser.add_argument("--service", metavar="URL", help="address of the proxy")
+    parser.add_argument("--service", metavar="URL,…", help="address of the proxy, or several; else NLPBATCH_SERVICE")
     parser.add_argument(
         "--accept-new-version",
         action="store_true",

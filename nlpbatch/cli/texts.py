@@ -36,7 +36,9 @@ def _as_it_is(text: str) -> str:
 
 def add_service_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of every command that calls the service."""
-    parser.add_argument("--service", metavar="URL", help="address of the proxy; else from NLPBATCH_SERVICE")
+    parser.add_argument(
+        "--service", metavar="URL,…", help="address of the proxy, or several; else from NLPBATCH_SERVICE"
+    )
     parser.add_argument("--api-key", metavar="KEY", help="better in NLPBATCH_API_KEY: other users see arguments")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack, cast
 
@@ -14,7 +14,8 @@ from nlpbatch.client.answers import advise
 from nlpbatch.client.attempts import RequestAttempts
 from nlpbatch.client.bulk import Bulk, Part
 from nlpbatch.client.calls import Answered, Call, Calls, Trace
-from nlpbatch.client.messages import HttpAnswer, HttpRequest
+from nlpbatch.client.endpoints import Endpoints
+from nlpbatch.client.messages import Attempt, HttpAnswer
 from nlpbatch.client.ordered_calls import in_order_async
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.retry_budget import RetryBudget
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 class AsyncTransport(Protocol):
     """Sends one attempt."""
 
-    async def send(self, request: HttpRequest, timeout_s: float) -> HttpAnswer:
+    async def send(self, attempt: Attempt) -> HttpAnswer:
         """Return the complete answer, whatever its status; raise ServiceError if there is none."""
         ...
 
@@ -55,7 +56,7 @@ class AsyncClient(AsyncOperations):
 
     def __init__(
         self,
-        service: str,
+        service: str | Sequence[str] | Endpoints,
         *,
         api_key: str | None = None,
         retry: RetryPolicy | None = None,
@@ -67,14 +68,15 @@ class AsyncClient(AsyncOperations):
         on_advice: Callable[[Advice], None] | None = None,
         on_retry: Callable[[NlpbatchError], None] | None = None,
     ) -> None:
-        super().__init__(Calls(service, api_key=api_key, job=job, priority=priority), check_pool_size(pool_size))
+        calls = Calls(api_key=api_key, job=job, priority=priority)
+        super().__init__(calls, Endpoints.of(service, chance), check_pool_size(pool_size))
         self._retry = retry or RetryPolicy()
         self._clock = clock or SystemClock()
         self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         self._chance = chance
         self._on_advice = on_advice
         self._on_retry = on_retry
-        self._transport: AsyncTransport = AiohttpTransport(self._calls.address, self._retry, pool_size=pool_size)
+        self._transport: AsyncTransport = AiohttpTransport(self._retry, pool_size=pool_size)
         self._budget = RetryBudget()
         self.stats = StatsKeeper()
 
@@ -148,6 +150,7 @@ class AsyncClient(AsyncOperations):
         attempts = RequestAttempts(
             call.request,
             self._retry,
+            endpoints=self._endpoints,
             clock=self._clock,
             chance=self._chance,
             stats=self.stats,
@@ -156,11 +159,11 @@ class AsyncClient(AsyncOperations):
         )
 
         async def attempt() -> Answered:
-            with attempts.attempt() as timeout_s:
-                answer = await self._transport.send(call.request, timeout_s)
+            with attempts.attempt() as attempted:
+                answer = await self._transport.send(attempted)
                 self.stats.received(len(answer.body))
                 advise(self._on_advice, answer)
-                found = call.read(answer)
+                found = call.read(attempted, answer)
             if on_answer is not None:
                 on_answer(attempts.trace(answer))
             return found

@@ -7,38 +7,36 @@ import aiohttp
 from yarl import URL
 
 from nlpbatch.client.address import ServiceAddress
-from nlpbatch.client.failures import closed, timed_out, unreachable, unreadable, untrusted
-from nlpbatch.client.messages import HttpAnswer, HttpRequest, attempt_headers
+from nlpbatch.client.failures import closed, not_connected, timed_out, unreachable, unreadable, untrusted
+from nlpbatch.client.messages import Attempt, HttpAnswer
 from nlpbatch.client.policy import RetryPolicy
 
 
 class AiohttpTransport:
-    """A pool of connections to one service, for one event loop."""
+    """A pool of connections to the addresses of the service, for one event loop."""
 
-    def __init__(self, address: ServiceAddress, policy: RetryPolicy, *, pool_size: int) -> None:
-        port = "" if address.port is None else f":{address.port}"
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        self._origin = f"{'https' if address.secure else 'http'}://{host}{port}"
+    def __init__(self, policy: RetryPolicy, *, pool_size: int) -> None:
         self._policy = policy
         self._pool_size = pool_size
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
-    async def send(self, request: HttpRequest, timeout_s: float) -> HttpAnswer:
+    async def send(self, attempt: Attempt) -> HttpAnswer:
         """Return the complete answer, whatever its status; raise ServiceError if there is none."""
+        body = attempt.request.body
         try:
             async with self._open_session().request(
-                request.method,
-                URL(self._origin + request.target, encoded=True),
-                headers=attempt_headers(request, timeout_s),
+                attempt.request.method,
+                URL(_origin(attempt.address) + attempt.target, encoded=True),
+                headers=attempt.headers,
                 # Given plain bytes, aiohttp warns that a large body blocks the loop.
-                data=None if request.body is None else io.BytesIO(request.body),
-                timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=self._policy.connect_timeout_s),
+                data=None if body is None else io.BytesIO(body),
+                timeout=aiohttp.ClientTimeout(total=attempt.timeout_s, sock_connect=self._policy.connect_timeout_s),
                 allow_redirects=False,
             ) as response:
                 return HttpAnswer(response.status, response.headers, await response.read())
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise _translate(error, request, timeout_s) from error
+            raise _translate(error, attempt) from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -57,14 +55,23 @@ class AiohttpTransport:
         return self._session
 
 
-def _translate(error: Exception, request: HttpRequest, timeout_s: float) -> Exception:
+def _origin(address: ServiceAddress) -> str:
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    port = "" if address.port is None else f":{address.port}"
+    return f"{'https' if address.secure else 'http'}://{host}{port}"
+
+
+def _translate(error: Exception, attempt: Attempt) -> Exception:
     """Return the error that an aiohttp error means; only those known to be transient are retryable."""
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return unreachable(request, error)
+        return not_connected(attempt, error)
     if isinstance(error, TimeoutError):
-        return timed_out(request, timeout_s)
-    if isinstance(error, aiohttp.ClientSSLError) and not isinstance(error.os_error, ssl.SSLEOFError):
-        return untrusted(request, error)
+        return timed_out(attempt)
+    if isinstance(error, aiohttp.ClientSSLError):
+        cut = isinstance(error.os_error, ssl.SSLEOFError)
+        return unreachable(attempt, error) if cut else untrusted(attempt, error)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return not_connected(attempt, error)
     if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError):
-        return unreachable(request, error)
-    return unreadable(request, error)
+        return unreachable(attempt, error)
+    return unreadable(attempt, error)

@@ -7,6 +7,7 @@ from typing import Any
 from nlpbatch.client.bulk import Bulk, KnownLimits, Part, bounds, interrupted, joined, parts_of
 from nlpbatch.client.calls import Calls
 from nlpbatch.client.documents import Item, check_documents, each_item, is_counted
+from nlpbatch.client.endpoints import Endpoints
 from nlpbatch.client.progress import progress_of
 from nlpbatch.client.streams import OutcomeStream
 from nlpbatch.wire.options import Operation
@@ -16,15 +17,16 @@ from nlpbatch.wire.outcome import Analysis
 class Answering(ABC):
     """Performs an operation on documents: at once where their number is known, else as the outcomes are read."""
 
-    def __init__(self, calls: Calls, pool_size: int) -> None:
+    def __init__(self, calls: Calls, endpoints: Endpoints, pool_size: int) -> None:
         self._calls = calls
+        self._endpoints = endpoints
         self._limits = KnownLimits(calls)
         self._bounds = bounds(pool_size)
 
     @property
     def service(self) -> str:
-        """Return the address of the service."""
-        return self._calls.address.url
+        """Return the address of the service; several with commas between them."""
+        return self._endpoints.service
 
     @abstractmethod
     def _answers(self, bulk: Bulk, parts: Iterator[Part]) -> Iterator[Analysis]:

@@ -3,16 +3,16 @@
 import time
 from collections.abc import Callable
 
-from nlpbatch.client.messages import HttpAnswer, HttpRequest
+from nlpbatch.client.messages import Attempt, HttpAnswer
 from nlpbatch.errors import FingerprintMismatch, UnexpectedAnswer
 from nlpbatch.wire import media
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.problem import from_answer
 
 
-def success_body(request: HttpRequest, answer: HttpAnswer) -> bytes:
+def success_body(attempt: Attempt, answer: HttpAnswer) -> bytes:
     """Return the body of a 2xx answer of the requested media type; raise the error that any other answer means."""
-    where = f"{request.method} {request.service}"
+    where = f"{attempt.request.method} {attempt.service}"
     if 300 <= answer.status < 400:  # noqa: PLR2004
         raise UnexpectedAnswer(
             f"{where} was answered with a redirect to {answer.headers.get('Location', 'nowhere')[:200]!r}, "
@@ -21,9 +21,10 @@ def success_body(request: HttpRequest, answer: HttpAnswer) -> bytes:
     if not 200 <= answer.status < 300:  # noqa: PLR2004
         raise from_answer(answer.status, answer.headers, answer.body, now_s=time.time())
     given = media.media_type(answer.headers.get("Content-Type"))
-    if given != request.headers["Accept"]:
+    accepted = attempt.request.headers["Accept"]
+    if given != accepted:
         raise UnexpectedAnswer(
-            f"{where} was answered with {given[:80] or 'no media type'}, asked for {request.headers['Accept']}: "
+            f"{where} was answered with {given[:80] or 'no media type'}, asked for {accepted}: "
             "check that the address is an nlpbatch service"
         )
     return answer.body

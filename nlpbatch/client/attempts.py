@@ -7,9 +7,11 @@ from typing import Any, NoReturn, TypedDict
 from tenacity import RetryCallState
 
 from nlpbatch.client.calls import Trace
-from nlpbatch.client.messages import HttpAnswer, HttpRequest
+from nlpbatch.client.endpoints import Endpoints
+from nlpbatch.client.messages import Attempt, HttpAnswer, HttpRequest
 from nlpbatch.client.policy import RetryPolicy, attempt_timeout_s, is_doubtful, next_delay_s
 from nlpbatch.client.retry_budget import RetryBudget
+from nlpbatch.client.route import Route
 from nlpbatch.client.stats import StatsKeeper
 from nlpbatch.clock import Clock
 from nlpbatch.errors import BudgetExhausted, InternalError, NlpbatchError, PatienceExhausted
@@ -34,6 +36,7 @@ class RequestAttempts:
         request: HttpRequest,
         policy: RetryPolicy,
         *,
+        endpoints: Endpoints,
         clock: Clock,
         chance: Callable[[], float],
         stats: StatsKeeper,
@@ -42,6 +45,7 @@ class RequestAttempts:
     ) -> None:
         self._request = request
         self._policy = policy
+        self._route = Route(endpoints)
         self._clock = clock
         self._chance = chance
         self._stats = stats
@@ -59,17 +63,21 @@ class RequestAttempts:
         return Trace(request.request_id, self._made, replayed, len(request.body or b""))
 
     @contextmanager
-    def attempt(self) -> Iterator[float]:
-        """Count one attempt, yield the seconds that it may take, and add the request's id to its error."""
+    def attempt(self) -> Iterator[Attempt]:
+        """Count one attempt, yield it, record how it ended, and add the request's id to its error."""
         self._made += 1
         self._stats.sent(len(self._request.body or b""), again=self._made > 1)
         if self._made == 1:
             self._budget.request()
+        address = self._route.begin(self._clock.monotonic_s())
         try:
-            yield attempt_timeout_s(self._policy, self._elapsed_s())
+            yield Attempt(self._request, address, attempt_timeout_s(self._policy, self._elapsed_s()))
         except NlpbatchError as error:
             error.request_id = error.request_id or self._request.request_id
+            if self._route.failed(error, self._clock.monotonic_s()):
+                self._stats.moved()
             raise
+        self._route.answered(self._clock.monotonic_s())
 
     def hooks(self) -> Hooks:
         """Return the hooks for tenacity, which calls `retry`, `wait`, `stop` in this order."""
@@ -96,12 +104,14 @@ class RequestAttempts:
             error=error,
             chance=self._chance(),
             least_s=self._budget_delay_s(error),
+            at_once=self._route.goes_on_at_once,
+            is_left=self._route.leaves_draining,
         )
         return self._delay_s or 0.0
 
     def _budget_delay_s(self, error: NlpbatchError) -> float:
         """Return the seconds until the retry budget allows one more; 0 where the service itself says when."""
-        unasked = error.retryable and error.retry_after_s is None
+        unasked = error.retryable and (error.retry_after_s is None or self._route.leaves_draining)
         return self._budget.take(self._clock.monotonic_s()) if unasked else 0.0
 
     def _stop(self, _: RetryCallState) -> bool:
@@ -118,17 +128,18 @@ class RequestAttempts:
         if isinstance(error, BudgetExhausted):
             raise error  # it says itself when to come back, and more patience is seldom the remedy
         waited_s = self._elapsed_s()
+        tried = self._route.service.replace(",", " and ")
         asked = "" if error.retry_after_s is None else f" (it asks to wait {error.retry_after_s:,.1f} s)"
         remedy = (
             f"report request {error.request_id}" if is_doubtful(error) else "check that it runs, or raise patience_s"
         )
         raise PatienceExhausted(
-            f"gave up on {self._request.service} after {self._made:,} attempts in {waited_s:,.1f} s, "
+            f"gave up on {tried} after {self._made:,} attempts in {waited_s:,.1f} s, "
             f"with a patience of {self._policy.patience_s:,g} s: {remedy}; "
-            f"the last error was {error.code}{asked}: {error.message}",
+            f"the last error was {error.code}{asked}: {error.message}{self._route.other_errors()}",
             request_id=error.request_id,
             retry_after_s=error.retry_after_s,
-            service=self._request.service,
+            service=self._route.service,
             waited_s=waited_s,
             attempts=self._made,
             last_code=error.code,

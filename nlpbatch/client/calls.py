@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlencode
 
-from nlpbatch.client.address import parse_address
 from nlpbatch.client.answers import check_pinned, success_body
 from nlpbatch.client.arrow_documents import documents_array
-from nlpbatch.client.messages import HttpAnswer, HttpRequest
+from nlpbatch.client.messages import Attempt, HttpAnswer, HttpRequest
 from nlpbatch.client.settings import header_value, priority_value
 from nlpbatch.errors import UnexpectedAnswer
 from nlpbatch.wire import media
@@ -33,7 +32,7 @@ class Call(Generic[Answered]):
     """A request and the function that reads its answer, or raises the error that the answer means."""
 
     request: HttpRequest
-    read: Callable[[HttpAnswer], Answered]
+    read: Callable[[Attempt, HttpAnswer], Answered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +57,11 @@ class Calls:
     """Makes the calls of one client.
 
     Raises:
-        ConfigError: The address, the key, the job or the priority can't be sent.
+        ConfigError: The key, the job or the priority can't be sent.
 
     """
 
-    def __init__(self, service: str, *, api_key: str | None, job: str | None, priority: str | None) -> None:
-        self.address = parse_address(service)
+    def __init__(self, *, api_key: str | None, job: str | None, priority: str | None) -> None:
         # Answers are compressed inside the Arrow stream, if at all.
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "nlpbatch"}
         if api_key is not None:
@@ -87,8 +85,8 @@ class Calls:
         body = JsonRequest(documents, options, extra).to_json()
         request = self._request(media.OPERATION_PATHS[options.operation], media.JSON, body, if_match)
 
-        def read(answer: HttpAnswer) -> Analysis:
-            content = success_body(request, answer)
+        def read(attempt: Attempt, answer: HttpAnswer) -> Analysis:
+            content = success_body(attempt, answer)
             analysis = parse_answer(content, documents=len(documents), columns=options.columns)
             check_pinned(if_match, analysis.fingerprint)
             return analysis
@@ -118,8 +116,8 @@ class Calls:
         path = f"{media.OPERATION_PATHS[operation]}?{urlencode(options.to_query())}"
         request = self._request(path, media.ARROW_STREAM, encode_request(array, operation, extra), if_match)
 
-        def read(answer: HttpAnswer) -> "pa.Table":
-            table = decode_answer(success_body(request, answer), documents=len(array), options=options)
+        def read(attempt: Attempt, answer: HttpAnswer) -> "pa.Table":
+            table = decode_answer(success_body(attempt, answer), documents=len(array), options=options)
             check_pinned(if_match, fingerprint_of(table))
             return table
 
@@ -140,13 +138,13 @@ class Calls:
     def _get(self, path: str, parse: Callable[[Any], Answered], says: str) -> Call[Answered]:
         request = self._request(path, media.JSON, None, None)
 
-        def read(answer: HttpAnswer) -> Answered:
-            body = success_body(request, answer)
+        def read(attempt: Attempt, answer: HttpAnswer) -> Answered:
+            body = success_body(attempt, answer)
             try:
                 return parse(json.loads(body))
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise UnexpectedAnswer(
-                    f"{request.service} answered {len(body):,} bytes that don't {says}: "
+                    f"{attempt.service} answered {len(body):,} bytes that don't {says}: "
                     "check that the address is an nlpbatch service"
                 ) from error
 
@@ -158,15 +156,16 @@ class Calls:
             headers["If-Match"] = media.etag(header_value("if_match", if_match))
         if body is not None:
             headers["Content-Type"] = accept
-            headers[media.IDEMPOTENCY_KEY] = f'"{_idempotency_key(self.address.base_path + path, headers, body)}"'
+            headers[media.IDEMPOTENCY_KEY] = f'"{_idempotency_key(path, headers, body)}"'
         method = "GET" if body is None else "POST"
-        return HttpRequest(self.address.url, method, self.address.base_path + path, headers, body)
+        return HttpRequest(method, path, headers, body)
 
 
 def _idempotency_key(target: str, headers: Mapping[str, str], body: bytes) -> str:
     """Return the same key for identical requests if they are pinned: a Spark task that runs twice sends them twice.
 
-    Without `If-Match` the key is this request's alone, because the answer may change with the analyzer's version.
+    The address isn't part of it, so that a proxy may find the answer that another one has. Without `If-Match` the key
+    is this request's alone, because the answer may change with the analyzer's version.
     """
     if "If-Match" not in headers:
         return headers[media.REQUEST_ID]

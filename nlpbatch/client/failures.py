@@ -3,44 +3,55 @@
 import os
 import ssl
 
-from nlpbatch.client.messages import HttpRequest
+from nlpbatch.client.messages import Attempt
 from nlpbatch.errors import ServiceTimeout, ServiceUnreachable, UnexpectedAnswer
 
 
-def unreachable(request: HttpRequest, error: BaseException) -> ServiceUnreachable:
-    """Return the error of an attempt without a connection, or whose connection broke off."""
-    return ServiceUnreachable(
-        f"no answer from {request.service} ({reason_of(error)}): check the address and that the service runs"
-    )
+class NotConnected(ServiceUnreachable):
+    """No connection was made, so that nothing was sent."""
 
 
-def cut_short(request: HttpRequest) -> ServiceUnreachable:
+class TimedOut(ServiceTimeout):
+    """No complete answer came in time, in contrast to an answer which says that something else took too long."""
+
+
+def not_connected(attempt: Attempt, error: BaseException) -> NotConnected:
+    """Return the error of an attempt without a connection."""
+    return NotConnected(_no_answer(attempt, error))
+
+
+def unreachable(attempt: Attempt, error: BaseException) -> ServiceUnreachable:
+    """Return the error of an attempt whose connection broke off."""
+    return ServiceUnreachable(_no_answer(attempt, error))
+
+
+def cut_short(attempt: Attempt) -> ServiceUnreachable:
     """Return the error of an answer whose end is missing."""
     return ServiceUnreachable(
-        f"the answer from {request.service} broke off: check the network between, and that the service runs"
+        f"the answer from {attempt.service} broke off: check the network between, and that the service runs"
     )
 
 
-def timed_out(request: HttpRequest, timeout_s: float) -> ServiceTimeout:
+def timed_out(attempt: Attempt) -> TimedOut:
     """Return the error of an attempt that was connected and took too long."""
-    return ServiceTimeout(
-        f"no complete answer from {request.service} in {timeout_s:,.3g} s: "
+    return TimedOut(
+        f"no complete answer from {attempt.service} in {attempt.timeout_s:,.3g} s: "
         "send less at a time, or raise attempt_timeout_s"
     )
 
 
-def untrusted(request: HttpRequest, error: BaseException) -> UnexpectedAnswer:
+def untrusted(attempt: Attempt, error: BaseException) -> UnexpectedAnswer:
     """Return the error of a TLS handshake that would fail again, such as one with a wrong certificate."""
     return UnexpectedAnswer(
-        f"no secure connection to {request.service} ({reason_of(error)}): "
+        f"no secure connection to {attempt.service} ({reason_of(error)}): "
         "check its certificate, that the port speaks https, and that SSL_CERT_FILE names an authority of your own"
     )
 
 
-def unreadable(request: HttpRequest, error: BaseException) -> UnexpectedAnswer:
+def unreadable(attempt: Attempt, error: BaseException) -> UnexpectedAnswer:
     """Return the error of an answer that isn't HTTP."""
     return UnexpectedAnswer(
-        f"what {request.service} answered is not HTTP ({type(error).__name__}): "
+        f"what {attempt.service} answered is not HTTP ({type(error).__name__}): "
         "check that the address is an nlpbatch service"
     )
 
@@ -48,6 +59,10 @@ def unreadable(request: HttpRequest, error: BaseException) -> UnexpectedAnswer:
 def closed() -> RuntimeError:
     """Return the error of a call on a closed client: a defect of the caller's program."""
     return RuntimeError("this client is closed: make another, or close it later")
+
+
+def _no_answer(attempt: Attempt, error: BaseException) -> str:
+    return f"no answer from {attempt.service} ({reason_of(error)}): check the address and that the service runs"
 
 
 def reason_of(error: BaseException) -> str:

@@ -4,14 +4,22 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nlpbatch.client.address import ServiceAddress
 from nlpbatch.wire import media
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One logical request as every attempt sends it; `target` is its path and query."""
+    """One logical request as every attempt sends it, to whichever address.
 
-    service: str
+    Args:
+        method: GET or POST.
+        target: Path and query, below the path that an address may have.
+        headers: Those of every attempt.
+        body: None for GET.
+
+    """
+
     method: str
     target: str
     headers: Mapping[str, str]
@@ -24,14 +32,40 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at a request.
+
+    Args:
+        request: What is sent.
+        address: Where.
+        timeout_s: How long an answer is waited for.
+
+    """
+
+    request: HttpRequest
+    address: ServiceAddress
+    timeout_s: float
+
+    @property
+    def service(self) -> str:
+        """Return the address as messages name it."""
+        return self.address.url
+
+    @property
+    def target(self) -> str:
+        """Return the whole path and query."""
+        return self.address.base_path + self.request.target
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Return the request's headers, and how long an answer is waited for."""
+        return {**self.request.headers, media.PREFER: f"wait={math.ceil(self.timeout_s)}"}
+
+
+@dataclass(frozen=True, slots=True)
 class HttpAnswer:
     """A complete answer; `headers` are case-insensitive."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-def attempt_headers(request: HttpRequest, timeout_s: float) -> Mapping[str, str]:
-    """Return the headers of one attempt, which say how long an answer is waited for."""
-    return {**request.headers, media.PREFER: f"wait={math.ceil(timeout_s)}"}

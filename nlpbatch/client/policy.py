@@ -3,11 +3,13 @@
 The rules, in order:
 1. An error that isn't retryable is final.
 2. An error that the request itself may have caused is tried a few times only; see `is_doubtful`.
-3. Retry-After is kept: never sooner than asked, plus a little chance, so that callers don't come back together.
+3. Retry-After is kept: never sooner than asked, plus a little chance, so that callers don't come back together. That
+   of a process which shuts down says when to come back to it, and doesn't hold for another address.
 4. Without one: exponential backoff with full jitter
    (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter).
-5. Not before the client's retry budget has room; see `retry_budget`.
-6. A wait that would end past the caller's patience isn't begun.
+5. At once, instead, where nothing was sent and another address is there; see `route`.
+6. Not before the client's retry budget has room; see `retry_budget`.
+7. A wait that would end past the caller's patience isn't begun.
 """
 
 import math
@@ -83,6 +85,8 @@ def next_delay_s(
     error: NlpbatchError,
     chance: float,
     least_s: float = 0.0,
+    at_once: bool = False,
+    is_left: bool = False,
 ) -> float | None:
     """Return the seconds to wait before the next attempt; None to give up.
 
@@ -94,11 +98,15 @@ def next_delay_s(
         error: Error of the attempt; only its class, `retryable` and `retry_after_s` count.
         chance: Uniform in [0, 1).
         least_s: Shortest wait, in seconds: until the caller's own retry budget allows it.
+        at_once: Whether to wait for the retry budget only.
+        is_left: Whether the next attempt goes to another address, for which Retry-After doesn't hold.
 
     """
     if not error.retryable or doubtful >= policy.internal_attempts:
         return None
-    delay_s = max(LEAST_DELAY_S, least_s, _wanted_s(policy, attempt, error.retry_after_s, chance))
+    asked_s = None if is_left else error.retry_after_s
+    wanted_s = 0.0 if at_once else max(LEAST_DELAY_S, _wanted_s(policy, attempt, asked_s, chance))
+    delay_s = max(least_s, wanted_s)
     return delay_s if elapsed_s + delay_s < policy.patience_s else None
 
 

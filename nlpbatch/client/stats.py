@@ -17,6 +17,7 @@ class ClientStats:
         received_bytes: Bodies received, those of errors too.
         throttled_s: Seconds waited because the service was overloaded; a larger quota would save them.
         backoff_s: Seconds waited for other reasons.
+        moves: Times that the client went on to another address of the service.
 
     """
 
@@ -26,6 +27,7 @@ class ClientStats:
     received_bytes: int = 0
     throttled_s: float = 0.0
     backoff_s: float = 0.0
+    moves: int = 0
 
 
 class StatsKeeper:
@@ -55,6 +57,11 @@ class StatsKeeper:
         """Count the bytes of an answer, of whatever status."""
         with self._lock:
             self._now = replace(self._now, received_bytes=self._now.received_bytes + body_bytes)
+
+    def moved(self) -> None:
+        """Count that the client went on to another address."""
+        with self._lock:
+            self._now = replace(self._now, moves=self._now.moves + 1)
 
     def waits(self, delay_s: float, error: NlpbatchError) -> None:
         """Count the wait after the error."""

@@ -1,7 +1,7 @@
 """The blocking client: for Spark tasks, scripts and the command line. Needs urllib3 and tenacity, nothing else."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack, cast
 
@@ -12,7 +12,8 @@ from nlpbatch.client.answers import advise
 from nlpbatch.client.attempts import RequestAttempts
 from nlpbatch.client.bulk import Bulk, Part
 from nlpbatch.client.calls import Answered, Call, Calls, Trace
-from nlpbatch.client.messages import HttpAnswer, HttpRequest
+from nlpbatch.client.endpoints import Endpoints
+from nlpbatch.client.messages import Attempt, HttpAnswer
 from nlpbatch.client.operations import Operations
 from nlpbatch.client.ordered_calls import in_order
 from nlpbatch.client.policy import RetryPolicy
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 class Transport(Protocol):
     """Sends one attempt."""
 
-    def send(self, request: HttpRequest, timeout_s: float) -> HttpAnswer:
+    def send(self, attempt: Attempt) -> HttpAnswer:
         """Return the complete answer, whatever its status; raise ServiceError if there is none."""
         ...
 
@@ -51,7 +52,9 @@ class Client(Operations):
     """Calls the service and waits for its answer; several threads may share one.
 
     Args:
-        service: URL of the proxy, such as "http://proxy.example:8700".
+        service: URL of the proxy, such as "http://proxy.example:8700", or of several that serve together: a list, or
+            one string with commas. The client calls one of them, chosen at random, and goes on to another when that one
+            fails; see `nlpbatch.client.endpoints`. Clients that share an `Endpoints` call the same one.
         api_key: Sent as a Bearer key; None sends none.
         retry: Timeouts, and the rules of retrying.
         job: Name of the job that the requests belong to; the service shares its capacity per job.
@@ -69,7 +72,7 @@ class Client(Operations):
 
     def __init__(
         self,
-        service: str,
+        service: str | Sequence[str] | Endpoints,
         *,
         api_key: str | None = None,
         retry: RetryPolicy | None = None,
@@ -81,14 +84,15 @@ class Client(Operations):
         on_advice: Callable[[Advice], None] | None = None,
         on_retry: Callable[[NlpbatchError], None] | None = None,
     ) -> None:
-        super().__init__(Calls(service, api_key=api_key, job=job, priority=priority), check_pool_size(pool_size))
+        calls = Calls(api_key=api_key, job=job, priority=priority)
+        super().__init__(calls, Endpoints.of(service, chance), check_pool_size(pool_size))
         self._retry = retry or RetryPolicy()
         self._clock = clock or SystemClock()
         self._chance = chance
         self._on_advice = on_advice
         self._on_retry = on_retry
         self._transport: Transport = Urllib3Transport(
-            self._calls.address, self._retry, pool_size=pool_size, clock=self._clock
+            self._endpoints.addresses, self._retry, pool_size=pool_size, clock=self._clock
         )
         self._budget = RetryBudget()
         self.stats = StatsKeeper()
@@ -163,6 +167,7 @@ class Client(Operations):
         attempts = RequestAttempts(
             call.request,
             self._retry,
+            endpoints=self._endpoints,
             clock=self._clock,
             chance=self._chance,
             stats=self.stats,
@@ -171,11 +176,11 @@ class Client(Operations):
         )
 
         def attempt() -> Answered:
-            with cancellation.attempt(), attempts.attempt() as timeout_s:
-                answer = self._transport.send(call.request, timeout_s)
+            with cancellation.attempt(), attempts.attempt() as attempted:
+                answer = self._transport.send(attempted)
                 self.stats.received(len(answer.body))
                 advise(self._on_advice, answer)
-                found = call.read(answer)
+                found = call.read(attempted, answer)
             if on_answer is not None:
                 on_answer(attempts.trace(answer))
             return found

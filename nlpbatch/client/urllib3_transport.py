@@ -1,8 +1,9 @@
 """Sends one attempt with urllib3, and translates its errors into those of this product."""
 
-import math
 import ssl
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any
 
@@ -11,7 +12,6 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ClosedPoolError,
     ConnectTimeoutError,
-    EmptyPoolError,
     HTTPError,
     ProtocolError,
     ReadTimeoutError,
@@ -20,8 +20,16 @@ from urllib3.exceptions import (
 
 from nlpbatch.client.address import ServiceAddress
 from nlpbatch.client.cancellation import attach
-from nlpbatch.client.failures import closed, cut_short, timed_out, unreachable, unreadable, untrusted
-from nlpbatch.client.messages import HttpAnswer, HttpRequest, attempt_headers
+from nlpbatch.client.failures import (
+    closed,
+    cut_short,
+    not_connected,
+    timed_out,
+    unreachable,
+    unreadable,
+    untrusted,
+)
+from nlpbatch.client.messages import Attempt, HttpAnswer
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.clock import Clock
 from nlpbatch.wire.limits import KIB
@@ -64,50 +72,61 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
 
 
 class Urllib3Transport:
-    """A pool of connections to one service; safe to use from several threads."""
+    """A pool of connections to each address of the service; safe to use from several threads."""
 
-    def __init__(self, address: ServiceAddress, policy: RetryPolicy, *, pool_size: int, clock: Clock) -> None:
-        pool = _SecurePool if address.secure else _Pool
+    def __init__(
+        self, addresses: Iterable[ServiceAddress], policy: RetryPolicy, *, pool_size: int, clock: Clock
+    ) -> None:
         self._policy = policy
         self._clock = clock
-        self._pool = pool(
-            address.host, address.port, maxsize=pool_size, block=True, send_timeout_s=policy.attempt_timeout_s
-        )
+        # The bound on requests in flight is one for all addresses.
+        self._slots = threading.BoundedSemaphore(pool_size)
+        self._pools = {address: _pool(address, policy, pool_size) for address in addresses}
 
-    def send(self, request: HttpRequest, timeout_s: float) -> HttpAnswer:
+    def send(self, attempt: Attempt) -> HttpAnswer:
         """Return the complete answer, whatever its status; raise ServiceError if there is none."""
-        end_s = self._clock.monotonic_s() + timeout_s
-        try:
-            response = self._pool.urlopen(
-                request.method,
-                request.target,
-                body=request.body,
-                headers=attempt_headers(request, timeout_s),
-                timeout=urllib3.Timeout(connect=min(self._policy.connect_timeout_s, timeout_s), read=timeout_s),
-                pool_timeout=math.ceil(timeout_s),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-            body = self._read(response, request, timeout_s, end_s)
-        except HTTPError as error:
-            raise _translate(error, request, timeout_s) from error
+        end_s = self._clock.monotonic_s() + attempt.timeout_s
+        with self._slot(attempt):
+            try:
+                response = self._pools[attempt.address].urlopen(
+                    attempt.request.method,
+                    attempt.target,
+                    body=attempt.request.body,
+                    headers=attempt.headers,
+                    timeout=urllib3.Timeout(
+                        connect=min(self._policy.connect_timeout_s, attempt.timeout_s), read=attempt.timeout_s
+                    ),
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                )
+                body = self._read(response, attempt, end_s)
+            except HTTPError as error:
+                raise _translate(error, attempt) from error
         return HttpAnswer(response.status, response.headers, body)
 
     def close(self) -> None:
         """Close all connections."""
-        self._pool.close()
+        for pool in self._pools.values():
+            pool.close()
 
-    def _read(self, response: urllib3.BaseHTTPResponse, request: HttpRequest, timeout_s: float, end_s: float) -> bytes:
+    @contextmanager
+    def _slot(self, attempt: Attempt) -> Iterator[None]:
+        if not self._slots.acquire(timeout=attempt.timeout_s):
+            raise timed_out(attempt)
         try:
-            return b"".join(self._pieces(response, request, timeout_s, end_s))
+            yield
+        finally:
+            self._slots.release()
+
+    def _read(self, response: urllib3.BaseHTTPResponse, attempt: Attempt, end_s: float) -> bytes:
+        try:
+            return b"".join(self._pieces(response, attempt, end_s))
         except BaseException:
             response.close()  # the next request can't use a connection that is half read
             raise
 
-    def _pieces(
-        self, response: urllib3.BaseHTTPResponse, request: HttpRequest, timeout_s: float, end_s: float
-    ) -> Iterator[bytes]:
+    def _pieces(self, response: urllib3.BaseHTTPResponse, attempt: Attempt, end_s: float) -> Iterator[bytes]:
         """Read in pieces, because a socket's timeout restarts with each byte, and an attempt's must not."""
         if (
             response.status < _REDIRECTS
@@ -115,24 +134,30 @@ class Urllib3Transport:
             and "Transfer-Encoding" not in response.headers
         ):
             # http.client takes a connection that breaks within the headers for the end of the headers.
-            raise cut_short(request)
+            raise cut_short(attempt)
         while piece := response.read1(_READ_BYTES):
             yield piece
             if self._clock.monotonic_s() > end_s:
-                raise timed_out(request, timeout_s)
+                raise timed_out(attempt)
 
 
-def _translate(error: HTTPError, request: HttpRequest, timeout_s: float) -> Exception:
+def _pool(address: ServiceAddress, policy: RetryPolicy, pool_size: int) -> urllib3.HTTPConnectionPool:
+    kind = _SecurePool if address.secure else _Pool
+    return kind(address.host, address.port, maxsize=pool_size, send_timeout_s=policy.attempt_timeout_s)
+
+
+def _translate(error: HTTPError, attempt: Attempt) -> Exception:
     """Return the error that an urllib3 error means; only those known to be transient are retryable."""
     inner = error.args[-1] if error.args else None
     if isinstance(error, ClosedPoolError):
         return closed()
-    if isinstance(error, ReadTimeoutError | EmptyPoolError) or isinstance(inner, TimeoutError):
-        return timed_out(request, timeout_s)
+    if isinstance(error, ReadTimeoutError) or isinstance(inner, TimeoutError):
+        return timed_out(attempt)
     if isinstance(error, SSLError) and not isinstance(inner, ssl.SSLEOFError):
-        return untrusted(request, error)
-    if isinstance(inner, HTTPException) and not isinstance(inner, _CUT_SHORT):
-        return unreadable(request, inner)
-    if isinstance(error, ConnectTimeoutError | ProtocolError | SSLError):
-        return unreachable(request, error)
-    return unreadable(request, error)
+        return untrusted(attempt, error)
+    if isinstance(error, ConnectTimeoutError):  # also the class of refused connections and unknown names
+        return not_connected(attempt, error)
+    stranger = inner if isinstance(inner, HTTPException) and not isinstance(inner, _CUT_SHORT) else None
+    if isinstance(error, ProtocolError | SSLError) and stranger is None:
+        return unreachable(attempt, error)
+    return unreadable(attempt, stranger or error)

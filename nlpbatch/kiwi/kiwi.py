@@ -1,7 +1,7 @@
 """Kiwi over the service, with kiwipiepy's signatures."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Self, TypeVar
 
@@ -31,7 +31,7 @@ class Kiwi(Composing, RefusedMethods):
     the service's analyzer if they are given. `num_workers` has no effect: the service has workers of its own.
 
     Args:
-        service: Address of the proxy; else from NLPBATCH_SERVICE.
+        service: Address of the proxy, or several as `nlpbatch.Client` takes them; else from NLPBATCH_SERVICE.
         api_key: The key; else from NLPBATCH_API_KEY.
         analyzer: One of the service's analyzers.
         client: Further arguments of `nlpbatch.Client`, such as retry, job, priority.
@@ -55,7 +55,7 @@ class Kiwi(Composing, RefusedMethods):
         typo_cost_threshold: float = 2.5,
         enabled_dialects: Dialect | str | None = Dialect.STANDARD,
         *,
-        service: str | None = None,
+        service: str | Sequence[str] | None = None,
         api_key: str | None = None,
         analyzer: str = DEFAULT_ANALYZER,
         **client: Any,

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nlpbatch.client.sync import Client
@@ -15,7 +15,7 @@ from nlpbatch.wire.outcome import Outcome
 Ranked = list[tuple[list[Token], float]]
 
 
-def connect(service: str | None, api_key: str | None, settings: Mapping[str, Any]) -> Client:
+def connect(service: str | Sequence[str] | None, api_key: str | None, settings: Mapping[str, Any]) -> Client:
     """Return a client of the service that the arguments or the environment name.
 
     Raises:

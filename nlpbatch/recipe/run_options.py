@@ -14,7 +14,7 @@ class RunOptions:
         stage: The only stage to run; None for all that are not done.
         overwrite: Whether to run what is done already: all stages, or the only stage and those made from its result.
         dry_run: Whether to only say what would be done.
-        service: Address of the proxy, if the recipe names none.
+        service: Address of the proxy, or several with commas between them, if the recipe names none.
         api_key: The key for it.
 
     """

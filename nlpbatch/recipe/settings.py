@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8
 from nlpbatch.recipe.section_options import COLUMNS, SHARE, whole
-from nlpbatch.spark.option_types import FLAG, OPTION_TYPES, STRING, OptionType, is_number, one_of
+from nlpbatch.spark.option_types import ADDRESSES, FLAG, OPTION_TYPES, STRING, OptionType, is_number, one_of
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.limits import GIB
@@ -83,7 +83,9 @@ class AnalyzeSettings:
     """What is analysed, and how."""
 
     columns: Annotated[tuple[str, ...], COLUMNS, "Text columns, of strings or of arrays of strings."] = ()
-    service: Annotated[str | None, STRING, "Address of the proxy; NLPBATCH_SERVICE decides if left out."] = None
+    service: Annotated[
+        str | None, ADDRESSES, "Address of the proxy, or several; NLPBATCH_SERVICE decides if left out."
+    ] = None
     operation: Annotated[
         Operation, OPTION_TYPES["operation"], 'Operation asked of each text; features need "analyze".'
     ] = "analyze"

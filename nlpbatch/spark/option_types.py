@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from nlpbatch.client.address import parse_addresses
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, RequestError, UnknownField
 from nlpbatch.formats.encodings import known_encoding
@@ -101,6 +102,18 @@ def _encoding_fault(name: str) -> str | None:
     return None
 
 
+def _joined_addresses(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ",".join(value)
+
+
+def _addresses_fault(service: str) -> str | None:
+    try:
+        parse_addresses(service)
+    except ConfigError as error:
+        return error.message if service else None  # an empty one counts as missing
+    return None
+
+
 def _minimum_fault(name: str, value: int, minimum: int) -> str | None:
     whole = isinstance(value, int) and value >= minimum
     return None if whole else f"{name} is {value!r}: give a whole number from {minimum:,}"
@@ -119,9 +132,14 @@ def _until_fault(value: str) -> str | None:
 
 
 STRING: Final = OptionType(lambda value: isinstance(value, str), "a string")
+ADDRESSES: Final = OptionType(
+    is_names, 'an address, or several: "http://a:8700,http://b:8700"', _joined_addresses, _addresses_fault
+)
 FLAG: Final = OptionType(lambda value: isinstance(value, bool), "true or false")
 OPTION_TYPES: Final[dict[str, OptionType]] = {
-    **dict.fromkeys(("input", "output", "service", "analyzer", "schema", "where"), STRING),
+    **dict.fromkeys(("input", "output"), STRING),
+    "service": ADDRESSES,
+    **dict.fromkeys(("analyzer", "schema", "where"), STRING),
     "text": OptionType(is_names, 'a column, or several: ["title", "body"]', columns, columns_fault),
     "api_key": replace(STRING, secret=True),
     "pushgateway": STRING,

@@ -35,7 +35,7 @@ class JobOptions:
         input: File, directory or glob that Spark can read.
         text: Its columns to analyse, of strings or of arrays of strings.
         output: Directory to write; an output of the same run is resumed.
-        service: Address of the proxy.
+        service: Address of the proxy, or several with commas between them.
         api_key: The key for it.
         analyzer: Analyzer's name.
         fields: Token fields to return.

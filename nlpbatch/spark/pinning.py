@@ -32,7 +32,7 @@ def pin(call: ServiceCall, fingerprint: str | None = None) -> Pinned:
         Unauthenticated, PatienceExhausted: The key is wrong, or the service is away.
 
     """
-    with Client(call.service, api_key=call.api_key, retry=call.retry) as client:
+    with Client(call.endpoints(), api_key=call.api_key, retry=call.retry) as client:
         catalogue = client.analyzers()
         info = _choose(catalogue, call.asked, call.service)
         if fingerprint is not None and fingerprint != info.fingerprint:

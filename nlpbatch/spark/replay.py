@@ -32,7 +32,7 @@ class ReplayOptions:
 
     Args:
         output: Output of the analysis job.
-        service: Address of the proxy.
+        service: Address of the proxy, or several with commas between them.
         api_key: The key for it.
         accept_new_version: Whether the analyzer may be in another version than the output's, such as one with a new
             dictionary; then the output has rows of both, and says so.

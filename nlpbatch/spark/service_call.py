@@ -1,8 +1,11 @@
 """How the requests of a job reach the service: one frozen value, checked once, which travels to the executors."""
 
+import random
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, TypedDict
 
+from nlpbatch.client.endpoints import Endpoints
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.wire.limits import KIB, MIB
@@ -19,7 +22,7 @@ class ServiceCall:
     """What all requests of a job have in common.
 
     Args:
-        service: Address of the proxy, or several.
+        service: Address of the proxy, or several with commas between them.
         asked: What is asked of each text: the operation, the analyzer, the fields and all other options.
         job: Name under which the proxy counts all tasks as one.
         api_key: Bearer key, if the service wants one.
@@ -46,6 +49,18 @@ class ServiceCall:
         if any(faults):
             raise InvalidRequest("; ".join(fault for fault in faults if fault))
 
+    def endpoints(self) -> Endpoints:
+        """Return the choice among the addresses, which all clients of this process share.
+
+        The tasks that an executor's process runs one after another stay with one proxy, and only the first of them
+        finds out that an address is dead.
+
+        Raises:
+            ConfigError: An address can't be used.
+
+        """
+        return _shared_endpoints(self.service)
+
 
 class CallSettings(TypedDict, total=False):
     """Arguments of every DataFrame function that decide how the service is called, not what it is asked."""
@@ -55,6 +70,11 @@ class CallSettings(TypedDict, total=False):
     request_bytes: int
     in_flight: int
     retry: RetryPolicy | None
+
+
+@lru_cache
+def _shared_endpoints(service: str) -> Endpoints:
+    return Endpoints.of(service, random.random)
 
 
 def check_request_bytes(value: int) -> str | None:

@@ -72,7 +72,7 @@ class AnalyzeTask:
         call = self._options.call
         pacing = Pacing(call.in_flight, self._options.cut.request_bytes)
         with Client(
-            call.service,
+            call.endpoints(),
             api_key=call.api_key,
             retry=call.retry,
             job=call.job,

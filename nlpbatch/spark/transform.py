@@ -1,12 +1,13 @@
 """`analyze`, `sentences`, `space`, `join`, `glue`: add what the service answers on a column to a DataFrame."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
+from nlpbatch.client.address import parse_addresses, urls_of
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.spark.prepare import prepare
 from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, CallSettings, ServiceCall
@@ -19,7 +20,7 @@ def analyze(
     df: DataFrame,
     *,
     text: str,
-    service: str,
+    service: str | Sequence[str],
     api_key: str | None = None,
     analyzer: str = DEFAULT_ANALYZER,
     fields: Iterable[str] = DEFAULT_FIELDS,
@@ -39,7 +40,8 @@ def analyze(
     Args:
         df: Any DataFrame.
         text: Its string column to analyse.
-        service: Address of the proxy, such as "http://proxy.example:8700".
+        service: Address of the proxy, such as "http://proxy.example:8700", or of several: a list, or one string with
+            commas. Each executor's process calls one of them, and another when that one fails.
         api_key: The key the proxy's operator gave out.
         analyzer: One of the analyzers of `GET /v1/analyzers`.
         fields: Token fields, in the order wanted; see `nlpbatch.wire.fields`.
@@ -70,7 +72,7 @@ def sentences(
     df: DataFrame,
     *,
     text: str,
-    service: str,
+    service: str | Sequence[str],
     into: str = "sentences",
     error: str = "error",
     analyzer: str = DEFAULT_ANALYZER,
@@ -82,7 +84,7 @@ def sentences(
     Args:
         df: Any DataFrame.
         text: Its string column to split.
-        service: Address of the proxy.
+        service: Address of the proxy, or several.
         into: Name of the first added column.
         error: Name of the second added column.
         analyzer: One of the analyzers of `GET /v1/analyzers`.
@@ -100,7 +102,7 @@ def space(
     df: DataFrame,
     *,
     text: str,
-    service: str,
+    service: str | Sequence[str],
     into: str = "spaced",
     error: str = "error",
     analyzer: str = DEFAULT_ANALYZER,
@@ -120,7 +122,7 @@ def join(
     df: DataFrame,
     *,
     morphemes: str,
-    service: str,
+    service: str | Sequence[str],
     into: str = "joined",
     error: str = "error",
     analyzer: str = DEFAULT_ANALYZER,
@@ -132,7 +134,7 @@ def join(
     Args:
         df: Any DataFrame.
         morphemes: Its column of tokens, such as `analyze` adds: an array of structs with strings `form` and `tag`.
-        service: Address of the proxy.
+        service: Address of the proxy, or several.
         into: Name of the first added column.
         error: Name of the second added column.
         analyzer: One of the analyzers of `GET /v1/analyzers`.
@@ -150,7 +152,7 @@ def glue(
     df: DataFrame,
     *,
     chunks: str,
-    service: str,
+    service: str | Sequence[str],
     into: str = "glued",
     error: str = "error",
     analyzer: str = DEFAULT_ANALYZER,
@@ -165,9 +167,9 @@ def glue(
     return prepare(df, _call(df, service, asked, settings), text=chunks, names=names).apply()
 
 
-def _call(df: DataFrame, service: str, asked: Options, settings: CallSettings) -> ServiceCall:
+def _call(df: DataFrame, service: str | Sequence[str], asked: Options, settings: CallSettings) -> ServiceCall:
     given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
-    return ServiceCall(service, asked, given.pop("job", None) or _application_id(df), **given)
+    return ServiceCall(urls_of(parse_addresses(service)), asked, given.pop("job", None) or _application_id(df), **given)
 
 
 def _application_id(df: DataFrame) -> str:

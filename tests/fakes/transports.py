@@ -26,25 +26,37 @@ class ScriptedTransport:
     def __init__(self, clock, steps):
         self._clock = clock
         self._steps = list(steps)
-        self.requests = []
-        self.timeouts_s = []
+        self.attempts = []
         self.closed = False
 
-    def send(self, request, timeout_s):
-        self.requests.append(request)
-        self.timeouts_s.append(timeout_s)
+    @property
+    def requests(self):
+        """The request of each attempt."""
+        return [attempt.request for attempt in self.attempts]
+
+    @property
+    def timeouts_s(self):
+        return [attempt.timeout_s for attempt in self.attempts]
+
+    @property
+    def urls(self):
+        """The address of each attempt."""
+        return [attempt.address.url for attempt in self.attempts]
+
+    def send(self, attempt):
+        self.attempts.append(attempt)
         step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
         if isinstance(step, Exception):
             raise type(step)(*step.args)
-        return step(request) if callable(step) else step
+        return step(attempt.request) if callable(step) else step
 
     def close(self):
         self.closed = True
 
 
 class AsyncScriptedTransport(ScriptedTransport):
-    async def send(self, request, timeout_s):
-        return super().send(request, timeout_s)
+    async def send(self, attempt):
+        return super().send(attempt)
 
     async def close(self):
         super().close()

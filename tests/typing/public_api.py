@@ -45,6 +45,10 @@ def blocking() -> None:
         assert_type(client.analyzers(), Catalogue)
         assert_type(client.stats.snapshot(), ClientStats)
         assert_type(client.stats.snapshot().throttled_s, float)
+        assert_type(client.stats.snapshot().moves, int)
+        assert_type(client.service, str)
+    with Client(["http://a:8700", "http://b:8700"]) as client:
+        assert_type(client, Client)
 
 
 async def texts() -> AsyncIterator[str | None]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 
 from pyspark.sql import SparkSession
 
+from nlpbatch.client.address import parse_addresses
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.records import StageRecord, State, key_of, state_of
@@ -50,15 +51,16 @@ class StageContext:
         return self.recipe.analyze or AnalyzeSettings()
 
     def service(self) -> str:
-        """Return the address of the service.
+        """Return the address of the service; several with commas between them.
 
         Raises:
-            ConfigError: Neither the recipe nor the options name one.
+            ConfigError: Neither the recipe nor the options name one, or it can't be used.
 
         """
         service = self.analysis.service or self.options.service
         if not service:
             raise ConfigError("the service is missing: set [analyze] service, or NLPBATCH_SERVICE")
+        parse_addresses(service)
         return service
 
     def source_url(self) -> str:

@@ -24,6 +24,9 @@ _PAUSE_S: Final = 0.1
 class UsagePoller:
     """The last count of every ledger that answered; proxies that share nothing have one each.
 
+    Each time, one of them is asked. If they count together, each speaks for all. If each counts by itself, the counts
+    of those that were never asked are missing.
+
     Args:
         call: Whom to ask, and the name of the job.
         clock: Time.
@@ -38,7 +41,7 @@ class UsagePoller:
     def now(self) -> Sequence[Mapping[str, Any]]:
         """Return the counts as they are now; those from before if the proxy doesn't answer, without an error."""
         call, retry = self._call, RetryPolicy(patience_s=_PATIENCE_S)
-        with suppress(NlpbatchError), Client(call.service, api_key=call.api_key, retry=retry) as client:
+        with suppress(NlpbatchError), Client(call.endpoints(), api_key=call.api_key, retry=retry) as client:
             self._ask_until_complete(client)
         return tuple(self._last.values())
 

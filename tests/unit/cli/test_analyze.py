@@ -199,10 +199,10 @@ def test_service_and_key_come_from_the_environment_unless_given(monkeypatch):
     parser = argparse.ArgumentParser()
     analyze.add_parser(parser.add_subparsers())
     client = texts.connect(parser.parse_args(["analyze", "가"]))
-    assert client._calls.address.host == "from-environment"
+    assert client.service == "http://from-environment"
     assert client._calls._headers["Authorization"] == "Bearer k-1"
     other = texts.connect(parser.parse_args(["analyze", "가", "--service", "http://given", "--api-key", "k-2"]))
-    assert other._calls.address.host == "given"
+    assert other.service == "http://given"
     assert other._calls._headers["Authorization"] == "Bearer k-2"
 
 

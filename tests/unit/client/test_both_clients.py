@@ -96,7 +96,7 @@ def test_advice_reaches_whoever_wants_it(driver):
 def test_a_path_in_the_address_comes_first(driver):
     calls = driver(answer(EMPTY), service="https://gate.example/nlp/")
     calls.analyze("가")
-    assert calls.transport.requests[0].target == "/nlp/v1/analyze"
+    assert calls.transport.attempts[0].target == "/nlp/v1/analyze"
 
 
 def test_every_attempt_of_a_request_has_its_id_and_another_request_another(driver):

@@ -78,9 +78,9 @@ async def test_closing_an_async_iterator_cancels_its_tasks():
     sent = asyncio.Event()
 
     class Hangs(AsyncScriptedTransport):
-        async def send(self, request, timeout_s):
-            if len(self.requests) < 2:
-                return await super().send(request, timeout_s)
+        async def send(self, attempt):
+            if len(self.attempts) < 2:
+                return await super().send(attempt)
             sent.set()
             return await asyncio.Event().wait()
 

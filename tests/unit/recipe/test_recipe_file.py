@@ -33,6 +33,11 @@ def test_a_whole_recipe_is_read_and_what_it_leaves_out_has_its_default():
     assert recipe.analyze.token_fields == ("form", "tag", "lemma", "start", "end")
 
 
+def test_the_service_of_a_recipe_may_have_several_addresses():
+    recipe = Recipe.check(with_(analyze={"service": ["http://a:8700", "http://b:8700"]}))
+    assert recipe.analyze.service == "http://a:8700,http://b:8700"
+
+
 def test_a_table_is_dumped_whole():
     assert Recipe.check(with_(source={}) | {"source": {"table": "web.reviews"}}).source.query.endswith("web.reviews")
 
@@ -55,6 +60,7 @@ def test_the_shipped_recipes_are_valid(file):
         (without("analyze", "profile"), r"\[features\] is made of tokens: add \[analyze\]"),
         (with_(analyze={"columns": []}), r"\[analyze\] columns is missing"),
         (with_(analyze={"fields": ["from"]}), "unknown token field 'from'"),
+        (with_(analyze={"service": ["http://a", "b"]}), r"\[analyze\] the service address 2 of 2 is 'b'"),
         (with_(analyze={"tags": ["NOUN"]}), "choose from NNG"),
         (with_(analyze={"fields": ["form"]}), "needs the token field 'lemma'"),
         (with_(analyze={"options": {"fields": ["form"]}}), "options.fields is a key of its own"),

@@ -123,3 +123,22 @@ def test_encoding_and_lines_of_a_record_are_checked(toml):
     faults = faults_of(toml('encoding = "klingon"\nmax_record_lines = 0'), REQUIRED)
     assert any("encoding 'klingon' is not known: choose from utf-8, cp949" in fault for fault in faults)
     assert any("max_record_lines is 0: give a whole number from 1" in fault for fault in faults)
+
+
+@pytest.mark.parametrize("service", [["http://a:8700", "http://b:8700"], "http://a:8700, http://b:8700"])
+def test_the_service_may_have_several_addresses(service):
+    options = JobOptions.merge(None, REQUIRED | {"service": service})
+    assert options.service.replace(" ", "") == "http://a:8700,http://b:8700"
+
+
+def test_an_address_that_cannot_be_used_is_a_fault_among_the_others():
+    faults = faults_of(None, REQUIRED | {"service": "http://a:8700,b:8700", "in_flight": 0})
+    assert any(
+        "command line: the service address 2 of 2 is 'b:8700', which doesn't begin with" in one for one in faults
+    )
+    assert len(faults) == 2
+
+
+def test_a_service_that_is_no_address_is_shown_how_one_looks():
+    (fault,) = faults_of(None, REQUIRED | {"service": 8700})
+    assert fault.endswith('service = 8700 is not an address, or several: "http://a:8700,http://b:8700"')

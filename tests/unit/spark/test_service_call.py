@@ -46,3 +46,11 @@ def test_a_changed_copy_is_checked_too():
 def test_numbers_out_of_range_are_refused_with_their_range(changes, message):
     with pytest.raises(InvalidRequest, match=message):
         call(**changes)
+
+
+def test_the_clients_of_a_process_share_the_choice_among_the_addresses_of_a_service():
+    sent = pickle.loads(pickle.dumps(call()))
+    assert sent.endpoints() is call(in_flight=7).endpoints()
+    other = dataclasses.replace(call(), service="http://proxy.example:8700,http://other.example:8700")
+    assert other.endpoints() is not sent.endpoints()
+    assert other.endpoints().service == other.service

@@ -95,7 +95,7 @@ def test_batches_come_back_in_order_with_two_more_columns(client):
 def test_each_request_pins_the_version_and_says_that_it_belongs_to_a_job(client):
     list(AnalyzeTask(options(), None)(batches(["가", "나", "다"])))
     (made,) = client.made
-    assert made.service == "http://proxy.example:8700"
+    assert made.service is CALL.endpoints()
     assert made.arguments["api_key"] == KEY
     assert made.arguments["job"] == "job-1"
     assert made.arguments["priority"] == "u=6"
