@@ -1,7 +1,7 @@
 """`nlpbatch proxy`: the throttling proxy, and what its operator does with it."""
 
 import argparse
-import asyncio
+import os
 from pathlib import Path
 
 from nlpbatch.cli.proxy_audit import add_parser as add_parser_of_audit
@@ -46,8 +46,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run_serve(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
+    from nlpbatch.serving.loop import LOOP_VARIABLE, run_in_loop  # noqa: PLC0415  (starts fast without the extra)
     from nlpbatch.serving.reuse_port import check_supported  # noqa: PLC0415
-    from nlpbatch.serving.settings import read  # noqa: PLC0415  (starts fast without the proxy extra)
+    from nlpbatch.serving.settings import read  # noqa: PLC0415
     from proxy.config import ProxySettings  # noqa: PLC0415
     from proxy.host.main import process_count, run_host  # noqa: PLC0415
     from proxy.main import run  # noqa: PLC0415
@@ -64,11 +65,11 @@ def run_serve(arguments: argparse.Namespace) -> int:
     def read_settings() -> ProxySettings:
         return read(arguments.config, ProxySettings, given)
 
-    processes = process_count(arguments.processes)
+    loop, processes = os.environ.get(LOOP_VARIABLE), process_count(arguments.processes)
     if processes > 1:
-        asyncio.run(run_host(read_settings, arguments.config, processes))
+        run_in_loop(run_host(read_settings, arguments.config, processes), loop)
         return 0
     if arguments.reuse_port:
         check_supported("--reuse-port")
-    asyncio.run(run(read_settings, arguments.config, shared_port=arguments.reuse_port))
+    run_in_loop(run(read_settings, arguments.config, shared_port=arguments.reuse_port), loop)
     return 0
