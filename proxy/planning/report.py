@@ -22,6 +22,7 @@ def figures(result: SimulationResult) -> dict[str, Any]:
             "wait_p99_s": _rounded(quantile(tally.waits_s, 0.99)),
             "refused": tally.refused,
             "failed": tally.failed,
+            "given_up": tally.given_up,
             "got_in_at_first_return": _rounded(_part(tally.let_in_at_once, tally.first_tries_back)),
         }
         for (tenant, class_name), tally in sorted(result.tallies.items())

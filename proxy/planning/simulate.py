@@ -13,6 +13,7 @@ from typing import Final
 
 from nlpbatch.wire.advice import Advice
 from proxy.config import ProxySettings
+from proxy.planning.failed_calls import FailedCalls
 from proxy.planning.simulated_backend import SimulatedBackend, Timeline
 from proxy.planning.workloads import FaultWork, InteractiveWork, JobWork, Workload
 from proxy.traffic.admission import Refuse
@@ -35,6 +36,9 @@ class Tally:
     size_bytes: int = 0
     refused: int = 0
     failed: int = 0
+    """Answers that were errors; the caller sends such a request again."""
+    given_up: int = 0
+    """Requests that their callers didn't send again after an error: a job then halves them."""
     first_tries_back: int = 0
     """Requests that came back as told to, for the first time."""
     let_in_at_once: int = 0
@@ -55,14 +59,15 @@ class SimulationResult:
 
 @dataclass(slots=True)
 class _Call:
-    """One logical request of a caller: sent until it is answered."""
+    """One logical request of a caller: sent until it is answered or given up."""
 
     arrival: Arrival
     tally: Tally
     answered: Callable[[Ticket | None], None]
     patient: bool
+    failures: FailedCalls
     sent: int = 0
-    ended: bool = False
+    refused: int = 0
 
 
 class Simulation:
@@ -122,12 +127,13 @@ class Simulation:
         size_bytes: int,
         answered: Callable[[Ticket | None], None],
     ) -> None:
-        """Send a request until it is answered; a person comes back once only."""
+        """Send a request until it is answered or its client gives it up; a refused person comes back once only."""
         self._names += 1
         key_id = self._settings.tenants[tenant].keys[0].partition(":")[0]
         arrival = Arrival(tenant, key_id, job, class_name, max(size_bytes, 1024), self._names)
         tally = self._tallies.setdefault((tenant, class_name), Tally())
-        self._send(_Call(arrival, tally, answered, patient=class_name == "batch"))
+        failures = FailedCalls(self._timeline.now_s)
+        self._send(_Call(arrival, tally, answered, patient=class_name == "batch", failures=failures))
 
     def advice(self, request: Ticket) -> Advice:
         """Return what the proxy advises the request's job."""
@@ -141,10 +147,10 @@ class Simulation:
         """Return the simulation's time."""
         return self._timeline.now_s
 
-    def _send(self, call: _Call) -> None:
+    def _send(self, call: _Call, *, first_return: bool = False) -> None:
         call.sent += 1
         request = self._traffic.arrive(call.arrival, self._timeline.now_s)
-        if call.sent == 2:  # noqa: PLR2004  (the first time back)
+        if first_return:
             call.tally.first_tries_back += 1
             call.tally.let_in_at_once += not isinstance(request, Refuse)
         if isinstance(request, Refuse):
@@ -178,12 +184,22 @@ class Simulation:
             self._dispatch()
             return
         self._dispatch()
-        if outcome != HTTPStatus.OK:
-            call.tally.failed += 1
-            self._timeline.after(self._random.random(), lambda: self._send(call))
-            return
-        self._count(call)
-        call.answered(request)
+        if outcome == HTTPStatus.OK:
+            self._count(call)
+            call.answered(request)
+        else:
+            self._failed(call, outcome)
+
+    def _failed(self, call: _Call, outcome: Outcome) -> None:
+        call.tally.failed += 1
+        delay_s = call.failures.delay_s(
+            outcome, attempt=call.sent, now_s=self._timeline.now_s, chance=self._random.random()
+        )
+        if delay_s is None:
+            call.tally.given_up += 1
+            call.answered(None)
+        else:
+            self._timeline.after(delay_s, lambda: self._send(call))
 
     def _count(self, call: _Call) -> None:
         tally, second = call.tally, int(self._timeline.now_s / _SAMPLE_S)
@@ -198,10 +214,12 @@ class Simulation:
 
     def _refused(self, call: _Call, refusal: Refuse) -> None:
         call.tally.refused += 1
-        if refusal.retry_after_s is None or (call.sent > 1 and not call.patient):
+        call.refused += 1
+        if refusal.retry_after_s is None or (call.refused > 1 and not call.patient):
             call.answered(None)
             return
-        self._timeline.after(refusal.retry_after_s, lambda: self._send(call))
+        first = call.refused == 1
+        self._timeline.after(refusal.retry_after_s, lambda: self._send(call, first_return=first))
 
     def _call_interactively(self, work: InteractiveWork) -> None:
         end_s = work.end_s if work.end_s is not None else self._workload.duration_s
@@ -224,10 +242,11 @@ class Simulation:
             if fault.kind == "down":
                 served.break_down()
             served.failing = fault.fraction if fault.kind == "failing" else 0.0
+            served.failure_s = fault.failure_s
             served.slowness = fault.factor if fault.kind == "slow" else 1.0
 
         def end() -> None:
-            served.down, served.failing, served.slowness = False, 0.0, 1.0
+            served.down, served.failing, served.failure_s, served.slowness = False, 0.0, None, 1.0
 
         self._timeline.after(fault.start_s, begin)
         self._timeline.after(fault.start_s + fault.duration_s, end)

@@ -4,12 +4,17 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from itertools import count
 from random import Random
+from typing import Final
 
 from proxy.planning.workloads import BackendWork
 from proxy.traffic.retries import Failure, Outcome
 from proxy.traffic.ticket import Ticket
+
+_OK: Final = HTTPStatus.OK.value
+_FAILED: Final = HTTPStatus.INTERNAL_SERVER_ERROR.value
 
 
 class Timeline:
@@ -67,6 +72,8 @@ class SimulatedBackend:
     down: bool = False
     failing: float = 0.0
     """Which part of its requests it answers with an error."""
+    failure_s: float | None = None
+    """How long such an error takes, without a worker; None for errors that come after the work."""
     slowness: float = 1.0
     busy_s: float = 0.0
     """Seconds of work done by all workers."""
@@ -78,6 +85,9 @@ class SimulatedBackend:
         """Take a request; `done` is called when it is answered or fails."""
         if self.down:
             self.timeline.after(0.001, lambda: done(Failure.NOT_CONNECTED))
+            return
+        if self.failure_s is not None and self._fails():
+            self.timeline.after(self.failure_s, lambda: done(_FAILED))
             return
         work = _Work(request, done, self._seconds(request.cost_bytes))
         if len(self._running) < self.kind.workers:
@@ -118,8 +128,15 @@ class SimulatedBackend:
         self._stop(work)
         if self._urgent or self._batch:
             self._start((self._urgent or self._batch).popleft())
-        failed = self.failing > 0 and self.random.random() < self.failing
-        work.done(500 if failed else 200)
+        failed = self.failure_s is None and self._fails()
+        outcome = _FAILED if failed else _OK
+        if self.kind.round_trip_s:
+            self.timeline.after(self.kind.round_trip_s, lambda: work.done(outcome))
+        else:
+            work.done(outcome)
+
+    def _fails(self) -> bool:
+        return self.failing > 0 and self.random.random() < self.failing
 
     def _preemptible(self) -> _Work | None:
         """Return the job's request that would end last of those being served; None if interactive requests have all."""

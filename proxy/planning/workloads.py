@@ -11,7 +11,10 @@ _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class JobWork(Settings):
-    """A job: tasks that each keep some requests under way, and send the next when one is answered."""
+    """A job: tasks that each keep some requests under way, and send the next when one is answered.
+
+    A request that fails is sent again by the client's retry policy.
+    """
 
     tenant: _Name
     name: _Name
@@ -29,7 +32,10 @@ class JobWork(Settings):
 
 
 class InteractiveWork(Settings):
-    """Interactive calls that arrive by chance, at a mean rate; who is refused comes back once."""
+    """Interactive calls that arrive by chance, at a mean rate.
+
+    One that is refused comes back once; one that fails is sent again by the client's retry policy.
+    """
 
     tenant: _Name
     requests_per_s: float = Field(1.0, gt=0, le=100_000)
@@ -44,7 +50,9 @@ class BackendWork(Settings):
     replicas: int = Field(1, ge=1, le=1000)
     workers: int = Field(8, ge=1, le=1024)
     base_s: float = Field(0.001, ge=0, le=60)
-    """What a request takes apart from its text."""
+    """What a request takes of a worker apart from its text."""
+    round_trip_s: float = Field(0.0, ge=0, le=60)
+    """Time on the way to a worker and back: it holds a slot, but no worker."""
     bytes_per_s: float = Field(200_000.0, gt=0)
     """Text that one worker analyses in a second."""
     document_s: float = Field(0.001, ge=0, le=60)
@@ -64,6 +72,8 @@ class FaultWork(Settings):
     """How many times slower; for `slow`."""
     fraction: float = Field(1.0, gt=0, le=1)
     """Which part of its requests it answers with an error; for `failing`."""
+    failure_s: float | None = Field(None, ge=0, le=3600)
+    """Time from a request to its error, without a worker; if left out, errors come after the work. For `failing`."""
 
 
 class Workload(Settings):

@@ -21,7 +21,14 @@ def free_port() -> int:
 @contextmanager
 def running(*arguments: str) -> Iterator[Process]:
     """Run `nlpbatch` with these arguments for the time of the context."""
-    process = subprocess.Popen([sys.executable, "-m", "nlpbatch", *arguments], stdin=subprocess.DEVNULL)
+    with started(sys.executable, "-m", "nlpbatch", *arguments) as process:
+        yield process
+
+
+@contextmanager
+def started(*command: str) -> Iterator[Process]:
+    """Run a command for the time of the context."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
         yield process
     finally:

@@ -4,8 +4,10 @@ import asyncio
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import TestServer
 
 from tests.fakes.backend import FakeBackend, answer, broken_off, chunked, drop, echo, held, raw
+from tests.fakes.failing_peer import FailingPeer
 
 
 @pytest.fixture
@@ -93,3 +95,56 @@ async def test_an_unreachable_backend_neither_accepts_nor_refuses():
 async def _post(session, backend, body=b"{}"):
     async with session.post(f"{backend.url}/", data=body) as got:
         return got.status, await got.read()
+
+
+@pytest.fixture
+async def peer(session):
+    """Return a failing peer's address in front of a backend that echoes, and the backend."""
+    async with FakeBackend(echo()) as backend, TestServer(FailingPeer(backend.url).application()) as server:
+        yield str(server.make_url("")).rstrip("/"), backend
+
+
+async def _fail(session, url, **fault):
+    async with session.put(f"{url}/fault", json=fault) as answer:
+        answer.raise_for_status()
+
+
+async def _statuses(session, url, count):
+    answers = [await session.post(f"{url}/v1/analyze", data=b"body") for _ in range(count)]
+    return [answer.status for answer in answers]
+
+
+async def test_a_failing_peer_passes_everything_on_before_its_fault_begins(session, peer):
+    url, backend = peer
+    async with session.post(f"{url}/v1/analyze?x=1", data=b"body", headers={"A": "1"}) as answer:
+        assert (answer.status, await answer.read()) == (200, b"body")
+    assert (backend.exchanges[0].target, backend.exchanges[0].header("A")) == ("/v1/analyze?x=1", "1")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_failing_peer_fails_its_part_of_the_requests_before_or_after_the_work(session, peer, at_once):
+    url, backend = peer
+    await _fail(session, url, fraction=0.5, at_once=at_once)
+    statuses = await _statuses(session, url, 100)
+    failed = statuses.count(500)
+    assert 30 <= failed <= 70
+    assert len(backend.exchanges) == (100 - failed if at_once else 100)
+    async with session.get(f"{url}/fault") as answer:
+        assert await answer.json() == {"passed": 100 - failed, "failed": failed}
+
+
+async def test_a_failing_peer_fails_the_same_requests_with_the_same_seed(session, peer):
+    url, _ = peer
+    runs = []
+    for seed in (1, 1, 2):
+        await _fail(session, url, fraction=0.5, at_once=True, seed=seed)
+        runs.append(await _statuses(session, url, 30))
+    assert runs[0] == runs[1] != runs[2]
+
+
+async def test_a_failing_peer_stays_ready(session, peer):
+    url, backend = peer
+    await _fail(session, url, fraction=1.0)
+    async with session.get(f"{url}/readyz") as answer:
+        assert (answer.status, (await answer.json())["ready"]) == (200, True)
+    assert backend.probes == 1

@@ -149,6 +149,59 @@ def test_a_backend_that_fails_a_fifth_of_its_requests_fails_a_tenth_of_all():
     assert tally.failed / (tally.failed + tally.answered) == pytest.approx(0.1, abs=0.02)
 
 
+def play_with_errors(failure_s=None):
+    """Return what becomes of a job while one of two backends fails half of its requests, without retries."""
+    backends = [{"replicas": 2, "workers": 2}]
+    fault = {"kind": "failing", "start_s": 0, "duration_s": 300, "fraction": 0.5, "failure_s": failure_s}
+    upstream = {"eject_failures": 1000, "retry_ratio": 0.0, "retry_min": 0}
+    settings = proxy_settings(upstream=upstream, concurrency={"policy": "fixed"})
+    return play(
+        {"duration_s": 300, "backends": backends, "batch": [job(tasks=16, in_flight=2)], "faults": [fault]}, settings
+    )
+
+
+@pytest.mark.parametrize(("per_worker", "utilisation"), [(1.0, 0.8), (2.0, 1.0)])
+def test_a_round_trip_leaves_a_worker_idle_only_if_it_has_no_next_request_at_hand(per_worker, utilisation):
+    # 64 KiB take 0.32768 s of a worker.
+    backends = [{"workers": 2, "base_s": 0, "round_trip_s": 0.32768 / 4, "spread": 0}]
+    settings = proxy_settings(concurrency={"policy": "fixed", "per_worker": per_worker})
+    outcome = play({"duration_s": 120, "backends": backends, "batch": [job()]}, settings)
+    assert outcome.utilisation == pytest.approx(utilisation, abs=0.01)
+
+
+def test_errors_after_the_work_take_a_workers_time():
+    outcome = play_with_errors()
+    tally = outcome.tallies["a", "batch"]
+    assert outcome.utilisation > 0.99
+    assert tally.failed / (tally.failed + tally.answered) == pytest.approx(0.25, abs=0.02)
+    assert tally.size_bytes / 300 == pytest.approx(0.75 * 4 * 200_000, rel=0.03)
+
+
+def test_errors_at_once_leave_the_workers_to_other_requests():
+    outcome = play_with_errors(failure_s=0.001)
+    tally = outcome.tallies["a", "batch"]
+    assert outcome.utilisation > 0.95
+    assert tally.size_bytes / 300 == pytest.approx(outcome.utilisation * 4 * 200_000, rel=0.03)
+    # One error for each answer of the failing backend, so one for two answers in all.
+    assert tally.failed / tally.answered == pytest.approx(0.5, abs=0.05)
+
+
+def test_slow_errors_hold_their_slots():
+    slow, fast = (play_with_errors(failure_s=seconds).tallies["a", "batch"] for seconds in (2.0, 0.001))
+    assert slow.answered < 0.7 * fast.answered
+
+
+def test_a_job_gives_a_request_up_after_its_clients_attempts_and_goes_on():
+    tally = play_with_errors().tallies["a", "batch"]
+    # A quarter of all attempts fail, so one request in 64 fails three times.
+    assert tally.given_up / (tally.given_up + tally.answered) == pytest.approx(1 / 64, abs=0.008)
+
+
+def test_coming_back_after_an_error_is_not_counted_as_coming_back_as_told():
+    tally = play_with_errors().tallies["a", "batch"]
+    assert (tally.failed > 100, tally.refused, tally.first_tries_back) == (True, 0, 0)
+
+
 @pytest.mark.parametrize(("old", "new"), [("jobs", "batch"), ("people", "interactive")])
 def test_a_renamed_table_of_a_workload_is_refused_with_its_new_name(old, new):
     with pytest.raises(ConfigError, match=rf"{old}: renamed: write \[\[{new}\]\] instead"):
