@@ -77,7 +77,7 @@ class Store:
         self._probing: asyncio.Task[None] | None = None
         self._late_since_s: float | None = None
         self.away = False
-        self.on_change: list[Callable[[], None]] = []
+        self.on_change: list[Callable[[], object]] = []
         """Called when the store goes away, and when it is back."""
 
     def key(self, *parts: str) -> str:

@@ -293,7 +293,8 @@ class LeasedQuota(Quota):
         return min(burst_bytes, max(wanted, self._needed_bytes))
 
     def _demand_bytes_per_s(self, now_ns: int) -> float:
-        return self._demand * 0.5 ** (max(0, now_ns - self._reported_ns) / _NS / _HALF_LIFE_S)
+        faded = 0.5 ** (max(0, now_ns - self._reported_ns) / _NS / _HALF_LIFE_S)
+        return self._demand * float(faded)
 
     def _wanted_slots(self) -> int:
         concurrency = self.rule.concurrency
