@@ -228,6 +228,9 @@ def _client(settings: SharedSettings) -> Redis:
         "username": settings.username,
         "password": settings.password(),
         "socket_connect_timeout": _START_TIMEOUT_S,
+        # Each call here has a timeout of its own. redis-py's is asyncio.wait_for, which in Python 3.11 loses a
+        # cancellation that comes just when it ends: then a task that is to stop goes on for ever.
+        "socket_timeout": None,
         # A call that failed may have been carried out: whoever made it decides whether to make it again.
         "retry": None,
         "retry_on_error": [],
