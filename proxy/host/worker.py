@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from contextlib import suppress
 from dataclasses import replace
@@ -140,6 +141,8 @@ async def run_worker(directory: Path, number: int) -> None:
             await _leave_counts(supervisor, proxy)
     finally:
         await supervisor.close()
+        if os.getppid() != given.supervisor_pid:  # it was killed, and can't do this itself
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _begin_with(proxy: Proxy, generation: int) -> None:

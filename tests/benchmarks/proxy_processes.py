@@ -26,6 +26,7 @@ from tests.benchmarks.proxy_price import BACKEND, DOWN_BYTES, ENTRY, SMALL, UP_B
 from tests.fakes.running_up import descendants
 
 CONNECTIONS = 64
+IDLE_S = 2.0
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -59,6 +60,9 @@ def measure(work: Path, backend: int, processes: int, seconds: float) -> dict[st
     """Return what so many processes do with both sizes."""
     found: dict[str, float] = {}
     with proxy(work, backend, processes) as (port, process):
+        before_s = cpu_s(process)
+        time.sleep(IDLE_S)
+        found["idle_proxy_cores"] = round((cpu_s(process) - before_s) / IDLE_S, 3)
         for name, body in (("small", SMALL), ("large", b"x" * UP_BYTES)):
             before_s, began_s = cpu_s(process), time.monotonic()
             got = wrk(work, port, f"/v1/{name}", body, connections=CONNECTIONS, seconds=seconds)

@@ -218,12 +218,13 @@ async def test_callers_that_send_again_notice_nothing_of_a_killed_worker():
 
 async def test_a_supervisor_that_is_killed_takes_all_with_it(tmp_path):
     async with FakeBackend() as backend, running_host(configuration(tmp_path, backend)) as host:
-        processes = children(host.child.pid)
+        processes, meeting = children(host.child.pid), directory(host)
         host.child.kill()
         await host.child.wait()
         async with asyncio.timeout(20):
             while any(map(alive, processes)):
                 await asyncio.sleep(0.05)
+        assert not meeting.exists()
 
 
 async def test_the_store_of_a_host_is_reached_by_nobody_else_and_replaced_when_it_dies(tmp_path):
