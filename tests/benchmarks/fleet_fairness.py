@@ -18,7 +18,8 @@ import aiohttp
 
 from nlpbatch.wire.media import ANALYZE_PATH, ARROW_STREAM, IDEMPOTENCY_KEY, JOB, PRIORITY
 from tests.benchmarks.fleet import KEY, running_fleet
-from tests.benchmarks.proxy_load import _bodies, running_all
+from tests.benchmarks.proxy_load import make_bodies
+from tests.benchmarks.replicas import running_all
 
 JOBS = {"two": 2, "many": 200}
 Figures = dict[str, float]
@@ -97,11 +98,12 @@ def main() -> None:
     parser.add_argument("--request-bytes", type=int, default=16 * 1024)
     parser.add_argument("--seconds", type=float, default=40.0)
     arguments = parser.parse_args()
-    bodies, _ = _bodies(arguments)
+    bodies, _ = make_bodies(arguments, arguments.request_bytes)
     with tempfile.TemporaryDirectory() as name:
         server = Path(name) / "server.toml"
         server.write_text('log_level = "warning"\n[pool]\nworkers = 1\n', encoding="utf-8")
-        with running_all(server, arguments.replicas) as apis:
+        with running_all(server, arguments.replicas) as replicas:
+            apis = [replica.url for replica in replicas]
             results = {}
             for count in (1, arguments.proxies):
                 config = "".join(f'[[backends]]\nurl = "{url}"\n' for url in apis[1:])
