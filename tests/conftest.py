@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from nlpbatch.cli.stack import Stack, StackOptions
+from nlpbatch.serving.loop import LOOP_VARIABLE, LoopName, loop_factory
 from tests.cluster.hadoop import CannotStart, Hadoop, fetch_jars
 from tests.cluster.submit import Yarn
 
@@ -28,6 +29,8 @@ SHARING = {"chaos": "hadoop", "cluster": "hadoop", "spark": "spark"}
 """What the tests of a folder share that is slow to start; one process runs all of them, and it begins with them."""
 SUBMITTING = tuple(f"tests/spark/test_{name}.py" for name in ("notebook", "cluster", "submit", "demo"))
 """Files whose tests start a Spark of their own: they share none, so that any process may run them."""
+ON_BOTH_LOOPS = ("test_proxy_connections", "test_proxy_queue", "test_proxy_tls", "test_proxy_upstream")
+"""Files whose tests run on both event loops: they depend on how a loop reads and writes connections."""
 NSMC_20K = Path(__file__).parents[2] / "shared" / "data" / "nsmc-20k.parquet"
 SOME = 4_000
 """Reviews where their number isn't the point."""
@@ -60,6 +63,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return order.index(group) if group in order else len(order)
 
     items.sort(key=turn)
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Any]:
+    """Return the event loops that a test runs on: those named in the environment, if one is."""
+    chosen = os.environ.get(LOOP_VARIABLE)
+    every = get_args(LoopName) if item.path.stem in ON_BOTH_LOOPS else ("asyncio",)
+    return {name: loop_factory(name) for name in ((chosen,) if chosen else every)}
 
 
 @pytest.fixture(scope="session")

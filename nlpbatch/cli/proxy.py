@@ -1,7 +1,7 @@
 """`nlpbatch proxy`: the throttling proxy and its keys."""
 
 import argparse
-import asyncio
+import os
 import re
 import sys
 from pathlib import Path
@@ -35,7 +35,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run_serve(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    from nlpbatch.serving.settings import read  # noqa: PLC0415  (starts fast without the proxy extra)
+    from nlpbatch.serving.loop import LOOP_VARIABLE, run_in_loop  # noqa: PLC0415  (starts fast without the extra)
+    from nlpbatch.serving.settings import read  # noqa: PLC0415
     from proxy.config import ProxySettings  # noqa: PLC0415
     from proxy.main import run  # noqa: PLC0415
 
@@ -47,7 +48,8 @@ def run_serve(arguments: argparse.Namespace) -> int:
         ("admin", "port"): arguments.admin_port,
         ("backends",): backends,
     }
-    asyncio.run(run(lambda: read(arguments.config, ProxySettings, given), arguments.config))
+    server = run(lambda: read(arguments.config, ProxySettings, given), arguments.config)
+    run_in_loop(server, os.environ.get(LOOP_VARIABLE))
     return 0
 
 

@@ -1,7 +1,7 @@
 """`nlpbatch serve`: the analysis API."""
 
 import argparse
-import asyncio
+import os
 from pathlib import Path
 
 
@@ -19,6 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal stops it."""
     from nlpbatch.server.config import ServerSettings  # noqa: PLC0415  (starts fast without the server extra)
     from nlpbatch.server.main import run as run_server  # noqa: PLC0415
+    from nlpbatch.serving.loop import LOOP_VARIABLE, run_in_loop  # noqa: PLC0415
     from nlpbatch.serving.settings import read  # noqa: PLC0415
 
     overrides = {
@@ -27,5 +28,5 @@ def run(arguments: argparse.Namespace) -> int:
         ("pool", "workers"): arguments.workers,
     }
     base = arguments.config.parent if arguments.config is not None else Path()
-    asyncio.run(run_server(read(arguments.config, ServerSettings, overrides), base))
+    run_in_loop(run_server(read(arguments.config, ServerSettings, overrides), base), os.environ.get(LOOP_VARIABLE))
     return 0

@@ -2,8 +2,10 @@
 
 aiohttp reads all that arrives, up to 256 KiB at once, even while the request waits: 10,000 requests in a
 queue would hold gigabytes. Here a connection is read in small pieces until its body is wanted, and isn't read while its
-request waits. An epoll set of our own notices when a caller hangs up meanwhile, because asyncio only notices it by
-reading.
+request waits. An epoll set of our own notices when a caller hangs up meanwhile, because an event loop only notices it
+by reading.
+
+Works with the event loops of asyncio and of uvloop, whose transports have the same methods but no common class.
 """
 
 import asyncio
@@ -11,7 +13,7 @@ import contextlib
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 from weakref import WeakKeyDictionary
 
 from aiohttp import web
@@ -49,14 +51,15 @@ class ConnectionReader(asyncio.BufferedProtocol):
 
     def __init__(self, receiver: Any) -> None:
         self._receiver: _Receiver = receiver
-        self.buffer = _NARROW
+        self._buffer = _NARROW
         self._transport: asyncio.Transport | None = None
         self._stall: asyncio.TimerHandle | None = None
+        self._held = False
+        self._between_pieces = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hand on."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  (TCP or TLS)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # TCP or TLS
         self._receiver.connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -67,11 +70,34 @@ class ConnectionReader(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  (a hint)
         """Return where to read to."""
-        return self.buffer
+        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Pass on the bytes read."""
-        self._receiver.data_received(bytes(self.buffer[:nbytes]))
+        self._receiver.data_received(bytes(self._buffer[:nbytes]))
+        if nbytes == _NARROW_BYTES and self._buffer is _NARROW:
+            self._pause_between_pieces()
+
+    def hold(self) -> None:
+        """Read nothing until `release`."""
+        self._held = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def release(self) -> None:
+        """Read again."""
+        self._held = self._between_pieces = False
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def widen(self) -> None:
+        """Read large pieces until `narrow`."""
+        self._buffer = _WIDE
+        self._read_on()
+
+    def narrow(self) -> None:
+        """Read small pieces again."""
+        self._buffer = _NARROW
 
     def eof_received(self) -> bool | None:
         """Hand on."""
@@ -86,6 +112,20 @@ class ConnectionReader(asyncio.BufferedProtocol):
         """Hand on."""
         self._moves_again()
         self._receiver.resume_writing()
+
+    def _pause_between_pieces(self) -> None:
+        """Let the request's handler run before the next piece is read: uvloop would read 32 of them in a row."""
+        transport = self._transport
+        if transport is not None and transport.is_reading():  # else aiohttp wants no more
+            self._between_pieces = True
+            transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if self._between_pieces and not self._held:
+            self._between_pieces = False
+            if self._transport is not None:
+                self._transport.resume_reading()
 
     def _watch_for_stall(self) -> None:
         if self._transport is not None:
@@ -109,32 +149,36 @@ class ConnectionReader(asyncio.BufferedProtocol):
 @contextmanager
 def hold_body(request: web.Request) -> Iterator[None]:
     """Stop reading a request's body for a while; a caller that hangs up is still noticed."""
-    transport = request.transport
-    watch = _HangupWatch.of_loop()
-    if transport is None or watch is None or request.content.is_eof():
+    transport, reader, watch = request.transport, _reader(request), _HangupWatch.of_loop()
+    if transport is None or reader is None or watch is None or request.content.is_eof():
         yield
         return
-    assert isinstance(transport, asyncio.Transport)  # noqa: S101  (TCP or TLS)
     with watch.watching(transport):
-        transport.pause_reading()
+        reader.hold()
         try:
             yield
         finally:
-            transport.resume_reading()
+            reader.release()
 
 
 @contextmanager
 def wide_reads(request: web.Request) -> Iterator[None]:
     """Read a request's body in large pieces."""
-    reader = request.transport.get_protocol() if request.transport is not None else None
-    if not isinstance(reader, ConnectionReader):
+    reader = _reader(request)
+    if reader is None:
         yield
         return
-    reader.buffer = _WIDE
+    reader.widen()
     try:
         yield
     finally:
-        reader.buffer = _NARROW
+        reader.narrow()
+
+
+def _reader(request: web.Request) -> ConnectionReader | None:
+    """Return what reads the request's connection; None if it is lost, or another server's."""
+    reader = request.transport.get_protocol() if request.transport is not None else None
+    return reader if isinstance(reader, ConnectionReader) else None
 
 
 class _HangupWatch:
@@ -169,17 +213,18 @@ class _HangupWatch:
         try:
             yield
         finally:
-            self._forget(descriptor)
+            self._forget(descriptor, transport)
 
     def _hung_up(self) -> None:
         for descriptor, _ in self._epoll.poll(0):
-            transport = self._transports.get(descriptor)
-            self._forget(descriptor)
-            if transport is not None:
-                transport.abort()
+            transport = self._transports[descriptor]
+            self._forget(descriptor, transport)
+            transport.abort()
 
-    def _forget(self, descriptor: int) -> None:
-        self._transports.pop(descriptor, None)
+    def _forget(self, descriptor: int, transport: asyncio.Transport) -> None:
+        if self._transports.get(descriptor) is not transport:
+            return  # forgotten before; another connection may have got its number since
+        del self._transports[descriptor]
         with contextlib.suppress(OSError, ValueError):  # it was closed, by which it left the set
             self._epoll.unregister(descriptor)
 
