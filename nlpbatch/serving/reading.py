@@ -119,7 +119,8 @@ class ConnectionReader(asyncio.BufferedProtocol):
         if transport is not None and transport.is_reading():  # else aiohttp wants no more
             self._between_pieces = True
             transport.pause_reading()
-            asyncio.get_running_loop().call_soon(self._read_on)
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._read_on)  # aiohttp starts the handler in the second round from now
 
     def _read_on(self) -> None:
         if self._between_pieces and not self._held:
