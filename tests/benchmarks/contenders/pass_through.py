@@ -1,9 +1,14 @@
-"""The least that an aiohttp proxy can be: read the request, send it on, send the answer back."""
+"""The least that an aiohttp proxy can be: read the request, send it on, send the answer back.
+
+python pass_through.py PORT BACKEND asyncio|uvloop
+"""
 
 import sys
 
 import aiohttp
 from aiohttp import web
+
+from nlpbatch.serving.loop import loop_factory
 
 
 async def application(backend: str) -> web.Application:
@@ -26,4 +31,5 @@ async def application(backend: str) -> web.Application:
 
 
 if __name__ == "__main__":
-    web.run_app(application(sys.argv[2]), host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
+    port, backend, loop = int(sys.argv[1]), sys.argv[2], loop_factory(sys.argv[3])()
+    web.run_app(application(backend), host="127.0.0.1", port=port, access_log=None, print=None, loop=loop)
