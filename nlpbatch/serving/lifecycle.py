@@ -14,6 +14,7 @@ from nlpbatch.serving.connection import allow_many_connections, connection
 from nlpbatch.serving.drain import DRAIN, Drain
 from nlpbatch.serving.listen import EndpointSettings, ListenSettings
 from nlpbatch.serving.problems import problems
+from nlpbatch.serving.shortcut import take_shortcut
 from nlpbatch.serving.tls import keep_current, server_context
 
 _log = logging.getLogger("nlpbatch.serving")
@@ -56,6 +57,8 @@ async def running(
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1.0)
     tls = server_context(endpoint.tls)
     await runner.setup()
+    if runner.server is not None:
+        take_shortcut(app, runner.server)
     try:
         listener = await _listen(runner, endpoint, tls, name)
         renewal = None
