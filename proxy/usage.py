@@ -1,7 +1,6 @@
 """Counts what was done for each job, so that a job can tell its useful work from what was done twice. Pure."""
 
 from collections import OrderedDict
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
@@ -25,12 +24,13 @@ class UsageCounter:
     """
 
     def __init__(self, instance: str, started_at: str) -> None:
-        self._nothing = Usage(instance, started_at, "")
-        self._jobs: OrderedDict[tuple[str, str], Usage] = OrderedDict()
+        self._instance = instance
+        self._started_at = started_at
+        self._jobs: OrderedDict[tuple[str, str], dict[str, int]] = OrderedDict()
 
     def of(self, tenant: str, job: str) -> Usage:
         """Return a job's counts; all are 0 if it has asked nothing yet, or not for long."""
-        return self._jobs.get((tenant, job)) or replace(self._nothing, job=job)
+        return Usage(self._instance, self._started_at, job, **self._jobs.get((tenant, job), {}))
 
     def analysed(self, tenant: str, job: str, size_bytes: int) -> None:
         """Count a request that a backend has answered, with its body's bytes."""
@@ -52,8 +52,9 @@ class UsageCounter:
     def _count(self, tenant: str, job: str, **added: int) -> None:
         if not job:
             return
-        now = self.of(tenant, job)
-        self._jobs[tenant, job] = replace(now, **{name: getattr(now, name) + count for name, count in added.items()})
+        counts = self._jobs.setdefault((tenant, job), {})
+        for name, count in added.items():
+            counts[name] = counts.get(name, 0) + count
         self._jobs.move_to_end((tenant, job))
         if len(self._jobs) > MOST_JOBS:
             self._jobs.popitem(last=False)

@@ -13,6 +13,7 @@ from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from nlpbatch.errors import BackendFailed, InvalidRequest, NotFound, ServiceTimeout
 from nlpbatch.serving.problems import REQUEST_ID_KEY
+from nlpbatch.serving.reading import read_all
 from nlpbatch.wire import media
 from nlpbatch.wire.limits import KIB, MIB
 from proxy.config import UpstreamSettings
@@ -121,7 +122,7 @@ class Upstream:
 
         """
         async with self._sent(backend, sent) as answer:
-            return UpstreamResponse(answer.status, headers_for_caller(answer.headers), await answer.content.read())
+            return UpstreamResponse(answer.status, headers_for_caller(answer.headers), await read_all(answer.content))
 
     async def stream(self, backend: Backend, sent: UpstreamRequest, request: web.Request) -> web.StreamResponse:
         """Answer the request, a long answer as it comes; return 5xx and 412 whole, so that they can be retried.
@@ -132,7 +133,7 @@ class Upstream:
             headers, size_bytes = headers_for_caller(answer.headers), answer.content_length
             whole = size_bytes is not None and size_bytes <= _WHOLE_ANSWER_BYTES
             if whole or answer.status >= _FAILED_STATUS or answer.status == _OTHER_VERSION_STATUS:
-                return UpstreamResponse(answer.status, headers, await answer.content.read()).to_response()
+                return UpstreamResponse(answer.status, headers, await read_all(answer.content)).to_response()
             response = web.StreamResponse(status=answer.status, headers=headers)
             response.content_length = size_bytes
             return await _stream(answer, request, response)
