@@ -193,11 +193,19 @@ class _Place(NamedTuple):
 def _place(url: str) -> _Place:
     parts = urlsplit(url)
     usual = _PORTS[parts.scheme]
-    port, host = parts.port or usual, parts.hostname or ""
+    port, host = parts.port or usual, _ascii(parts.hostname or "")
     shown = f"[{host}]" if ":" in host else host
     return _Place(
         host, port, parts.scheme == "https", shown if port == usual else f"{shown}:{port}", parts.path.rstrip("/")
     )
+
+
+def _ascii(host: str) -> str:
+    """Return a host's name as DNS and headers have it; one that can't be encoded fails when it is looked up."""
+    try:
+        return host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return host
 
 
 async def _ask(connection: ResponseHandler, to: Destination, message: Message) -> Answer:

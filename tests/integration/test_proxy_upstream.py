@@ -149,3 +149,17 @@ async def test_a_backend_that_is_not_there_is_an_error_of_its_own():
             await ask(subject, at(backend))
         with pytest.raises(aiohttp.ClientConnectorError):
             await ask(subject, at(backend)._replace(url=f"http://{'a' * 64}.example:80"))
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://api.example:8701", "api.example:8701"),
+        ("http://api.example:80/a", "api.example"),
+        ("https://api.example", "api.example"),
+        ("http://[::1]:8701", "[::1]:8701"),
+        ("http://한국.example:8701", "xn--3e0b707e.example:8701"),
+    ],
+)
+def test_the_host_header_is_that_of_the_address(url, host):
+    assert connections._place(url).header == host
