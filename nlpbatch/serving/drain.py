@@ -1,8 +1,7 @@
 """Counts requests in progress, so that a stopping process finishes them and refuses the rest."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from aiohttp import web
 
@@ -36,9 +35,8 @@ class Drain:
         """Refuse from now on."""
         self.draining = True
 
-    @contextmanager
-    def admit(self) -> Iterator[None]:
-        """Count one request while it is answered.
+    def admit(self) -> AbstractContextManager[None]:
+        """Return the context in which one request is answered and counted.
 
         Raises:
             Draining: The process is shutting down.
@@ -46,14 +44,18 @@ class Drain:
         """
         if self.draining:
             raise Draining("this process is shutting down: send the request again", retry_after_s=self._retry_after_s)
+        return _Counted(self)
+
+    def begin(self) -> None:
+        """Count a request that is being answered."""
         self._in_progress += 1
         self._idle.clear()
-        try:
-            yield
-        finally:
-            self._in_progress -= 1
-            if not self._in_progress:
-                self._idle.set()
+
+    def end(self) -> None:
+        """Count its end."""
+        self._in_progress -= 1
+        if not self._in_progress:
+            self._idle.set()
 
     async def wait_idle(self, timeout_s: float) -> bool:
         """Return whether everything in progress finished within the time."""
@@ -63,6 +65,21 @@ class Drain:
         except TimeoutError:
             return False
         return True
+
+
+class _Counted:
+    """A class, because a generator as context costs more, and each request comes by."""
+
+    __slots__ = ("_drain",)
+
+    def __init__(self, drain: Drain) -> None:
+        self._drain = drain
+
+    def __enter__(self) -> None:
+        self._drain.begin()
+
+    def __exit__(self, *_: object) -> None:
+        self._drain.end()
 
 
 DRAIN: web.AppKey[Drain] = web.AppKey("drain", Drain)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 class JsonFormatter(logging.Formatter):
@@ -24,7 +25,7 @@ class JsonFormatter(logging.Formatter):
         members |= {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
         if record.exc_info and record.exc_info[0] is not None:
             members |= describe_exception(record.exc_info[1])
-        return json.dumps(members, ensure_ascii=False, default=str)
+        return _encode(members)
 
 
 def describe_exception(error: BaseException | None) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The outermost middleware: an id for every request, and a problem document for every error."""
 
-import contextlib
 import json
 import logging
 import math
@@ -37,18 +36,7 @@ async def problems(request: web.Request, handler: _Handler) -> web.StreamRespons
         response = await _answer(request, handler)
         status = response.status
     finally:
-        _log.log(
-            logging.INFO if request.path.startswith("/v1/") else logging.DEBUG,  # probes would drown the rest
-            "request",
-            extra={
-                "method": request.method,
-                "path": request.path,
-                "status": status,
-                "seconds": round(time.monotonic() - started_s, 4),
-                "request_id": request[REQUEST_ID_KEY],
-            }
-            | request.get(LOG_KEY, {}),
-        )
+        _log_request(request, status, time.monotonic() - started_s)
     if not response.prepared:
         response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
     return response
@@ -81,15 +69,31 @@ async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse
         return problem_response(defect, request)
 
 
+def _log_request(request: web.Request, status: int, seconds: float) -> None:
+    level = logging.INFO if request.path.startswith("/v1/") else logging.DEBUG  # probes would drown the rest
+    if not _log.isEnabledFor(level):
+        return
+    members = {
+        "method": request.method,
+        "path": request.path,
+        "status": status,
+        "seconds": round(seconds, 4),
+        "request_id": request[REQUEST_ID_KEY],
+    }
+    _log.log(level, "request", extra=members | request.get(LOG_KEY, {}))
+
+
 async def _deliver(response: web.StreamResponse, request: web.Request) -> None:
     """Send the answer now: later, aiohttp would not count it as in progress, and a shutdown would cut it off."""
     if response.prepared or request.transport is None:
         return
     response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
     request.transport.set_write_buffer_limits(0)  # a sent answer has left this process
-    with contextlib.suppress(ConnectionError):  # the caller has closed the connection
+    try:
         await response.prepare(request)
         await response.write_eof()
+    except ConnectionError:
+        pass  # the caller has closed the connection
 
 
 def problem_response(error: NlpbatchError, request: web.BaseRequest) -> web.Response:

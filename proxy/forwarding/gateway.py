@@ -22,7 +22,7 @@ from nlpbatch.errors import (
     UnsupportedMediaType,
 )
 from nlpbatch.serving.problems import LOG_KEY
-from nlpbatch.serving.reading import hold_body, wide_reads
+from nlpbatch.serving.reading import hold_body, read_all, wide_reads
 from nlpbatch.wire.media import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JOB, PREFER, PRIORITY, pinned_to
 from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.problem import status_of
@@ -192,7 +192,7 @@ class Gateway:
         """Return the request with its body; a slow sender mustn't hold its slot for long."""
         try:
             if request.content.is_eof():  # it has arrived already
-                body = await request.read()
+                body = await read_all(request.content)
             else:
                 body = await self._receive(request)
         except TimeoutError:
@@ -206,7 +206,7 @@ class Gateway:
         async with asyncio.timeout(self._limits.body_timeout_s):
             await _ask_for_body(request)
             with wide_reads(request):
-                return await request.read()
+                return await read_all(request.content)
 
     def _arrival(self, request: web.Request, tenant: str, key_id: str) -> Arrival:
         job, cost_bytes = _job(request), self._cost_bytes(request)

@@ -12,13 +12,12 @@ A request that is pinned to a version may go to the backends that serve it:
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from proxy.traffic.breaker import Breaker
 from proxy.traffic.concurrency import Limit
 from proxy.traffic.fair_queue import FairQueue
-from proxy.traffic.ticket import OpenTo, Pin, SlotKind, Ticket
+from proxy.traffic.ticket import Pin, SlotKind, Ticket
 
 
 @dataclass(eq=False, slots=True)
@@ -111,10 +110,13 @@ class Slots:
 
     def is_free(self, pin: Pin, now_s: float) -> bool:
         """Return whether a request with this pin can have a slot at once, ahead of nobody."""
-        if self._queue.backlog.requests > self._queue.pinned:
+        waiting = self._queue.backlog.requests
+        if waiting > self._queue.pinned:
             return False  # a ticket without a pin waits, so no backend has room
-        free = (backend for backend in serving(pin, self.backends) if backend.has_room(now_s))
-        return any(not self._queue.waits(self._open_at(backend)) for backend in free)
+        for backend in serving(pin, self.backends):
+            if backend.has_room(now_s) and not (waiting and self._queue.waits(_OpenTo(backend, self.backends))):
+                return True
+        return False
 
     def next(self, now_s: float, beyond_limit: int) -> tuple[Backend, Ticket] | None:
         """Return the next ticket and its backend; interactive ones may go `beyond_limit` requests over each limit."""
@@ -196,23 +198,36 @@ class Slots:
         backends = self.backends
         while (backend := pick(backends, self._choose, now_s, beyond_limit=beyond_limit)) is not None:
             kind = SlotKind.EXTRA if interactive_only else self._kind_at(backend)
-            if (ticket := self._queue.pop(kind, self._open_at(backend))) is not None:
+            if (ticket := self._queue.pop(kind, _OpenTo(backend, self.backends))) is not None:
                 return backend, ticket
             # No ticket fits a backend with the same versions either.
             backends = [other for other in backends if other.fingerprints != backend.fingerprints]
         return None
 
-    def _open_at(self, backend: Backend) -> OpenTo:
-        """Return a function that says which pins may go to the backend; cached, since many jobs have the same pin."""
-        return cache(lambda pin: backend in serving(pin, self.backends))
-
     def _kind_at(self, backend: Backend) -> SlotKind:
-        if self.shared:  # each flow keeps to its own slots
+        if self.shared or backend.in_flight < backend.workers:  # shared: each flow keeps to its own slots
             return SlotKind.WORKER
         workers = sum(other.workers for other in self.backends if other.ready)
-        if backend.in_flight < backend.workers or len(self._held) < workers:
+        if len(self._held) < workers:
             return SlotKind.WORKER
         return SlotKind.NEXT if len(self._held) == workers else SlotKind.SPARE
+
+
+class _OpenTo:
+    """Says which pins may go to a backend; remembers it, since many jobs have the same pin."""
+
+    __slots__ = ("_backend", "_backends", "_known")
+
+    def __init__(self, backend: Backend, backends: Sequence[Backend]) -> None:
+        self._backend = backend
+        self._backends = backends
+        self._known: dict[Pin, bool] = {}
+
+    def __call__(self, pin: Pin) -> bool:
+        known = self._known.get(pin)
+        if known is None:
+            known = self._known[pin] = self._backend in serving(pin, self._backends)
+        return known
 
 
 def pick(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from proxy.traffic.quotas import Quota
 
@@ -91,8 +91,7 @@ class Ticket:
         return self.job, self.pin
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
+class Backlog(NamedTuple):
     """Requests and their bytes."""
 
     requests: int = 0

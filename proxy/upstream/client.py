@@ -2,55 +2,59 @@
 
 import asyncio
 import hashlib
-import io
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from aiohttp import web
-from multidict import CIMultiDict, CIMultiDictProxy
-from yarl import URL
+from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from nlpbatch.errors import BackendFailed, InvalidRequest, NotFound, ServiceTimeout
 from nlpbatch.serving.problems import REQUEST_ID_KEY
+from nlpbatch.serving.reading import read_all
 from nlpbatch.wire import media
 from nlpbatch.wire.limits import KIB, MIB
 from proxy.config import UpstreamSettings
 from proxy.live import Live
 from proxy.traffic.slots import Backend
+from proxy.upstream.connections import Answer, Connections, Destination, Message
 from proxy.upstream.readiness import ask_ready, set_unreachable
 
 _WHOLE_ANSWER_BYTES: Final = MIB
 """Up to here an answer is read and sent in one go, which costs least; a longer one is streamed."""
 _STREAM_BYTES: Final = 256 * KIB
-_WHOLE_BODY_BYTES: Final = MIB
-"""Up to here a body is sent in one go; aiohttp wants a longer one as a file, and sends it in pieces."""
 _FAILED_STATUS: Final = 500
 _OTHER_VERSION_STATUS: Final = 412
 
 
-# What is not known here stops here. The key is for the proxy alone.
-_REQUEST_HEADERS: Final = (
-    "Content-Type",
-    "Accept",
-    "If-Match",
-    media.IDEMPOTENCY_KEY,
-    media.PRIORITY,
-    media.TRACEPARENT,
-    media.JOB,
+# What is not known here stops here. The key is for the proxy alone. As istr, names needn't be folded for each look-up.
+_REQUEST_HEADERS: Final = tuple(
+    istr(name)
+    for name in (
+        "Content-Type",
+        "Accept",
+        "If-Match",
+        media.IDEMPOTENCY_KEY,
+        media.PRIORITY,
+        media.TRACEPARENT,
+        media.JOB,
+    )
 )
-ANSWER_HEADERS: Final = (
-    "Cache-Control",
-    "Content-Type",
-    "Content-Encoding",
-    "ETag",
-    "Retry-After",
-    "Allow",
-    media.SERVER_TIMING,
-    media.DOCUMENTS,
-    media.IDEMPOTENCY_REPLAYED,
+ANSWER_HEADERS: Final = tuple(
+    istr(name)
+    for name in (
+        "Cache-Control",
+        "Content-Type",
+        "Content-Encoding",
+        "ETag",
+        "Retry-After",
+        "Allow",
+        media.SERVER_TIMING,
+        media.DOCUMENTS,
+        media.IDEMPOTENCY_REPLAYED,
+    )
 )
 _CHOOSING_HEADERS: Final = ("Content-Type", "Accept", "If-Match")
 
@@ -103,14 +107,7 @@ class Upstream:
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._session = aiohttp.ClientSession(
-            # The gate bounds the requests, so the connector needn't.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
-            auto_decompress=False,
-            skip_auto_headers=("User-Agent", "Accept-Encoding", "Content-Type"),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-        )
+        self._connections = Connections()
 
     @property
     def settings(self) -> UpstreamSettings:
@@ -119,7 +116,7 @@ class Upstream:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._session.close()
+        await self._connections.close()
 
     async def fetch(self, backend: Backend, sent: UpstreamRequest) -> UpstreamResponse:
         """Return the backend's whole answer.
@@ -131,7 +128,7 @@ class Upstream:
 
         """
         async with self._sent(backend, sent) as answer:
-            return UpstreamResponse(answer.status, headers_for_caller(answer.headers), await answer.read())
+            return UpstreamResponse(answer.status, headers_for_caller(answer.headers), await read_all(answer.content))
 
     async def stream(
         self, backend: Backend, sent: UpstreamRequest, request: web.Request, finishing: Finishing
@@ -145,33 +142,27 @@ class Upstream:
             headers, size_bytes = headers_for_caller(answer.headers), answer.content_length
             whole = size_bytes is not None and size_bytes <= _WHOLE_ANSWER_BYTES
             if whole or answer.status >= _FAILED_STATUS or answer.status == _OTHER_VERSION_STATUS:
-                return UpstreamResponse(answer.status, headers, await answer.read()).to_response()
+                return UpstreamResponse(answer.status, headers, await read_all(answer.content)).to_response()
             response = web.StreamResponse(status=answer.status, headers=headers)
             response.content_length = size_bytes
             return await _stream(answer, request, response, finishing)
 
-    def _how(self, backend: Backend) -> dict[str, Any]:
-        """Return what every request to a backend is made with."""
-        # Without `total`, which sees the backend only: a caller that doesn't read its answer holds a slot, too.
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.settings.connect_timeout_s)
-        return {"timeout": timeout, "ssl": self._live.now.tls, **backend.connection}
+    def _destination(self, backend: Backend) -> Destination:
+        connect_timeout_s = self.settings.connect_timeout_s
+        name = backend.connection.get("server_hostname")
+        return Destination(backend.url, self._live.now.tls, name, connect_timeout_s)
 
     @asynccontextmanager
-    async def _sent(self, backend: Backend, sent: UpstreamRequest) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _sent(self, backend: Backend, sent: UpstreamRequest) -> AsyncIterator[Answer]:
+        to, message = self._destination(backend), Message(sent.method, sent.target, sent.headers.items(), sent.body)
         try:
-            async with (
-                asyncio.timeout(self.settings.timeout_s),
-                self._session.request(
-                    sent.method,
-                    # As the caller wrote it: what it percent-encoded, and how, is between it and the backend.
-                    URL(f"{backend.url}{sent.target}", encoded=True),
-                    headers=sent.headers,
-                    data=_payload(sent.body),
-                    allow_redirects=False,
-                    **self._how(backend),
-                ) as answer,
-            ):
-                yield answer
+            # For the whole of it: a caller that doesn't read its answer holds a slot, too.
+            async with asyncio.timeout(self.settings.timeout_s):
+                connection, answer = await self._connections.exchange(to, message)
+                try:
+                    yield answer
+                finally:
+                    self._connections.release(to, connection)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # Until its next health check says otherwise.
             set_unreachable(backend, type(error).__name__)
@@ -194,7 +185,7 @@ class Upstream:
             aiohttp.ClientError: No answer came.
 
         """
-        async with self._session.get(f"{backend.url}{path}", allow_redirects=False, **self._how(backend)) as answer:
+        async with self._connections.sent(self._destination(backend), Message("GET", path)) as answer:
             try:
                 await answer.content.readexactly(max_bytes)
             except asyncio.IncompleteReadError as whole:
@@ -202,14 +193,8 @@ class Upstream:
         raise ValueError(f"{max_bytes} bytes or more")
 
 
-def _payload(body: bytes) -> bytes | io.BytesIO | None:
-    if len(body) > _WHOLE_BODY_BYTES:
-        return io.BytesIO(body)
-    return body or None
-
-
 async def _stream(
-    answer: aiohttp.ClientResponse, request: web.Request, response: web.StreamResponse, finishing: Finishing
+    answer: Answer, request: web.Request, response: web.StreamResponse, finishing: Finishing
 ) -> web.StreamResponse:
     response.headers[media.REQUEST_ID] = request[REQUEST_ID_KEY]
     with _caller_may_leave():
@@ -264,19 +249,20 @@ def headers_for_backend(request: web.Request) -> CIMultiDict[str]:
         InvalidRequest: One has characters that are not ASCII.
 
     """
-    headers = CIMultiDict(_known(request.headers, _REQUEST_HEADERS))
-    for name, value in headers.items():
+    headers: CIMultiDict[str] = CIMultiDict()
+    for name, value in _known(request.headers, _REQUEST_HEADERS):
         if not value.isascii():
             raise InvalidRequest(f"the header {name} has characters that are not ASCII: leave them out", path=name)
+        headers.add(name, value)
     headers[media.REQUEST_ID] = request[REQUEST_ID_KEY]
     return headers
 
 
 def headers_for_caller(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
     """Return the headers that the caller gets; a value that is not ASCII couldn't be written."""
-    return CIMultiDict(pair for pair in _known(headers, ANSWER_HEADERS) if pair[1].isascii())
+    return CIMultiDict([pair for pair in _known(headers, ANSWER_HEADERS) if pair[1].isascii()])
 
 
-def _known(headers: CIMultiDictProxy[str], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield the headers of these names, as often as they come."""
-    return ((name, value) for name in names if name in headers for value in headers.getall(name))
+def _known(headers: CIMultiDictProxy[str], names: tuple[istr, ...]) -> list[tuple[str, str]]:
+    """Return the headers of these names, as often as they come."""
+    return [(name, value) for name in names if name in headers for value in headers.getall(name)]

@@ -64,7 +64,8 @@ async def serving(backend, directory, *, in_flight=1, drain_timeout_s=10.0):
     process = Process(await run("serve", "--config", str(file), "--port", "0"), key.strip(), entry)
     try:
         process.url = "http://127.0.0.1:{port}".format(**await process.logged("listening"))
-        assert (await process.logged("backend"))["ready"]
+        before = [line for line in process.errors if '"event": "backend"' in line]  # either may come first
+        assert (json.loads(before[0]) if before else await process.logged("backend"))["ready"]
         yield process
     finally:
         if process.child.returncode is None:
