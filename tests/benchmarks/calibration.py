@@ -33,10 +33,10 @@ class Fault:
         async with scene.session.put(f"{self.peer}/fault", json=members) as answer:
             answer.raise_for_status()
 
-    async def failed(self, scene: Scene) -> int:
-        """Return how many requests it has failed."""
+    async def counts(self, scene: Scene) -> dict[str, int]:
+        """Return how many requests have `passed` and `failed` since then."""
         async with scene.session.get(f"{self.peer}/fault") as answer:
-            return int((await answer.json())["failed"])
+            return dict(await answer.json())
 
 
 @dataclass(frozen=True)
