@@ -7,6 +7,7 @@ workers are as fast as the real ones were while they were at work.
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ async def predict(
     unanalysed = fault is not None and fault.at_once
     _check_work(work, calibration.work, counts.statuses.get(200, 0) + (0 if unanalysed else peer["failed"]))
     bytes_per_s = work.requests * calibration.size_bytes / work.worker_s
+    if fault is not None:
+        fault = replace(fault, fraction=peer["failed"] / (peer["failed"] + peer["passed"]))  # as chance had it
     workload = _workload(calibration, bytes_per_s, seconds * SIMULATED, tasks, fault)
     outcome = await asyncio.to_thread(_simulate, workload, config)
     simulated = {tenant: outcome["tenants"][f"{tenant}/batch"] for tenant in tasks}
@@ -154,18 +157,11 @@ def _workload(
         "think_s": _THINK_S,
         "follows_advice": False,
     }
-    backends = {
-        "replicas": 2,
-        "workers": 1,
-        "base_s": 0,
-        "round_trip_s": calibration.round_trip_s,
-        "bytes_per_s": round(bytes_per_s),
-        "spread": calibration.spread,
-    }
+    backend = {"workers": 1, "base_s": 0, "bytes_per_s": round(bytes_per_s), "spread": calibration.spread}
     workload = {
         "duration_s": duration_s,
         "batch": [{"tenant": tenant, "name": tenant, "tasks": count} | job for tenant, count in tasks.items()],
-        "backends": [backends],
+        "backends": [backend | {"round_trip_s": seconds} for seconds in calibration.round_trips_s],
     }
     if fault is None:
         return workload
