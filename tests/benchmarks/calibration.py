@@ -33,10 +33,10 @@ class Fault:
         async with scene.session.put(f"{self.peer}/fault", json=members) as answer:
             answer.raise_for_status()
 
-    async def failed(self, scene: Scene) -> int:
-        """Return how many requests it has failed."""
+    async def counts(self, scene: Scene) -> dict[str, int]:
+        """Return how many requests have `passed` and `failed` since then."""
         async with scene.session.get(f"{self.peer}/fault") as answer:
-            return int((await answer.json())["failed"])
+            return dict(await answer.json())
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Calibration:
     Args:
         size_bytes: Mean size of a request.
         spread: Standard deviation of the logarithm of the seconds per byte.
-        round_trip_s: Mean time at a backend without that at the worker.
+        round_trips_s: Of each backend: mean time there without that at the worker.
         failure_s: Median time of an answer for which a peer needs no worker; None without a peer.
         work: What was done for it.
 
@@ -54,27 +54,37 @@ class Calibration:
 
     size_bytes: int
     spread: float
-    round_trip_s: float
+    round_trips_s: tuple[float, ...]
     failure_s: float | None
     work: Work
 
 
 async def calibrate(scene: Scene, seconds: float, replicas: list[Replica], fault: Fault | None) -> Calibration:
     """Send requests for so long, one for each replica's worker, while nothing fails."""
-    before, until_s = work_of(replicas), time.monotonic() + seconds
+    before, until_s = [work_of([replica]) for replica in replicas], time.monotonic() + seconds
     job = asyncio.create_task(scene.job("b", "alone", len(replicas), until_s, finish=True))
     failure_s = await _probe(scene, fault.peer, until_s) if fault is not None else None
     await job
-    work, done = work_of(replicas).since(before), scene.counts.done["alone"]
+    works = [work_of([replica]).since(earlier) for replica, earlier in zip(replicas, before, strict=True)]
+    done = scene.counts.done["alone"]
+    urls = [replica.url for replica in replicas] if fault is None else [fault.peer, replicas[1].url]
     per_byte = [math.log(took_s / size) for took_s, (_, size) in zip(scene.counts.seconds, done, strict=True)]
-    upstream_s, sent = (metric([scene.url], f"nlpbatch_proxy_upstream_seconds_{part}") for part in ("sum", "count"))
     return Calibration(
         round(statistics.mean(size for _, size in done)),
         round(statistics.pstdev(per_byte), 3),
-        round(upstream_s / sent - work.worker_s / work.requests, 5),
+        tuple(_round_trip_s(scene, url, work) for url, work in zip(urls, works, strict=True)),
         failure_s,
-        work,
+        works[0] + works[1],
     )
+
+
+def _round_trip_s(scene: Scene, backend: str, work: Work) -> float:
+    """Return what a request takes at a backend, as the proxy has counted it, without its time at the worker."""
+    upstream_s, sent = (
+        metric([scene.url], f"nlpbatch_proxy_upstream_seconds_{part}", label=f'backend="{backend}"')
+        for part in ("sum", "count")
+    )
+    return round(upstream_s / sent - work.worker_s / work.requests, 5)
 
 
 async def _probe(scene: Scene, peer: str, until_s: float) -> float:

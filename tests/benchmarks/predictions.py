@@ -7,6 +7,7 @@ workers are as fast as the real ones were while they were at work.
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ TASKS_THAT_FAIL = {"a": 20, "b": 8}
 TOLERANCE = 0.15
 SIMULATED = 10
 """The simulation plays so many times the real run's time, so that its own chance hardly matters."""
+UNDISTURBED = 0.88
+"""CPU of the workers' processes for each second of their work; with less, other programs have had the cores."""
 _THINK_S = 0.003
 """From an answer to the next request, as this benchmark's callers take it."""
 
@@ -45,9 +48,12 @@ async def predict(
     before = work_of(replicas)
     real = await _play(scene, seconds, tasks, fault)
     work, counts = work_of(replicas).since(before), scene.counts
-    failed = await fault.failed(scene) if fault is not None else 0
-    _check_work(work, calibration.work, counts, failed, at_once=fault is not None and fault.at_once)
+    peer = await fault.counts(scene) if fault is not None else {"failed": 0}
+    unanalysed = fault is not None and fault.at_once
+    _check_work(work, calibration.work, counts.statuses.get(200, 0) + (0 if unanalysed else peer["failed"]))
     bytes_per_s = work.requests * calibration.size_bytes / work.worker_s
+    if fault is not None:
+        fault = replace(fault, fraction=peer["failed"] / (peer["failed"] + peer["passed"]))  # as chance had it
     workload = _workload(calibration, bytes_per_s, seconds * SIMULATED, tasks, fault)
     outcome = await asyncio.to_thread(_simulate, workload, config)
     simulated = {tenant: outcome["tenants"][f"{tenant}/batch"] for tenant in tasks}
@@ -61,7 +67,8 @@ async def predict(
         "backends": workload["backends"],
         "failure_s": calibration.failure_s,
         "utilisation": {"real": round(work.worker_s / len(replicas) / seconds, 4), "simulated": outcome["utilisation"]},
-        "work": vars(work) | {"failed by the peer": failed, "statuses": counts.statuses, "given up": counts.given_up},
+        "work": vars(work) | {"peer": peer, "statuses": counts.statuses, "given up": counts.given_up},
+        "undisturbed": work.cpu_s / work.worker_s > UNDISTURBED,
     }
 
 
@@ -115,11 +122,17 @@ def _ratios(real: Figures, simulated: Figures) -> dict[str, float]:
     }
 
 
-def _check_work(work: Work, alone: Work, counts: Counts, failed: int, *, at_once: bool) -> None:
-    """Refuse figures of answers that were not analysed; an error after the work is one analysis, too."""
-    wanted = counts.statuses.get(200, 0) + (0 if at_once else failed)
-    if work.requests != wanted:
-        raise SystemExit(f"{work.requests:g} requests were analysed, {wanted} answers and errors need it")
+def _check_work(work: Work, alone: Work, analyses: int) -> None:
+    """Refuse figures of answers that were not analysed.
+
+    Args:
+        work: What was done for the answers.
+        alone: What was done before, to compare the CPU that a document takes.
+        analyses: What the answers claim; an error after the work is one analysis, too.
+
+    """
+    if work.requests != analyses:
+        raise SystemExit(f"{work.requests:g} requests were analysed, answers and errors claim {analyses}")
     cost, usual = work.cpu_s / work.documents, alone.cpu_s / alone.documents
     if not 0.75 <= cost / usual <= 1.25:
         raise SystemExit(f"a document took {cost * 1000:.2f} ms of CPU, {usual * 1000:.2f} ms when measuring the speed")
@@ -144,18 +157,11 @@ def _workload(
         "think_s": _THINK_S,
         "follows_advice": False,
     }
-    backends = {
-        "replicas": 2,
-        "workers": 1,
-        "base_s": 0,
-        "round_trip_s": calibration.round_trip_s,
-        "bytes_per_s": round(bytes_per_s),
-        "spread": calibration.spread,
-    }
+    backend = {"workers": 1, "base_s": 0, "bytes_per_s": round(bytes_per_s), "spread": calibration.spread}
     workload = {
         "duration_s": duration_s,
         "batch": [{"tenant": tenant, "name": tenant, "tasks": count} | job for tenant, count in tasks.items()],
-        "backends": [backends],
+        "backends": [backend | {"round_trip_s": seconds} for seconds in calibration.round_trips_s],
     }
     if fault is None:
         return workload

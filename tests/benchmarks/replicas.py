@@ -31,6 +31,14 @@ class Work:
     worker_s: float
     cpu_s: float
 
+    def __add__(self, other: "Work") -> "Work":
+        return Work(
+            self.requests + other.requests,
+            self.documents + other.documents,
+            self.worker_s + other.worker_s,
+            self.cpu_s + other.cpu_s,
+        )
+
     def since(self, before: "Work") -> "Work":
         """Return what was done since then."""
         return Work(
@@ -95,7 +103,8 @@ def work_of(replicas: list[Replica]) -> Work:
     )
 
 
-def metric(urls: list[str], name: str) -> float:
-    """Return the sum of a metric over servers and labels."""
+def metric(urls: list[str], name: str, label: str = "") -> float:
+    """Return the sum of a metric over servers and labels, or over the series that have this label."""
     page = "\n".join(urllib.request.urlopen(f"{url}/metrics").read().decode() for url in urls)
-    return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", page, re.MULTILINE))
+    series = re.findall(rf"^{name}({{[^}}]*}})? (\S+)$", page, re.MULTILINE)
+    return sum(float(value) for labels, value in series if label in labels)
