@@ -75,7 +75,7 @@ async def test_a_request_that_waits_for_its_slot_is_waited_for(redis, tmp_path):
     release = asyncio.Event()
     async with (
         FakeBackend(held(release, echo())) as backend,
-        RunningFleet(redis, tmp_path, backend, places=1) as fleet,
+        RunningFleet(redis, tmp_path, backend, slots=1) as fleet,
     ):
         a, b = await fleet.join(), await fleet.join()
         ahead = a.asking(data=b"ahead")
@@ -144,7 +144,7 @@ async def test_a_large_answer_is_passed_on_while_it_is_under_way_and_not_kept(re
 async def test_an_owner_that_was_refused_leaves_the_request_to_the_others(redis, tmp_path):
     release = asyncio.Event()
     async with FakeBackend(held(release), echo()) as backend, RunningFleet(redis, tmp_path, backend) as fleet:
-        a, b = await fleet.join(places=1, wait_s=0.3), await fleet.join()
+        a, b = await fleet.join(slots=1, wait_s=0.3), await fleet.join()
         ahead = a.asking(data=b"ahead")
         await backend.received(1)
         refused = a.asking(data=b"question", headers=named())

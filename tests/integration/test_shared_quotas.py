@@ -32,7 +32,7 @@ async def fleet(redis, count, *, step=ANSWERS, **quota):
     async with AsyncExitStack() as stack:
         backend = await stack.enter_async_context(FakeBackend(step))
         proxies = [
-            await stack.enter_async_context(running_proxy(backend, places=200, tenants=tenants, shared=shared))
+            await stack.enter_async_context(running_proxy(backend, slots=200, tenants=tenants, shared=shared))
             for _ in range(count)
         ]
         yield proxies
