@@ -104,7 +104,7 @@ class QueueSettings(Settings):
 
 
 class ClassSettings(Settings):
-    """One class of requests: people's, or jobs'."""
+    """One class of requests: interactive, or batch."""
 
     weight: float = Field(1.0, ge=0.001, le=1000)
     """Its share of the service, next to the other class's, while both have work waiting."""
@@ -116,13 +116,13 @@ class ClassSettings(Settings):
 
 
 class InteractiveSettings(ClassSettings):
-    """Requests that a person waits for."""
+    """Requests that somebody waits for."""
 
     max_wait_s: float = Field(10.0, ge=0, le=3600)
     target_delay_s: float = Field(0.5, gt=0, le=3600)
     interval_s: float = Field(1.0, gt=0, le=3600)
-    extra_places: int = Field(4, ge=0, le=10_000)
-    """Places at each backend beyond its limit, which only this class may take, and only within its share."""
+    extra_slots: int = Field(4, ge=0, le=10_000)
+    """Slots at each backend beyond its limit, which only this class may take, and only within its share."""
 
 
 class ClassesSettings(Settings):

@@ -12,6 +12,7 @@ _SHOWN_CHARACTERS: Final = 80
 _RENAMED: Final = {
     "jobs": "[[batch]]",
     "people": "[[interactive]]",
+    "classes.interactive.extra_places": "extra_slots",
     "concurrency.most_per_worker": "max_per_worker",
     "pool.piece_bytes": "chunk_bytes",
     "upstream.eject_most_s": "eject_max_s",

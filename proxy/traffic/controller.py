@@ -332,7 +332,7 @@ class TrafficController:
 
     @property
     def _extra_slots(self) -> int:
-        return self._settings.classes.interactive.extra_places
+        return self._settings.classes.interactive.extra_slots
 
     def _max_wait_s(self, arrival: Arrival) -> float:
         most_s = self._classes[arrival.class_name].max_wait_s

@@ -24,7 +24,7 @@ def proxy_settings(tenants: dict[str, dict[str, Any]] | None = None, **groups: A
 def waits(seconds: float, **interactive: Any) -> dict[str, Any]:
     """Return classes in which a request may wait so long, and CoDel refuses nothing."""
     patient = {"max_wait_s": seconds, "target_delay_s": 3600}
-    return {"interactive": patient | {"extra_places": 0} | interactive, "batch": patient}
+    return {"interactive": patient | {"extra_slots": 0} | interactive, "batch": patient}
 
 
 def arrival(tenant: str = "a", job: str = "", cost_bytes: int = 100, **members: Any) -> Arrival:

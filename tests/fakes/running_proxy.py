@@ -144,7 +144,7 @@ async def running_proxy(
     upstream = {"health_period_s": 0.05} | groups.pop("upstream", {})
     fixed = {
         "concurrency": {"policy": "fixed", "per_worker": slots / 2},
-        "classes": {"interactive": {"max_wait_s": wait_s, "extra_places": 0}, "batch": {"max_wait_s": wait_s}},
+        "classes": {"interactive": {"max_wait_s": wait_s, "extra_slots": 0}, "batch": {"max_wait_s": wait_s}},
     }
     members = {"backends": urls, "tenants": TENANTS, "upstream": upstream} | fixed | groups
     app = await build_app(check(members, ProxySettings, "test"))

@@ -23,7 +23,7 @@ async def serving(backend):
         "tenants": TENANTS,
         "upstream": {"health_period_s": 0.05},
         "concurrency": {"policy": "fixed", "per_worker": 0.5},
-        "classes": {"interactive": {"extra_places": 0}},
+        "classes": {"interactive": {"extra_slots": 0}},
     }
     app = await build_app(check(members, ProxySettings, "test"))
     async with (

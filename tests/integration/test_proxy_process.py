@@ -57,7 +57,7 @@ async def serving(backend, directory, *, in_flight=1, drain_timeout_s=10.0):
     (entry,) = re.findall(r'keys = \["(.*)"\]', table)
     file = directory / "proxy.toml"
     file.write_text(
-        f'[concurrency]\npolicy = "fixed"\nper_worker = {in_flight / 2}\n[classes.interactive]\nextra_places = 0\n'
+        f'[concurrency]\npolicy = "fixed"\nper_worker = {in_flight / 2}\n[classes.interactive]\nextra_slots = 0\n'
         f"[admin]\nenabled = false\n[listen]\ndrain_timeout_s = {drain_timeout_s}\n"
         f'[upstream]\nhealth_period_s = 0.05\n[[backends]]\nurl = "{backend.url}"\n{table[table.index("[tenants") :]}\n'
     )

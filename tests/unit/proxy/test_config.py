@@ -210,6 +210,11 @@ def test_a_renamed_key_is_refused_with_its_new_name(group, old, new):
     settings(**{group: {new: 5}})
 
 
+def test_the_slots_of_interactive_requests_beyond_the_limit_have_a_new_name():
+    with pytest.raises(ConfigError, match=r"classes\.interactive\.extra_places: renamed: write extra_slots instead"):
+        settings(classes={"interactive": {"extra_places": 5}})
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_other_proxies_can_only_be_given_an_address_that_they_can_reach(host):
     assert f"host {host} is no address that other proxies can be given: set advertise" in faults(peer={"host": host})

@@ -129,7 +129,7 @@ class Play:
 @given(CALLS, st.booleans(), st.lists(st.integers(1, 3), min_size=1, max_size=3))
 def test_every_request_has_one_fate_and_nothing_is_left_behind(calls, limited, places):
     tenants = {"a": {"quota": QUOTAS}, "b": {"weight": 3.0, "key_quota": {"concurrency": 2}}} if limited else None
-    settings = proxy_settings(tenants, queue={"requests": 5, "size_bytes": 12_000}, classes=waits(4.0, extra_places=2))
+    settings = proxy_settings(tenants, queue={"requests": 5, "size_bytes": 12_000}, classes=waits(4.0, extra_slots=2))
     some = backends(*places)
     play = Play(traffic(settings, some), some)
     play.run(calls)

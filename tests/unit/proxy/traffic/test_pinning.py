@@ -83,9 +83,9 @@ def test_one_that_waits_for_its_version_lets_those_behind_it_pass(class_name, jo
     assert (last.ticket, last.backend) == (second, new)
 
 
-def test_people_s_extra_places_are_at_their_version_too():
+def test_extra_slots_of_interactive_requests_are_at_their_version_too():
     old, new = stating(OLD, NEW)
-    settings = proxy_settings(queue=BIG["queue"], classes=waits(3600, extra_places=2))
+    settings = proxy_settings(queue=BIG["queue"], classes=waits(3600, extra_slots=2))
     subject = traffic(settings, [old, new])
     requests = [arrive(subject, NEW, class_name="interactive") for _ in range(4)]
     assert passed(subject.dispatch(0.0)) == requests[:3]
@@ -218,7 +218,7 @@ class PinnedPlay(Play):
     st.lists(st.sampled_from([NONE, OLD, NEW, OLD | NEW]), min_size=1, max_size=3),
 )
 def test_every_pinned_request_has_one_fate_at_its_version_and_nothing_is_left_behind(calls, pins, stated):
-    settings = proxy_settings(queue={"requests": 5, "size_bytes": 12_000}, classes=waits(4.0, extra_places=2))
+    settings = proxy_settings(queue={"requests": 5, "size_bytes": 12_000}, classes=waits(4.0, extra_slots=2))
     some = stating(*stated, places=2)
     play = PinnedPlay(traffic(settings, some), some, pins)
     play.at(7.0, lambda: setattr(some[0], "fingerprints", NEW))
