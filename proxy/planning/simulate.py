@@ -1,50 +1,29 @@
 """Plays a workload against the proxy's own deciding modules on a virtual clock: an hour in seconds.
 
 The traffic is the real one, with its limits, queue, admission and balancer. What is made up is what surrounds it: the
-callers (closed-loop tasks, interactive requests by chance) and the backends.
+callers (closed-loop tasks, interactive requests by chance), the backends, and the store of several proxies.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 from random import Random
 from typing import Final
 
 from nlpbatch.wire.advice import Advice
 from proxy.config import ProxySettings
+from proxy.planning.calls import Call, Tally
 from proxy.planning.failed_calls import FailedCalls
 from proxy.planning.simulated_backend import SimulatedBackend, Timeline
+from proxy.planning.simulated_proxy import SimulatedProxy, World
+from proxy.planning.simulated_store import SimulatedStore
 from proxy.planning.workloads import FaultWork, InteractiveWork, JobWork, Workload
 from proxy.traffic.admission import Refuse
-from proxy.traffic.breaker import Breaker, Ejections, ejection_rule
-from proxy.traffic.concurrency import new_limit
-from proxy.traffic.controller import Dropped, TrafficController
-from proxy.traffic.retries import Failure, Outcome, Retries, RetryBudget, TryAt
-from proxy.traffic.slots import Backend
+from proxy.traffic.retries import Failure, Outcome
 from proxy.traffic.ticket import Arrival, ClassName, Ticket
 
 _SAMPLE_S: Final = 1.0
 _ADVICE_S: Final = 0.5
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the requests of one tenant's class; `bytes_by_second[n]` were answered in second n."""
-
-    answered: int = 0
-    size_bytes: int = 0
-    refused: int = 0
-    failed: int = 0
-    """Answers that were errors; the caller sends such a request again."""
-    given_up: int = 0
-    """Requests that their callers didn't send again after an error: a job then halves them."""
-    first_tries_back: int = 0
-    """Requests that came back as told to, for the first time."""
-    let_in_at_once: int = 0
-    """Those of them that weren't refused again."""
-    waits_s: list[float] = field(default_factory=list)
-    bytes_by_second: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +34,6 @@ class SimulationResult:
     tallies: dict[tuple[str, ClassName], Tally]
     utilisation: float
     """Part of all workers' time in which they were busy."""
-
-
-@dataclass(slots=True)
-class _Call:
-    """One logical request of a caller: sent until it is answered or given up."""
-
-    arrival: Arrival
-    tally: Tally
-    answered: Callable[[Ticket | None], None]
-    patient: bool
-    failures: FailedCalls
-    sent: int = 0
-    refused: int = 0
 
 
 class Simulation:
@@ -89,18 +55,15 @@ class Simulation:
         self._settings, self._workload = settings, workload
         self._random = Random(workload.seed)  # noqa: S311  (a simulation is to be repeatable)
         self._timeline = Timeline()
-        self._served: dict[Backend, SimulatedBackend] = {}
-        ejections = Ejections(ejection_rule(settings.upstream))
-        for kind in workload.backends:
-            for _ in range(kind.replicas):
-                url = f"http://simulated-{len(self._served)}"
-                backend = Backend(url, new_limit(settings.concurrency), Breaker(ejections))
-                self._served[backend] = SimulatedBackend(kind, self._timeline, self._random)
-        self._traffic = TrafficController(
-            settings, list(self._served), chance=self._random.random, choose=self._random.randrange
-        )
-        self._budget = RetryBudget(settings.upstream.retry_ratio, settings.upstream.retry_min)
-        self._calls: dict[Ticket, _Call] = {}
+        self._served = [
+            SimulatedBackend(kind, self._timeline, self._random)
+            for kind in workload.backends
+            for _ in range(kind.replicas)
+        ]
+        names = [str(number) for number in range(workload.proxies.count)]
+        self._store = SimulatedStore(names) if len(names) > 1 else None
+        world = World(self._served, self, self._timeline, self._random, self._store)
+        self._proxies = [SimulatedProxy(name, settings, world) for name in names]
         self._tallies: dict[tuple[str, ClassName], Tally] = {}
         self._names = 0
 
@@ -109,14 +72,15 @@ class Simulation:
         workload = self._workload
         for fault in workload.faults:
             self._plan_fault(fault)
-        self._check_health()
+        for proxy in self._proxies:
+            proxy.start()
         for job in workload.batch:
             self._timeline.after(job.start_s, _JobPlayer(self, job).start)
         for work in workload.interactive:
             self._timeline.after(work.start_s, partial(self._call_interactively, work))
         self._timeline.run(workload.duration_s)
-        workers_s = sum(served.kind.workers for served in self._served.values()) * workload.duration_s
-        utilisation = sum(served.busy_s for served in self._served.values()) / workers_s
+        workers_s = sum(served.kind.workers for served in self._served) * workload.duration_s
+        utilisation = sum(served.busy_s for served in self._served) / workers_s
         return SimulationResult(workload.duration_s, self._tallies, min(1.0, utilisation))
 
     def call(
@@ -126,6 +90,8 @@ class Simulation:
         class_name: ClassName,
         size_bytes: int,
         answered: Callable[[Ticket | None], None],
+        *,
+        home: int | None = None,
     ) -> None:
         """Send a request until it is answered or its client gives it up; a refused person comes back once only."""
         self._names += 1
@@ -133,11 +99,11 @@ class Simulation:
         arrival = Arrival(tenant, key_id, job, class_name, max(size_bytes, 1024), self._names)
         tally = self._tallies.setdefault((tenant, class_name), Tally())
         failures = FailedCalls(self._timeline.now_s)
-        self._send(_Call(arrival, tally, answered, patient=class_name == "batch", failures=failures))
+        self._send(Call(arrival, tally, answered, patient=class_name == "batch", failures=failures, home=home))
 
     def advice(self, request: Ticket) -> Advice:
-        """Return what the proxy advises the request's job."""
-        return self._traffic.advice(request)
+        """Return what the proxies advise the request's job; each of them knows what it has at all."""
+        return self._proxies[0].traffic.advice(request)
 
     def after(self, delay_s: float, act: Callable[[], None]) -> None:
         """Let something happen so much later."""
@@ -147,50 +113,28 @@ class Simulation:
         """Return the simulation's time."""
         return self._timeline.now_s
 
-    def _send(self, call: _Call, *, first_return: bool = False) -> None:
-        call.sent += 1
-        request = self._traffic.arrive(call.arrival, self._timeline.now_s)
-        if first_return:
-            call.tally.first_tries_back += 1
-            call.tally.let_in_at_once += not isinstance(request, Refuse)
-        if isinstance(request, Refuse):
-            self._refused(call, request)
+    def answered(self, call: Call, ticket: Ticket) -> None:
+        """Count an answer, and let its caller go on."""
+        tally, second, size_bytes = call.tally, int(self._timeline.now_s / _SAMPLE_S), call.arrival.cost_bytes
+        tally.answered += 1
+        tally.size_bytes += size_bytes
+        tally.bytes_by_second[second] = tally.bytes_by_second.get(second, 0) + size_bytes
+        job = call.arrival.job
+        tally.bytes_by_job[job] = tally.bytes_by_job.get(job, 0) + size_bytes
+        call.answered(ticket)
+
+    def refused(self, call: Call, refusal: Refuse) -> None:
+        """Let the caller come back when it is told to; a person does so once."""
+        call.tally.refused += 1
+        call.refused += 1
+        if refusal.retry_after_s is None or (call.refused > 1 and not call.patient):
+            call.answered(None)
             return
-        self._calls[request] = call
-        self._dispatch()
-        if request in self._calls:
-            self._timeline.after(request.max_wait_s, lambda: self._expire(request))
+        first = call.refused == 1
+        self._timeline.after(refusal.retry_after_s, lambda: self._send(call, first_return=first))
 
-    def _dispatch(self) -> None:
-        now_s = self._timeline.now_s
-        for step in self._traffic.dispatch(now_s):
-            if isinstance(step, Dropped):
-                self._refused(self._calls.pop(step.ticket), step.refusal)
-                continue
-            call = self._calls.pop(step.ticket)
-            call.tally.waits_s.append(step.waited_s)
-            retries = Retries(self._traffic, self._budget, step, str(call.arrival.identity), now_s)
-            self._attempt(step.ticket, retries, call)
-
-    def _attempt(self, request: Ticket, retries: Retries, call: _Call) -> None:
-        self._served[retries.backend].send(request, lambda outcome: self._attempted(request, retries, call, outcome))
-
-    def _attempted(self, request: Ticket, retries: Retries, call: _Call, outcome: Outcome) -> None:
-        if outcome is Failure.NOT_CONNECTED:
-            retries.backend.ready = False  # until its next health check
-        step = retries.after(outcome, self._timeline.now_s)
-        if isinstance(step, TryAt):
-            self._attempt(request, retries, call)
-            self._dispatch()
-            return
-        self._dispatch()
-        if outcome == HTTPStatus.OK:
-            self._count(call)
-            call.answered(request)
-        else:
-            self._failed(call, outcome)
-
-    def _failed(self, call: _Call, outcome: Outcome) -> None:
+    def failed(self, call: Call, outcome: Outcome) -> None:
+        """Let the caller send again by its client's policy, or give up."""
         call.tally.failed += 1
         delay_s = call.failures.delay_s(
             outcome, attempt=call.sent, now_s=self._timeline.now_s, chance=self._random.random()
@@ -201,25 +145,35 @@ class Simulation:
         else:
             self._timeline.after(delay_s, lambda: self._send(call))
 
-    def _count(self, call: _Call) -> None:
-        tally, second = call.tally, int(self._timeline.now_s / _SAMPLE_S)
-        tally.answered += 1
-        tally.size_bytes += call.arrival.cost_bytes
-        tally.bytes_by_second[second] = tally.bytes_by_second.get(second, 0) + call.arrival.cost_bytes
-
-    def _expire(self, request: Ticket) -> None:
-        call = self._calls.pop(request, None)
-        if call is not None:
-            self._refused(call, self._traffic.expire(request, self._timeline.now_s))
-
-    def _refused(self, call: _Call, refusal: Refuse) -> None:
-        call.tally.refused += 1
-        call.refused += 1
-        if refusal.retry_after_s is None or (call.refused > 1 and not call.patient):
-            call.answered(None)
+    def _send(self, call: Call, *, first_return: bool = False) -> None:
+        call.sent += 1
+        proxy = self._proxy(call.home)
+        if proxy is None:
+            self.failed(call, Failure.NOT_CONNECTED)
             return
-        first = call.refused == 1
-        self._timeline.after(refusal.retry_after_s, lambda: self._send(call, first_return=first))
+        ticket = proxy.send(call)
+        if first_return:
+            call.tally.first_tries_back += 1
+            call.tally.let_in_at_once += not isinstance(ticket, Refuse)
+        if isinstance(ticket, Refuse):
+            self.refused(call, ticket)
+
+    def home(self) -> int:
+        """Return the proxy that a client begins with, by chance."""
+        shares = self._workload.proxies.shares or [1.0] * len(self._proxies)
+        return self._random.choices(range(len(shares)), shares)[0] if len(shares) > 1 else 0
+
+    def _proxy(self, home: int | None) -> SimulatedProxy | None:
+        """Return the proxy that a request comes in at, None if all are down."""
+        chosen = self._proxies[self.home() if home is None else home]
+        if chosen.up:
+            return chosen
+        shares = self._workload.proxies.shares or [1.0] * len(self._proxies)
+        up = [(proxy, share) for proxy, share in zip(self._proxies, shares, strict=True) if proxy.up and share > 0]
+        if not up:
+            return next((proxy for proxy in self._proxies if proxy.up), None)
+        (chosen,) = self._random.choices([proxy for proxy, _ in up], [share for _, share in up])
+        return chosen
 
     def _call_interactively(self, work: InteractiveWork) -> None:
         end_s = work.end_s if work.end_s is not None else self._workload.duration_s
@@ -228,28 +182,40 @@ class Simulation:
         self.call(work.tenant, "", "interactive", work.request_bytes, lambda _: None)
         self._timeline.after(self._random.expovariate(work.requests_per_s), lambda: self._call_interactively(work))
 
-    def _check_health(self) -> None:
-        for backend, served in self._served.items():
-            backend.asked, backend.ready, backend.workers = True, not served.down, served.kind.workers
-            backend.limit.stated(served.kind.workers)
-        self._dispatch()
-        self._timeline.after(self._settings.upstream.health_period_s, self._check_health)
-
     def _plan_fault(self, fault: FaultWork) -> None:
-        served = list(self._served.values())[fault.backend]
-
-        def begin() -> None:
-            if fault.kind == "down":
-                served.break_down()
-            served.failing = fault.fraction if fault.kind == "failing" else 0.0
-            served.failure_s = fault.failure_s
-            served.slowness = fault.factor if fault.kind == "slow" else 1.0
-
-        def end() -> None:
-            served.down, served.failing, served.failure_s, served.slowness = False, 0.0, None, 1.0
-
+        begin, end = self._fault(fault)
         self._timeline.after(fault.start_s, begin)
         self._timeline.after(fault.start_s + fault.duration_s, end)
+
+    def _fault(self, fault: FaultWork) -> tuple[Callable[[], None], Callable[[], None]]:
+        """Return what happens at the beginning and at the end of a fault."""
+        if fault.kind == "store_away":
+            return partial(self._set_store, away=True), partial(self._set_store, away=False)
+        if fault.kind == "proxy_down":
+            proxy = self._proxies[fault.proxy]
+            return partial(self._kill, proxy), proxy.restart
+        return partial(_begin, self._served[fault.backend], fault), self._served[fault.backend].recover
+
+    def _set_store(self, *, away: bool) -> None:
+        if self._store is not None:
+            self._store.away = away
+
+    def _kill(self, proxy: SimulatedProxy) -> None:
+        proxy.kill()
+        if self._store is not None:
+            self._timeline.after(self._settings.shared.alive_s, partial(self._miss, proxy))
+
+    def _miss(self, proxy: SimulatedProxy) -> None:
+        if self._store is not None and not proxy.up:
+            self._store.lose(proxy.name)
+
+
+def _begin(served: SimulatedBackend, fault: FaultWork) -> None:
+    if fault.kind == "down":
+        served.break_down()
+    served.failing = fault.fraction if fault.kind == "failing" else 0.0
+    served.failure_s = fault.failure_s
+    served.slowness = fault.factor if fault.kind == "slow" else 1.0
 
 
 class _JobPlayer:
@@ -261,6 +227,9 @@ class _JobPlayer:
         self._under_way = 0
         self._most = self._window = work.tasks * work.in_flight
         self._advised_s = 0.0
+        # The requests of a task come from one client.
+        self._homes = [simulation.home() if work.stays else None for _ in range(work.tasks)]
+        self._free = [task for task in range(work.tasks) for _ in range(work.in_flight)]
 
     def start(self) -> None:
         """Send as much as the window allows."""
@@ -268,11 +237,16 @@ class _JobPlayer:
             self._under_way += 1
             if self._left_bytes is not None:
                 self._left_bytes -= self._work.request_bytes
-            work = self._work
-            self._simulation.call(work.tenant, work.name, "batch", work.request_bytes, self._answered)
+            self._send(self._free.pop())
 
-    def _answered(self, request: Ticket | None) -> None:
+    def _send(self, task: int) -> None:
+        work = self._work
+        answered = partial(self._answered, task)
+        self._simulation.call(work.tenant, work.name, "batch", work.request_bytes, answered, home=self._homes[task])
+
+    def _answered(self, task: int, request: Ticket | None) -> None:
         self._under_way -= 1
+        self._free.append(task)
         if request is not None and self._work.follows_advice:
             self._follow(request)
         self._simulation.after(self._work.think_s, self.start)

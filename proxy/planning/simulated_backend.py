@@ -109,6 +109,10 @@ class SimulatedBackend:
         for works in (self._urgent, self._batch, self._running):
             works.clear()
 
+    def recover(self) -> None:
+        """Be as before the fault."""
+        self.down, self.failing, self.failure_s, self.slowness = False, 0.0, None, 1.0
+
     def _start(self, work: _Work) -> None:
         work.starts += 1
         work.end_s = self.timeline.now_s + work.left_s

@@ -29,6 +29,9 @@ class JobWork(Settings):
     """Between an answer and the next request."""
     follows_advice: bool = True
     """Whether its tasks send fewer requests when the proxy says so, as the Spark client does."""
+    stays: bool = True
+    """Whether each task's client stays with one of several proxies, as the product's own does; else each request comes
+    in at any of them, as behind a load balancer that knows no connections."""
 
 
 class InteractiveWork(Settings):
@@ -61,11 +64,30 @@ class BackendWork(Settings):
     """Standard deviation of the logarithm of the time that a request takes."""
 
 
-class FaultWork(Settings):
-    """Something that goes wrong at one backend (counted from 0 over all replicas) for a time."""
+class ProxiesWork(Settings):
+    """The proxies, which share a store if there are several."""
 
-    kind: Literal["down", "slow", "failing"]
+    count: int = Field(1, ge=1, le=100)
+    shares: list[Annotated[float, Field(ge=0)]] | None = None
+    """Which part of the requests comes in at each, as weights; without it, alike."""
+
+    @model_validator(mode="after")
+    def _shares_for_all(self) -> Self:
+        if self.shares is not None and (len(self.shares) != self.count or not sum(self.shares)):
+            raise ValueError(
+                f"shares has {len(self.shares)} weights for {self.count} proxies: give one above 0 for each"
+            )
+        return self
+
+
+class FaultWork(Settings):
+    """Something that goes wrong for a time: at one backend, at one proxy, or with the store of several."""
+
+    kind: Literal["down", "slow", "failing", "proxy_down", "store_away"]
     backend: int = Field(0, ge=0)
+    """Counted from 0 over all replicas."""
+    proxy: int = Field(0, ge=0)
+    """Which one is down, counted from 0; for `proxy_down`."""
     start_s: float = Field(ge=0)
     duration_s: float = Field(gt=0)
     factor: float = Field(2.0, ge=1, le=1000)
@@ -85,6 +107,18 @@ class Workload(Settings):
     interactive: tuple[InteractiveWork, ...] = ()
     backends: Annotated[list[BackendWork], Field(min_length=1)]
     faults: tuple[FaultWork, ...] = ()
+    proxies: ProxiesWork = ProxiesWork()
+
+    @model_validator(mode="after")
+    def _faults_have_proxies(self) -> Self:
+        for fault in self.faults:
+            if fault.kind == "proxy_down" and fault.proxy >= self.proxies.count:
+                raise ValueError(
+                    f"a fault is at proxy {fault.proxy}, there are 0 to {self.proxies.count - 1}: choose one"
+                )
+            if fault.kind == "store_away" and self.proxies.count == 1:
+                raise ValueError("store_away with one proxy, which has no store: set proxies.count, or leave it out")
+        return self
 
     @model_validator(mode="after")
     def _faults_have_backends(self) -> Self:

@@ -230,7 +230,9 @@ class TrafficController:
 
         """
         weights = {name: tenant.weight for name, tenant in self._settings.tenants.items()}
-        self._allotment = allot(self.queue.demand(), others, self._slots.count(frozenset()), weights)
+        # Not the limits as far as they have grown: what is beyond waits in the backends, first come, first served.
+        slots = self._slots.steady(self._settings.concurrency.per_worker)
+        self._allotment = allot(self.queue.demand(), others, slots, weights)
         self._slots.shared = bool(self._allotment.slots)
         self._credits = {
             flow: self._credits.get(flow) or SlotCredit() for flow in self._allotment.slots if flow[0] == "batch"

@@ -25,6 +25,7 @@ _SCARCE: Final = 0.1
 """With less than this part of a burst in the store, nothing is kept in stock."""
 _SILENCE_NS: Final = _NS // 4
 """A lease that is only kept in stock is looked at so often: others may want it by then."""
+_KEPT_SMOOTHING: Final = 0.05
 _FORGOTTEN_S: Final = 60
 """The store keeps an idle bucket for twice as long as it takes to fill, and this."""
 _MIN_RATE: Final = 0.05
@@ -108,6 +109,21 @@ class LeasedQuota(Quota):
         self._reported_ns = 0
         self._filled_ns = 0
         self._rejoins = False
+        self._kept = 1.0
+
+    @property
+    def held_bytes(self) -> int:
+        """Return what is held for requests with a reservation: for as many as come back here, not elsewhere."""
+        return round(self.promised_bytes * self._kept)
+
+    @property
+    def held_requests(self) -> int:
+        """Return how many requests a slot is held for."""
+        return round(self.promised_requests * self._kept)
+
+    def promise_ended(self, *, kept: bool) -> None:
+        """Take note of whether a request with a reservation has come in time, or else went to another proxy."""
+        self._kept += _KEPT_SMOOTHING * (kept - self._kept)
 
     # What requests ask
 
@@ -125,7 +141,7 @@ class LeasedQuota(Quota):
             return False
         if cost_bytes >= self._largest_bytes or now_ns - self._largest_ns > _LARGEST_FOR_NS:
             self._largest_bytes, self._largest_ns = cost_bytes, now_ns
-        missing = cost_bytes + self.promised_bytes - self._lease_bytes
+        missing = cost_bytes + self.held_bytes - self._lease_bytes
         if missing <= 0 or (self._level_bytes is not None and self._level_bytes < missing):
             return False
         self._unmet_bytes += cost_bytes
@@ -133,7 +149,7 @@ class LeasedQuota(Quota):
         return True
 
     def _lacks_slot(self) -> bool:
-        if self.rule.concurrency is None or self.in_use + self.promised_requests < self._slots:
+        if self.rule.concurrency is None or self.in_use + self.held_requests < self._slots:
             return False
         if self._free_slots is not None and self._free_slots <= 0:
             return False
@@ -286,7 +302,7 @@ class LeasedQuota(Quota):
         burst_bytes = self.rule.burst_bytes
         if self.rule.bytes_per_s is None:
             return 0
-        wanted = int(self._demand_bytes_per_s(now_ns) * _HORIZON_S) + self.promised_bytes + self._unmet_bytes
+        wanted = int(self._demand_bytes_per_s(now_ns) * _HORIZON_S) + self.held_bytes + self._unmet_bytes
         plenty = self._level_bytes is None or self._level_bytes > _SCARCE * burst_bytes
         if plenty and now_ns - self._largest_ns <= _LARGEST_FOR_NS:
             wanted += self._largest_bytes
@@ -301,7 +317,7 @@ class LeasedQuota(Quota):
         if concurrency is None:
             return 0
         stock = 1 if self.in_use and (self._free_slots or 0) > 0 else 0
-        return min(concurrency, self.in_use + self.promised_requests + self._unmet_requests + stock)
+        return min(concurrency, self.in_use + self.held_requests + self._unmet_requests + stock)
 
     def _known(self, now_ns: int) -> int | None:
         rate = self.rule.bytes_per_s

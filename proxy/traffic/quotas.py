@@ -82,6 +82,16 @@ class Quota:
         self._tat_ns = 0
         self._stay_s = 0.0
 
+    @property
+    def held_bytes(self) -> int:
+        """Return what is held for requests with a reservation."""
+        return self.promised_bytes
+
+    @property
+    def held_requests(self) -> int:
+        """Return how many requests a slot is held for."""
+        return self.promised_requests
+
     def over(self, cost_bytes: int, now_ns: int, *, promised: bool) -> Over | None:
         """Return the limit that the request is over, None if it conforms; `promised` if it has a reservation."""
         rule = self.rule
@@ -90,17 +100,20 @@ class Quota:
         if rule.bytes_per_s is not None:
             if cost_bytes > rule.burst_bytes:
                 return Over(self.scope, "burst", cost_bytes, rule.burst_bytes, None)
-            wait_ns = self._wait_ns(cost_bytes + (0 if promised else self.promised_bytes), now_ns, rule.bytes_per_s)
+            wait_ns = self._wait_ns(cost_bytes + (0 if promised else self.held_bytes), now_ns, rule.bytes_per_s)
             if wait_ns > 0:
                 return Over(self.scope, "rate", cost_bytes, rule.bytes_per_s, wait_ns / _NS)
         most = self._concurrency()
         if most is None or rule.concurrency is None:
             return None
-        ahead = 0 if promised else self.promised_requests
+        ahead = 0 if promised else self.held_requests
         if self.in_use + ahead < most:
             return None
         wait_s = (self.in_use + ahead + 1 - most) * self._stay_s / max(1, most)
         return Over(self.scope, "concurrency", self.in_use + 1, rule.concurrency, wait_s)
+
+    def promise_ended(self, *, kept: bool) -> None:
+        """Take note of whether a request with a reservation has come in time."""
 
     def charge(self, cost_bytes: int, now_ns: int) -> None:
         """Count a request that begins; check it first."""

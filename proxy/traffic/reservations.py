@@ -87,15 +87,20 @@ class Reservations:
         self._hold(reservation, 1)
 
     def redeem(self, reservation: Reservation) -> None:
-        """End a reservation, because its request has come or its time is over; a second time does nothing."""
+        """End a reservation, because its request has come; a second time does nothing."""
+        self._end(reservation, kept=True)
+
+    def _end(self, reservation: Reservation, *, kept: bool) -> None:
         if self.open.pop(reservation.identity, None) is not None:
             self._hold(reservation, -1)
+            for quota in reservation.quotas:
+                quota.promise_ended(kept=kept)
 
     def _expire(self, now_s: float) -> None:
         while self._by_end and self._by_end[0][0] <= now_s:
             reservation = heapq.heappop(self._by_end)[2]
             if self.open.get(reservation.identity) is reservation:
-                self.redeem(reservation)
+                self._end(reservation, kept=False)
 
     def _hold(self, reservation: Reservation, sign: int) -> None:
         size_bytes = sign * reservation.cost_bytes

@@ -108,6 +108,11 @@ class Slots:
         """Return the slots of the backends that are ready and serve a pin."""
         return sum(backend.limit.value for backend in serving(pin, self.backends) if backend.ready)
 
+    def steady(self, per_worker: float) -> int:
+        """Return how many slots keep all workers busy, which more would only keep waiting, within the limits."""
+        ready = (backend for backend in self.backends if backend.ready)
+        return sum(min(backend.limit.value, max(1, round(per_worker * backend.workers))) for backend in ready)
+
     def is_free(self, pin: Pin, now_s: float) -> bool:
         """Return whether a request with this pin can have a slot at once, ahead of nobody."""
         waiting = self._queue.backlog.requests

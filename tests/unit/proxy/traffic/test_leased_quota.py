@@ -179,3 +179,16 @@ def test_an_idle_bucket_is_forgotten_by_the_store_when_it_must_be_full():
     granted(one, SECOND, level_bytes=10)
     assert one.report(2 * SECOND).known_bytes == 10
     assert one.report(100 * SECOND).known_bytes is None
+
+
+def test_what_is_promised_is_held_for_as_many_as_come_back_here():
+    one = quota(Rule(bytes_per_s=1000, burst_bytes=10_000, concurrency=100))
+    granted(one, 0, lease_bytes=5000, slots=10)
+    one.promised_bytes, one.promised_requests = 4000, 8
+    assert not passes(one, 1500, 1)
+    for _ in range(200):  # behind a load balancer that sends every other one to another proxy
+        one.promise_ended(kept=False)
+        one.promise_ended(kept=True)
+    assert one.held_bytes == pytest.approx(2000, rel=0.1)
+    assert one.held_requests == 4
+    assert passes(one, 1500, 1)
