@@ -6,7 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from proxy.planning.simulate import SimulationResult, Tally
+from proxy.planning.calls import Tally
+from proxy.planning.simulate import SimulationResult
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _COLUMNS = 60
