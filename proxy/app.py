@@ -1,4 +1,7 @@
-"""The running proxy: its parts, and what can be changed about them while it runs."""
+"""The running proxy: its parts, and what can be changed about them while it runs.
+
+Longer than most files here, because all parts meet in it; each does its work elsewhere.
+"""
 
 import asyncio
 import logging

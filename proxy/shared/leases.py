@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from proxy.shared.members import Members
 from proxy.shared.store import Script, Store, StoreAway
-from proxy.traffic.leased_quota import Grant, LeasedQuota, Report
+from proxy.traffic.lease_bucket import Grant, Report
+from proxy.traffic.leased_quota import LeasedQuota
 from proxy.traffic.quotas import Quota, Rule, Scope
 
 _log = logging.getLogger("nlpbatch.proxy")

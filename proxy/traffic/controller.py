@@ -7,6 +7,8 @@
                    └──dispatch──> Dropped (waited too long while nothing moves)
 
 The gate runs this for real requests, the simulator on a virtual clock.
+
+Longer than most files here, because it has the order of all decisions; what each of them is, is in a file of its own.
 """
 
 from collections import defaultdict
@@ -27,11 +29,12 @@ from proxy.traffic.admission import (
     retry_after_s,
 )
 from proxy.traffic.budgets import Budgets, Spent
-from proxy.traffic.demand import ALONE, Demand, Flow, SlotCredit, allot
+from proxy.traffic.demand import Demand
 from proxy.traffic.fair_queue import FairQueue
 from proxy.traffic.leased_quota import LeasedQuota
 from proxy.traffic.quotas import MakeQuota, Over, Quota, Quotas, charge_all, first_over
 from proxy.traffic.reservations import Reservation, Reservations
+from proxy.traffic.sharing import Sharing
 from proxy.traffic.slots import Backend, Lease, Slots, stating
 from proxy.traffic.ticket import Arrival, Backlog, ClassName, Ticket
 from proxy.traffic.waits import Codel, DrainRate
@@ -79,9 +82,8 @@ class TrafficController:
         self.budgets = Budgets(epoch_offset_s)
         self._chance = chance
         self._reservations = Reservations()
-        self._allotment = ALONE
-        self._credits: dict[Flow, SlotCredit] = {}
         self._slots = Slots(backends, self.queue, choose)
+        self._sharing = Sharing(self.queue, self._slots)
         self._codels: dict[ClassName, Codel] = {}
         self.adopt(settings)
 
@@ -146,7 +148,8 @@ class TrafficController:
     def dispatch(self, now_s: float) -> list[Lease | Dropped]:
         """Return what became of those whose turn has come, in order; to be called after anything has changed."""
         steps: list[Lease | Dropped] = []
-        self._hold_back(now_s)
+        if self._sharing.credits:
+            self._sharing.hold_back(now_s)
         while self.queue.backlog.requests and (next_ := self._slots.next(now_s, self._extra_slots)) is not None:
             backend, ticket = next_
             waited_s = now_s - ticket.arrived_s
@@ -156,7 +159,8 @@ class TrafficController:
                 steps.append(Dropped(ticket, self._late(ticket, "delay", waited_s)))
                 continue
             steps.append(self._slots.give(ticket, self._slots.known_at(ticket, now_s) or backend, now_s))
-            self._hold_back(now_s)
+            if self._sharing.credits:
+                self._sharing.hold_back(now_s)
         return steps
 
     def finish(self, lease: Lease, now_s: float, *, failed: bool = False) -> None:
@@ -214,12 +218,12 @@ class TrafficController:
 
     def advice(self, ticket: Ticket) -> Advice:
         """Return how many requests of the ticket's job there are, at all proxies, and how many keep its share busy."""
-        slots, elsewhere = self._slots.count(ticket.pin), self._allotment.elsewhere
-        flows = [(tenant, job) for class_name, tenant, job in elsewhere if class_name == ticket.class_name]
+        flows = self._sharing.active_elsewhere(ticket.class_name)
         share = self.queue.share(ticket.tenant, ticket.class_name, {tenant for tenant, _ in flows})
         jobs = self.queue.active_jobs(ticket.tenant, ticket.class_name)
         jobs |= {job for tenant, job in flows if tenant == ticket.tenant}
-        under_way = self.queue.under_way(ticket) + elsewhere.get((ticket.class_name, ticket.tenant, ticket.job), 0)
+        under_way = self.queue.under_way(ticket) + self._sharing.under_way_elsewhere(ticket)
+        slots = self._slots.count(ticket.pin)
         return Advice(under_way, max(2, round(2 * slots * share / max(1, len(jobs)))))
 
     def share_with_others(self, others: Sequence[Demand]) -> None:
@@ -230,26 +234,7 @@ class TrafficController:
 
         """
         weights = {name: tenant.weight for name, tenant in self._settings.tenants.items()}
-        # Not the limits as far as they have grown: what is beyond waits in the backends, first come, first served.
-        slots = self._slots.steady(self._settings.concurrency.per_worker)
-        self._allotment = allot(self.queue.demand(), others, slots, weights)
-        self._slots.shared = bool(self._allotment.slots)
-        self._credits = {
-            flow: self._credits.get(flow) or SlotCredit() for flow in self._allotment.slots if flow[0] == "batch"
-        }
-        if not self._credits:
-            self.queue.hold_back(())
-
-    def _hold_back(self, now_s: float) -> None:
-        """Keep each flow within its slots here, if several proxies contend for the backends."""
-        if self._credits:
-            slots, in_flight = self._allotment.slots, self.queue.in_flight
-            full = [
-                flow
-                for flow, credit in self._credits.items()
-                if not credit.may_start(slots[flow], in_flight(flow), now_s)
-            ]
-            self.queue.hold_back(full)
+        self._sharing.share_with_others(others, weights, self._settings.concurrency.per_worker)
 
     def wait_s(self, tenant: str, class_name: ClassName) -> float | None:
         """Return how long a small request of the tenant's would wait now; None if nothing is known."""

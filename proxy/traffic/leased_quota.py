@@ -11,9 +11,9 @@ Without the store each proxy has its part, the limit divided by the proxies last
 When the store is back, its bucket has at most what it had when it was last heard of.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+from proxy.traffic.lease_bucket import Grant, Report
 from proxy.traffic.quotas import NO_LIMIT, Over, Quota, Rule, Scope
 
 _NS: Final = 1_000_000_000
@@ -30,52 +30,6 @@ _FORGOTTEN_S: Final = 60
 """The store keeps an idle bucket for twice as long as it takes to fill, and this."""
 _MIN_RATE: Final = 0.05
 """Part of the rate by which a wait is predicted at the least, however little of it this proxy got lately."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a proxy tells the store of one quota.
-
-    Args:
-        rule: The quota.
-        spent_bytes: Taken since the last report.
-        wanted_bytes: The lease that it would have.
-        needed_bytes: What a request that was refused for lack of a lease needs; 0 for none.
-        in_use: Requests at present.
-        wanted_slots: Requests at a time that it would have a lease for.
-        known_bytes: What the bucket begins with if the store doesn't know it, and has at most if `rejoins`; None: full.
-        rejoins: Whether the store was away since the last report.
-
-    """
-
-    rule: Rule
-    spent_bytes: int
-    wanted_bytes: int
-    needed_bytes: int
-    in_use: int
-    wanted_slots: int
-    known_bytes: int | None
-    rejoins: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What the store answers.
-
-    Args:
-        lease_bytes: What this proxy may spend.
-        level_bytes: What is left in the bucket; below 0 if it was overdrawn.
-        elsewhere_bytes: What the other proxies may spend.
-        slots: Requests that this proxy may have at a time.
-        free_slots: What is left of them.
-
-    """
-
-    lease_bytes: int
-    level_bytes: int
-    elsewhere_bytes: int
-    slots: int
-    free_slots: int
 
 
 class LeasedQuota(Quota):

@@ -6,8 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from proxy.shared.leases import _EXCHANGE, _arguments
-from proxy.traffic.lease_bucket import LeaseBucket
-from proxy.traffic.leased_quota import Grant, Report
+from proxy.traffic.lease_bucket import Grant, LeaseBucket, Report
 from proxy.traffic.quotas import Rule
 from tests.fakes.running_store import running_store
 

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.traffic.leased_quota import Grant, LeasedQuota
+from proxy.traffic.lease_bucket import Grant
+from proxy.traffic.leased_quota import LeasedQuota
 from proxy.traffic.quotas import Rule
 
 SECOND = 1_000_000_000
