@@ -6,6 +6,7 @@ from dataclasses import replace
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
 from nlpbatch.errors import InternalError, Unauthenticated
@@ -93,14 +94,19 @@ def test_files_name_the_analyzer_that_made_them(writing, source, stack):
     assert tokens["metadata"] == {"nlpbatch.analyzer": "default", "nlpbatch.fingerprint": record.fingerprint}
 
 
-def test_damaged_files_are_in_the_record_with_their_reason_and_give_no_rows(writing, source):
+def test_damaged_files_are_in_the_record_with_their_reason_and_give_no_rows(prepared, source):
     source("a.parquet", id=[1], text=["하나"])
     source("b.parquet", id=[2], text=["둘"])
     damaged = source.folder / "b.parquet"
     damaged.write_bytes(damaged.read_bytes()[:-50])
-    record, staged, _ = writing()
+    writer, files, tracker = prepared()
+    with pytest.raises((PySparkException, Py4JJavaError)) as caught:
+        writer.write(files, 3, tracker, "group")
+    assert files.sets_aside(caught.value)
+    record, staged = writer.write(files, 3, tracker, "group")
     assert record.set_aside == {f"file:{damaged}": "it is damaged, or not of this format"}
-    assert [row["id"] for row in read(f"{staged}/_nlpbatch_outcome=ok")] == [1]
+    where = writer.output.within(staged).removeprefix("file:")
+    assert [row["id"] for row in read(f"{where}/_nlpbatch_outcome=ok")] == [1]
     assert len(record.files) == 2
 
 

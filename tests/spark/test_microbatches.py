@@ -105,6 +105,7 @@ def test_progress_is_of_what_this_start_has_to_do(start, files, source):
 
 
 def test_leftovers_of_a_start_that_was_killed_are_swept(start, files, output):
+    start()
     output.write_text(f"{layout.STAGING}/run_batch=000000-0123abcd/part-0.parquet", "half of a file")
     start()
     assert output.names(layout.STAGING) == []
