@@ -1,9 +1,10 @@
 """What one proxy process costs: the time that it adds to a small call, and the requests a second that it carries.
 
-    python tests/benchmarks/proxy_price.py          # needs nginx and wrk
+    python tests/benchmarks/proxy_price.py          # needs nginx, wrk, and Redis or Valkey
 
 The backend is nginx, which answers at once. In front of it, in turns: nothing, the proxy with everything on and the
-least that an aiohttp proxy can be, both on the event loops of asyncio and uvloop, and nginx with limit_req. wrk sends:
+least that an aiohttp proxy can be, both on the event loops of asyncio and uvloop, the proxy with a shared store on
+uvloop, and nginx with limit_req. wrk sends:
 small requests one after the other, small ones on 32 connections, and 64 KiB up and 150 KB down on 32 connections. All
 share the machine's cores. The backend's log proves that each request and each byte came through. `busy` is the part of
 a core that the contender used: at nearly 1, neither wrk nor the backend holds it back.
@@ -29,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from nlpbatch.serving.loop import LOOP_VARIABLE
 from proxy.keys import make_key
+from tests.benchmarks.fleet import StoreProcess
 from tests.benchmarks.processes import Process, free_port, wait_ready
 
 KEY, ENTRY = make_key()
@@ -38,6 +40,7 @@ ANSWERS = {"small": b'{"outcomes": []}', "large": b"x" * DOWN_BYTES}
 LOADS = {"one": ("small", 1), "small": ("small", 32), "large": ("large", 32)}
 """What is sent, and on how many connections."""
 LOOPS = ("asyncio", "uvloop")
+WITH_STORE = "proxy with a store, uvloop"
 HERE = Path(__file__).parent
 NGINX = """
 daemon off; worker_processes 2; pid {work}/{name}.pid; error_log {work}/{name}.log;
@@ -174,7 +177,8 @@ def _ms(found: "re.Match[str]") -> float:
 @contextlib.contextmanager
 def contenders(work: Path, backend: int, log_level: str) -> Iterator[dict[str, Contender]]:
     """Run all of them."""
-    config = work / "proxy.toml"
+    config, shared = work / "proxy.toml", work / "shared.toml"
+    (work / "secret").write_text("the secret of a benchmark", encoding="utf-8")
     config.write_text(
         f'log_level = "{log_level}"\n[admin]\nenabled = false\n[quota]\nbytes_per_s = 100_000_000_000\n'
         f'[[backends]]\nurl = "http://127.0.0.1:{backend}"\n'
@@ -184,6 +188,11 @@ def contenders(work: Path, backend: int, log_level: str) -> Iterator[dict[str, C
     )
     found = {"none": Contender(backend)}
     with contextlib.ExitStack() as stack:
+        store = StoreProcess()
+        store.start()
+        stack.callback(store.kill)
+        lines = f'[shared]\nurl = "{store.url}"\nsecret_file = "{work / "secret"}"\n'
+        shared.write_text(config.read_text(encoding="utf-8") + lines, encoding="utf-8")
 
         def start(name: str, port: int, child: contextlib.AbstractContextManager[Process]) -> None:
             found[name] = Contender(port, stack.enter_context(child))
@@ -199,6 +208,9 @@ def contenders(work: Path, backend: int, log_level: str) -> Iterator[dict[str, C
             root = str(HERE.parents[1])
             start(f"pass-through, {loop}", port, process(*command, there, loop, log=log, PYTHONPATH=root))
         port = free_port()
+        command = (sys.executable, "-m", "nlpbatch", "proxy", "serve", "--config", str(shared), "--port", str(port))
+        start(WITH_STORE, port, process(*command, log=work / "shared.err", **{LOOP_VARIABLE: "uvloop"}))
+        port = free_port()
         start("nginx", port, nginx(work, "front", FRONT.format(port=port, backend=backend)))
         yield found
 
@@ -213,6 +225,11 @@ def summary(found: dict[str, Contender]) -> dict[str, dict[str, object]]:
             f"{load}_requests_per_s": _spread(one.requests_per_s[load], 0) for load in ("small", "large")
         }
         figures[name]["busy"] = {load: round(statistics.median(values), 2) for load, values in one.busy.items()}
+    alone, shared = figures["proxy, uvloop"], figures[WITH_STORE]
+    figures["with a store / alone"] = {
+        key: round(shared[key][0] / alone[key][0], 3)  # type: ignore[index]
+        for key in ("added_p50_ms", "small_requests_per_s", "large_requests_per_s")
+    }
     for loop in LOOPS:
         proxy, least = figures[f"proxy, {loop}"], figures[f"pass-through, {loop}"]
         figures[f"proxy / pass-through, {loop}"] = {
