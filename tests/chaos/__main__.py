@@ -9,6 +9,7 @@ import pyarrow.dataset as ds
 
 from tests.chaos import victims
 from tests.chaos.checks import faults
+from tests.chaos.fleet import FleetStack
 from tests.chaos.harness import Chaos
 from tests.chaos.outage import outage
 from tests.cluster.hadoop import Hadoop
@@ -17,6 +18,8 @@ from tests.cluster.submit import Yarn
 
 SPECULATION = "speculation"
 OUTAGE = "proxy down"
+FLEET = "two proxies"
+"""With a store and a ledger; both are killed, and executors."""
 SPECULATING = {
     "spark.speculation": "true",
     "spark.speculation.interval": "100ms",
@@ -33,7 +36,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=20_261_123)
     parser.add_argument("--kills", type=int, default=2, help="of each kind, in its run")
     parser.add_argument(
-        "--only", nargs="*", default=[*victims.NAMES, SPECULATION, OUTAGE], help="runs besides the clean"
+        "--only", nargs="*", default=[*victims.NAMES, SPECULATION, OUTAGE, FLEET], help="runs besides the clean"
     )
     arguments = parser.parse_args()
     reviews = ds.dataset(arguments.input).head(arguments.reviews, columns=["review_id", "review"])
@@ -49,6 +52,8 @@ def main() -> int:
                     outcome = chaos.run(conf=SPECULATING)
                 elif kind == OUTAGE:
                     outcome = outage(chaos)
+                elif kind == FLEET:
+                    outcome = chaos.run(*["proxy"] * 2 * arguments.kills, "executor", service=FleetStack)
                 else:
                     outcome = chaos.run(*[kind] * arguments.kills)
                 found = faults(outcome, clean, kind)

@@ -5,7 +5,7 @@ MAX_OFFERED = 2.0
 """Load in the first second after an outage, over the usual."""
 _LOSES_COUNTS = ("proxy", "proxy down")
 """What a killed proxy has counted since it was asked last is lost with it."""
-_BOUNDED = ("executor", "speculation")
+_BOUNDED = ("executor", "speculation", "two proxies")
 
 
 def faults(outcome, clean, *kinds: str) -> list[str]:

@@ -84,13 +84,14 @@ class Chaos:
         self.clean_s = outcome.seconds
         return outcome
 
-    def run(self, *killed: str, conf=(), around=None) -> Outcome:
+    def run(self, *killed: str, conf=(), around=None, service=None) -> Outcome:
         """Return what a run comes to in which these are killed, each at a random time; a name may come twice.
 
         Args:
             killed: Of `victims.NAMES`.
             conf: Settings of Spark.
             around: A context manager over the service; what it yields is the address that the job gets.
+            service: Makes the service; by default an API with two workers and a proxy.
 
         """
         due = sorted((self._chance.uniform(_FROM, _TO) * self.clean_s, name) for name in killed)
@@ -98,10 +99,11 @@ class Chaos:
         output = f"{self._hadoop.url}/chaos/out-{self._runs}"
         kills: list[tuple[float, str, int]] = []
         starts, began_s = 0, None
-        with Stack(StackOptions(workers=2)) as stack, (around or tended)(stack) as service:
+        make = service or (lambda: Stack(StackOptions(workers=2)))
+        with make() as stack, (around or tended)(stack) as address:
             while True:
                 starts += 1
-                driver = self._submit(output, service, stack.api_key, conf)
+                driver = self._submit(output, address, stack.api_key, conf)
                 while driver.poll() is None:
                     time.sleep(_POLL_S)
                     if began_s is None and self._has_begun(output):
