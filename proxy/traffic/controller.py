@@ -109,9 +109,12 @@ class TrafficController:
         """Return whether leases had better be exchanged before a request arrives; never without shared quotas."""
         now_ns = int(now_s * _NS)
         quotas = self.quotas.of(arrival.tenant, arrival.key_id)
-        leased = (quota for quota in quotas if isinstance(quota, LeasedQuota))
-        # Each one, since each notes what the request needs.
-        return sum(quota.lacks_lease(arrival.cost_bytes, now_ns) for quota in leased) > 0
+        leased = [quota for quota in quotas if isinstance(quota, LeasedQuota)]
+        if not any(quota.lacks_lease(arrival.cost_bytes, now_ns) for quota in leased):
+            return False
+        for quota in leased:  # also those that lack nothing: what they have in stock is not to go back just now
+            quota.expect(arrival.cost_bytes)
+        return True
 
     def arrive(self, arrival: Arrival, now_s: float) -> Ticket | Refuse:
         """Return the ticket that waits for its turn, or why the request is refused; then `dispatch`."""

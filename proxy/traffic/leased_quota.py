@@ -19,8 +19,8 @@ from proxy.traffic.quotas import NO_LIMIT, Over, Quota, Rule, Scope
 _NS: Final = 1_000_000_000
 _HORIZON_S: Final = 0.1
 _HALF_LIFE_S: Final = 0.2
-_LARGEST_FOR_NS: Final = 5 * _NS
-"""For how long a proxy keeps room for one more request like the largest."""
+_STOCK_NS: Final = 5 * _NS
+"""For how long a proxy keeps in stock what it needed at the most, while there is plenty."""
 _SCARCE: Final = 0.1
 """With less than this part of a burst in the store, nothing is kept in stock."""
 _SILENCE_NS: Final = _NS // 4
@@ -60,6 +60,7 @@ class LeasedQuota(Quota):
         self._demand = 0.0  # bytes/s
         self._granted = 0.0  # bytes/s
         self._largest_bytes, self._largest_ns = 0, 0
+        self._most_in_use, self._most_ns = 0, 0
         self._reported_ns = 0
         self._filled_ns = 0
         self._rejoins = False
@@ -82,33 +83,38 @@ class LeasedQuota(Quota):
     # What requests ask
 
     def lacks_lease(self, cost_bytes: int, now_ns: int) -> bool:
-        """Note that a request has come; return whether the store has what this proxy lacks for it, as far as is known.
+        """Return whether the store has what this proxy lacks for a request that has come, as far as is known.
 
-        Then the request is worth waiting for an exchange with the store, and would be refused without one.
+        Then it is worth waiting for an exchange with the store, and it would be refused without one.
         """
-        if self.away:
-            return False
-        return self._lacks_bytes(cost_bytes, now_ns) | self._lacks_slot()
+        limited = self.rule.bytes_per_s is not None and cost_bytes <= self.rule.burst_bytes
+        if limited and (cost_bytes >= self._largest_bytes or now_ns - self._largest_ns > _STOCK_NS):
+            self._largest_bytes, self._largest_ns = cost_bytes, now_ns
+        return not self.away and (self._lacks_bytes(cost_bytes) or self._lacks_slot())
 
-    def _lacks_bytes(self, cost_bytes: int, now_ns: int) -> bool:
+    def expect(self, cost_bytes: int) -> None:
+        """Note that a request waits for an exchange: what it needs is to be leased then, or kept."""
+        if self.rule.bytes_per_s is not None and cost_bytes <= self.rule.burst_bytes:
+            self._unmet_bytes += cost_bytes
+            self._needed_bytes = max(self._needed_bytes, cost_bytes)
+        self._unmet_requests += 1
+
+    def _lacks_bytes(self, cost_bytes: int) -> bool:
         if self.rule.bytes_per_s is None or cost_bytes > self.rule.burst_bytes:
             return False
-        if cost_bytes >= self._largest_bytes or now_ns - self._largest_ns > _LARGEST_FOR_NS:
-            self._largest_bytes, self._largest_ns = cost_bytes, now_ns
         missing = cost_bytes + self.held_bytes - self._lease_bytes
-        if missing <= 0 or (self._level_bytes is not None and self._level_bytes < missing):
-            return False
-        self._unmet_bytes += cost_bytes
-        self._needed_bytes = max(self._needed_bytes, cost_bytes)
-        return True
+        return missing > 0 and (self._level_bytes is None or self._level_bytes >= missing)
 
     def _lacks_slot(self) -> bool:
         if self.rule.concurrency is None or self.in_use + self.held_requests < self._slots:
             return False
-        if self._free_slots is not None and self._free_slots <= 0:
-            return False
-        self._unmet_requests += 1
-        return True
+        return self._free_slots is None or self._free_slots > 0
+
+    def charge(self, cost_bytes: int, now_ns: int) -> None:
+        """Count a request that begins; check it first."""
+        super().charge(cost_bytes, now_ns)
+        if self.in_use >= self._most_in_use or now_ns - self._most_ns > _STOCK_NS:
+            self._most_in_use, self._most_ns = self.in_use, now_ns
 
     def over(self, cost_bytes: int, now_ns: int, *, promised: bool) -> Over | None:
         """Return the limit that the request is over, None if it conforms; `promised` if it has a reservation."""
@@ -250,7 +256,7 @@ class LeasedQuota(Quota):
         self._lease_bytes = min(most, self._lease_bytes + more)
 
     def _wanted(self, now_ns: int) -> tuple[int, int]:
-        return self._wanted_bytes(now_ns), self._wanted_slots()
+        return self._wanted_bytes(now_ns), self._wanted_slots(now_ns)
 
     def _wanted_bytes(self, now_ns: int) -> int:
         burst_bytes = self.rule.burst_bytes
@@ -258,7 +264,7 @@ class LeasedQuota(Quota):
             return 0
         wanted = int(self._demand_bytes_per_s(now_ns) * _HORIZON_S) + self.held_bytes + self._unmet_bytes
         plenty = self._level_bytes is None or self._level_bytes > _SCARCE * burst_bytes
-        if plenty and now_ns - self._largest_ns <= _LARGEST_FOR_NS:
+        if plenty and now_ns - self._largest_ns <= _STOCK_NS:
             wanted += self._largest_bytes
         return min(burst_bytes, max(wanted, self._needed_bytes))
 
@@ -266,12 +272,13 @@ class LeasedQuota(Quota):
         faded = 0.5 ** (max(0, now_ns - self._reported_ns) / _NS / _HALF_LIFE_S)
         return self._demand * float(faded)
 
-    def _wanted_slots(self) -> int:
+    def _wanted_slots(self, now_ns: int) -> int:
         concurrency = self.rule.concurrency
         if concurrency is None:
             return 0
-        stock = 1 if self.in_use and (self._free_slots or 0) > 0 else 0
-        return min(concurrency, self.in_use + self.held_requests + self._unmet_requests + stock)
+        needed = self.in_use + self.held_requests + self._unmet_requests
+        plenty = (self._free_slots or 0) >= self._most_in_use and now_ns - self._most_ns <= _STOCK_NS
+        return min(concurrency, max(needed, self._most_in_use if plenty else 0))
 
     def _known(self, now_ns: int) -> int | None:
         rate = self.rule.bytes_per_s

@@ -25,14 +25,17 @@ def redis(tmp_path):
 
 
 @asynccontextmanager
-async def fleet(redis, count, *, step=ANSWERS, **quota):
-    """Run so many proxies before one backend, with a quota for the first tenant."""
-    tenants = {"home": {"keys": [ENTRY], "quota": quota}, "guests": {"keys": [GUEST_ENTRY]}}
+async def fleet(redis, count, *, step=ANSWERS, key_quota=None, whole=None, **quota):
+    """Run so many proxies before one backend, with a quota for the first tenant, for each of its keys and for all."""
+    home = {"keys": [ENTRY], "quota": quota, "key_quota": key_quota or {}}
+    tenants = {"home": home, "guests": {"keys": [GUEST_ENTRY]}}
     shared = {"url": redis.url, "secret_file": redis.secret_file, "alive_s": 1.0}
     async with AsyncExitStack() as stack:
         backend = await stack.enter_async_context(FakeBackend(step))
         proxies = [
-            await stack.enter_async_context(running_proxy(backend, slots=200, tenants=tenants, shared=shared))
+            await stack.enter_async_context(
+                running_proxy(backend, slots=200, tenants=tenants, shared=shared, quota=whole or {})
+            )
             for _ in range(count)
         ]
         yield proxies
@@ -77,6 +80,13 @@ async def test_a_whole_burst_passes_at_one_proxy(redis):
     async with fleet(redis, 3, bytes_per_s=1_000, burst_bytes=10 * BODY_BYTES) as proxies:
         statuses = [(await send(proxies[0])).status for _ in range(12)]
         assert statuses == [200] * 10 + [429] * 2
+
+
+async def test_who_is_far_from_every_limit_is_never_refused(redis):
+    rate = {"bytes_per_s": 10**9}
+    async with fleet(redis, 2, key_quota=rate, whole=rate, concurrency=1000, **rate) as proxies:
+        for number in range(300):  # leases come and go meanwhile
+            assert (await send(proxies[number // 3 % 2])).status == 200
 
 
 async def test_a_skewed_load_uses_the_whole_quota_and_no_more(redis):

@@ -193,3 +193,24 @@ def test_what_is_promised_is_held_for_as_many_as_come_back_here():
     assert one.held_bytes == pytest.approx(2000, rel=0.1)
     assert one.held_requests == 4
     assert passes(one, 1500, 1)
+
+
+def test_what_a_waiting_request_found_free_is_still_there_after_the_exchange_that_it_waits_for():
+    one = quota()
+    granted(one, 1, lease_bytes=2000, level_bytes=5000, slots=1, free_slots=9)
+    one.expect(1000)  # because another quota of its lacks a lease
+    report = one.report(20_000_000)
+    assert (report.wanted_slots, report.needed_bytes) == (1, 1000)
+    assert report.wanted_bytes >= 1000
+
+
+def test_slots_that_were_in_use_are_kept_for_a_while_if_there_are_plenty():
+    one = quota(Rule(concurrency=100))
+    granted(one, 1, slots=8, free_slots=92)
+    assert all(passes(one, 1, 2) for _ in range(8))
+    for _ in range(8):
+        one.release(0.1)
+    assert one.report(SECOND).wanted_slots == 8
+    assert one.report(6 * SECOND).wanted_slots == 0
+    granted(one, SECOND, slots=8, free_slots=3)
+    assert one.report(SECOND + 1).wanted_slots == 0
