@@ -180,5 +180,6 @@ class Audit:
         return recent[-limit:], complete
 
     async def _stored(self, journal: Journal, limit: int) -> Iterable[Entry]:
-        parsed = [Entry.parse(text) for text in await journal.read(limit)]
+        # The newest come first; of those of one millisecond, only their order says which was earlier.
+        parsed = [Entry.parse(text) for text in reversed(await journal.read(limit))]
         return {entry.id: entry for entry in parsed if entry is not None}.values()

@@ -2,6 +2,9 @@
 
 import time
 from collections.abc import Callable
+from typing import Final
+
+_JITTER_S: Final = 1.0
 
 
 class FleetClock:
@@ -19,10 +22,15 @@ class FleetClock:
         self._wall_s = wall_s
         self._monotonic_s = monotonic_s
         self._offset_s: float | None = None
+        self._last_s = 0.0
 
     def now_s(self) -> float:
-        """Return the time."""
-        return self._monotonic_s() + self.offset_s()
+        """Return the time, never less than before by milliseconds, which each look at the store's clock may be off."""
+        now_s = self._monotonic_s() + self.offset_s()
+        if self._last_s - _JITTER_S < now_s < self._last_s:
+            return self._last_s
+        self._last_s = now_s
+        return now_s
 
     def offset_s(self) -> float:
         """Return the time at which the monotonic clock was 0."""
