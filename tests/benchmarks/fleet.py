@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from aiohttp import web
 
 from proxy.keys import make_key
 from tests.benchmarks.processes import free_port, wait_ready
+from tests.fakes.running_store import RunningStore
 
 KEY, ENTRY = make_key()
 SECRET = "the secret of a fleet for benchmarks"
@@ -60,31 +60,6 @@ async def counting_backend() -> AsyncIterator[CountingBackend]:
         yield backend
     finally:
         await runner.cleanup()
-
-
-class StoreProcess:
-    """A Redis or Valkey of its own."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, empty."""
-        program = shutil.which("redis-server") or shutil.which("valkey-server")
-        if program is None:
-            raise SystemExit("needs Redis or Valkey: apt-get install redis-server")
-        self._process = subprocess.Popen(
-            [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-            stdout=subprocess.DEVNULL,
-        )
-
-    def kill(self) -> None:
-        """End it at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
 
 
 class ProxyProcess:
@@ -136,7 +111,7 @@ class ProxyProcess:
 
 
 @contextmanager
-def running_fleet(backend_url: str, count: int, config: str) -> Iterator[tuple[StoreProcess, list[ProxyProcess]]]:
+def running_fleet(backend_url: str, count: int, config: str) -> Iterator[tuple[RunningStore, list[ProxyProcess]]]:
     """Run a store and so many proxies before one backend.
 
     Args:
@@ -146,7 +121,8 @@ def running_fleet(backend_url: str, count: int, config: str) -> Iterator[tuple[S
 
     """
     with tempfile.TemporaryDirectory() as name:
-        directory, store = Path(name), StoreProcess()
+        directory = Path(name)
+        store = RunningStore(directory)
         (directory / "secret").write_text(SECRET)
         store.start()
         groups = (
@@ -155,11 +131,10 @@ def running_fleet(backend_url: str, count: int, config: str) -> Iterator[tuple[S
         )
         proxies = [ProxyProcess(directory, groups) for _ in range(count)]
         try:
-            time.sleep(0.3)
             for proxy in proxies:
                 proxy.start()
             yield store, proxies
         finally:
             for proxy in proxies:
                 proxy.stop()
-            store.kill()
+            store.stop()

@@ -13,7 +13,8 @@ import time
 
 import aiohttp
 
-from tests.benchmarks.fleet import KEY, CountingBackend, ProxyProcess, StoreProcess, counting_backend, running_fleet
+from tests.benchmarks.fleet import KEY, CountingBackend, ProxyProcess, counting_backend, running_fleet
+from tests.fakes.running_store import RunningStore
 
 BODY_BYTES = 32 * 1024
 BURST_BYTES = 4 * 2**20
@@ -42,7 +43,7 @@ async def call(session: aiohttp.ClientSession, proxies: list[ProxyProcess], home
             at = home
 
 
-async def disturb(kill: str, store: StoreProcess, proxies: list[ProxyProcess], seconds: float) -> None:
+async def disturb(kill: str, store: RunningStore, proxies: list[ProxyProcess], seconds: float) -> None:
     """Kill and restart in the middle."""
     await asyncio.sleep(seconds / 2)
     if kill == "proxy":

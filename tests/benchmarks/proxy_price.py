@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from nlpbatch.serving.loop import LOOP_VARIABLE
 from proxy.keys import make_key
-from tests.benchmarks.fleet import StoreProcess
 from tests.benchmarks.processes import Process, free_port, wait_ready
+from tests.fakes.running_store import RunningStore
 
 KEY, ENTRY = make_key()
 UP_BYTES, DOWN_BYTES = 64 * 1024, 150_000
@@ -188,9 +188,9 @@ def contenders(work: Path, backend: int, log_level: str) -> Iterator[dict[str, C
     )
     found = {"none": Contender(backend)}
     with contextlib.ExitStack() as stack:
-        store = StoreProcess()
+        store = RunningStore(work)
         store.start()
-        stack.callback(store.kill)
+        stack.callback(store.stop)
         lines = f'[shared]\nurl = "{store.url}"\nsecret_file = "{work / "secret"}"\n'
         shared.write_text(config.read_text(encoding="utf-8") + lines, encoding="utf-8")
 

@@ -16,10 +16,11 @@ from proxy.shared.claims import Claims
 from proxy.shared.members import Member, Members
 from proxy.shared.store import Store
 from tests.fakes.backend import FakeBackend
-from tests.fakes.running_proxy import TENANTS, Answer, Proxy, running_proxy
+from tests.fakes.running_proxy import AUTHORIZED, TENANTS, Answer, Proxy, running_proxy
 from tests.fakes.running_store import RunningStore
 
 SECRET = "a secret of the fleet"
+NAME = ("home", "a-name-that-nobody-else-has")
 
 
 class RunningFleet:
@@ -147,3 +148,8 @@ async def asked_peer(proxy: Proxy) -> None:
 def replayed(answer: Answer) -> bool:
     """Return whether an answer says that another request's analysis gave it."""
     return answer.headers.get("Idempotency-Replayed") == "true"
+
+
+def named(key: str = NAME[1], **headers: str) -> dict[str, str]:
+    """Return the headers of a request with that Idempotency-Key."""
+    return AUTHORIZED | {"Idempotency-Key": key} | headers

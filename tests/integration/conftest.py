@@ -13,6 +13,7 @@ from playwright.sync_api import sync_playwright
 from nlpbatch.kiwi import Kiwi as ServedKiwi
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from tests.fakes.running_api import Api, running_api
+from tests.fakes.running_store import RunningStore, running_store
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CONFIG = """
@@ -54,6 +55,13 @@ def sample(reviews: Path) -> list[str]:
 def expected(kiwi: Kiwi, sample: list[str]) -> list[list[dict]]:
     """Kiwi's own tokens of the sample, with every field that the API offers."""
     return [[{name: getattr(token, name) for name in TOKEN_FIELDS} for token in row] for row in kiwi.tokenize(sample)]
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RunningStore]:
+    """A store of its own for each test, which it may kill."""
+    with running_store(tmp_path) as running:
+        yield running
 
 
 def chromium(playwright):

@@ -89,6 +89,19 @@ async def test_who_is_far_from_every_limit_is_never_refused(redis):
             assert (await send(proxies[number // 3 % 2])).status == 200
 
 
+async def test_many_who_begin_together_far_from_every_limit_are_never_refused(redis):
+    rate = {"bytes_per_s": 10**9}
+    async with fleet(redis, 1, key_quota=rate, whole=rate, concurrency=1000, **rate) as (proxy,):
+
+        async def calls():
+            return [(await send(proxy)).status for _ in range(10)]
+
+        for _ in range(5):
+            statuses = await asyncio.gather(*[calls() for _ in range(32)])
+            assert {status for one in statuses for status in one} == {200}
+            await asyncio.sleep(0.1)
+
+
 async def test_a_skewed_load_uses_the_whole_quota_and_no_more(redis):
     rate, burst, seconds = 1_000_000, 200_000, 6.0
     async with fleet(redis, 3, bytes_per_s=rate, burst_bytes=burst) as proxies:

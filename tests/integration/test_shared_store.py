@@ -17,12 +17,6 @@ ECHO = Script("return ARGV[1]")
 SECRET = "a secret of the fleet"
 
 
-@pytest.fixture
-def redis(tmp_path):
-    with running_store(tmp_path) as running:
-        yield running
-
-
 def settings(redis, tmp_path, *, secret=SECRET, **changed):
     file = tmp_path / f"secret-{abs(hash(secret))}"
     file.write_text(secret)
