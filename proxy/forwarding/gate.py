@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Final, Self
+from typing import Self
 
 from proxy.forwarding.refusals import refusal_error
 from proxy.traffic.admission import Cause, Refuse
@@ -17,8 +17,6 @@ from proxy.traffic.retries import Retries, RetryBudget
 from proxy.traffic.slots import Lease
 from proxy.traffic.ticket import Arrival, Ticket
 
-_MAX_EXCHANGES: Final = 3
-"""With the store that a request waits for at the most."""
 _Turn = asyncio.Future[Lease | Refuse]
 
 
@@ -54,11 +52,11 @@ class Gate:
             NlpbatchError: Why it is refused, with the time to come back if there is one.
 
         """
-        if self._refresh_leases is not None:
-            for _ in range(_MAX_EXCHANGES):  # others may take what one has brought
-                if not self._traffic.lacks_lease(arrival, time.monotonic()):
-                    break
+        if self._refresh_leases is not None and self._traffic.lacks_lease(arrival, time.monotonic()):
+            try:
                 await self._refresh_leases()
+            finally:
+                self._traffic.lease_refreshed(arrival)
         ticket = self._traffic.arrive(arrival, time.monotonic())
         if isinstance(ticket, Refuse):
             raise self._refused(arrival.tenant, ticket)

@@ -105,6 +105,7 @@ class SimulatedProxy:
         now_s = self._timeline.now_s
         if self._store is not None and self.traffic.lacks_lease(call.arrival, now_s):
             self._exchange()
+            self.traffic.lease_refreshed(call.arrival)
         ticket = self.traffic.arrive(call.arrival, now_s)
         if isinstance(ticket, Refuse):
             return ticket

@@ -106,15 +106,26 @@ class TrafficController:
         self.queue.paused = frozenset(others | {tenant} if paused else others)
 
     def lacks_lease(self, arrival: Arrival, now_s: float) -> bool:
-        """Return whether leases had better be exchanged before a request arrives; never without shared quotas."""
+        """Return whether leases had better be exchanged before a request arrives; never without shared quotas.
+
+        If so, what it needs is kept for it until `lease_refreshed`, which is to be called before it arrives or leaves.
+        """
         now_ns = int(now_s * _NS)
-        quotas = self.quotas.of(arrival.tenant, arrival.key_id)
-        leased = [quota for quota in quotas if isinstance(quota, LeasedQuota)]
+        leased = self._leased(arrival)
         if not any(quota.lacks_lease(arrival.cost_bytes, now_ns) for quota in leased):
             return False
         for quota in leased:  # also those that lack nothing: what they have in stock is not to go back just now
             quota.expect(arrival.cost_bytes)
         return True
+
+    def lease_refreshed(self, arrival: Arrival) -> None:
+        """Let a request that has waited for an exchange have what was kept for it."""
+        for quota in self._leased(arrival):
+            quota.arrives(arrival.cost_bytes)
+
+    def _leased(self, arrival: Arrival) -> list[LeasedQuota]:
+        quotas = self.quotas.of(arrival.tenant, arrival.key_id)
+        return [quota for quota in quotas if isinstance(quota, LeasedQuota)]
 
     def arrive(self, arrival: Arrival, now_s: float) -> Ticket | Refuse:
         """Return the ticket that waits for its turn, or why the request is refused; then `dispatch`."""

@@ -54,7 +54,8 @@ class LeasedQuota(Quota):
         self._elsewhere_bytes = 0
         self._free_slots: int | None = None
         self._spent_bytes = 0
-        self._unmet_bytes = 0
+        self._expected_bytes = 0
+        self._expected_requests = 0
         self._unmet_requests = 0
         self._needed_bytes = 0
         self._demand = 0.0  # bytes/s
@@ -93,20 +94,29 @@ class LeasedQuota(Quota):
         return not self.away and (self._lacks_bytes(cost_bytes) or self._lacks_slot())
 
     def expect(self, cost_bytes: int) -> None:
-        """Note that a request waits for an exchange: what it needs is to be leased then, or kept."""
+        """Keep what a request needs, which waits for an exchange, until `arrives`: nobody else is to have it."""
         if self.rule.bytes_per_s is not None and cost_bytes <= self.rule.burst_bytes:
-            self._unmet_bytes += cost_bytes
             self._needed_bytes = max(self._needed_bytes, cost_bytes)
-        self._unmet_requests += 1
+        self._expected_bytes += cost_bytes
+        self._expected_requests += 1
+
+    def arrives(self, cost_bytes: int) -> None:
+        """Let the request have it that was expected, or anybody if it has gone."""
+        self._expected_bytes -= cost_bytes
+        self._expected_requests -= 1
 
     def _lacks_bytes(self, cost_bytes: int) -> bool:
         if self.rule.bytes_per_s is None or cost_bytes > self.rule.burst_bytes:
             return False
-        missing = cost_bytes + self.held_bytes - self._lease_bytes
+        missing = cost_bytes + self.held_bytes + self._expected_bytes - self._lease_bytes
         return missing > 0 and (self._level_bytes is None or self._level_bytes >= missing)
 
+    @property
+    def _promised_or_expected(self) -> int:
+        return self.held_requests + self._expected_requests
+
     def _lacks_slot(self) -> bool:
-        if self.rule.concurrency is None or self.in_use + self.held_requests < self._slots:
+        if self.rule.concurrency is None or self.in_use + self._promised_or_expected < self._slots:
             return False
         return self._free_slots is None or self._free_slots > 0
 
@@ -175,7 +185,7 @@ class LeasedQuota(Quota):
         """Return whether there is anything to report."""
         if self._reported_ns == 0 and self.rule is not NO_LIMIT:
             return True
-        if self._spent_bytes or self._unmet_bytes or self._unmet_requests or self._needed_bytes or self._rejoins:
+        if self._spent_bytes or self._unmet_requests or self._needed_bytes or self._rejoins:
             return True
         wanted_bytes, wanted_slots = self._wanted(now_ns)
         if wanted_bytes != self._lease_bytes or wanted_slots != self._slots:
@@ -195,7 +205,7 @@ class LeasedQuota(Quota):
             self._known(now_ns),
             self._rejoins,
         )
-        self._spent_bytes = self._unmet_bytes = self._unmet_requests = self._needed_bytes = 0
+        self._spent_bytes = self._unmet_requests = self._needed_bytes = 0
         return report
 
     def settle(self, report: Report, grant: Grant, now_ns: int) -> None:
@@ -262,7 +272,7 @@ class LeasedQuota(Quota):
         burst_bytes = self.rule.burst_bytes
         if self.rule.bytes_per_s is None:
             return 0
-        wanted = int(self._demand_bytes_per_s(now_ns) * _HORIZON_S) + self.held_bytes + self._unmet_bytes
+        wanted = int(self._demand_bytes_per_s(now_ns) * _HORIZON_S) + self.held_bytes + self._expected_bytes
         plenty = self._level_bytes is None or self._level_bytes > _SCARCE * burst_bytes
         if plenty and now_ns - self._largest_ns <= _STOCK_NS:
             wanted += self._largest_bytes
@@ -276,7 +286,7 @@ class LeasedQuota(Quota):
         concurrency = self.rule.concurrency
         if concurrency is None:
             return 0
-        needed = self.in_use + self.held_requests + self._unmet_requests
+        needed = self.in_use + self._promised_or_expected + self._unmet_requests
         plenty = (self._free_slots or 0) >= self._most_in_use and now_ns - self._most_ns <= _STOCK_NS
         return min(concurrency, max(needed, self._most_in_use if plenty else 0))
 
