@@ -17,7 +17,8 @@ def read(value):
     if isinstance(value, Token | kiwipiepy.Token):
         # Of tokens without length in less likely candidates, Kiwi's own word_position differs from call to call.
         names = [name for name in ATTRIBUTES if value.len or name != "word_position"]
-        return repr(value), tuple(value), len(value), [getattr(value, name) for name in names]
+        # Attributes first: of a lone surrogate they raise UnicodeDecodeError, but Kiwi's repr leaves it pending.
+        return [getattr(value, name) for name in names], repr(value), tuple(value), len(value)
     if isinstance(value, Sentence | kiwipiepy.Sentence):
         members = (value.text, value.start, value.end, value.len, read(value.tokens), read(value.subs))
         return "Sentence", *members
