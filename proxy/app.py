@@ -180,7 +180,7 @@ class Proxy:
         self.backends.adopt(settings)
         self.backends.set(addresses)
         self._answers.settings = settings.replay
-        self._budget.ratio, self._budget.least = upstream.retry_ratio, upstream.retry_min
+        self._budget.ratio, self._budget.min_retries = upstream.retry_ratio, upstream.retry_min
         self._watch_tenants()
         logging.getLogger().setLevel(settings.log_level.upper())
         if self.fleet is not None:

@@ -96,5 +96,5 @@ def connection(server: web.Server, loop: asyncio.AbstractEventLoop) -> asyncio.B
 
 def allow_many_connections() -> None:
     """Raise this process's limit of open files as far as it may by itself: each connection is one."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -24,7 +24,7 @@ _CHANGED: Final = "the version that If-Match names has no free slot at this mome
 
 COUNTED_KEY = web.RequestKey("counted", bool)
 """Set when the ledger has counted how the request ended."""
-_MOST_DIGITS: Final = 9
+_MAX_DIGITS: Final = 9
 
 
 class _Answered(Protocol):
@@ -182,8 +182,8 @@ class Delivery:
 
 def _documents(headers: Mapping[str, str]) -> int:
     """Return the documents that a backend says it has analysed, 0 if it doesn't say."""
-    told = headers.get(DOCUMENTS, "")
-    return int(told) if told.isascii() and told.isdigit() and len(told) <= _MOST_DIGITS else 0
+    stated = headers.get(DOCUMENTS, "")
+    return int(stated) if stated.isascii() and stated.isdigit() and len(stated) <= _MAX_DIGITS else 0
 
 
 def _failure(error: NlpbatchError) -> Failure:

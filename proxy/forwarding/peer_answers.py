@@ -30,7 +30,7 @@ from proxy.upstream.client import UpstreamResponse
 from proxy.upstream.peers import Missed, Peers, Question
 
 Outcome = Literal["answered", "under_way", "unknown", "conflict", "unreachable", "garbage"]
-_LEAST_PERIOD_S: Final = 0.05
+_MIN_PERIOD_S: Final = 0.05
 _LOOPBACK: Final = ("127.", "localhost", "::1")
 _log = logging.getLogger("nlpbatch.proxy")
 
@@ -158,7 +158,7 @@ class PeerAnswers:
             outcome: Outcome = "answered" if isinstance(found, UpstreamResponse) else found
             if outcome == "under_way":
                 # An owner says so after a while; whatever says so at once isn't asked without a pause.
-                await asyncio.sleep(asked_s + _LEAST_PERIOD_S - time.monotonic())
+                await asyncio.sleep(asked_s + _MIN_PERIOD_S - time.monotonic())
                 continue
             self._counts[outcome] += 1
             self._observer.peer_fetched(outcome)
@@ -175,8 +175,8 @@ class PeerAnswers:
 
     def _patience_s(self, arrival: Arrival) -> float:
         settings = self._live.now.settings
-        most_s: float = getattr(settings.classes, arrival.class_name).max_wait_s
-        wait_s = most_s if arrival.wait_s is None else min(arrival.wait_s, most_s)
+        max_s: float = getattr(settings.classes, arrival.class_name).max_wait_s
+        wait_s = max_s if arrival.wait_s is None else min(arrival.wait_s, max_s)
         return wait_s + settings.upstream.timeout_s
 
     def _warn(self, owner: Member, outcome: Outcome) -> None:

@@ -23,7 +23,7 @@ from proxy.shared.claim_scripts import CLAIM, RELEASE, RENEW
 from proxy.shared.members import Member
 from proxy.shared.store import Store, StoreAway
 
-_MOST_AT_ONCE: Final = 200
+_MAX_AT_ONCE: Final = 200
 """Claims in one round trip: the store does nothing else meanwhile, for about a millisecond."""
 _SETTLE_S: Final = 0.02
 """Claims that end within so long are released together."""
@@ -54,7 +54,7 @@ class Claim:
 
 @dataclass(eq=False, slots=True)
 class _Wanted:
-    place: str
+    key: str
     text: str
     instead: str
     turn: "asyncio.Future[Claim | None]"
@@ -63,7 +63,7 @@ class _Wanted:
 
 @dataclass(slots=True)
 class _Held:
-    place: str
+    key: str
     text: str
     backend: str = ""
     released: bool = False
@@ -132,7 +132,7 @@ class Claims:
         )
         claim = await self._ask(wanted) or Claim(wanted.text)
         if claim.owner is None:
-            self._held[name] = _Held(wanted.place, wanted.text, claim.backend)
+            self._held[name] = _Held(wanted.key, wanted.text, claim.backend)
         return claim
 
     def sent(self, name: Name, backend: str) -> None:
@@ -172,7 +172,7 @@ class Claims:
     async def _send(self) -> None:
         """Ask for all claims that are wanted, one round trip after the other."""
         while self._wanted:
-            batch, self._wanted = self._wanted[:_MOST_AT_ONCE], self._wanted[_MOST_AT_ONCE:]
+            batch, self._wanted = self._wanted[:_MAX_AT_ONCE], self._wanted[_MAX_AT_ONCE:]
             try:
                 found = await self._claim_all(batch)
             except StoreAway:
@@ -181,7 +181,7 @@ class Claims:
                 if not wanted.turn.done():
                     wanted.turn.set_result(claim)
                 elif wanted.abandoned:  # its caller hung up meanwhile
-                    self._release(_Held(wanted.place, wanted.text))
+                    self._release(_Held(wanted.key, wanted.text))
 
     def _release(self, held: _Held) -> None:
         held.released = True
@@ -190,7 +190,7 @@ class Claims:
 
     async def _claim_all(self, batch: list[_Wanted]) -> list[Claim | None]:
         store = self._store
-        keys = [store.key("beats"), store.key("members"), *(wanted.place for wanted in batch)]
+        keys = [store.key("beats"), store.key("members"), *(wanted.key for wanted in batch)]
         pairs = [text for wanted in batch for text in (wanted.text, wanted.instead)]
         gone_us, ttl_ms = round(store.settings.alive_s * 1e6), round(self.ttl_s * 1000)
         found = iter(await store.run(CLAIM, keys, [self._instance, gone_us, ttl_ms, *pairs]))
@@ -214,12 +214,12 @@ class Claims:
 
     async def _write(self, due: _Due) -> None:
         for some in _in_parts(due.releases):
-            await self._store.run(RELEASE, [held.place for held in some], [held.text for held in some])
+            await self._store.run(RELEASE, [held.key for held in some], [held.text for held in some])
         ttl_ms = round(self.ttl_s * 1000)
         renewed = [*self._held.values()] if due.renewal else [held for held in due.sent if not held.released]
         for some in _in_parts(renewed):
             texts = [text for held in some for text in (held.text, held.full_text)]
-            await self._store.run(RENEW, [held.place for held in some], [ttl_ms, *texts])
+            await self._store.run(RENEW, [held.key for held in some], [ttl_ms, *texts])
 
     def _on_change(self) -> None:
         """Claim what is in flight when the store is back: it may be empty."""
@@ -229,7 +229,7 @@ class Claims:
 
 
 def _in_parts(claims: list[_Held]) -> list[list[_Held]]:
-    return [claims[start : start + _MOST_AT_ONCE] for start in range(0, len(claims), _MOST_AT_ONCE)]
+    return [claims[start : start + _MAX_AT_ONCE] for start in range(0, len(claims), _MAX_AT_ONCE)]
 
 
 def _claim(text: str, how: bytes, held: bytes, said: bytes) -> Claim:

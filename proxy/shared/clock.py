@@ -8,7 +8,7 @@ _JITTER_S: Final = 1.0
 
 
 class FleetClock:
-    """The time in seconds since the epoch; this machine's own until a store has told its time.
+    """The time in seconds since the epoch; this machine's own until a store has answered with its time.
 
     Args:
         wall_s: Returns this machine's time.

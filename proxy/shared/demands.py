@@ -70,11 +70,11 @@ class Demands:
 
     async def _exchange(self, demand: Demand) -> list[Demand]:
         # Names of jobs and tenants are the caller's and the operator's, not text; they are in metrics and logs, too.
-        most = sorted(demand.items(), key=lambda item: -item[1])[:_MAX_FLOWS]
-        text = json.dumps([[*flow, requests] for flow, requests in most], separators=(",", ":")) if most else ""
+        largest = sorted(demand.items(), key=lambda item: -item[1])[:_MAX_FLOWS]
+        text = json.dumps([[*flow, requests] for flow, requests in largest], separators=(",", ":")) if largest else ""
         keys = [self._store.key("beats"), self._store.key("demands")]
         others = await self._store.run(_EXCHANGE, keys, [self._members.me.id, text], timeout_s=_TIMEOUT_S)
-        self._said = bool(most)
+        self._said = bool(largest)
         return [_read(other) for other in others]
 
     def _assumed(self, demand: Demand) -> list[Demand]:

@@ -36,7 +36,7 @@ local granted = {}
 for i = 2, #KEYS do
   local a = {}
   for j = 1, 10 do a[j] = tonumber(ARGV[1 + (i - 2) * 10 + j]) end
-  local rate, burst, most, known, rejoins, spent, wanted, needed, in_use, slots_wanted = unpack(a)
+  local rate, burst, bound, known, rejoins, spent, wanted, needed, in_use, slots_wanted = unpack(a)
   local level, at, mine, leased, slots, needy = nil, now, 0, 0, 0, nil
   local found = redis.call('HGETALL', KEYS[i])
   for j = 1, #found, 2 do
@@ -89,9 +89,9 @@ for i = 2, #KEYS do
       'b:' .. me, string.format('%.0f', mine))
   end
   local my_slots, free = 0, 0
-  if most >= 0 then
-    my_slots = math.max(in_use, math.min(slots_wanted, most - slots))
-    free = most - slots - my_slots
+  if bound >= 0 then
+    my_slots = math.max(in_use, math.min(slots_wanted, bound - slots))
+    free = bound - slots - my_slots
     redis.call('HSET', KEYS[i], 's:' .. me, my_slots)
   end
   redis.call('PEXPIRE', KEYS[i], 60000 + (rate > 0 and math.ceil(2000 * burst / rate) or 0))

@@ -21,7 +21,7 @@ _WINDOW_S: Final = 1.0
 _WINDOW_SAMPLES: Final = 10
 _PROBE_PERIOD_S: Final = 4.0
 _PROBE_SAMPLES: Final = 10
-_PROBE_MOST_S: Final = 2.0
+_PROBE_MAX_S: Final = 2.0
 _BACK_OFF: Final = 0.9
 _FORGET: Final = 1 / 24
 """How much a sample counts against all before it: a backend that became slower is known after one or two probes."""
@@ -174,7 +174,7 @@ class AdaptiveLimit:
 
     def _probe(self, now_s: float) -> None:
         """Go down to the workers for some requests, when there has been no such moment for long."""
-        if self._probe_left and now_s - self._probe_s > _PROBE_MOST_S:
+        if self._probe_left and now_s - self._probe_s > _PROBE_MAX_S:
             self._probe_left, self._probe_s = 0, now_s
         elif not self._probe_left and now_s - self._probe_s > _PROBE_PERIOD_S and self._limit > self._workers > 0:
             self._probe_left, self._probe_s = _PROBE_SAMPLES, now_s

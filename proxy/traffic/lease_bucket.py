@@ -128,9 +128,9 @@ class LeaseBucket:
         return 0
 
     def _slots_of(self, member: str, report: Report) -> tuple[int, int]:
-        most = report.rule.concurrency
-        if most is None:
+        bound = report.rule.concurrency
+        if bound is None:
             return 0, 0
         others = sum(slots for name, slots in self.slots.items() if name != member)
-        mine = self.slots[member] = max(report.in_use, min(report.wanted_slots, most - others))
-        return mine, most - others - mine
+        mine = self.slots[member] = max(report.in_use, min(report.wanted_slots, bound - others))
+        return mine, bound - others - mine

@@ -61,7 +61,7 @@ class LeasedQuota(Quota):
         self._demand = 0.0  # bytes/s
         self._granted = 0.0  # bytes/s
         self._largest_bytes, self._largest_ns = 0, 0
-        self._most_in_use, self._most_ns = 0, 0
+        self._max_in_use, self._max_in_use_ns = 0, 0
         self._reported_ns = 0
         self._filled_ns = 0
         self._rejoins = False
@@ -123,8 +123,8 @@ class LeasedQuota(Quota):
     def charge(self, cost_bytes: int, now_ns: int) -> None:
         """Count a request that begins; check it first."""
         super().charge(cost_bytes, now_ns)
-        if self.in_use >= self._most_in_use or now_ns - self._most_ns > _STOCK_NS:
-            self._most_in_use, self._most_ns = self.in_use, now_ns
+        if self.in_use >= self._max_in_use or now_ns - self._max_in_use_ns > _STOCK_NS:
+            self._max_in_use, self._max_in_use_ns = self.in_use, now_ns
 
     def over(self, cost_bytes: int, now_ns: int, *, promised: bool) -> Over | None:
         """Return the limit that the request is over, None if it conforms; `promised` if it has a reservation."""
@@ -170,8 +170,8 @@ class LeasedQuota(Quota):
         missing = size_bytes - self._lease_bytes
         if missing <= 0:
             return 0
-        least = bytes_per_s / self.parts if self.parts is not None else bytes_per_s * _MIN_RATE
-        wait_ns = max(1, int(missing / max(least, min(self._granted, bytes_per_s)) * _NS))
+        min_bytes_per_s = bytes_per_s / self.parts if self.parts is not None else bytes_per_s * _MIN_RATE
+        wait_ns = max(1, int(missing / max(min_bytes_per_s, min(self._granted, bytes_per_s)) * _NS))
         if self.parts is None and missing <= max(0, self._level_bytes or 0) + self._elsewhere_bytes:
             return min(wait_ns, _SILENCE_NS)  # others have it in stock, and give back what they don't need
         return wait_ns
@@ -261,9 +261,9 @@ class LeasedQuota(Quota):
         if more <= 0:
             return
         # As much as a request may cost, however small the part: else it would never pass.
-        most = max(self.rule.burst_bytes // self.parts, self._largest_bytes, self._lease_bytes)
+        bound = max(self.rule.burst_bytes // self.parts, self._largest_bytes, self._lease_bytes)
         self._filled_ns += more * self.parts * _NS // rate
-        self._lease_bytes = min(most, self._lease_bytes + more)
+        self._lease_bytes = min(bound, self._lease_bytes + more)
 
     def _wanted(self, now_ns: int) -> tuple[int, int]:
         return self._wanted_bytes(now_ns), self._wanted_slots(now_ns)
@@ -287,8 +287,8 @@ class LeasedQuota(Quota):
         if concurrency is None:
             return 0
         needed = self.in_use + self._promised_or_expected + self._unmet_requests
-        plenty = (self._free_slots or 0) >= self._most_in_use and now_ns - self._most_ns <= _STOCK_NS
-        return min(concurrency, max(needed, self._most_in_use if plenty else 0))
+        plenty = (self._free_slots or 0) >= self._max_in_use and now_ns - self._max_in_use_ns <= _STOCK_NS
+        return min(concurrency, max(needed, self._max_in_use if plenty else 0))
 
     def _known(self, now_ns: int) -> int | None:
         rate = self.rule.bytes_per_s

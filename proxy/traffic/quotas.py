@@ -18,7 +18,7 @@ from proxy.config import ProxySettings, QuotaSettings
 _NS: Final = 1_000_000_000
 _STAY_SMOOTHING: Final = 0.1
 _BURST_S: Final = 10
-_LEAST_BURST_BYTES: Final = 8 * MIB
+_MIN_BURST_BYTES: Final = 8 * MIB
 
 Scope = Literal["key", "tenant", "global"]
 
@@ -103,13 +103,13 @@ class Quota:
             wait_ns = self._wait_ns(cost_bytes + (0 if promised else self.held_bytes), now_ns, rule.bytes_per_s)
             if wait_ns > 0:
                 return Over(self.scope, "rate", cost_bytes, rule.bytes_per_s, wait_ns / _NS)
-        most = self._concurrency()
-        if most is None or rule.concurrency is None:
+        bound = self._concurrency()
+        if bound is None or rule.concurrency is None:
             return None
         ahead = 0 if promised else self.held_requests
-        if self.in_use + ahead < most:
+        if self.in_use + ahead < bound:
             return None
-        wait_s = (self.in_use + ahead + 1 - most) * self._stay_s / max(1, most)
+        wait_s = (self.in_use + ahead + 1 - bound) * self._stay_s / max(1, bound)
         return Over(self.scope, "concurrency", self.in_use + 1, rule.concurrency, wait_s)
 
     def promise_ended(self, *, kept: bool) -> None:
@@ -162,7 +162,7 @@ def rule_of(settings: QuotaSettings) -> Rule:
     rate = settings.bytes_per_s
     if rate is None and settings.concurrency is None:
         return NO_LIMIT
-    burst_bytes = settings.burst_bytes or max(_BURST_S * (rate or 0), _LEAST_BURST_BYTES)
+    burst_bytes = settings.burst_bytes or max(_BURST_S * (rate or 0), _MIN_BURST_BYTES)
     return Rule(rate, burst_bytes, settings.concurrency)
 
 

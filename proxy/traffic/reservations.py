@@ -4,8 +4,7 @@ A Retry-After is only worth following if the proxy keeps it, too. So it reserves
 others they count as sent or waiting, and new requests don't take what refused ones were promised. Each refusal gets a
 later time than the one before. A request that doesn't come within the grace period loses its reservation.
 
-A request is known again by its identity : its Idempotency-Key, or without one its key, job,
-class and size.
+A request is recognised by its identity: its Idempotency-Key, or without one its key, job, class and size.
 """
 
 import heapq
@@ -18,7 +17,7 @@ from proxy.traffic.admission import LONGEST_RETRY_AFTER_S, Refuse
 from proxy.traffic.quotas import Quota
 from proxy.traffic.ticket import NOTHING, Backlog, ClassName
 
-_MOST: Final = 20_000
+_MAX_OPEN: Final = 20_000
 """Reservations at a time; beyond that, a refusal reserves nothing."""
 _FURTHEST_S: Final = 600.0
 _GRACE_S: Final = 1.5
@@ -77,7 +76,7 @@ class Reservations:
     ) -> None:
         """Reserve what a request needs until it comes back at that time; nothing if that is too far away."""
         after_s = due_s - now_s
-        if len(self.open) >= _MOST or after_s > _FURTHEST_S:
+        if len(self.open) >= _MAX_OPEN or after_s > _FURTHEST_S:
             return
         until_s = due_s + _GRACE_S + _GRACE_PART * min(after_s, LONGEST_RETRY_AFTER_S)
         reservation = Reservation(identity, flow, cost_bytes, quotas, due_s, until_s, refusal)

@@ -74,14 +74,14 @@ class RetryBudget:
 
     Args:
         ratio: Retries per request.
-        least: Retries each 10 s, however few requests there are.
+        min_retries: Retries each 10 s, however few requests there are.
 
     """
 
-    def __init__(self, ratio: float, least: int) -> None:
+    def __init__(self, ratio: float, min_retries: int) -> None:
         self.ratio = ratio
-        self.least = least
-        self._balance = float(least)
+        self.min_retries = min_retries
+        self._balance = float(min_retries)
         self._at_s: float | None = None
 
     def request(self, now_s: float) -> None:
@@ -102,10 +102,10 @@ class RetryBudget:
         passed_s = max(0.0, now_s - self._at_s) if self._at_s is not None else 0.0
         self._at_s = now_s
         kept = max(0.0, 1 - passed_s / _BUDGET_WINDOW_S)
-        over = max(0.0, self._balance - self.least) * kept
-        self._balance = min(self._balance, self.least) + over
-        if self._balance < self.least:
-            self._balance = min(self.least, self._balance + self.least * passed_s / _BUDGET_WINDOW_S)
+        over = max(0.0, self._balance - self.min_retries) * kept
+        self._balance = min(self._balance, self.min_retries) + over
+        if self._balance < self.min_retries:
+            self._balance = min(self.min_retries, self._balance + self.min_retries * passed_s / _BUDGET_WINDOW_S)
 
 
 class Retries:

@@ -66,14 +66,14 @@ class Codel:
         self.target_s = target_s
         self.interval_s = interval_s
         self.overloaded = False
-        self._least_s: float | None = None
+        self._min_s: float | None = None
         self._end_s = 0.0
 
     def drops(self, waited_s: float, now_s: float) -> bool:
         """Return whether a request whose turn has come is to be refused, having waited so long."""
         if now_s >= self._end_s:
             stood = now_s - waited_s <= self._end_s  # else the queue has been empty since
-            self.overloaded = stood and self._least_s is not None and self._least_s > self.target_s
-            self._least_s, self._end_s = None, now_s + self.interval_s
-        self._least_s = waited_s if self._least_s is None else min(self._least_s, waited_s)
+            self.overloaded = stood and self._min_s is not None and self._min_s > self.target_s
+            self._min_s, self._end_s = None, now_s + self.interval_s
+        self._min_s = waited_s if self._min_s is None else min(self._min_s, waited_s)
         return self.overloaded and waited_s > 2 * self.target_s

@@ -122,18 +122,18 @@ class Connections:
                 raise
 
     async def _connect(self, to: Destination) -> ResponseHandler:
-        loop, place = asyncio.get_running_loop(), _place(to.url)
-        tls = to.tls if place.is_tls else None
-        name = to.server_name or place.host if place.is_tls else None
+        loop, address = asyncio.get_running_loop(), _address(to.url)
+        tls = to.tls if address.is_tls else None
+        name = to.server_name or address.host if address.is_tls else None
         try:
             async with asyncio.timeout(to.connect_timeout_s):
                 _, connection = await loop.create_connection(
-                    lambda: ResponseHandler(loop), place.host, place.port, ssl=tls, server_hostname=name
+                    lambda: ResponseHandler(loop), address.host, address.port, ssl=tls, server_hostname=name
                 )
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError(f"no connection within {to.connect_timeout_s:g} s") from error
         except (OSError, UnicodeError) as error:  # a name with an empty or a very long label can't be encoded
-            key = ConnectionKey(place.host, place.port, place.is_tls, to.tls, None, None, None, name)
+            key = ConnectionKey(address.host, address.port, address.is_tls, to.tls, None, None, None, name)
             if isinstance(error, ssl.CertificateError):
                 raise aiohttp.ClientConnectorCertificateError(key, error) from error
             reason = error if isinstance(error, OSError) else OSError(str(error))
@@ -179,7 +179,7 @@ class Connections:
         connection.abort()
 
 
-class _Place(NamedTuple):
+class _Address(NamedTuple):
     """The parts of a URL."""
 
     host: str
@@ -190,12 +190,12 @@ class _Place(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def _place(url: str) -> _Place:
+def _address(url: str) -> _Address:
     parts = urlsplit(url)
     usual = _PORTS[parts.scheme]
     port, host = parts.port or usual, _ascii(parts.hostname or "")
     shown = f"[{host}]" if ":" in host else host
-    return _Place(
+    return _Address(
         host, port, parts.scheme == "https", shown if port == usual else f"{shown}:{port}", parts.path.rstrip("/")
     )
 
@@ -224,8 +224,8 @@ async def _ask(connection: ResponseHandler, to: Destination, message: Message) -
 
 
 def _head(to: Destination, message: Message) -> bytes:
-    place = _place(to.url)
-    lines = [f"{message.method} {place.path}{message.target} HTTP/1.1", f"Host: {place.header}"]
+    address = _address(to.url)
+    lines = [f"{message.method} {address.path}{message.target} HTTP/1.1", f"Host: {address.header}"]
     lines += [f"{name}: {value}" for name, value in message.headers]
     if message.body or message.method not in _SAFE_METHODS:
         lines.append(f"Content-Length: {len(message.body)}")

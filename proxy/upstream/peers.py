@@ -37,7 +37,7 @@ _SILENT_S: Final = WAIT_S + 2.0
 _CONNECTIONS: Final = 100
 """To one proxy at a time; further questions wait for one to be free, `WAIT_S` at most."""
 _HEAD_BYTES: Final = 64 * KIB
-_MOST_BYTES: Final = 1024 * MIB
+_MAX_BYTES: Final = 1024 * MIB
 
 Missed = Literal["under_way", "unknown", "conflict", "unreachable", "garbage"]
 _MISSED: Final[dict[int, Missed]] = {202: "under_way", 404: "unknown", 409: "conflict"}
@@ -115,7 +115,7 @@ async def _read(answer: aiohttp.ClientResponse) -> UpstreamResponse | Missed:
     if answer.status != 200:  # noqa: PLR2004
         return _MISSED.get(answer.status, "garbage")
     status, headers = _head(answer.headers.get(HEAD, ""))
-    if answer.content_length is None or answer.content_length > _MOST_BYTES:
+    if answer.content_length is None or answer.content_length > _MAX_BYTES:
         return "garbage"
     return UpstreamResponse(status, headers, await answer.read())
 

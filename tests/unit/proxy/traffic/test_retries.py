@@ -24,7 +24,7 @@ class RecordingLimit(FixedLimit):
 class Scene:
     """Backends, one for each set of fingerprints, and requests that begin at the first of them with room."""
 
-    def __init__(self, *stated, ratio=1.0, least=10, failures=2, slots=2):
+    def __init__(self, *stated, ratio=1.0, min_retries=10, failures=2, slots=2):
         ejections = Ejections(EjectionRule(failures=failures, eject_s=10.0))
         self.backends = [
             Backend(
@@ -40,7 +40,7 @@ class Scene:
         self.traffic = TrafficController(
             proxy_settings(classes=waits(60.0)), self.backends, chance=lambda: 0.5, choose=lambda _: 0
         )
-        self.budget = RetryBudget(ratio, least)
+        self.budget = RetryBudget(ratio, min_retries)
 
     def begin(self, pin=frozenset(), identity="request", now_s=0.0):
         self.traffic.arrive(arrival(pin=pin), now_s)
@@ -95,7 +95,7 @@ def test_a_timeout_is_not_tried_again():
 
 
 def test_three_backends_are_tried_for_a_connection_whatever_the_budget_has():
-    scene = Scene(*[frozenset()] * 4, ratio=0.0, least=0, failures=9)
+    scene = Scene(*[frozenset()] * 4, ratio=0.0, min_retries=0, failures=9)
     retries = scene.begin()
     tried = {retries.backend.url}
     for _ in range(2):
@@ -108,7 +108,7 @@ def test_three_backends_are_tried_for_a_connection_whatever_the_budget_has():
 
 @pytest.mark.parametrize("outcome", [500, 502, 503, Failure.BROKEN_OFF])
 def test_without_budget_a_failure_is_final(outcome):
-    scene = Scene(ratio=0.0, least=1)
+    scene = Scene(ratio=0.0, min_retries=1)
     assert isinstance(scene.begin().after(outcome, 1.0), TryAt)
     scene.backends[1].ready = False
     assert scene.begin(identity="another", now_s=1.0).after(outcome, 1.0) == Return()
@@ -148,7 +148,7 @@ def test_a_request_that_two_backends_fail_is_to_blame_itself():
 
 
 def test_a_backend_without_the_pinned_version_is_not_blamed_and_nothing_is_learned_of_it():
-    scene = Scene(OLD, OLD, NEW, ratio=0.0, least=0)
+    scene = Scene(OLD, OLD, NEW, ratio=0.0, min_retries=0)
     retries = scene.begin(pin=OLD)
     assert retries.after(412, 1.0) == TryAt(scene.backends[1])
     assert retries.after(200, 1.0) == Return()
