@@ -2,15 +2,14 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from proxy.shared.members import Members
+from proxy.shared.repeated_errors import RepeatedErrors
 from proxy.shared.store import Script, Store, StoreAway
 from proxy.traffic.demand import Demand, Flow
 
-_log = logging.getLogger("nlpbatch.proxy")
 PERIOD_S: Final = 0.1
 _TIMEOUT_S: Final = 0.5
 _MAX_FLOWS: Final = 500
@@ -45,6 +44,7 @@ class Demands:
         self._store = store
         self._members = members
         self._said = False
+        self._errors = RepeatedErrors("demands not exchanged")
 
     async def exchange_forever(
         self, own: Callable[[], Demand], share_with_others: Callable[[Sequence[Demand]], None]
@@ -66,7 +66,7 @@ class Demands:
             except StoreAway:
                 share_with_others(self._assumed(demand))
             except Exception as error:  # noqa: BLE001 - whatever the store holds, it is asked again
-                _log.error("demands not exchanged", extra={"reason": type(error).__name__})
+                self._errors.log(error, asyncio.get_running_loop().time())
 
     async def _exchange(self, demand: Demand) -> list[Demand]:
         # Names of jobs and tenants are the caller's and the operator's, not text; they are in metrics and logs, too.

@@ -5,18 +5,17 @@ One script for all quotas that have changed, every `lease_period_s`, or at once 
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from proxy.shared.members import Members
+from proxy.shared.repeated_errors import RepeatedErrors
 from proxy.shared.store import Script, Store, StoreAway
 from proxy.traffic.lease_bucket import Grant, Report
 from proxy.traffic.leased_quota import LeasedQuota
 from proxy.traffic.quotas import Quota, Rule, Scope
 
-_log = logging.getLogger("nlpbatch.proxy")
 _MAX_QUOTAS: Final = 200
 """Quotas in one exchange: the store does nothing else meanwhile."""
 _NO_LIMIT: Final = -1
@@ -117,6 +116,7 @@ class Leases:
         self._quotas: Iterable[Quota] = ()
         self._wake = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
+        self._errors = RepeatedErrors("leases not exchanged")
         store.on_change.append(self._divide_if_away)
 
     def watch(self, quotas: Iterable[Quota]) -> None:
@@ -145,7 +145,7 @@ class Leases:
             try:
                 await self.exchange()
             except Exception as error:  # noqa: BLE001 - whatever the store holds, it is asked again
-                _log.error("leases not exchanged", extra={"reason": type(error).__name__})
+                self._errors.log(error, asyncio.get_running_loop().time())
             for turn in waiting:
                 if not turn.done():
                     turn.set_result(None)

@@ -202,6 +202,7 @@ class Store:
 
     async def _probe(self) -> None:
         """Ask until the store answers within the time that requests have for it."""
+        refused = ""
         while self.away:
             await asyncio.sleep(_PROBE_PERIOD_S)
             # Each connection that was open would fail one more call after the store is back.
@@ -212,7 +213,9 @@ class Store:
             except (RedisError, OSError, TimeoutError):
                 continue
             except ConfigError as error:  # it isn't this fleet's any more
-                _log.error("shared store not joined", extra={"reason": error.message})
+                if error.message != refused:
+                    refused = error.message
+                    _log.error("shared store not joined", extra={"reason": refused})
                 continue
             self.away, self._late_since_s = False, None
         _log.info("shared store back", extra={"store": self.settings.url})

@@ -5,15 +5,14 @@ Each part is one script a round. A part that can't be done now, because the stor
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from proxy.shared.repeated_errors import RepeatedErrors
 from proxy.shared.store import Store, StoreAway
 
 PERIOD_S: Final = 0.5
 """Between two rounds; a change is in force everywhere after two of them."""
-_log = logging.getLogger("nlpbatch.proxy")
 
 Part = Callable[[], Awaitable[None]]
 """Brings one thing up to date; raises StoreAway if the store doesn't answer."""
@@ -33,6 +32,7 @@ class Upkeep:
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.parts: list[Part] = []
+        self._errors = RepeatedErrors("store not looked at")
         store.on_change.append(self.wake)
 
     async def start(self) -> None:
@@ -58,8 +58,8 @@ class Upkeep:
                 await part()
             except StoreAway:
                 return
-            except Exception:  # noqa: BLE001  (whatever stands in the store, the other parts and the next rounds go on)
-                _log.exception("upkeep")
+            except Exception as error:  # noqa: BLE001  (whatever is in the store, other parts and later rounds go on)
+                self._errors.log(error, asyncio.get_running_loop().time())
 
     async def _rounds(self) -> None:
         while True:
