@@ -43,22 +43,33 @@ class Controls(Protocol):
         """Return what is in force."""
         ...
 
-    def drain(self, actor: Actor) -> None:
-        """Refuse new work from now on, and finish what is in progress."""
+    def drain(self, actor: Actor | None) -> None:
+        """Refuse new work from now on, and finish what is in progress; without `actor`, leave no audit entry."""
         ...
 
-    def pause(self, tenant: str, *, paused: bool, actor: Actor) -> None:
+    def pause(self, tenant: str, *, paused: bool, actor: Actor | None) -> None:
         """Let nothing of a tenant's through any more, or again; raise NotFound if there is none of that name."""
         ...
 
-    def set_log_level(self, level: str, actor: Actor) -> None:
+    def set_log_level(self, level: str, actor: Actor | None) -> None:
         """Log from that level up."""
         ...
 
 
-def admin_application(controls: Controls) -> web.Application:
-    """Return the application with all of them."""
-    app = new_application(body_bytes=_BODY_BYTES, drain_retry_after_s=1.0)
+def admin_application(controls: Controls, *, is_worker: bool = False, body_bytes: int = _BODY_BYTES) -> web.Application:
+    """Return the application with all of them.
+
+    Args:
+        controls: The proxy.
+        is_worker: Whether it is one of several processes, whose supervisor passes orders on to each and writes them to
+            the audit log once.
+        body_bytes: Bound of a request's body.
+
+    """
+    app = new_application(body_bytes=body_bytes, drain_retry_after_s=1.0)
+
+    def actor(request: web.Request) -> Actor | None:
+        return None if is_worker else actor_of(request)
 
     async def state(_: web.Request) -> web.Response:
         return web.json_response(controls.state())
@@ -70,16 +81,16 @@ def admin_application(controls: Controls) -> web.Application:
         return web.json_response(await controls.usage_of_all(read_query(request)))
 
     async def drain(request: web.Request) -> web.Response:
-        controls.drain(actor_of(request))
+        controls.drain(actor(request))
         return web.json_response(controls.state(), status=202)
 
     async def pause(request: web.Request) -> web.Response:
         paused = request.match_info["action"] == "pause"
-        controls.pause(request.match_info["tenant"], paused=paused, actor=actor_of(request))
+        controls.pause(request.match_info["tenant"], paused=paused, actor=actor(request))
         return web.json_response(controls.state())
 
     async def log_level(request: web.Request) -> web.Response:
-        controls.set_log_level(_level(await request.read()), actor_of(request))
+        controls.set_log_level(level_of(await request.read()), actor(request))
         return web.Response(status=204)
 
     async def healthz(_: web.Request) -> web.Response:
@@ -96,7 +107,13 @@ def admin_application(controls: Controls) -> web.Application:
     return app
 
 
-def _level(body: bytes) -> str:
+def level_of(body: bytes) -> str:
+    """Return the log level in the body of a request.
+
+    Raises:
+        InvalidRequest: There is none.
+
+    """
     try:
         level = json.loads(body)["level"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -160,7 +160,7 @@ class Proxy:
 
         Args:
             settings: The configuration.
-            generation: Its number, if others count; by default the next one.
+            generation: Its number, if a supervisor counts, which also writes the audit log; by default the next one.
 
         Raises:
             ConfigError: The certificates that https backends are checked against can't be used.
@@ -169,8 +169,8 @@ class Proxy:
         before, snapshot = self.settings, Snapshot.of(settings, generation or self.generation + 1)
         addresses = await self._discovery.addresses(settings.backends)
         self._swap(snapshot, addresses)
-        told = {"generation": self.generation, "settings": changed(before, settings)}
-        self.operating.audit.record("config.reload", "proxy.toml", NOBODY, after=told)
+        if generation is None:
+            self.operating.audit.reloaded(self.generation, changed(before, settings))
 
     def _swap(self, snapshot: Snapshot, addresses: Sequence[Address]) -> None:
         """Put a snapshot in force, and reconcile what has state with it: no request is decided in between."""
@@ -266,16 +266,17 @@ class Proxy:
         """Return the settings as JSON members."""
         return self.settings.model_dump(mode="json")
 
-    def drain(self, actor: Actor = NOBODY) -> None:
-        """Refuse new work from now on, and finish what is in progress."""
+    def drain(self, actor: Actor | None = NOBODY) -> None:
+        """Refuse new work from now on, and finish what is in progress; without `actor`, leave no audit entry."""
         before = self._drain.draining
         self._drain.start()
-        self.operating.audit.record("drain", "proxy", actor, before=before, after=True)
+        if actor is not None:
+            self.operating.audit.drained(actor, before=before)
         if self.fleet is not None:
             self.fleet.members.say(draining=True)
 
-    def pause(self, tenant: str, *, paused: bool, actor: Actor = NOBODY) -> None:
-        """Let nothing of a tenant's through any more, or again.
+    def pause(self, tenant: str, *, paused: bool, actor: Actor | None = NOBODY) -> None:
+        """Let nothing of a tenant's through any more, or again; without `actor`, leave no audit entry.
 
         Raises:
             NotFound: There is no such tenant.
@@ -285,16 +286,17 @@ class Proxy:
             raise NotFound(f"no tenant {tenant[:64]!r}: choose from {', '.join(self.settings.tenants)}")
         before = tenant in self.traffic.queue.paused
         self.traffic.pause(tenant, paused=paused)
-        action = "tenant.pause" if paused else "tenant.resume"
-        self.operating.audit.record(action, tenant, actor, before=before, after=paused)
+        if actor is not None:
+            self.operating.audit.paused(tenant, actor, before=before, after=paused)
         self.gate.pump()
 
-    def set_log_level(self, level: str, actor: Actor = NOBODY) -> None:
-        """Log from that level up."""
+    def set_log_level(self, level: str, actor: Actor | None = NOBODY) -> None:
+        """Log from that level up; without `actor`, leave no audit entry."""
         root = logging.getLogger()
         before = logging.getLevelName(root.level).lower()
         root.setLevel(level.upper())
-        self.operating.audit.record("log_level", "proxy", actor, before=before, after=level)
+        if actor is not None:
+            self.operating.audit.log_level_set(actor, before=before, after=level)
 
     def _watch_tenants(self) -> None:
         for tenant in self.settings.tenants:

@@ -11,8 +11,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from nlpbatch.errors import Draining
 from nlpbatch.serving.lifecycle import new_application
 from nlpbatch.wire.limits import MIB
+from proxy.admin import level_of
 from proxy.host.supervisor import Supervisor
 from proxy.host.workers import Question, Reply
+from proxy.operating.routes import ADDRESS, actor_of
 
 _RETRY_AFTER_S: Final = 1.0
 _PASSED_ON: Final = ("nlpbatch-", "content-type")
@@ -30,15 +32,19 @@ def operators_application(supervisor: Supervisor) -> web.Application:
         return web.json_response(supervisor.settings.model_dump(mode="json"))
 
     async def drain(request: web.Request) -> web.Response:
-        await supervisor.order("drain", await _question(request))
+        await supervisor.drain(await _question(request), actor_of(request))
         return web.json_response(await supervisor.state(), status=202)
 
     async def pause(request: web.Request) -> web.Response:
-        await supervisor.pause(request.match_info["tenant"], await _question(request))
+        paused = request.match_info["action"] == "pause"
+        order = await _question(request)
+        await supervisor.pause(request.match_info["tenant"], order, actor_of(request), paused=paused)
         return web.json_response(await supervisor.state())
 
     async def log_level(request: web.Request) -> web.Response:
-        return _response(await supervisor.order("log-level", await _question(request)))
+        order = await _question(request)
+        await supervisor.set_log_level(level_of(order.body), order, actor_of(request))
+        return web.Response(status=204)
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -104,8 +110,9 @@ def _metrics_of(supervisor: Supervisor) -> _Handler:
 
 
 async def _question(request: web.Request) -> Question:
-    """Return what a worker is to be asked for an operator; of the headers, those that speak of the request itself."""
-    headers = {name: value for name, value in request.headers.items() if name.lower().startswith(_PASSED_ON)}
+    """Return what a worker is to be asked for an operator, with the headers that matter and the operator's address."""
+    headers = {name.lower(): value for name, value in request.headers.items() if name.lower().startswith(_PASSED_ON)}
+    headers[ADDRESS.lower()] = request.remote or ""
     return Question(request.method, request.raw_path, await request.read(), headers)
 
 

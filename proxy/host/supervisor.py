@@ -19,10 +19,13 @@ from nlpbatch.errors import InvalidRequest, NotFound
 from proxy.config import ProxySettings
 from proxy.config_shared import SharedSettings
 from proxy.host.assignment import Assignment
+from proxy.host.audit import HostAudit
 from proxy.host.exposition import PROCESS_LABEL, HostCounts
 from proxy.host.merging import merged
 from proxy.host.workers import Question, Reply, Worker
 from proxy.live import Snapshot
+from proxy.operating.audit import Actor
+from proxy.operating.changes import changed
 
 _SETTINGS_TIMEOUT_S: Final = 30.0
 """Time for a worker to take settings over: it looks the backends' names up."""
@@ -77,6 +80,8 @@ class Supervisor:
         self._counts = HostCounts()
         self._directory = directory
         self._port, self._shared = port, shared
+        self.audit = HostAudit(self.ask_one)
+        self._paused: set[str] = set()
         self._orders: dict[str, Question] = {}
         """What the operator wants, by what it is about."""
         self._lock = asyncio.Lock()
@@ -91,11 +96,14 @@ class Supervisor:
         """
         async with self._lock:
             Snapshot.of(settings)
+            changes = changed(self.settings, settings)
             self.settings, self.generation = settings, self.generation + 1
             self._assign()
             self._orders.pop("log-level", None)  # the file's own holds again
             logging.getLogger().setLevel(settings.log_level.upper())
             await self._bring_up_to_date_all(self.workers)
+            self.audit.reloaded(self.generation, changes)
+        await self.audit.send_if_possible()
 
     def started(self, worker: Worker, *, again: bool = False) -> None:
         """Take note that a worker's process is a new one."""
@@ -122,9 +130,10 @@ class Supervisor:
                 raise InvalidRequest(f"process {pid} is not worker {number}, or can't be brought up to date")
 
     async def catch_up(self) -> None:
-        """Bring the workers up to date that didn't answer when something changed."""
+        """Bring the workers up to date that didn't answer when something changed, and the audit log."""
         async with self._lock:
             await self._bring_up_to_date_all([worker for worker in self.workers if not worker.current])
+        await self.audit.send_if_possible()
 
     async def order(self, about: str, order: Question) -> Reply:
         """Pass an operator's request on to all workers, those included that are started later.
@@ -143,12 +152,12 @@ class Supervisor:
             for worker, reply in zip(current, replies, strict=True):
                 worker.current = reply is not None  # else it is brought up to date as soon as it answers
             given = [reply for reply in replies if reply is not None]
-            refusal = next((reply for reply in given if not _is_success(reply)), None)
+            refusal = next((reply for reply in given if not reply.is_success), None)
             if refusal is None:
                 self._orders[about] = order
             return refusal or next(iter(given), Reply(204, "", b""))
 
-    async def pause(self, tenant: str, order: Question) -> None:
+    async def pause(self, tenant: str, order: Question, actor: Actor, *, paused: bool) -> None:
         """Pause or resume a tenant at all workers.
 
         Raises:
@@ -157,7 +166,25 @@ class Supervisor:
         """
         if tenant not in self.settings.tenants:
             raise NotFound(f"no tenant {tenant[:64]!r}: choose from {', '.join(self.settings.tenants)}")
-        await self.order(f"tenant {tenant}", order)
+        if (await self.order(f"tenant {tenant}", order)).is_success:
+            self.audit.paused(tenant, actor, before=tenant in self._paused, after=paused)
+            (self._paused.add if paused else self._paused.discard)(tenant)
+            await self.audit.send_if_possible()
+
+    async def drain(self, order: Question, actor: Actor) -> None:
+        """Let no worker take new work from now on."""
+        before = "drain" in self._orders
+        if (await self.order("drain", order)).is_success:
+            self.audit.drained(actor, before=before)
+            await self.audit.send_if_possible()
+
+    async def set_log_level(self, level: str, order: Question, actor: Actor) -> None:
+        """Have all processes log from that level up."""
+        root = logging.getLogger()
+        if (await self.order("log-level", order)).is_success:
+            self.audit.log_level_set(actor, before=logging.getLevelName(root.level).lower(), after=level)
+            root.setLevel(level.upper())
+            await self.audit.send_if_possible()
 
     async def ask_one(self, question: Question) -> Reply | None:
         """Return the answer of any worker, to what all have in common."""
@@ -203,7 +230,7 @@ class Supervisor:
         pids = [worker.pid for worker in self.workers]
         replies = await self._ask_all("/metrics")
         for worker, pid, reply in zip(self.workers, pids, replies, strict=True):
-            if reply is not None and _is_success(reply):
+            if reply is not None and reply.is_success:
                 self.counted(worker.number, pid, reply.body.decode())
 
     def counted(self, number: int, pid: int, text: str) -> None:
@@ -220,7 +247,7 @@ class Supervisor:
         """Have a worker take over the settings and the orders; return whether it has."""
         worker.current = False
         reply = await worker.ask(Question("PUT", "/settings"), timeout_s=_SETTINGS_TIMEOUT_S)
-        if reply is None or not _is_success(reply):
+        if reply is None or not reply.is_success:
             return False
         for order in self._orders.values():
             # A refusal is about a tenant that isn't in the settings any more.
@@ -237,10 +264,6 @@ class Supervisor:
 
 async def _ask_unless_ended(worker: Worker, path: str) -> Reply | None:
     return None if worker.ended else await worker.ask(Question("GET", path))
-
-
-def _is_success(reply: Reply) -> bool:
-    return reply.status < 300  # noqa: PLR2004  (HTTP)
 
 
 def _fleet(states: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +18,17 @@ from nlpbatch.errors import Draining, NlpbatchError, ServiceUnreachable
 from nlpbatch.serving import logs
 from nlpbatch.serving.lifecycle import serve
 from nlpbatch.serving.tied import end_with_parent
+from nlpbatch.wire.limits import MIB
 from proxy.admin import admin_application
 from proxy.app import Proxy
 from proxy.host.assignment import Assignment, supervisor_socket, worker_socket
+from proxy.host.audit import ENTRIES_PATH
 from proxy.host.listeners import running_on_socket
 from proxy.main import PROXY, build_app
+from proxy.shared.store import StoreAway
 
+_BODY_BYTES: Final = 16 * MIB
+"""Of what the supervisor sends: audit entries, in which a changed configuration may be large."""
 _TIMEOUT_S: Final = 5.0
 _JOIN_TIMEOUT_S: Final = 60.0
 
@@ -92,13 +98,22 @@ class SupervisorClient:
 
 
 def control_application(proxy: Proxy, directory: Path) -> web.Application:
-    """Return what the supervisor may ask of a worker: what an operator may, its metrics, and to take settings over."""
-    app = admin_application(proxy)
+    """Return what the supervisor may ask of a worker: what an operator may, its metrics, and to take things over."""
+    app = admin_application(proxy, is_worker=True, body_bytes=_BODY_BYTES)
 
     async def settings(_: web.Request) -> web.Response:
         given = Assignment.read(directory)
         if given.generation != proxy.generation:
             await proxy.adopt(given.settings, given.generation)
+        return web.Response(status=204)
+
+    async def entries(request: web.Request) -> web.Response:
+        try:
+            await proxy.operating.audit.take_over(await request.json(), proxy.live.now_s() - time.time())
+        except StoreAway:
+            return web.Response(
+                status=503
+            )  # the supervisor keeps them: this process may be killed before they are sent
         return web.Response(status=204)
 
     async def metrics(_: web.Request) -> web.Response:
@@ -109,6 +124,7 @@ def control_application(proxy: Proxy, directory: Path) -> web.Application:
         return web.json_response({"ready": ready} | members)
 
     app.router.add_put("/settings", settings)
+    app.router.add_post(ENTRIES_PATH, entries)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/readyz", readyz)
     return app

@@ -27,7 +27,7 @@ class Question:
         method: HTTP method.
         path: Path, as it goes over the wire.
         body: Body.
-        headers: Those that the operator has sent for the worker.
+        headers: Those that the worker gets.
 
     """
 
@@ -44,6 +44,11 @@ class Reply:
     status: int
     content_type: str
     body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Return whether the worker has done what it was asked."""
+        return self.status < 300  # noqa: PLR2004  (HTTP)
 
 
 class Worker:

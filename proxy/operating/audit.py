@@ -10,7 +10,7 @@ import json
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Protocol
 
 from proxy.instants import iso
@@ -67,7 +67,7 @@ class Entry:
     by: str = ""
 
     @classmethod
-    def parse(cls, text: bytes) -> "Entry | None":
+    def parse(cls, text: bytes | str) -> "Entry | None":
         """Return the entry in a JSON text; None if it is none."""
         try:
             entry = cls(**json.loads(text))
@@ -87,20 +87,24 @@ class Entry:
         return {"at": iso(self.at_s)} | members
 
 
-class Journal(Protocol):
-    """Keeps the entries of all proxies, the oldest only so far."""
+class Outlet(Protocol):
+    """Where entries go."""
 
     async def append(self, texts: Sequence[str]) -> None:
         """Add entries; raise StoreAway if that may have failed."""
         ...
+
+
+class Journal(Outlet, Protocol):
+    """Keeps the newest entries of all proxies."""
 
     async def read(self, limit: int) -> list[bytes]:
         """Return the newest entries, the newest first; raise StoreAway if the store doesn't answer."""
         ...
 
 
-class Audit:
-    """The audit log of one proxy.
+class Recorder:
+    """Writes changes down, and passes their entries on.
 
     Args:
         proxy: Names it among others.
@@ -114,10 +118,8 @@ class Audit:
         self._instance = instance[:12]
         self._now_s = now_s
         self._count = 0
-        self.own: deque[Entry] = deque(maxlen=MAX_ENTRIES)
-        """Entries of this proxy, the oldest first."""
         self._unsent: deque[Entry] = deque(maxlen=MAX_ENTRIES)
-        self.journal: Journal | None = None
+        self.journal: Outlet | None = None
         self.on_entry: Callable[[], None] | None = None
         """Called when an entry waits for the journal."""
 
@@ -145,7 +147,27 @@ class Audit:
             actor.by,
         )
         _log.info(action, extra=entry.to_json())
-        self.own.append(entry)
+        self.add(entry)
+
+    def reloaded(self, generation: int, settings: dict[str, Any]) -> None:
+        """Write down that a changed configuration file was taken over: its number, and what differs."""
+        after = {"generation": generation, "settings": settings}
+        self.record("config.reload", "proxy.toml", NOBODY, after=after)
+
+    def drained(self, actor: Actor, *, before: bool) -> None:
+        """Write down that the proxy takes no new work from now on, and whether it was so before."""
+        self.record("drain", "proxy", actor, before=before, after=True)
+
+    def paused(self, tenant: str, actor: Actor, *, before: bool, after: bool) -> None:
+        """Write down that a tenant was paused or resumed."""
+        self.record("tenant.pause" if after else "tenant.resume", tenant, actor, before=before, after=after)
+
+    def log_level_set(self, actor: Actor, *, before: str, after: str) -> None:
+        """Write down another log level."""
+        self.record("log_level", "proxy", actor, before=before, after=after)
+
+    def add(self, entry: Entry) -> None:
+        """Keep an entry that is in the log already."""
         if self.journal is not None:
             self._unsent.append(entry)
             if self.on_entry is not None:
@@ -164,6 +186,39 @@ class Audit:
         await self.journal.append([entry.to_text() for entry in entries])
         sent = {entry.id for entry in entries}
         self._unsent = deque((entry for entry in self._unsent if entry.id not in sent), MAX_ENTRIES)
+
+
+class Audit(Recorder):
+    """The audit log of one proxy: a recorder that also shows what was recorded."""
+
+    journal: Journal | None
+
+    def __init__(self, proxy: str, instance: str, now_s: Callable[[], float]) -> None:
+        super().__init__(proxy, instance, now_s)
+        self.own: deque[Entry] = deque(maxlen=MAX_ENTRIES)
+        """Entries of this proxy, the oldest first."""
+
+    def add(self, entry: Entry) -> None:
+        """Keep an entry that is in the log already."""
+        self.own.append(entry)
+        super().add(entry)
+
+    async def take_over(self, texts: Iterable[str], ahead_s: float) -> None:
+        """Keep entries of another recorder on this host, and give them to the journal.
+
+        Args:
+            texts: The entries; those that are here already change nothing.
+            ahead_s: What its clock lacks of this one's.
+
+        Raises:
+            StoreAway: The journal doesn't have them yet.
+
+        """
+        known = {entry.id for entry in self.own}
+        for entry in map(Entry.parse, texts):
+            if entry is not None and entry.id not in known:
+                self.add(replace(entry, at_s=entry.at_s + ahead_s))
+        await self.send()
 
     async def entries(self, since_s: float, limit: int) -> tuple[list[Entry], bool]:
         """Return the newest entries since a time, the oldest first, and whether those of all proxies are among them.

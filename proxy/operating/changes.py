@@ -11,7 +11,7 @@ _MAX_LISTED: Final = 100
 def changed(before: ProxySettings, after: ProxySettings) -> dict[str, dict[str, Any]]:
     """Return what differs by its key in the file, such as `tenants.search.quota.bytes_per_s`: `before` and `after`.
 
-    Of stored keys only the ids are told, not salt and hash.
+    Of stored keys it has only the ids, not salt and hash.
     """
     old, new = _flat(before.model_dump(mode="json")), _flat(after.model_dump(mode="json"))
     names = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]

@@ -14,6 +14,8 @@ from proxy.instants import future, past
 from proxy.operating.audit import MAX_ENTRIES, Actor
 from proxy.operating.operating import Operating
 
+ADDRESS: Final = "Nlpbatch-Address"
+"""The header in which a host's supervisor tells its workers where an operator's request came from."""
 _MAX_ACTOR: Final = 64
 _MEMBERS: Final = {"tenant", "expires_at", "note"}
 _DEFAULT_LIMIT: Final = 1000
@@ -21,7 +23,7 @@ _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
 def actor_of(request: web.BaseRequest) -> Actor:
-    """Return who sends a request to the admin listener.
+    """Return who sends a request to the admin listener, or to a worker's Unix socket through the supervisor.
 
     Raises:
         InvalidRequest: The header that says so isn't a name.
@@ -30,7 +32,8 @@ def actor_of(request: web.BaseRequest) -> Actor:
     by = request.headers.get(ACTOR, "")
     if len(by) > _MAX_ACTOR or not by.isprintable():
         raise InvalidRequest(f"{ACTOR} is not a name of up to {_MAX_ACTOR} characters in UTF-8: send one", path=ACTOR)
-    return Actor(request.remote or "", by)
+    # Only a Unix socket has no remote address, and only the supervisor reaches it: nobody else's header counts.
+    return Actor(request.remote or request.headers.get(ADDRESS) or "", by)
 
 
 def add_operating_routes(app: web.Application, operating: Operating, now_s: Callable[[], float]) -> None:
@@ -52,8 +55,8 @@ def add_operating_routes(app: web.Application, operating: Operating, now_s: Call
         expires = members.get("expires_at")
         expires_s = None if expires is None else _moment(future, expires, now_s(), "/expires_at")
         key, listed = await keys.create(members["tenant"], expires_s, members.get("note") or "", actor.by)
-        told = {name: listed[name] for name in ("tenant", "expires_at", "note")}
-        audit.record("key.create", listed["id"], actor, after=told)
+        made = {name: listed[name] for name in ("tenant", "expires_at", "note")}
+        audit.record("key.create", listed["id"], actor, after=made)
         return web.json_response({"key": key} | listed, status=201, headers=_NO_STORE)
 
     async def revoke_key(request: web.Request) -> web.Response:

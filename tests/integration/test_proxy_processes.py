@@ -7,6 +7,7 @@ import re
 import signal
 import stat
 import time
+from datetime import datetime
 from pathlib import Path
 
 import aiohttp
@@ -142,6 +143,38 @@ async def test_an_operators_orders_hold_for_all_and_for_workers_that_are_started
         await _refused(host, "draining")
 
 
+async def test_the_audit_log_has_each_change_once_with_when_who_and_from_where(tmp_path):
+    who = {"headers": {"Nlpbatch-Actor": "kim", "Nlpbatch-Address": "203.0.113.9"}}  # the second is nobody's to say
+    async with FakeBackend() as backend:
+        file = configuration(tmp_path, backend)
+        async with running_host(file, processes=3) as host:
+            began_s = time.time()
+            await host.admin("POST", "/tenants/home/pause", **who)
+            await host.admin("POST", "/tenants/home/resume", **who)
+            await host.admin("PUT", "/log-level", json={"level": "error"}, **who)
+            _, key = await host.admin("POST", "/keys", json={"tenant": "home"}, **who)
+            await host.admin("POST", f"/keys/{key['id']}/revoke", **who)
+            file.write_text(re.sub(r"\[upstream\]\n", "[upstream]\nretry_min = 7\n", file.read_text()))
+            await _until_all_have(host, 2, processes=3)
+            os.kill((await host.pids())[0], signal.SIGKILL)  # its successor gets the same orders again
+            await host.logged("worker", 2, number=1)
+            await host.until_state(lambda state: all(one["serving"] for one in state["processes"]))
+            await host.admin("POST", "/drain", **who)
+            _, audit = await host.admin("GET", "/audit")
+        lines = [one for one in host.log if one["logger"] == "nlpbatch.audit"]
+    assert audit["complete"]
+    entries = audit["entries"]
+    actions = ["tenant.pause", "tenant.resume", "log_level", "key.create", "key.revoke", "config.reload", "drain"]
+    assert [one["action"] for one in entries] == [one["event"] for one in lines] == actions
+    reload = entries.pop(5)
+    assert (reload["address"], reload["by"], reload["after"]["generation"]) == ("", "", 2)
+    assert reload["after"]["settings"]["upstream.retry_min"]["after"] == 7
+    assert {(one["address"], one["by"]) for one in entries} == {("127.0.0.1", "kim")}
+    assert [(one["before"], one["after"]) for one in entries[:2]] == [(False, True), (True, False)]
+    times = [datetime.fromisoformat(one["at"]).timestamp() for one in entries]
+    assert began_s - 1 < times[0] <= times[-1] < time.time() + 1
+
+
 async def _refused(host, code):
     """Check that whichever worker is asked refuses."""
     async with callers(host) as session:
@@ -182,8 +215,10 @@ async def test_a_changed_file_is_taken_over_by_all_without_a_failure_and_a_bad_o
         assert not [one for one in load.failures if isinstance(one, tuple)]
 
 
-async def _until_all_have(host, generation):
-    await host.until_state(lambda state: [one["generation"] for one in state["processes"]] == [generation] * 2)
+async def _until_all_have(host, generation, processes=2):
+    await host.until_state(
+        lambda state: [one.get("generation") for one in state["processes"]] == [generation] * processes
+    )
 
 
 async def test_told_to_stop_all_finish_what_they_have_and_nothing_is_left(tmp_path):

@@ -8,9 +8,11 @@ from proxy.config_shared import SharedSettings
 from proxy.host.assignment import Assignment
 from proxy.host.supervisor import Supervisor
 from proxy.host.workers import Question, Reply
+from proxy.operating.audit import Actor, Entry
 from tests.fakes.proxy_parts import proxy_settings
 
 PAUSE = Question("POST", "/tenants/a/pause")
+KIM = Actor("192.0.2.7", "kim")
 
 
 def fleet(me):
@@ -25,21 +27,26 @@ class Worker:
         self.current = self.ended = self.deaf = False
         self.asked = []
         self.replies = {}
+        self.entries = []
 
     async def ask(self, question, **_):
         if self.deaf:
             return None
+        if question.path == "/audit":
+            self.entries += map(Entry.parse, json.loads(question.body))
+            return Reply(204, "", b"")
         self.asked.append(question.path)
         return self.replies.get(question.path, Reply(204, "", b""))
 
     def state(self, **members):
-        told = {"draining": False, "in_progress": 1, "shared": fleet(self.number)} | members
-        self.replies["/state"] = Reply(200, "application/json", json.dumps(told).encode())
+        state = {"draining": False, "in_progress": 1, "shared": fleet(self.number)} | members
+        self.replies["/state"] = Reply(200, "application/json", json.dumps(state).encode())
 
 
 @pytest.fixture(autouse=True)
 def same_log_level():
     level = logging.getLogger().level
+    logging.getLogger().setLevel("WARNING")
     yield
     logging.getLogger().setLevel(level)
 
@@ -59,7 +66,7 @@ async def supervisor(workers, tmp_path):
 
 
 async def test_a_worker_that_joins_gets_the_settings_and_every_order(supervisor, workers):
-    await supervisor.pause("a", PAUSE)
+    await supervisor.pause("a", PAUSE, KIM, paused=True)
     await supervisor.order("tenant b", Question("POST", "/tenants/b/pause"))
     await supervisor.order("tenant b", Question("POST", "/tenants/b/resume"))
     workers[0].pid, workers[0].asked = 200, []
@@ -80,7 +87,7 @@ async def test_an_order_that_is_refused_is_not_kept(supervisor, workers):
 
 async def test_a_worker_that_misses_an_order_gets_it_when_it_answers_again(supervisor, workers):
     workers[1].deaf = True
-    await supervisor.pause("a", PAUSE)
+    await supervisor.pause("a", PAUSE, KIM, paused=True)
     assert [worker.current for worker in workers] == [True, False]
     await supervisor.catch_up()
     assert not workers[1].current
@@ -117,7 +124,57 @@ async def test_a_process_that_is_no_worker_is_not_let_in(supervisor, number, pid
 
 async def test_a_tenant_that_is_not_there_is_named_with_those_that_are(supervisor):
     with pytest.raises(NotFound, match="no tenant 'x': choose from a, b, c, d"):
-        await supervisor.pause("x", PAUSE)
+        await supervisor.pause("x", PAUSE, KIM, paused=True)
+
+
+def recorded(*workers):
+    """Return what was written down of each change, and by whom."""
+    return [
+        (one.action, one.target, one.before, one.after, one.address, one.by) for each in workers for one in each.entries
+    ]
+
+
+async def test_each_change_is_in_the_audit_log_once_with_who_made_it(supervisor, workers):
+    resume = Question("POST", "/tenants/a/resume")
+    await supervisor.pause("a", PAUSE, KIM, paused=True)
+    await supervisor.pause("a", resume, Actor("192.0.2.8"), paused=False)
+    await supervisor.set_log_level("error", Question("PUT", "/log-level", b"x"), KIM)
+    await supervisor.drain(Question("POST", "/drain"), KIM)
+    await supervisor.adopt(proxy_settings(queue={"requests": 7}))
+    before = proxy_settings().queue.requests
+    assert recorded(*workers) == [
+        ("tenant.pause", "a", False, True, "192.0.2.7", "kim"),
+        ("tenant.resume", "a", True, False, "192.0.2.8", ""),
+        ("log_level", "proxy", "warning", "error", "192.0.2.7", "kim"),
+        ("drain", "proxy", False, True, "192.0.2.7", "kim"),
+        (
+            "config.reload",
+            "proxy.toml",
+            None,
+            {"generation": 2, "settings": {"queue.requests": {"before": before, "after": 7}}},
+            "",
+            "",
+        ),
+    ]
+    assert len({entry.id for entry in workers[0].entries}) == 5
+
+
+async def test_a_change_that_no_worker_made_or_that_was_refused_is_not_in_the_audit_log(supervisor, workers):
+    workers[0].replies["/drain"] = Reply(400, "application/problem+json", b"{}")
+    await supervisor.drain(Question("POST", "/drain"), KIM)
+    with pytest.raises(NotFound):
+        await supervisor.pause("x", PAUSE, KIM, paused=True)
+    assert recorded(*workers) == []
+
+
+async def test_an_audit_entry_waits_until_a_worker_takes_it_over(supervisor, workers):
+    for worker in workers:
+        worker.deaf = True
+    await supervisor.pause("a", PAUSE, KIM, paused=True)
+    workers[1].deaf = False
+    await supervisor.catch_up()
+    await supervisor.catch_up()
+    assert recorded(*workers) == [("tenant.pause", "a", False, True, "192.0.2.7", "kim")]
 
 
 async def test_the_state_has_the_sums_and_tells_who_does_not_answer(supervisor, workers):
