@@ -65,8 +65,8 @@ class Live:
         """Return the tenant and the id of the key in an `Authorization: Bearer KEY` header.
 
         Raises:
-            Unauthenticated: No key, an unknown one, or one that has expired or was revoked; the latter is told only to
-                who shows its secret.
+            Unauthenticated: No key, an unknown one, or one that has expired or was revoked. Only a caller that has the
+                key's secret learns the latter.
 
         """
         given = split_key(authorization)

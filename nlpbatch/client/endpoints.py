@@ -31,9 +31,9 @@ from nlpbatch.errors import (
     ServiceUnreachable,
 )
 
-LEAST_BACKOFF_S: Final = 1.0
-MOST_BACKOFF_S: Final = 30.0
-_MOST_DOUBLINGS: Final = 10  # is past the bound; an unbounded exponent would overflow a float
+MIN_BACKOFF_S: Final = 1.0
+MAX_BACKOFF_S: Final = 30.0
+_MAX_DOUBLINGS: Final = 10  # is past the bound; an unbounded exponent would overflow a float
 
 
 class Fault(Enum):
@@ -167,7 +167,7 @@ class Endpoints:
         return self._present != before
 
     def _backoff_s(self, failures: int) -> float:
-        upper_s = min(2 * LEAST_BACKOFF_S * 2.0 ** min(failures, _MOST_DOUBLINGS), MOST_BACKOFF_S)
+        upper_s = min(2 * MIN_BACKOFF_S * 2.0 ** min(failures, _MAX_DOUBLINGS), MAX_BACKOFF_S)
         return upper_s * (1 + self._chance()) / 2
 
 

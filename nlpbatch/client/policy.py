@@ -24,13 +24,13 @@ from nlpbatch.errors import (
     ServiceUnreachable,
 )
 
-LEAST_DELAY_S = 0.01
+MIN_DELAY_S = 0.01
 """Shortest wait: whatever the jitter, one request is sent at most 100 times a second to a service that refuses it."""
 _RETRY_AFTER_SPREAD = 0.1
 _WEEK_S = 7 * 24 * 3600.0
 # An allow-list: these errors mean that the service is away or busy, so that the request can't be the cause.
 _SURELY_TRANSIENT = (Overloaded, ServiceUnreachable, ServiceTimeout, BackendFailed)
-_MOST_DOUBLINGS = 60  # 2 ** 60 is past every cap; an unbounded exponent would overflow a float
+_MAX_DOUBLINGS = 60  # 2 ** 60 is past every cap; an unbounded exponent would overflow a float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         checks = (
-            _check("attempt_timeout_s", self.attempt_timeout_s, LEAST_DELAY_S, _WEEK_S),
-            _check("connect_timeout_s", self.connect_timeout_s, LEAST_DELAY_S, _WEEK_S),
-            _check("patience_s", self.patience_s, LEAST_DELAY_S, _WEEK_S),
-            _check("backoff_base_s", self.backoff_base_s, LEAST_DELAY_S, _WEEK_S),
+            _check("attempt_timeout_s", self.attempt_timeout_s, MIN_DELAY_S, _WEEK_S),
+            _check("connect_timeout_s", self.connect_timeout_s, MIN_DELAY_S, _WEEK_S),
+            _check("patience_s", self.patience_s, MIN_DELAY_S, _WEEK_S),
+            _check("backoff_base_s", self.backoff_base_s, MIN_DELAY_S, _WEEK_S),
             _check("backoff_cap_s", self.backoff_cap_s, self.backoff_base_s, _WEEK_S),
             _check("internal_attempts", self.internal_attempts, 1, 1000),
         )
@@ -105,7 +105,7 @@ def next_delay_s(
     if not error.retryable or doubtful >= policy.internal_attempts:
         return None
     asked_s = None if is_left else error.retry_after_s
-    wanted_s = 0.0 if at_once else max(LEAST_DELAY_S, _wanted_s(policy, attempt, asked_s, chance))
+    wanted_s = 0.0 if at_once else max(MIN_DELAY_S, _wanted_s(policy, attempt, asked_s, chance))
     delay_s = max(least_s, wanted_s)
     return delay_s if elapsed_s + delay_s < policy.patience_s else None
 
@@ -125,7 +125,7 @@ def _wanted_s(policy: RetryPolicy, attempt: int, retry_after_s: float | None, ch
         if not math.isfinite(retry_after_s):
             return math.inf  # times a chance of 0 it would be undefined, and no wait at all
         return retry_after_s + chance * max(policy.backoff_base_s, _RETRY_AFTER_SPREAD * retry_after_s)
-    doublings = min(attempt - 1, _MOST_DOUBLINGS)
+    doublings = min(attempt - 1, _MAX_DOUBLINGS)
     return chance * min(policy.backoff_cap_s, policy.backoff_base_s * 2.0**doublings)
 
 

@@ -26,7 +26,7 @@ _LAST_REQUEST_S: Final = 5.0
 """For how long a process that hands over waits for one more request on each silent connection: one that is closed at
 once might have a request on its way, which would fail."""
 _OTHERS_S: Final = 0.3
-"""In which processes that were told to stop at the same time have all closed their listeners."""
+"""Time in which processes that are stopped at the same moment have all closed their listeners."""
 _LOOK_S: Final = 0.05
 _TAKE_OVER_S: Final = 0.2
 """How often to try for an address that another process has."""

@@ -1,4 +1,4 @@
-"""Ties a process to its parent: whichever way the parent ends, kill -9 included, the process is told to end as well.
+"""Ties a process to its parent: whichever way the parent ends, kill -9 included, the process gets a SIGTERM.
 
     python -m nlpbatch.serving.tied PARENT PROGRAM [ARGUMENT …]     runs a program so
 

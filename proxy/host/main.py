@@ -23,7 +23,7 @@ from proxy.host.supervisor import Supervisor
 from proxy.host.workers import Worker
 from proxy.reload import reload_forever
 
-MOST_PROCESSES: Final = 256
+MAX_PROCESSES: Final = 256
 _TEND_S: Final = 0.05
 _COUNT_S: Final = 1.0
 """How often workers are asked for their counts: one that is killed takes at most so much of them with it."""
@@ -41,9 +41,9 @@ def process_count(text: str) -> int:
     """
     if text == "auto":
         available = getattr(os, "sched_getaffinity", None)
-        return min(len(available(0)) if available is not None else os.cpu_count() or 1, MOST_PROCESSES)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_PROCESSES:
-        raise ConfigError(f"--processes {text[:20]} is not 1 to {MOST_PROCESSES}, or auto: choose one per core at most")
+        return min(len(available(0)) if available is not None else os.cpu_count() or 1, MAX_PROCESSES)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_PROCESSES:
+        raise ConfigError(f"--processes {text[:20]} is not 1 to {MAX_PROCESSES}, or auto: choose one per core at most")
     return int(text)
 
 

@@ -202,8 +202,8 @@ class Carrier:
 
     def _refused(self, batch: Batch, journal: Journal | None) -> None:
         self._on_error("refused")
-        told = {"journal": batch.journal, "batch": batch.number}
-        _log.error("a later batch of this journal was counted before: it is a copy, and is set aside", extra=told)
+        about = {"journal": batch.journal, "batch": batch.number}
+        _log.error("a later batch of this journal was counted before: it is a copy, and is set aside", extra=about)
         if journal is not None:
             journal.set_aside(batch.number)
 
@@ -221,5 +221,5 @@ class Carrier:
         self._active.rows = rows
         self._largest_bytes = max(self._settings.journal_bytes, 2 * journal.size_bytes)
         self._on_error("added_up")
-        told = {"bytes": before_bytes, "left_bytes": journal.size_bytes, "rows": len(rows.counts)}
-        _log.warning("ledger's journal was too large and is added up", extra=told)
+        sizes = {"bytes": before_bytes, "left_bytes": journal.size_bytes, "rows": len(rows.counts)}
+        _log.warning("ledger's journal was too large and is added up", extra=sizes)

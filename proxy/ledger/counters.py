@@ -41,7 +41,7 @@ COUNTERS: Final = (
     ABANDONED,
     ABANDONED_BYTES,
 ) = range(len(COUNTERS))
-MOST_JOBS: Final = 4_096
+MAX_JOBS: Final = 4_096
 """Jobs that are named, of a day, tenant and key: callers invent names. What others do is counted as `OTHER`."""
 OTHER: Final = "(other)"
 
@@ -94,7 +94,7 @@ class Rows:
         day, tenant, key_id, _ = row
         whose = (day, tenant, key_id)
         jobs = self._jobs.get(whose, 0)
-        if jobs >= MOST_JOBS:
+        if jobs >= MAX_JOBS:
             return self.counts.setdefault((day, tenant, key_id, OTHER), [0] * len(COUNTERS))
         self._jobs[whose] = jobs + 1
         counts = self.counts[row] = [0] * len(COUNTERS)

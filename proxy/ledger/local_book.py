@@ -13,14 +13,14 @@ from typing import Final, TypeVar
 
 from nlpbatch.errors import ConfigError
 from proxy.ledger.book import GROUPS, Batch, BookAway, Carried, Query, Reading
-from proxy.ledger.counters import ANALYSED_BYTES, COUNTERS, MOST_JOBS, OTHER, Row
+from proxy.ledger.counters import ANALYSED_BYTES, COUNTERS, MAX_JOBS, OTHER, Row
 
 EXPECTED_S: Final = 60.0
 """A journal that has brought nothing for longer is missing: its process was killed, and nobody has found its files."""
 MISSED_S: Final = 24 * 3600.0
-"""So long a missing journal is told of."""
+"""For so long a missing journal is reported."""
 _BUSY_S: Final = 5.0
-_MOST_DAYS_IN_MEMORY: Final = 31
+_MAX_DAYS_IN_MEMORY: Final = 31
 _COLUMNS: Final = ", ".join(COUNTERS)
 _SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS ledger (id TEXT, started_us INTEGER, one INTEGER PRIMARY KEY CHECK (one = 1));
@@ -57,7 +57,7 @@ class LocalBook:
 
     def __init__(self, directory: Path | None, retention_days: int, now_s: Callable[[], float] = time.time) -> None:
         self._file = None if directory is None else directory / "ledger.sqlite3"
-        self._retention_days = retention_days if directory is not None else min(retention_days, _MOST_DAYS_IN_MEMORY)
+        self._retention_days = retention_days if directory is not None else min(retention_days, _MAX_DAYS_IN_MEMORY)
         self._now_s = now_s
         self._thread = ThreadPoolExecutor(1, "ledger")
         self._connected: sqlite3.Connection | None = None
@@ -174,7 +174,7 @@ class LocalBook:
         if cursor.execute(f"SELECT 1 {whose} AND job = ?", row).fetchone() is not None:
             return row
         jobs = cursor.execute(f"SELECT count(*) {whose}", row[:3]).fetchone()[0]
-        return row if jobs < MOST_JOBS else (*row[:3], OTHER)
+        return row if jobs < MAX_JOBS else (*row[:3], OTHER)
 
     def _prune(self, cursor: sqlite3.Cursor) -> None:
         today = datetime.fromtimestamp(self._now_s(), UTC).date()

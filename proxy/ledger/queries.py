@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.wire.usage import Usage
 from proxy.ledger.book import By, Query, Reading
-from proxy.ledger.counters import ABANDONED, ANALYSED_BYTES, ANSWERED, COUNTERS, FAILED, MOST_JOBS, OTHER, REFUSED
+from proxy.ledger.counters import ABANDONED, ANALYSED_BYTES, ANSWERED, COUNTERS, FAILED, MAX_JOBS, OTHER, REFUSED
 
 _NAMES: Final[Mapping[By, tuple[str, ...]]] = {
     "tenant": ("tenant",),
@@ -17,9 +17,9 @@ _NAMES: Final[Mapping[By, tuple[str, ...]]] = {
 }
 _PARAMETERS: Final = ("job", "by", "since", "until")
 _DAYS: Final = 31
-"""As many days are told without `since`, today included, where each gets rows of its own."""
+"""Days that an answer with rows covers without `since`, today included."""
 _EVER: Final = ("1970-01-01", "9999-12-31")
-_MOST_SHOWN: Final = 80
+_MAX_SHOWN: Final = 80
 
 
 def query_of_tenant(parameters: Mapping[str, str], tenant: str, today: date) -> Query:
@@ -82,13 +82,13 @@ def _order(
     if by == "day":
         return sorted(rows)
     ordered = sorted(rows, key=lambda row: (-row[1][ANALYSED_BYTES], row[0]))
-    if by != "job" or len(ordered) <= MOST_JOBS:
+    if by != "job" or len(ordered) <= MAX_JOBS:
         return ordered
     others: dict[tuple[str, ...], list[int]] = {}
-    for (tenant, *_), counts in ordered[MOST_JOBS:]:
+    for (tenant, *_), counts in ordered[MAX_JOBS:]:
         sums = others.setdefault((tenant, OTHER), [0] * len(COUNTERS))
         others[tenant, OTHER] = [had + more for had, more in zip(sums, counts, strict=True)]
-    kept = {name: list(counts) for name, counts in ordered[:MOST_JOBS]}
+    kept = {name: list(counts) for name, counts in ordered[:MAX_JOBS]}
     for name, counts in others.items():
         had = kept.get(name, [0] * len(COUNTERS))
         kept[name] = [one + more for one, more in zip(had, counts, strict=True)]
@@ -117,7 +117,7 @@ def _time(us: int) -> str:
 def _check_known(parameters: Mapping[str, str], known: tuple[str, ...]) -> None:
     for name in parameters:
         if name not in known:
-            shown = name[:_MOST_SHOWN]
+            shown = name[:_MAX_SHOWN]
             raise InvalidRequest(f"no parameter {shown!r}: choose from {', '.join(known)}", path=f"?{shown}")
 
 
@@ -125,7 +125,7 @@ def _by(value: str, known: tuple[By, ...]) -> By:
     for name in known:
         if name == value:
             return name
-    raise InvalidRequest(f"by={value[:_MOST_SHOWN]!r} is none of {', '.join(known)}: choose one of them", path="?by")
+    raise InvalidRequest(f"by={value[:_MAX_SHOWN]!r} is none of {', '.join(known)}: choose one of them", path="?by")
 
 
 def _last_days(today: date) -> tuple[str, str]:
@@ -149,7 +149,7 @@ def _day(value: str, name: str) -> str:
         day = None
     if day is None or day.isoformat() != value:  # fromisoformat takes other forms, too
         raise InvalidRequest(
-            f"{name}={value[:_MOST_SHOWN]!r} is not a date: give year, month and day, such as 2026-11-27",
+            f"{name}={value[:_MAX_SHOWN]!r} is not a date: give year, month and day, such as 2026-11-27",
             path=f"?{name}",
         )
     return value

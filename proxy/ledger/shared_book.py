@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from proxy.ledger.book import GROUPS, Batch, BookAway, Carried, Query, Reading
-from proxy.ledger.counters import ANALYSED_BYTES, COUNTERS, MOST_JOBS, OTHER, Row
+from proxy.ledger.counters import ANALYSED_BYTES, COUNTERS, MAX_JOBS, OTHER, Row
 from proxy.ledger.local_book import EXPECTED_S, MISSED_S
 from proxy.ledger.shared_scripts import CARRY, FIND, LEAVE, READ_ALL, READ_BYTES, READ_JOB, TOUCH
 from proxy.shared.store import Script, Store, StoreAway
@@ -128,7 +128,7 @@ class SharedBook:
         return [
             *(batch.journal, batch.number, part, uuid.uuid4().hex),
             *(oldest.isoformat(), _score(oldest.isoformat()), _REMEMBERED_US, round(MISSED_S * 1e6)),
-            *(MOST_JOBS, (self._retention_days + 1) * _DAY_S, OTHER),
+            *(MAX_JOBS, (self._retention_days + 1) * _DAY_S, OTHER),
         ]
 
     def _part(self, rows: Mapping[Row, Sequence[int]]) -> tuple[list[str], list[str | int]]:

@@ -12,16 +12,16 @@ CARRY: Final = Script("""
 -- KEYS: ledger (hash), journals (hash), seen, open, index (sorted sets); then for each group its rows (hash) and its
 --   tenant's bytes (hash).
 -- ARGV: journal, number of the batch, number of the part, id for a new ledger, the oldest day that is kept and its
---   number, microseconds for which journals are remembered and for which missing ones are told of, the most jobs of a
+--   number, microseconds for which journals are remembered and for which missing ones are reported, the most jobs of a
 --   group, seconds after which a tenant's bytes expire, the name of further jobs; then for each group its name, day,
 --   the day's number, when it expires (seconds since 1970), its bytes, how many jobs it has, and each one's name and
 --   counters. The job '=' is the sum of the group.
 -- Returns the time in microseconds, and 0 if it was added, 1 if it had been, 2 if a later batch had been.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local told = string.format('%.0f', now)
+local now_text = string.format('%.0f', now)
 redis.call('HSETNX', KEYS[1], 'id', ARGV[4])
-redis.call('HSETNX', KEYS[1], 'started_us', told)
+redis.call('HSETNX', KEYS[1], 'started_us', now_text)
 local function add(key, job, given)
   local had = redis.call('HGET', key, job)
   if had then
@@ -41,10 +41,10 @@ local last, last_part = string.match(redis.call('HGET', KEYS[2], ARGV[1]) or '0:
 last, last_part = tonumber(last), tonumber(last_part)
 redis.call('ZADD', KEYS[4], now, ARGV[1])
 if last > number then
-  return {told, 2}
+  return {now_text, 2}
 end
 if last == number and last_part >= part then
-  return {told, 1}
+  return {now_text, 1}
 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ':' .. ARGV[3])
 redis.call('ZADD', KEYS[3], now, ARGV[1])
@@ -81,7 +81,7 @@ for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[7],
   redis.call('HDEL', KEYS[2], old)
   redis.call('ZREM', KEYS[3], old)
 end
-return {told, 0}
+return {now_text, 0}
 """)
 
 TOUCH: Final = Script("""
@@ -101,14 +101,14 @@ return redis.call('ZREM', KEYS[1], ARGV[1])
 FIND: Final = Script("""
 -- Finds the groups of some days, and how complete they are.
 -- KEYS: ledger (hash), open, index (sorted sets). ARGV: the reader's journal, id for a new ledger, the first and the
---   last day as numbers, microseconds after which a silent journal is missing, and for which it is told of.
+--   last day as numbers, microseconds after which a silent journal is missing, and for which it is reported.
 -- Returns id of the ledger, when it began, the time, until when everything is in it (microseconds), how many journals
 -- are missing, and the groups' names.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local told = string.format('%.0f', now)
+local now_text = string.format('%.0f', now)
 redis.call('HSETNX', KEYS[1], 'id', ARGV[2])
-redis.call('HSETNX', KEYS[1], 'started_us', told)
+redis.call('HSETNX', KEYS[1], 'started_us', now_text)
 local complete, missing = now, 0
 local silent = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. string.format('%.0f', now - ARGV[6]), now, 'WITHSCORES')
 for number = 1, #silent, 2 do
@@ -122,7 +122,7 @@ for number = 1, #silent, 2 do
   end
 end
 local found = redis.call('HMGET', KEYS[1], 'id', 'started_us')
-table.insert(found, told)
+table.insert(found, now_text)
 table.insert(found, string.format('%.0f', complete))
 table.insert(found, missing)
 for _, group in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], ARGV[3], ARGV[4])) do

@@ -19,7 +19,7 @@ class Tally:
     given_up: int = 0
     """Requests that their callers didn't send again after an error: a job then halves them."""
     first_tries_back: int = 0
-    """Requests that came back as told to, for the first time."""
+    """Requests that came back after their Retry-After, for the first time."""
     let_in_at_once: int = 0
     """Those of them that weren't refused again."""
     waits_s: list[float] = field(default_factory=list)

@@ -109,8 +109,8 @@ def _others(before: ProxySettings, after: ProxySettings) -> Iterator[Change]:
     old, new = _flat(before.model_dump(mode="json")), _flat(after.model_dump(mode="json"))
     for name in dict.fromkeys((*old, *new)):
         group, _, key = name.partition(".")
-        told = group in {"tenants", "backends", "quota"} or (group == "classes" and key.endswith(".weight"))
-        if not told and old.get(name) != new.get(name):
+        compared = group in {"tenants", "backends", "quota"} or (group == "classes" and key.endswith(".weight"))
+        if not compared and old.get(name) != new.get(name):
             effect: Effect = "needs a restart" if group in NEEDS_RESTART else "changes"
             yield Change("all", name, str(old.get(name)), str(new.get(name)), effect)
 

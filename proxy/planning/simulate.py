@@ -124,7 +124,7 @@ class Simulation:
         call.answered(ticket)
 
     def refused(self, call: Call, refusal: Refuse) -> None:
-        """Let the caller come back when it is told to; a person does so once."""
+        """Let the caller come back when the Retry-After says; an interactive one does so once."""
         call.tally.refused += 1
         call.refused += 1
         if refusal.retry_after_s is None or (call.refused > 1 and not call.patient):

@@ -54,7 +54,7 @@ class Budget:
         self.period: Period = period_at(kind, epoch_s)
         self.own_bytes = 0
         """Admitted by this proxy in the period."""
-        self.own_told_bytes = 0
+        self.own_known_bytes = 0
         """What of it the others knew at the last look."""
         self.others_bytes = 0
         """Admitted by the others, as of the last look."""
@@ -74,7 +74,7 @@ class Budget:
         if self.period.start_s - _BACKWARDS_S <= epoch_s < self.period.end_s:
             return
         self.period = period_at(self.kind, epoch_s)
-        self.own_bytes = self.own_told_bytes = self.others_bytes = 0
+        self.own_bytes = self.own_known_bytes = self.others_bytes = 0
 
     def bound_bytes(self, divided_by: int) -> int | None:
         """Return how far `used_bytes` may go at this proxy; None for any distance.
@@ -85,7 +85,7 @@ class Budget:
         """
         if self.limit_bytes is None:
             return None
-        known = self.others_bytes + self.own_told_bytes
+        known = self.others_bytes + self.own_known_bytes
         return known + max(0, self.limit_bytes - known) // divided_by
 
     def saw(self, period: Period, own_bytes: int, others_bytes: int) -> None:
@@ -93,12 +93,12 @@ class Budget:
 
         Args:
             period: For which it was.
-            own_bytes: What the others were told of.
+            own_bytes: What the others knew of it.
             others_bytes: What they have admitted.
 
         """
         if period == self.period:
-            self.own_told_bytes, self.others_bytes = own_bytes, others_bytes
+            self.own_known_bytes, self.others_bytes = own_bytes, others_bytes
 
 
 class Budgets:

@@ -121,7 +121,7 @@ async def test_while_the_store_is_away_each_proxy_spends_its_part_of_what_was_le
         await until(lambda: all(len(member.proxy.fleet.members.alive) == 2 for member in (first, second)))
         assert await send_all(first, 10) == 10
         await until(lambda: day(second).others_bytes == 10 * COST, 2)
-        await until(lambda: day(first).own_told_bytes == 10 * COST, 2)
+        await until(lambda: day(first).own_known_bytes == 10 * COST, 2)
         store.kill()
         await until(lambda: first.proxy.fleet.store.away and second.proxy.fleet.store.away)
         assert (await send_all(first, 15), await send_all(second, 15)) == (10, 10)

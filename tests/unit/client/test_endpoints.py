@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nlpbatch import errors
 from nlpbatch.client.address import parse_addresses
-from nlpbatch.client.endpoints import LEAST_BACKOFF_S, MOST_BACKOFF_S, Endpoints, Fault, fault_of
+from nlpbatch.client.endpoints import MAX_BACKOFF_S, MIN_BACKOFF_S, Endpoints, Fault, fault_of
 from nlpbatch.client.failures import NotConnected, TimedOut
 
 REFUSED = NotConnected("refused")
@@ -182,7 +182,7 @@ def test_whatever_happens_no_address_is_called_before_its_back_off_unless_all_ar
     for after_s, event in steps:
         now_s += after_s
         made = choice.choose(now_s)
-        if made.address in left_s and now_s < left_s[made.address] + LEAST_BACKOFF_S:
+        if made.address in left_s and now_s < left_s[made.address] + MIN_BACKOFF_S:
             assert len(left_s) == count  # all have failed, and since then none has answered
         if event == "answered":
             choice.answered(made, now_s)
@@ -194,7 +194,7 @@ def test_whatever_happens_no_address_is_called_before_its_back_off_unless_all_ar
         for old in late[:-2]:
             choice.failed(old, SLOW, now_s)
         records = choice._records.values()
-        assert all(record.due_s <= now_s + MOST_BACKOFF_S for record in records)
+        assert all(record.due_s <= now_s + MAX_BACKOFF_S for record in records)
 
 
 @given(count=st.integers(2, 5), seed=st.integers(0, 2**32), down=st.data())
@@ -261,5 +261,5 @@ def test_after_an_outage_of_all_the_first_one_that_is_back_is_found_within_the_l
     back = choice.addresses[0]
     calls = calls_of([choice], lambda address, now_s: address != back or now_s < 300, 400)
     found_s = min(now_s for address, now_s in calls if address == back and now_s >= 300)
-    assert found_s <= 300 + MOST_BACKOFF_S
+    assert found_s <= 300 + MAX_BACKOFF_S
     assert all(calls[back, now_s] == 1 for now_s in range(found_s, 400))

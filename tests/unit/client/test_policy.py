@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlpbatch import errors
-from nlpbatch.client.policy import LEAST_DELAY_S, RetryPolicy, attempt_timeout_s, is_doubtful, next_delay_s
+from nlpbatch.client.policy import MIN_DELAY_S, RetryPolicy, attempt_timeout_s, is_doubtful, next_delay_s
 from nlpbatch.errors import ConfigError
 from tests.fakes.error_tree import leaves
 
@@ -60,7 +60,7 @@ def delay_s(error, *, policy=DEFAULT, attempt=1, doubtful=0, elapsed_s=0.0, chan
 def test_a_wait_is_never_shorter_than_asked_and_never_ends_past_the_patience(policy, error, attempt, elapsed_s, chance):
     wait_s = delay_s(error, policy=policy, attempt=attempt, elapsed_s=elapsed_s, chance=chance)
     if wait_s is not None:
-        assert wait_s >= max(LEAST_DELAY_S, error.retry_after_s or 0.0)
+        assert wait_s >= max(MIN_DELAY_S, error.retry_after_s or 0.0)
         assert elapsed_s + wait_s < policy.patience_s
 
 
@@ -83,7 +83,7 @@ def test_a_service_that_refuses_at_once_for_ever_is_given_up(patience_s, outcome
             break
         elapsed_s += wait_s
     assert elapsed_s < patience_s
-    assert attempt <= patience_s / LEAST_DELAY_S + 2
+    assert attempt <= patience_s / MIN_DELAY_S + 2
 
 
 @pytest.mark.parametrize("cls", TRANSIENT)

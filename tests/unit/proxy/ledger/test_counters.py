@@ -43,7 +43,7 @@ def test_lines_that_stand_for_rows_add_up_to_them():
 
 
 def test_of_too_many_jobs_the_further_ones_are_counted_as_one(monkeypatch):
-    monkeypatch.setattr(counters, "MOST_JOBS", 2)
+    monkeypatch.setattr(counters, "MAX_JOBS", 2)
     rows = Rows()
     for job in ("a", "b", "c", "d", "a"):
         rows.add((*ROW[:3], job), [(ANALYSED, 1)])

@@ -81,7 +81,7 @@ async def test_old_days_are_removed(book):
 
 
 async def test_of_too_many_jobs_the_further_ones_are_counted_as_one(book, monkeypatch):
-    monkeypatch.setattr(local_book, "MOST_JOBS", 2)
+    monkeypatch.setattr(local_book, "MAX_JOBS", 2)
     for number, job in enumerate(("a", "b", "c", "d", "a"), 1):
         await book.carry(batch(number, row(job=job)))
     assert await bytes_by(book, "job") == {("search", "a"): 200, ("search", "b"): 100, ("search", OTHER): 200}

@@ -84,7 +84,7 @@ def test_rows_come_by_day_or_the_largest_first():
 
 
 def test_of_too_many_jobs_the_smallest_are_added_up(monkeypatch):
-    monkeypatch.setattr(queries, "MOST_JOBS", 2)
+    monkeypatch.setattr(queries, "MAX_JOBS", 2)
     rows = {("search", str(size)): counts(analysed_bytes=size) for size in range(1, 6)} | {
         ("search", OTHER): counts(analysed_bytes=100)
     }

@@ -15,7 +15,7 @@ from proxy.traffic.slots import Backend, Lease
 from proxy.traffic.ticket import Ticket
 from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 
-MOST_BYTES = 5000
+MAX_BYTES = 5000
 
 
 def backends(*places):
@@ -42,7 +42,7 @@ CALLS = st.lists(
         st.sampled_from("abcd"),
         st.sampled_from(["", "x", "y"]),
         st.sampled_from(["interactive", "batch"]),
-        st.integers(1, MOST_BYTES),
+        st.integers(1, MAX_BYTES),
         st.floats(0, 20),
         st.sampled_from(["waits", "waits", "hangs up", "comes back"]),
     ),
