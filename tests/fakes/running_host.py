@@ -115,12 +115,12 @@ async def running_host(file, *arguments, processes=2):
         yield host
 
 
-def configuration(directory, backend, *, places=1000, more=""):
+def configuration(directory, backend, *, slots=1000, more=""):
     """Write a configuration; return its file."""
     file = directory / "proxy.toml"
     tenants = "\n".join(f"[tenants.{name}]\nkeys = {json.dumps(one['keys'])}" for name, one in TENANTS.items())
     file.write_text(
-        f'[concurrency]\npolicy = "fixed"\nper_worker = {places / 2}\n[upstream]\nhealth_period_s = 0.05\n'
+        f'[concurrency]\npolicy = "fixed"\nper_worker = {slots / 2}\n[upstream]\nhealth_period_s = 0.05\n'
         f'[[backends]]\nurl = "{backend.url}"\n{tenants}\n{more}\n'
     )
     return file

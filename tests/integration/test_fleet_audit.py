@@ -35,7 +35,7 @@ async def entries(member, query=""):
     return answer["entries"]
 
 
-async def test_every_kind_of_change_is_told_at_every_proxy(store, tmp_path, caplog):
+async def test_every_kind_of_change_is_shown_at_every_proxy(store, tmp_path, caplog):
     async with FakeBackend() as backend, running_fleet(backend, store.url, tmp_path) as (first, second):
         _, issued = await first.operate("POST", "/keys", json={"tenant": "home", "note": "nightly"}, **KIM)
         await second.operate("POST", f"/keys/{issued['id']}/revoke", **KIM)
@@ -49,13 +49,13 @@ async def test_every_kind_of_change_is_told_at_every_proxy(store, tmp_path, capl
         )
         await first.operate("POST", "/drain", **KIM)
         await until(lambda: not first.proxy.operating.audit._unsent)
-        told = await entries(second)
-    assert [(one["action"], one["target"], one["by"], one["before"], one["after"]) for one in told] == [
+        shown = await entries(second)
+    assert [(one["action"], one["target"], one["by"], one["before"], one["after"]) for one in shown] == [
         ("key.create", issued["id"], "kim", None, {"tenant": "home", "expires_at": None, "note": "nightly"}),
         ("key.revoke", issued["id"], "kim", "valid", "revoked"),
         ("tenant.pause", "home", "kim", False, True),
         ("tenant.resume", "home", "", True, False),
-        ("log_level", "proxy", "kim", told[4]["before"], "error"),
+        ("log_level", "proxy", "kim", shown[4]["before"], "error"),
         (
             "config.reload",
             "proxy.toml",
@@ -65,12 +65,12 @@ async def test_every_kind_of_change_is_told_at_every_proxy(store, tmp_path, capl
         ),
         ("drain", "proxy", "kim", False, True),
     ]
-    assert {one["address"] for one in told} == {"127.0.0.1", ""}
+    assert {one["address"] for one in shown} == {"127.0.0.1", ""}
     lines = [line.getMessage() for line in caplog.records if line.name == "nlpbatch.audit"]
-    assert lines == [one["action"] for one in told]
+    assert lines == [one["action"] for one in shown]
     secret = issued["key"].split("_", 2)[2]
-    assert secret not in json.dumps(told) + caplog.text
-    assert ENTRY[13:] not in json.dumps(told)
+    assert secret not in json.dumps(shown) + caplog.text
+    assert ENTRY[13:] not in json.dumps(shown)
 
 
 async def test_the_store_keeps_ten_thousand_entries_and_garbage_among_them_does_no_harm(store, tmp_path):
@@ -88,7 +88,7 @@ async def test_the_store_keeps_ten_thousand_entries_and_garbage_among_them_does_
         assert not member.proxy.fleet.store.away
 
 
-async def test_what_is_changed_while_the_store_is_away_is_told_here_and_later_everywhere(store, tmp_path):
+async def test_a_change_while_the_store_is_away_is_shown_here_and_later_everywhere(store, tmp_path):
     async with FakeBackend() as backend, running_fleet(backend, store.url, tmp_path) as (first, second):
         store.kill()
         await until(lambda: first.proxy.fleet.store.away)
@@ -97,10 +97,10 @@ async def test_what_is_changed_while_the_store_is_away_is_told_here_and_later_ev
         assert ([one["action"] for one in answer["entries"]], answer["complete"]) == (["tenant.pause"], False)
         store.start()
 
-        async def told():
+        async def all_shown():
             return [one["action"] for one in await entries(second)] == ["tenant.pause"]
 
-        await until(told)
+        await until(all_shown)
 
 
 async def test_one_process_without_a_store_has_the_same_in_memory():

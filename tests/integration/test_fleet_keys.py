@@ -80,7 +80,7 @@ async def test_a_key_expires_by_the_clock_of_the_store(store, tmp_path):
         assert (await first.ask(issued["key"]))[1]["cause"] == "expired"
 
 
-async def test_while_the_store_is_away_nobody_is_locked_out_and_what_was_revoked_is_told_later(store, tmp_path):
+async def test_while_the_store_is_away_keys_stay_valid_and_revocations_are_passed_on_later(store, tmp_path):
     async with FakeBackend() as backend, running_fleet(backend, store.url, tmp_path) as (first, second):
         kept, revoked = await created(first), await created(first)
         await until(answers(second, 200, revoked["key"]), IN_FORCE_S)
@@ -88,8 +88,8 @@ async def test_while_the_store_is_away_nobody_is_locked_out_and_what_was_revoked
         await until(lambda: first.proxy.fleet.store.away and second.proxy.fleet.store.away)
         status, problem = await first.operate("POST", "/keys", json={"tenant": "home"})
         assert (status, problem["code"]) == (503, "service_unreachable")
-        _, told = await first.operate("POST", f"/keys/{revoked['id']}/revoke")
-        assert told["pending"]
+        _, answer = await first.operate("POST", f"/keys/{revoked['id']}/revoke")
+        assert answer["pending"]
         assert (await first.ask(revoked["key"]))[0] == 401
         assert [(await member.ask(kept["key"]))[0] for member in (first, second)] == [200, 200]
         store.start()

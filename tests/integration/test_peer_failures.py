@@ -21,7 +21,7 @@ async def until(condition, seconds=10):
             await asyncio.sleep(0.01)
 
 
-async def test_of_all_who_find_the_owner_dead_one_takes_over_and_the_others_ask_it(redis, tmp_path):
+async def test_of_all_proxies_that_find_the_owner_dead_one_takes_over_and_the_others_ask_it(redis, tmp_path):
     release = asyncio.Event()
     async with FakeBackend(held(release, echo())) as backend, RunningFleet(redis, tmp_path, backend) as fleet:
         proxies = [await fleet.join() for _ in range(3)]
@@ -65,7 +65,7 @@ async def test_when_the_owner_is_killed_in_the_middle_one_other_proxy_analyses_a
     assert len(backend.exchanges) == 2
 
 
-async def test_who_takes_over_sends_the_request_where_its_analysis_may_be_under_way(redis, tmp_path):
+async def test_a_proxy_that_takes_over_sends_the_request_where_its_analysis_may_be_under_way(redis, tmp_path):
     async with (
         FakeBackend(echo()) as first,
         FakeBackend(echo()) as second,
@@ -81,14 +81,16 @@ async def test_who_takes_over_sends_the_request_where_its_analysis_may_be_under_
     assert [one.body for one in first.exchanges] == [f"k{number}".encode() for number in range(0, 10, 2)]
 
 
-async def test_an_address_that_only_another_machine_reaches_is_told_with_the_remedy(redis, tmp_path, caplog):
+async def test_an_address_that_only_another_machine_reaches_is_named_with_the_remedy(redis, tmp_path, caplog):
     async with FakeBackend(echo()) as backend, RunningFleet(redis, tmp_path, backend) as fleet:
         a = await fleet.join()
         await fleet.pretend(f"http://127.0.0.1:{free_port()}", NAME, ("home", "b"), host="another-machine")
         for key in (NAME[1], "b"):
             assert (await a.ask(data=b"question", headers=named(key))).status == 200
-    told = [record.reason for record in caplog.records if record.message == "no answer from another proxy"]
-    assert told == ["it is on another-machine, and gave an address that only that machine reaches: set peer.host there"]
+    reasons = [record.reason for record in caplog.records if record.message == "no answer from another proxy"]
+    assert reasons == [
+        "it is on another-machine, and gave an address that only that machine reaches: set peer.host there"
+    ]
 
 
 async def test_peers_speak_tls_and_check_each_other_s_certificates(redis, tmp_path):

@@ -221,7 +221,7 @@ async def _until_all_have(host, generation, processes=2):
     )
 
 
-async def test_told_to_stop_all_finish_what_they_have_and_nothing_is_left(tmp_path):
+async def test_after_sigterm_all_finish_what_they_have_and_nothing_is_left(tmp_path):
     release = asyncio.Event()
     async with (
         FakeBackend(held(release, answer(b'{"x": 1}'))) as backend,
@@ -294,7 +294,7 @@ async def test_a_configured_store_is_used_instead(tmp_path):
             assert store(host) is None
 
 
-async def test_what_cannot_start_is_told_and_leaves_nothing(tmp_path):
+async def test_what_cannot_start_says_why_and_leaves_nothing(tmp_path):
     async with FakeBackend() as backend:
         file = configuration(tmp_path, backend)
         async with starting(file, "--processes", "2", "--port", str(backend.port)) as taken:

@@ -86,7 +86,7 @@ async def test_counts_in_a_directory_last_over_restarts(tmp_path):
     assert (found["analysed"], found["analysed_bytes"]) == (2, 2 * len(b"question"))
 
 
-async def test_rows_are_told_by_day_job_and_key():
+async def test_usage_is_shown_by_day_job_and_key():
     async with FakeBackend(echo()) as backend, running_proxy(backend) as proxy:
         for job in ("out-1", "out-2"):
             await proxy.ask(data=b"question", headers=of(job))

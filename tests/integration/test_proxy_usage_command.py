@@ -69,7 +69,7 @@ async def test_programs_get_json_or_csv(capsys):
     ]
 
 
-async def test_days_without_anything_are_told(capsys):
+async def test_days_without_requests_are_shown(capsys):
     async with operated() as admin:
         assert await command(admin, "--until", "2020-01-01") == 0
     assert capsys.readouterr().out == "nothing from 2020-01-01 to 2020-01-01\n"

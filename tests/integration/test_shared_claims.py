@@ -64,7 +64,7 @@ async def until(condition, seconds=10):
             await asyncio.sleep(0.01)
 
 
-async def test_the_first_has_it_and_the_others_hear_whose_it_is(redis, tmp_path):
+async def test_the_first_to_claim_a_key_owns_it_and_the_others_learn_who_does(redis, tmp_path):
     async with Scene(redis, tmp_path) as scene:
         a, b = await scene.join("a"), await scene.join("b")
         mine, its = await a.claim(NAME), await b.claim(NAME)
@@ -86,7 +86,7 @@ async def test_claims_that_come_together_share_round_trips_and_each_gets_its_own
         assert after - before <= 10
 
 
-async def test_a_release_frees_the_key_and_a_late_one_frees_nobody_elses(redis, tmp_path):
+async def test_a_release_frees_the_key_and_a_late_one_no_other_s_claim(redis, tmp_path):
     async with Scene(redis, tmp_path) as scene:
         a, b = await scene.join("a"), await scene.join("b")
         first = await a.claim(NAME)
@@ -100,7 +100,7 @@ async def test_a_release_frees_the_key_and_a_late_one_frees_nobody_elses(redis, 
         assert (await a.claim(NAME)).text != first.text
 
 
-async def test_of_many_who_take_over_one_does(redis, tmp_path):
+async def test_of_many_that_try_to_take_over_one_succeeds(redis, tmp_path):
     async with Scene(redis, tmp_path) as scene:
         a = await scene.join("a")
         others = [await scene.join(f"b{number}") for number in range(5)]
@@ -112,7 +112,7 @@ async def test_of_many_who_take_over_one_does(redis, tmp_path):
         assert got[int(winner[1:])].owner is None
 
 
-async def test_who_has_begun_again_is_not_replaced_by_one_that_saw_its_failure(redis, tmp_path):
+async def test_an_owner_that_began_again_is_not_replaced_by_one_that_saw_its_failure(redis, tmp_path):
     async with Scene(redis, tmp_path) as scene:
         a, b = await scene.join("a"), await scene.join("b")
         await a.claim(NAME)
@@ -122,7 +122,7 @@ async def test_who_has_begun_again_is_not_replaced_by_one_that_saw_its_failure(r
         assert (await b.claim(NAME, instead=seen)).owner.id == "a"
 
 
-async def test_who_takes_over_hears_where_the_request_was_sent(redis, tmp_path):
+async def test_a_proxy_that_takes_over_learns_where_the_request_was_sent(redis, tmp_path):
     async with Scene(redis, tmp_path) as scene:
         a, b, c = [await scene.join(name) for name in "abc"]
         await a.claim(NAME)
@@ -182,7 +182,7 @@ async def test_a_caller_that_hangs_up_while_its_claim_is_made_leaves_none(redis,
         assert claims_in(redis) == {}
 
 
-async def test_while_the_store_is_away_everybody_owns_and_nobody_waits_and_then_it_is_claimed(redis, tmp_path):
+async def test_while_the_store_is_away_each_proxy_owns_what_it_gets_and_claims_it_afterwards(redis, tmp_path):
     async with Scene(redis, tmp_path) as scene:
         a, b = await scene.join("a"), await scene.join("b")
         redis.kill()

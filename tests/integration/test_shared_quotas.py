@@ -48,7 +48,7 @@ async def send(proxy):
 
 
 async def saturate(proxy, until_s, pause_s, passed):
-    """Send one after the other, coming back when told."""
+    """Send one after the other, coming back at each Retry-After."""
     while time.monotonic() < until_s:
         given = await send(proxy)
         if given.status == 200:
@@ -82,14 +82,14 @@ async def test_a_whole_burst_passes_at_one_proxy(redis):
         assert statuses == [200] * 10 + [429] * 2
 
 
-async def test_who_is_far_from_every_limit_is_never_refused(redis):
+async def test_a_caller_far_from_every_limit_is_never_refused(redis):
     rate = {"bytes_per_s": 10**9}
     async with fleet(redis, 2, key_quota=rate, whole=rate, concurrency=1000, **rate) as proxies:
         for number in range(300):  # leases come and go meanwhile
             assert (await send(proxies[number // 3 % 2])).status == 200
 
 
-async def test_many_who_begin_together_far_from_every_limit_are_never_refused(redis):
+async def test_many_callers_that_begin_together_far_from_every_limit_are_never_refused(redis):
     rate = {"bytes_per_s": 10**9}
     async with fleet(redis, 1, key_quota=rate, whole=rate, concurrency=1000, **rate) as (proxy,):
 
@@ -117,7 +117,7 @@ async def test_a_skewed_load_uses_the_whole_quota_and_no_more(redis):
 
 
 async def insist(proxy):
-    """Send, coming back when told, until it is answered."""
+    """Send, coming back at each Retry-After, until it is answered."""
     while (given := await send(proxy)).status != 200:
         assert given.status == 429
         await asyncio.sleep(given.json["retry_after_s"])

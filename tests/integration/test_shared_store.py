@@ -64,8 +64,8 @@ async def test_proxies_see_each_other_until_one_leaves_or_falls_silent(redis, tm
 async def test_a_store_that_stops_answering_costs_one_wait_and_is_noticed_when_it_is_back(redis, tmp_path):
     store = await opened(redis, tmp_path, timeout_s=0.05)
     members = Members(store, Member("a"))
-    told = []
-    store.on_change.append(lambda: told.append(store.away))
+    changes = []
+    store.on_change.append(lambda: changes.append(store.away))
     assert await store.run(ECHO, [], ["x"]) == b"x"
     redis.pause()
     started_s = time.monotonic()
@@ -78,7 +78,7 @@ async def test_a_store_that_stops_answering_costs_one_wait_and_is_noticed_when_i
     redis.resume()
     await until(lambda: not store.away)
     assert await store.run(ECHO, [], ["y"]) == b"y"
-    assert told == [True, False]
+    assert changes == [True, False]
     await store.close()
 
 

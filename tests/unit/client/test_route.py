@@ -93,7 +93,7 @@ def test_a_request_that_failed_beside_others_follows_them_at_once(endpoints):
     assert late.goes_on_at_once
 
 
-def test_errors_at_other_addresses_are_told(endpoints):
+def test_errors_at_other_addresses_are_in_the_message(endpoints):
     route = Route(endpoints)
     first = route.begin(0.0)
     route.failed(NotConnected("no answer (refused)"), 0.0)

@@ -44,7 +44,7 @@ def test_a_request_body_is_as_large_as_the_api_takes_it():
     assert settings().limits.body_bytes == SizeLimits().body_bytes
 
 
-def test_all_faults_are_told_at_once_each_with_key_value_and_bound():
+def test_all_faults_are_listed_at_once_each_with_key_value_and_bound():
     message = faults(
         listen={"port": 99_999, "hots": "0.0.0.0"},
         concurrency={"per_worker": 0},
@@ -98,7 +98,7 @@ def test_a_backend_listed_twice_is_refused(again):
     assert message == f"proxy.toml: backends: {URL} is listed 2 times: list it once"
 
 
-def test_doubled_backends_and_keys_are_told_beside_other_faults():
+def test_repeated_backends_and_keys_are_listed_beside_other_faults():
     twice = {"keys": [ENTRY]}
     message = faults(backends=[{"url": URL}] * 2, tenants={"a": twice, "b": twice}, queue={"requests": -1})
     assert len(message.splitlines()) == 3

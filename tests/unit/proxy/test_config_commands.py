@@ -35,11 +35,11 @@ def test_check_tells_all_that_is_wrong_with_lines(file, capsys):
     text = Path(path).read_text(encoding="utf-8").replace("max_wait_s = 10.0", "max_wait_s = -10.0")
     Path(path).write_text(text + "\n[nonsense]\nx = 1\n", encoding="utf-8")
     assert nlpbatch(["proxy", "check", path]) == 2
-    told = capsys.readouterr().err
+    complaint = capsys.readouterr().err
     lines = text.splitlines()
-    assert f"{path}:{lines.index('port = -1') + 1}: " in told
-    assert f"{path}:{lines.index('max_wait_s = -10.0') + 1}: " in told
-    assert "nonsense" in told
+    assert f"{path}:{lines.index('port = -1') + 1}: " in complaint
+    assert f"{path}:{lines.index('max_wait_s = -10.0') + 1}: " in complaint
+    assert "nonsense" in complaint
 
 
 def test_check_warns_of_what_is_odd(file, capsys):

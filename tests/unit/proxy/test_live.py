@@ -30,19 +30,19 @@ def test_keys_of_the_file_and_issued_ones_find_their_tenants(live):
 
 
 @pytest.mark.parametrize(("key", "key_id"), [(KEY, KEY_ID), (FILE_KEY, FILE_ID)], ids=["issued", "file"])
-def test_a_revoked_key_is_told_so_if_its_secret_is_right(live, key, key_id):
+def test_a_caller_with_the_secret_learns_that_its_key_was_revoked(live, key, key_id):
     live.records.revoke(key_id, Revocation(4000.0))
     error = refusal(live, key)
     assert error.message == f"the key {key_id} was revoked at 1970-01-01T01:06:40Z: ask the operator for a new one"
     assert error.details == {"cause": "revoked"}
 
 
-def test_an_expired_key_is_told_so_if_its_secret_is_right(live):
+def test_a_caller_with_the_secret_learns_that_its_key_has_expired(live):
     live.records.issued[KEY_ID] = IssuedKey(StoredKey.parse(ENTRY), "b", 1000.0, 5000.0)
     assert "has expired at 1970-01-01T01:23:20Z" in refusal(live, KEY).message
 
 
-def test_who_guesses_learns_nothing_about_a_key_that_ended(live):
+def test_a_caller_without_the_secret_learns_nothing_about_a_key_that_ended(live):
     live.records.revoke(KEY_ID, Revocation(4000.0))
     guessed, unknown = f"nlpb_{KEY_ID}_{'x' * 43}", f"nlpb_{'0' * 12}_{'x' * 43}"
     assert refusal(live, guessed).message == refusal(live, unknown).message

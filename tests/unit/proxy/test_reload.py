@@ -49,7 +49,7 @@ async def test_settings_that_are_right_are_taken_over():
 
 @pytest.mark.parametrize("error", [ConfigError("a: 1\nb: 2"), RuntimeError("…"), RecursionError()])
 @virtual_time
-async def test_anything_wrong_changes_nothing_and_is_told_whole(error, caplog):
+async def test_anything_wrong_changes_nothing_and_all_of_it_is_logged(error, caplog):
     target = Target()
     before = target.settings
     with caplog.at_level(logging.ERROR):

@@ -14,7 +14,7 @@ def manager(tmp_path, monkeypatch):
         yield receiver
 
 
-def test_a_service_manager_that_asked_for_it_is_told(manager):
+def test_a_service_manager_that_asked_for_it_is_notified(manager):
     notify_ready()
     assert manager.recv(100) == b"READY=1"
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("loop_time")
 
 
 @virtual_time
-async def test_with_a_free_place_nobody_waits():
+async def test_with_a_free_slot_a_request_does_not_wait():
     scene = Scene(limits=(2,))
     lease = await scene.enter("a", "", 100)
     assert (lease.backend, lease.waited_s) == (scene.backends[0], 0.0)
@@ -26,7 +26,7 @@ async def test_with_a_free_place_nobody_waits():
 
 
 @virtual_time
-async def test_the_next_one_gets_the_place_that_is_given_back():
+async def test_the_next_request_gets_a_slot_that_is_released():
     scene = Scene()
     (held,) = await scene.occupy()
     caller = scene.caller()
@@ -42,7 +42,7 @@ async def test_the_next_one_gets_the_place_that_is_given_back():
 
 
 @virtual_time
-async def test_places_are_given_in_the_order_of_the_fair_queue():
+async def test_slots_are_given_in_the_order_of_the_fair_queue():
     scene = Scene(weights={"a": 1.0, "b": 2.0})
     (held,) = await scene.occupy()
     order = []
@@ -64,7 +64,7 @@ async def test_places_are_given_in_the_order_of_the_fair_queue():
 
 
 @virtual_time
-async def test_nobody_goes_ahead_of_those_who_wait():
+async def test_a_new_request_does_not_overtake_waiting_ones():
     scene = Scene(ready=False)
     first = scene.caller()
     await settle()
@@ -112,7 +112,7 @@ async def test_a_caller_that_leaves_the_queue_is_forgotten():
 
 @pytest.mark.parametrize("cancelled_first", [True, False])
 @virtual_time
-async def test_a_place_given_to_one_who_leaves_in_the_same_moment_goes_to_the_next(cancelled_first):
+async def test_a_slot_given_to_a_caller_that_hangs_up_in_the_same_moment_goes_to_the_next(cancelled_first):
     scene = Scene()
     (held,) = await scene.occupy()
     gone, stays = scene.caller(), scene.caller()
@@ -144,7 +144,7 @@ async def test_a_half_open_backend_is_tried_by_the_next_one_if_a_caller_leaves_w
 
 
 @virtual_time
-async def test_thousands_that_leave_in_the_same_moment_hold_nothing_up():
+async def test_thousands_of_callers_that_hang_up_in_the_same_moment_delay_no_other():
     scene = Scene(bounds=Bounds(10_000, 10**9, 5.0))
     (held,) = await scene.occupy()
     gone = [scene.caller() for _ in range(3000)]
@@ -158,7 +158,7 @@ async def test_thousands_that_leave_in_the_same_moment_hold_nothing_up():
 
 
 @virtual_time
-async def test_one_that_waited_too_long_is_told_so():
+async def test_a_request_that_waited_too_long_is_refused_with_the_reason():
     scene = Scene()
     await scene.occupy()
     started_s = asyncio.get_running_loop().time()
@@ -170,17 +170,17 @@ async def test_one_that_waited_too_long_is_told_so():
     assert scene.traffic.queue.backlog == Backlog()
 
 
-@pytest.mark.parametrize("place_first", [True, False])
+@pytest.mark.parametrize("slot_first", [True, False])
 @virtual_time
-async def test_a_place_that_comes_when_the_wait_ends_is_not_lost(place_first):
+async def test_a_slot_that_becomes_free_when_the_wait_ends_is_not_lost(slot_first):
     scene = Scene()
     (held,) = await scene.occupy()
     loop = asyncio.get_running_loop()
-    if place_first:
+    if slot_first:
         loop.call_later(5.0, scene.leave, held)
     caller = scene.caller()
     await settle()
-    if not place_first:
+    if not slot_first:
         loop.call_later(5.0, scene.leave, held)
     late = asyncio.create_task(_late(scene))
     with contextlib.suppress(NoCapacity):  # whichever comes first in that moment
@@ -190,7 +190,7 @@ async def test_a_place_that_comes_when_the_wait_ends_is_not_lost(place_first):
 
 
 async def _late(scene):
-    """Come a moment before the first caller's wait ends, and get the place it couldn't take."""
+    """Come a moment before the first caller's wait ends, and get the slot that it couldn't take."""
     await asyncio.sleep(4.9)
     scene.leave(await scene.enter("a", "", 100))
 
@@ -237,7 +237,7 @@ CALLS = st.lists(
 
 
 @given(CALLS, st.lists(st.integers(1, 3), min_size=1, max_size=3), st.integers(0, 8))
-def test_no_limit_is_exceeded_and_no_place_lost_whatever_callers_do(calls, limits, ready_s):
+def test_no_limit_is_exceeded_and_no_slot_lost_whatever_callers_do(calls, limits, ready_s):
     _play(calls, limits, ready_s)
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("loop_time")
 
 
 @virtual_time
-async def test_with_a_longest_wait_of_zero_nobody_waits():
+async def test_with_a_longest_wait_of_zero_no_request_waits():
     scene = Scene(bounds=Bounds(100, 100_000, 0.0))
     await scene.occupy()
     with pytest.raises(NoCapacity):
@@ -23,19 +23,19 @@ async def test_with_a_longest_wait_of_zero_nobody_waits():
 
 
 @pytest.mark.parametrize(
-    ("bounds", "cause", "told"),
+    ("bounds", "cause", "message"),
     [
         (Bounds(1, 100_000, 5.0), "queue_requests", "tenant a would have 2 requests waiting, the limit is 1"),
         (Bounds(9, 1150, 5.0), "queue_bytes", "tenant a would have 1,200 bytes waiting, the limit is 1,150"),
     ],
 )
 @virtual_time
-async def test_a_full_queue_refuses_its_own_tenant_and_no_other(bounds, cause, told):
+async def test_a_full_queue_refuses_its_own_tenant_and_no_other(bounds, cause, message):
     scene = Scene(bounds=bounds)
     await scene.occupy()
     waiting = scene.caller(cost_bytes=1100)
     await settle()
-    with pytest.raises(QueueFull, match=told) as caught:
+    with pytest.raises(QueueFull, match=message) as caught:
         await scene.enter("a", "", 100)
     assert caught.value.retry_after_s > 0
     assert scene.refused == [("a", cause)]

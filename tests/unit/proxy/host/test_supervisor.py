@@ -107,7 +107,7 @@ async def test_new_settings_reach_all_and_end_an_order_about_the_log_level(super
     assert [worker.asked[-1] for worker in workers] == ["/settings", "/settings"]
 
 
-async def test_settings_that_cannot_be_used_reach_nobody(supervisor, workers, tmp_path):
+async def test_settings_that_cannot_be_used_reach_no_worker(supervisor, workers, tmp_path):
     for worker in workers:
         worker.asked = []
     with pytest.raises(ConfigError, match="ca_file"):
@@ -177,7 +177,7 @@ async def test_an_audit_entry_waits_until_a_worker_takes_it_over(supervisor, wor
     assert recorded(*workers) == [("tenant.pause", "a", False, True, "192.0.2.7", "kim")]
 
 
-async def test_the_state_has_the_sums_and_tells_who_does_not_answer(supervisor, workers):
+async def test_the_state_has_the_sums_and_shows_which_worker_does_not_answer(supervisor, workers):
     workers[0].state(in_progress=2, draining=True)
     workers[1].state(in_progress=3)
     state = await supervisor.state()

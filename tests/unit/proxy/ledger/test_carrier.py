@@ -139,7 +139,7 @@ async def test_a_file_that_is_too_large_is_added_up_and_every_sum_stays(tmp_path
         assert await scene.counted() == 2001
 
 
-async def test_the_copy_of_a_journal_is_set_aside_and_told_of(tmp_path):
+async def test_the_copy_of_a_journal_is_set_aside_and_logged(tmp_path):
     async with Scene(tmp_path, BeyondBook) as scene:
         scene.count()
         await scene.carrier.carry()
@@ -147,7 +147,7 @@ async def test_the_copy_of_a_journal_is_set_aside_and_told_of(tmp_path):
         assert [path.name for path in scene.carrier._journal.directory.glob("*.refused")] == ["00000001.refused"]
 
 
-async def test_a_book_that_fails_is_told_of_once_until_it_works_again(directory, caplog):
+async def test_a_ledger_that_fails_is_logged_once_until_it_works_again(directory, caplog):
     caplog.set_level("INFO")
     async with Scene(directory) as scene:
         scene.count()

@@ -25,7 +25,7 @@ def test_a_line_that_was_cut_off_or_changed_anywhere_is_damaged():
     assert all(decode(line[:at] + b"?" + line[at + 1 :]) is None for at in range(len(line)))
 
 
-def test_damaged_lines_are_told_of_and_the_others_count():
+def test_damaged_lines_are_reported_and_the_others_count():
     whole = encode(ROW, [(ANALYSED, 1), (ANALYSED_BYTES, 10)])
     rows, damaged = read_lines(whole + whole[:20] + b"\n" + whole + whole[:-5])
     assert damaged == 2

@@ -51,7 +51,7 @@ def test_two_processes_never_have_one_journal(tmp_path):
         journal.close(remove=True)
 
 
-def test_a_half_written_line_is_left_out_and_told_of(tmp_path):
+def test_a_half_written_line_is_left_out_and_logged(tmp_path):
     scene = Scene(tmp_path)
     journal = scene.journals.create()
     journal.append(LINE)
@@ -61,7 +61,7 @@ def test_a_half_written_line_is_left_out_and_told_of(tmp_path):
     journal.close(remove=True)
 
 
-def test_a_full_disk_fails_nothing_and_is_told_of_once_until_it_is_over(tmp_path, monkeypatch, caplog):
+def test_a_full_disk_fails_nothing_and_is_logged_once_until_it_is_over(tmp_path, monkeypatch, caplog):
     scene = Scene(tmp_path)
     journal = scene.journals.create()
 

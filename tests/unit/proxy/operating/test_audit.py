@@ -18,7 +18,7 @@ def record(audit, action="tenant.pause"):
     audit.record(action, "home", Actor("10.0.0.1", "kim"), before=False, after=True)
 
 
-async def test_a_change_is_told_with_who_when_and_what(audit):
+async def test_an_entry_says_who_changed_what_and_when(audit):
     record(audit)
     ((entry,), complete) = await audit.entries(0, 10)
     assert complete
@@ -41,7 +41,7 @@ def test_a_change_is_a_line_of_the_log_whatever_else_is_logged(audit, caplog):
     assert (line.getMessage(), line.target, line.by) == ("tenant.pause", "home", "kim")
 
 
-async def test_the_newest_since_a_time_are_told_the_oldest_first(audit):
+async def test_the_newest_entries_since_a_time_are_shown_the_oldest_first(audit):
     for number in range(5):
         record(audit, f"action-{number}")
     assert [entry.action for entry in (await audit.entries(1002.0, 2))[0]] == ["action-3", "action-4"]
@@ -70,7 +70,7 @@ async def test_what_happens_while_the_store_is_away_is_sent_when_it_is_back(audi
     assert len(journal.texts) == 2
 
 
-async def test_an_entry_that_was_stored_twice_is_told_once_and_garbage_not_at_all(audit):
+async def test_an_entry_that_was_stored_twice_is_shown_once_and_garbage_not_at_all(audit):
     journal = audit.journal = AwayJournal()
     journal.back = True
     record(audit)

@@ -54,6 +54,6 @@ def test_one_damaged_key_is_refused_because_a_revocation_may_be_missing_as_well(
         KeyFile(path).open(KeyRecords())
 
 
-async def test_a_folder_that_is_not_there_is_told_and_what_was_saved_stays(tmp_path):
+async def test_a_missing_folder_is_named_and_what_was_saved_stays(tmp_path):
     with pytest.raises(ConfigError, match="can't be written: No such file or directory: make room"):
         KeyFile(tmp_path / "none" / "keys.json").open(KeyRecords())

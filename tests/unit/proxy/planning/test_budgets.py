@@ -1,4 +1,4 @@
-"""What operators are told of budgets before they are live."""
+"""What check, diff and explain say of budgets before they are live."""
 
 import pytest
 
@@ -18,9 +18,9 @@ def settings(quota=None, **budget):
     return proxy_settings({"a": {"budget": budget} | ({} if quota is None else {"quota": {"bytes_per_s": quota}})})
 
 
-def test_it_is_told_with_the_tenant():
-    told = "\n".join(summary(settings(bytes_per_day=GB, bytes_per_month=9 * GB)))
-    assert "no quota, 1,000,000,000 bytes a day and 9,000,000,000 bytes a month at most, 1 key" in told
+def test_the_summary_gives_a_tenant_s_budget():
+    text = "\n".join(summary(settings(bytes_per_day=GB, bytes_per_month=9 * GB)))
+    assert "no quota, 1,000,000,000 bytes a day and 9,000,000,000 bytes a month at most, 1 key" in text
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def test_it_is_told_with_the_tenant():
         (settings(bytes_per_month=10**6), "budget.bytes_per_month: requests over 1,000,000 bytes never pass"),
     ],
 )
-def test_what_is_most_likely_not_meant_is_told_with_a_remedy(given, wanted):
-    told, forgotten = warnings(given)
-    assert wanted in told
+def test_a_likely_mistake_is_named_with_a_remedy(given, wanted):
+    warning, forgotten = warnings(given)
+    assert wanted in warning
     assert forgotten.startswith(FORGOTTEN)
 
 
@@ -63,7 +63,7 @@ def test_the_simulator_stops_a_job_at_its_budget():
     assert outcome.tallies["b", "batch"].size_bytes > 10_000_000
 
 
-def test_a_change_is_told_with_both_values():
+def test_a_change_is_listed_with_both_values():
     (change,) = changes(settings(bytes_per_day=GB), settings(bytes_per_day=2 * GB))
     assert (change.who, change.what, change.before, change.after, change.effect) == (
         "a",

@@ -6,11 +6,11 @@ from tests.fakes.proxy_parts import proxy_settings
 KIB = 1024
 
 
-def test_it_is_told_in_shares():
-    told = "\n".join(summary(proxy_settings({"a": {"weight": 3.0, "quota": {"bytes_per_s": 1_000_000}}})))
-    assert "tenant a: 50% of the service" in told
-    assert "1,000,000 bytes/s with bursts of 10,000,000" in told
-    assert "interactive requests get 50% of the service while batch waits" in told
+def test_the_summary_gives_shares():
+    text = "\n".join(summary(proxy_settings({"a": {"weight": 3.0, "quota": {"bytes_per_s": 1_000_000}}})))
+    assert "tenant a: 50% of the service" in text
+    assert "1,000,000 bytes/s with bursts of 10,000,000" in text
+    assert "interactive requests get 50% of the service while batch waits" in text
 
 
 def test_plain_settings_have_nothing_odd():
@@ -32,9 +32,9 @@ def test_plain_settings_have_nothing_odd():
         ({}, {"replay": {"size_bytes": 0}}, "replay.size_bytes: too small"),
     ],
 )
-def test_what_is_most_likely_not_meant_is_told_with_a_remedy(tenants, groups, wanted):
-    (told,) = warnings(proxy_settings(tenants, **groups))
-    assert wanted in told
+def test_a_likely_mistake_is_named_with_a_remedy(tenants, groups, wanted):
+    (warning,) = warnings(proxy_settings(tenants, **groups))
+    assert wanted in warning
 
 
 def test_it_says_what_limits_mean_with_several_proxies(tmp_path):

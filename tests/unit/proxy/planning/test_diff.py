@@ -26,7 +26,7 @@ def test_quotas_are_compared_with_having_none():
     assert rows(proxy_settings(quota), proxy_settings())["a", "quota, bytes/s"][2] == "gains"
 
 
-def test_backends_keys_and_the_rest_are_told_once_each():
+def test_backends_keys_and_other_settings_are_listed_once_each():
     before = proxy_settings()
     after = proxy_settings(
         {

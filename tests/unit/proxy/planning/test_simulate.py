@@ -60,17 +60,17 @@ def test_weights_of_three_to_one_give_three_to_one():
     assert served["a"] / served["b"] == pytest.approx(3, rel=0.05)
 
 
-def test_people_beside_a_saturating_job_don_t_wait():
+def test_interactive_requests_beside_a_saturating_job_do_not_wait():
     workload = {"duration_s": 120, "backends": TWO_WORKERS, "batch": [job()]}
-    people = [{"tenant": "b", "requests_per_s": 20}]
-    tally = play(workload | {"interactive": people}).tallies["b", "interactive"]
+    interactive = [{"tenant": "b", "requests_per_s": 20}]
+    tally = play(workload | {"interactive": interactive}).tallies["b", "interactive"]
     assert quantile(tally.waits_s, 0.99) < 0.01
     assert tally.refused == 0
 
 
-def test_a_flood_of_people_doesn_t_stop_a_job():
-    people = [{"tenant": "a", "requests_per_s": 1000}]
-    workload = {"duration_s": 30, "backends": TWO_WORKERS, "batch": [job()], "interactive": people}
+def test_a_flood_of_interactive_requests_does_not_stop_a_job():
+    interactive = [{"tenant": "a", "requests_per_s": 1000}]
+    workload = {"duration_s": 30, "backends": TWO_WORKERS, "batch": [job()], "interactive": interactive}
     served = {name: tally.size_bytes for (_, name), tally in play(workload).tallies.items()}
     assert served["batch"] > 0.4 * sum(served.values())
 
@@ -81,7 +81,7 @@ def test_ten_times_what_fits_costs_no_throughput():
     assert rates(play(workload, settings))["a"] > 0.95 * 400_000
 
 
-def test_who_waits_as_told_gets_in():
+def test_a_request_that_waits_as_long_as_its_refusal_says_is_admitted():
     settings = proxy_settings(queue={"requests": 20})
     outcome = play({"duration_s": 300, "backends": TWO_WORKERS, "batch": [job(tasks=60, in_flight=2)]}, settings)
     tally = outcome.tallies["a", "batch"]
@@ -197,7 +197,7 @@ def test_a_job_gives_a_request_up_after_its_clients_attempts_and_goes_on():
     assert tally.given_up / (tally.given_up + tally.answered) == pytest.approx(1 / 64, abs=0.008)
 
 
-def test_coming_back_after_an_error_is_not_counted_as_coming_back_as_told():
+def test_coming_back_after_an_error_is_not_counted_as_coming_back_after_a_refusal():
     tally = play_with_errors().tallies["a", "batch"]
     assert (tally.failed > 100, tally.refused, tally.first_tries_back) == (True, 0, 0)
 
@@ -214,7 +214,7 @@ def test_a_workload_of_unknown_tenants_is_refused():
 
 
 class Station:
-    """A backend of so many workers for a limit alone: who finds no place is rejected, not queued."""
+    """A backend of so many workers for a limit alone: a request that finds no slot is rejected, not queued."""
 
     def __init__(self, workers, *, seed=1):
         self.limit = AdaptiveLimit(2.0, 4.0)

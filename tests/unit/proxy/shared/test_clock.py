@@ -9,7 +9,7 @@ def test_the_store_s_time_is_taken_over_and_small_steps_back_are_not_seen():
     assert clock.now_s() == 2000.0
     monotonic[0] += 1.0
     assert clock.now_s() == 2001.0
-    clock.adopt(2_000_990_000)  # 10 ms behind what was told: the answer came later than it seemed
+    clock.adopt(2_000_990_000)  # 10 ms behind the time that it gave before: the answer came later than it seemed
     assert clock.now_s() == 2001.0
     monotonic[0] += 0.5
     assert clock.now_s() == 2001.49

@@ -48,7 +48,7 @@ def test_a_request_may_have_so_long_a_wait_ahead(ahead_bytes, fits):
     assert (over_wait(ahead_bytes, max_wait_s=5.0, rate=rate_of(100)) is None) == fits
 
 
-def test_no_wait_is_foretold_before_anything_is_known():
+def test_no_wait_is_predicted_before_anything_is_measured():
     assert over_wait(10**15, max_wait_s=5.0, rate=UNKNOWN) is None
 
 
@@ -72,13 +72,13 @@ def test_a_bound_of_zero_means_that_nothing_waits(bounds, cause):
     assert queued(bounds=bounds).cause == cause
 
 
-def test_it_is_told_when_the_queue_will_have_room():
+def test_a_refusal_says_when_the_queue_will_have_room():
     assert queued(waiting=Backlog(10, 900), rate=rate_of(100)).retry_after_s == pytest.approx(1000 / 11 / 100)
     assert queued(waiting=Backlog(14, 900), rate=rate_of(100)).retry_after_s == pytest.approx(5 * 1000 / 15 / 100)
     assert queued(200, waiting=Backlog(1, 900), rate=rate_of(100)).retry_after_s == pytest.approx(1.0)
 
 
-def test_it_is_told_when_the_wait_will_be_short_enough():
+def test_a_refusal_says_when_the_wait_will_be_short_enough():
     assert over_wait(1000, max_wait_s=4.0, rate=rate_of(100)).retry_after_s == pytest.approx(6.0)
 
 

@@ -24,7 +24,7 @@ def test_so_many_different_requests_in_a_row_eject():
     assert (one.allows(0.0), one.state) == (False, "ejected")
 
 
-def test_the_same_request_again_and_again_ejects_nobody():
+def test_the_same_request_again_and_again_ejects_no_backend():
     one, _ = breakers()
     for _ in range(100):
         one.failed("poison", 0.0)
@@ -71,7 +71,7 @@ def test_a_try_that_fails_ejects_for_longer_up_to_a_bound():
         assert one.allows(until_s)
 
 
-def test_a_try_whose_caller_hung_up_says_nothing():
+def test_a_trial_request_whose_caller_hung_up_says_nothing():
     one, _ = breakers()
     fail(one)
     assert one.allows(10.0)
@@ -86,7 +86,7 @@ def test_the_only_backend_is_never_ejected():
     assert one.allows(0.0)
 
 
-def test_a_backend_that_goes_leaves_its_place_among_the_ejected():
+def test_a_backend_that_is_removed_no_longer_counts_as_ejected():
     one, two, three = breakers(3)
     fail(one)
     fail(two)

@@ -30,7 +30,7 @@ def look(found, others_bytes, now_s=0.0):
         budget.saw(budget.period, budget.own_bytes, others_bytes)
 
 
-def test_what_fits_passes_and_what_does_not_is_told_when_it_begins_again():
+def test_a_request_over_the_budget_learns_when_the_budget_begins_again():
     found = budgets(bytes_per_day=1000)
     assert send(found, 600)
     spent = found.over("a", 401, 5.0)
@@ -47,7 +47,7 @@ def test_a_day_begins_again_at_midnight_and_the_month_goes_on():
     assert send(found, 1000, JAN_31_S + DAY_S)
 
 
-def test_of_two_that_are_used_up_the_month_is_told():
+def test_of_two_budgets_that_are_used_up_the_refusal_names_the_month():
     found = budgets(bytes_per_day=10, bytes_per_month=10)
     assert found.over("a", 11, 0.0).ends_s == 31 * DAY_S
 
@@ -164,7 +164,7 @@ def test_other_tenants_are_not_concerned(traffic):
     assert not isinstance(traffic.arrive(arrival("b", cost_bytes=10**6), 0.0), Refuse)
 
 
-def test_who_hangs_up_in_the_queue_has_used_nothing(traffic):
+def test_a_caller_that_hangs_up_in_the_queue_has_used_nothing(traffic):
     ticket = traffic.arrive(arrival(cost_bytes=1000), 0.0)
     traffic.leave(ticket)
     assert not isinstance(traffic.arrive(arrival(cost_bytes=1000), 1.0), Refuse)

@@ -29,7 +29,7 @@ def test_a_fixed_one_follows_the_workers_and_nothing_else():
     assert limit.value == 8
 
 
-def test_there_is_always_a_place():
+def test_there_is_always_a_slot():
     assert FixedLimit(0.1).value == 1
     limit = AdaptiveLimit(2.0, 4.0)
     limit.stated(1)
@@ -87,7 +87,7 @@ def test_with_other_workers_it_starts_over():
     st.lists(st.tuples(st.floats(0, 100), st.integers(1, 10**9), st.integers(1, 10_000), st.booleans()), max_size=300),
     st.integers(1, 100),
 )
-def test_whatever_it_is_told_it_stays_in_its_bounds(samples, workers):
+def test_whatever_is_measured_the_limit_stays_in_its_bounds(samples, workers):
     limit, now_s = AdaptiveLimit(2.0, 4.0), 0.0
     limit.stated(workers)
     for seconds, cost_bytes, in_flight, failed in samples:

@@ -18,8 +18,8 @@ from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 MAX_BYTES = 5000
 
 
-def backends(*places):
-    return [Backend(f"http://b{n}", FixedLimit(count), ready=True, workers=count) for n, count in enumerate(places)]
+def backends(*slots):
+    return [Backend(f"http://b{n}", FixedLimit(count), ready=True, workers=count) for n, count in enumerate(slots)]
 
 
 def traffic(settings=None, some=None, seed=1):
@@ -127,10 +127,10 @@ class Play:
 
 
 @given(CALLS, st.booleans(), st.lists(st.integers(1, 3), min_size=1, max_size=3))
-def test_every_request_has_one_fate_and_nothing_is_left_behind(calls, limited, places):
+def test_every_request_ends_once_and_nothing_is_left_behind(calls, limited, slots):
     tenants = {"a": {"quota": QUOTAS}, "b": {"weight": 3.0, "key_quota": {"concurrency": 2}}} if limited else None
     settings = proxy_settings(tenants, queue={"requests": 5, "size_bytes": 12_000}, classes=waits(4.0, extra_slots=2))
-    some = backends(*places)
+    some = backends(*slots)
     play = Play(traffic(settings, some), some)
     play.run(calls)
     assert sum(play.fates.values()) == len(calls)
@@ -191,11 +191,11 @@ def test_tenants_with_enough_outstanding_get_their_weight_s_share(outstanding, d
     served = saturate(traffic(settings, backends(4)), {(name, "", "batch"): n for name, n in outstanding.items()})
     total, sum_weights = sum(served.values()), sum(weights.values())
     for name, weight in weights.items():
-        if outstanding[name] >= 4 * weight:  # as many as its share of the four places, and some waiting
+        if outstanding[name] >= 4 * weight:  # as many as its share of the four slots, and some waiting
             assert served[name, "", "batch"] >= total * weight / sum_weights - 4 * 1000
 
 
-def test_people_and_jobs_share_by_their_classes():
+def test_interactive_and_batch_requests_share_by_their_classes():
     settings = proxy_settings(
         queue=BIG["queue"], classes=BIG["classes"] | {"batch": {"weight": 3.0, "max_wait_s": 3600}}
     )
@@ -217,24 +217,24 @@ def full(settings):
 ONE = {"queue": {"requests": 1}, "classes": waits(100)}
 
 
-def test_who_comes_back_as_told_gets_in_before_one_who_just_came():
+def test_a_request_that_comes_back_in_time_is_admitted_before_a_new_one():
     subject, running, waiting = full(proxy_settings(**ONE))
-    told = subject.arrive(arrival("a", identity="patient"), 1.0)
-    assert told.cause == "queue_requests"
+    refusal = subject.arrive(arrival("a", identity="patient"), 1.0)
+    assert refusal.cause == "queue_requests"
     subject.finish(running, 1.5)
     assert passed(subject.dispatch(1.5)) == [waiting]
     assert isinstance(subject.arrive(arrival("a"), 1.6), Refuse)
-    assert isinstance(subject.arrive(arrival("a", identity="patient"), 1.0 + told.retry_after_s), Ticket)
+    assert isinstance(subject.arrive(arrival("a", identity="patient"), 1.0 + refusal.retry_after_s), Ticket)
 
 
-def test_who_comes_too_early_is_told_the_same_time_again():
+def test_a_request_that_comes_back_too_early_gets_the_same_time_again():
     subject, *_ = full(proxy_settings(**ONE))
-    told = subject.arrive(arrival("a", identity="hasty"), 1.0)
-    again = subject.arrive(arrival("a", identity="hasty"), 1.0 + told.retry_after_s / 2)
-    assert again.retry_after_s == pytest.approx(told.retry_after_s / 2)
+    refusal = subject.arrive(arrival("a", identity="hasty"), 1.0)
+    again = subject.arrive(arrival("a", identity="hasty"), 1.0 + refusal.retry_after_s / 2)
+    assert again.retry_after_s == pytest.approx(refusal.retry_after_s / 2)
 
 
-def test_who_doesn_t_come_back_holds_nothing_up_for_long():
+def test_a_request_that_does_not_come_back_delays_others_only_briefly():
     subject, running, _ = full(proxy_settings(**ONE))
     subject.arrive(arrival("a", identity="gone"), 1.0)
     subject.finish(running, 1.0)
@@ -243,13 +243,13 @@ def test_who_doesn_t_come_back_holds_nothing_up_for_long():
     assert isinstance(subject.arrive(arrival("a"), 60.0), Ticket)
 
 
-def test_each_refusal_is_told_a_later_time():
+def test_each_refusal_gets_a_later_time():
     subject = traffic(proxy_settings(queue={"requests": 10}, classes=waits(3600)), backends(1))
     saturate(subject, {("a", "", "batch"): 10}, seconds=20)  # one a second
     times = [subject.arrive(arrival("a", cost_bytes=1000), 20.0) for _ in range(20)]
-    told = [time.retry_after_s for time in times if isinstance(time, Refuse)]
-    assert told[-1] == pytest.approx(len(told), rel=0.3)
-    assert all(before < after + 1 for before, after in itertools.pairwise(told))
+    waits_s = [time.retry_after_s for time in times if isinstance(time, Refuse)]
+    assert waits_s[-1] == pytest.approx(len(waits_s), rel=0.3)
+    assert all(before < after + 1 for before, after in itertools.pairwise(waits_s))
 
 
 def test_one_tenant_s_reservations_keep_no_other_tenant_out():
@@ -264,7 +264,7 @@ def test_a_request_over_a_burst_is_refused_for_good():
     assert (refusal.cause, refusal.scope, refusal.bound, refusal.retry_after_s) == ("burst", "tenant", 8000, None)
 
 
-def test_who_would_wait_longer_than_it_says_it_will_is_refused_on_arrival():
+def test_a_request_that_would_wait_longer_than_its_caller_is_refused_on_arrival():
     subject = traffic(proxy_settings(**BIG), backends(1))
     saturate(subject, {("a", "", "batch"): 10}, seconds=20)
     assert isinstance(subject.arrive(arrival("a", cost_bytes=1000), 20.0), Ticket)
@@ -311,7 +311,7 @@ def test_new_settings_hold_at_once_and_nothing_is_forgotten():
     assert subject.arrive(arrival("a", cost_bytes=1), 0.0).cause == "rate"
 
 
-def test_advice_is_twice_the_job_s_share_of_the_places():
+def test_advice_is_twice_the_job_s_share_of_the_slots():
     subject = traffic(proxy_settings(**BIG), backends(4, 4))
     requests = [subject.arrive(arrival("a", "x"), 0.0) for _ in range(50)]
     subject.dispatch(0.0)

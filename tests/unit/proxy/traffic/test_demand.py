@@ -44,7 +44,7 @@ def test_what_the_proxies_have_together_is_what_there_is(demands, slots):
         assert sum(sum(one.slots.values()) for one in allotments) == pytest.approx(slots)
 
 
-def test_without_others_or_without_contention_nobody_is_held_back():
+def test_without_others_or_without_contention_no_flow_is_held_back():
     own = {batch("x"): 50}
     assert allot(own, [], 4, {}).slots == {}
     assert allot(own, [{}], 4, {}).slots == {}

@@ -175,7 +175,7 @@ def test_being_idle_saves_nothing_up(first, second):
 
 
 @pytest.mark.parametrize(("first", "second"), [(("a", ""), ("b", "")), (("a", "x"), ("a", "y"))])
-def test_what_was_served_while_nobody_else_waited_is_not_owed_afterwards(first, second):
+def test_what_a_flow_got_while_no_other_waited_is_not_held_against_it_afterwards(first, second):
     queue = FairQueue({})
     fill(queue, [first], 200)
     drain(queue)
@@ -184,7 +184,7 @@ def test_what_was_served_while_nobody_else_waited_is_not_owed_afterwards(first, 
     assert order.count(first) == pytest.approx(5, abs=1)
 
 
-def test_one_who_sends_the_next_request_when_the_last_was_served_gets_no_more_than_its_share():
+def test_a_flow_that_sends_each_request_when_the_last_was_served_gets_no_more_than_its_share():
     queue = FairQueue({})
     fill(queue, [("a", "")], 1)
     fill(queue, [("b", "")], 100)
@@ -197,7 +197,7 @@ def test_one_who_sends_the_next_request_when_the_last_was_served_gets_no_more_th
     assert served["a"] == pytest.approx(50, abs=1)
 
 
-def test_a_request_that_is_dear_for_a_light_tenant_is_not_owed_once_nothing_waits():
+def test_a_request_that_is_expensive_for_a_light_tenant_is_not_held_against_it_once_nothing_waits():
     queue = FairQueue({"light": 0.001})
     queue.push(ticket("light", cost_bytes=MAX_BYTES))
     drain(queue)
@@ -237,7 +237,7 @@ def test_a_small_request_goes_ahead_of_a_job_s_backlog():
     assert serve(queue).job == "person"
 
 
-def test_a_dear_head_that_leaves_does_not_turn_time_back():
+def test_an_expensive_head_that_leaves_does_not_turn_virtual_time_back():
     queue = FairQueue({})
     dear = ticket("a", "x", 900)
     queue.push(dear)
@@ -252,20 +252,20 @@ def test_a_dear_head_that_leaves_does_not_turn_time_back():
 
 
 @given(HISTORIES, st.sampled_from("abcd"), st.sampled_from(["", "x", "z"]), COSTS)
-def test_the_tenant_s_bytes_ahead_are_foretold_to_within_a_request_of_each_job(history, tenant, job, cost_bytes):
+def test_the_tenant_s_bytes_ahead_are_predicted_to_within_a_request_of_each_job(history, tenant, job, cost_bytes):
     queue = FairQueue({})
     for _ in play(queue, history):
         pass
     mine = ticket(tenant, job, cost_bytes)
-    foretold = queue.ahead_bytes(mine)
+    predicted = queue.ahead_bytes(mine)
     queue.push(mine)
     jobs = len({one.job for one in queue if one.tenant == tenant})
     served = itertools.takewhile(lambda one: one is not mine, iter(lambda: serve(queue), None))
     ahead = sum(one.cost_bytes for one in served if one.tenant == tenant)
-    assert abs(ahead - foretold) <= jobs * MAX_BYTES
+    assert abs(ahead - predicted) <= jobs * MAX_BYTES
 
 
-def test_a_flood_is_ahead_of_its_own_job_and_of_nobody_else():
+def test_a_flood_is_ahead_of_its_own_job_and_of_no_other():
     queue = FairQueue({})
     fill(queue, [("a", "flood")], 1000)
     assert queue.ahead_bytes(ticket("a", "flood")) == 100_000
@@ -291,7 +291,7 @@ def while_both_wait(queue, name, flows):
         yield served
 
 
-def people(tenant="a", cost_bytes=100):
+def interactive(tenant="a", cost_bytes=100):
     return Ticket(tenant, "", cost_bytes, 0.0, "interactive")
 
 
@@ -299,17 +299,17 @@ def people(tenant="a", cost_bytes=100):
 def test_two_classes_get_bytes_by_weight_to_within_one_request(mine, theirs, weight):
     queue = FairQueue({}, {"interactive": weight, "batch": 1.0})
     for cost_bytes in mine:
-        queue.push(people(cost_bytes=cost_bytes))
+        queue.push(interactive(cost_bytes=cost_bytes))
     for cost_bytes in theirs:
         queue.push(ticket(cost_bytes=cost_bytes))
     for served in while_both_wait(queue, lambda one: one.class_name, ("interactive", "batch")):
         assert abs(served["interactive"] / weight - served["batch"]) <= MAX_BYTES / min(weight, 1.0)
 
 
-def test_people_go_first_in_places_of_their_own_only_within_their_share():
+def test_interactive_requests_go_first_in_extra_slots_only_within_their_share():
     queue = FairQueue({})
     for _ in range(20):
-        queue.push(people(cost_bytes=64 * 1024))
+        queue.push(interactive(cost_bytes=64 * 1024))
         queue.push(ticket(cost_bytes=64 * 1024))
     extra = list(itertools.takewhile(lambda one: one is not None, (queue.pop(SlotKind.EXTRA) for _ in range(20))))
     assert 4 <= len(extra) <= 6
@@ -317,22 +317,22 @@ def test_people_go_first_in_places_of_their_own_only_within_their_share():
     assert queue.pop().class_name == "batch"
 
 
-def test_when_nobody_else_waits_people_may_have_all_their_places():
+def test_when_no_batch_request_waits_interactive_ones_may_have_all_extra_slots():
     queue = FairQueue({})
     for _ in range(20):
-        queue.push(people(cost_bytes=64 * 1024))
+        queue.push(interactive(cost_bytes=64 * 1024))
     assert all(queue.pop(SlotKind.EXTRA) for _ in range(20))
     assert queue.pop(SlotKind.EXTRA) is None
 
 
-def test_jobs_never_get_a_place_of_the_people_s():
+def test_batch_requests_never_get_an_extra_slot():
     queue = FairQueue({})
     queue.push(ticket())
     assert queue.pop(SlotKind.EXTRA) is None
 
 
 @pytest.mark.parametrize(("first", "second"), [(("a", ""), ("b", "")), (("a", "x"), ("a", "y"))])
-def test_a_spare_place_is_kept_for_one_who_is_between_two_requests(first, second):
+def test_a_spare_slot_is_kept_for_a_flow_between_two_requests(first, second):
     queue = FairQueue({})
     queue.push(ticket(*first))
     under_way = queue.pop()
@@ -344,7 +344,7 @@ def test_a_spare_place_is_kept_for_one_who_is_between_two_requests(first, second
 
 
 @pytest.mark.parametrize(("first", "second"), [(("a", ""), ("b", "")), (("a", "x"), ("a", "y"))])
-def test_a_spare_place_is_kept_for_nobody_who_has_nothing_under_way(first, second):
+def test_no_spare_slot_is_kept_for_a_flow_with_nothing_in_flight(first, second):
     queue = FairQueue({})
     queue.push(ticket(*first))
     serve(queue)
@@ -368,10 +368,10 @@ def test_new_weights_hold_for_what_waits_already():
     assert Counter(serve(queue).tenant for _ in range(80))["a"] == pytest.approx(60, abs=1)
 
 
-def test_shares_are_those_of_all_who_are_active():
+def test_shares_are_those_among_active_flows():
     queue = FairQueue({"a": 3.0}, {"interactive": 1.0, "batch": 1.0})
     assert queue.share("a", "batch") == 1.0
     fill(queue, [("a", ""), ("b", "")], 1)
     assert queue.share("a", "batch") == 0.75
-    queue.push(people("c"))
+    queue.push(interactive("c"))
     assert queue.share("a", "batch") == 0.375

@@ -14,11 +14,11 @@ OLD, NEW, OTHER = frozenset({"old"}), frozenset({"new"}), frozenset({"other"})
 NONE = frozenset()
 
 
-def stating(*fingerprints, places=1):
+def stating(*fingerprints, slots=1):
     """Return backends that state these."""
-    limits = (FixedLimit(places) for _ in fingerprints)
+    limits = (FixedLimit(slots) for _ in fingerprints)
     return [
-        Backend(f"http://b{number}", limit, ready=True, workers=places, fingerprints=frozenset(stated))
+        Backend(f"http://b{number}", limit, ready=True, workers=slots, fingerprints=frozenset(stated))
         for number, (stated, limit) in enumerate(zip(fingerprints, limits, strict=True))
     ]
 
@@ -45,7 +45,7 @@ def arrive(subject, pin=NONE, now_s=0.0, **members):
         ([NONE, NONE], NEW, [0, 1]),
     ],
 )
-def test_who_may_answer(stated, pin, expected):
+def test_backends_that_state_a_version_may_answer_it(stated, pin, expected):
     some = stating(*stated)
     assert list(serving(pin, some)) == [some[number] for number in expected]
 
@@ -57,7 +57,7 @@ def test_a_backend_that_is_away_is_still_the_one_that_has_its_version():
 
 
 def test_pinned_requests_go_where_their_version_is_and_others_anywhere():
-    old, new = stating(OLD, NEW, places=20)
+    old, new = stating(OLD, NEW, slots=20)
     subject = patient(old, new)
     pinned = [arrive(subject, NEW) for _ in range(10)]
     free = [arrive(subject) for _ in range(20)]
@@ -69,7 +69,7 @@ def test_pinned_requests_go_where_their_version_is_and_others_anywhere():
 
 @pytest.mark.parametrize("class_name", ["batch", "interactive"])
 @pytest.mark.parametrize("job", ["x", "y"])
-def test_one_that_waits_for_its_version_lets_those_behind_it_pass(class_name, job):
+def test_a_request_that_waits_for_its_version_lets_those_behind_it_pass(class_name, job):
     old, new = stating(OLD, NEW)
     subject = patient(old, new)
     first, second = (arrive(subject, NEW, job="x", class_name=class_name) for _ in range(2))
@@ -92,7 +92,7 @@ def test_extra_slots_of_interactive_requests_are_at_their_version_too():
     assert (old.in_flight, new.in_flight) == (0, 3)
 
 
-def test_with_its_version_away_it_waits_and_its_tenant_s_others_are_let_in():
+def test_a_request_whose_version_is_away_waits_and_its_tenant_s_others_are_admitted():
     old, new = stating(OLD, NEW)
     subject = traffic(proxy_settings(queue={"requests": 2}, classes=waits(10)), [old, new])
     new.ready = False
@@ -109,7 +109,7 @@ def test_with_its_version_away_it_waits_and_its_tenant_s_others_are_let_in():
     assert passed(subject.dispatch(10.0)) == [waiting[1]]
 
 
-def test_when_the_last_of_a_version_gets_another_one_what_waits_is_sent_to_hear_that():
+def test_when_the_last_backend_of_a_version_changes_it_waiting_requests_are_sent_and_refused_there():
     old, new = stating(OLD, NEW)
     subject = patient(old, new)
     old.ready = False
@@ -128,7 +128,7 @@ def test_a_request_that_was_sent_before_goes_there_again_even_if_that_backend_is
 
 
 @pytest.mark.parametrize("backend", ["http://b1", "http://elsewhere"])
-def test_unless_that_backend_is_away_or_has_another_version(backend):
+def test_it_goes_to_another_if_that_backend_is_away_or_has_another_version(backend):
     some = stating(NEW, OLD)
     some[1].ready = backend != "http://b1"
     subject = patient(*some)
@@ -146,7 +146,7 @@ def test_a_second_attempt_is_made_at_the_same_version_or_not_at_all():
     assert subject.move(second, 0.2, tried=(old, same)) is None
 
 
-def test_what_serves_a_version_elsewhere_is_what_states_it():
+def test_a_version_is_served_elsewhere_if_another_backend_states_it():
     old, new, same = stating(OLD, NEW, OLD)
     subject = patient(old, new, same)
     pinned, gone = (arrive(subject, pin) for pin in (OLD, OTHER))
@@ -155,8 +155,8 @@ def test_what_serves_a_version_elsewhere_is_what_states_it():
     assert not subject.serves_elsewhere(gone, ())
 
 
-def test_advice_counts_the_places_of_the_version_only():
-    subject = patient(*stating(OLD, NEW, places=4))
+def test_advice_counts_the_slots_of_the_version_only():
+    subject = patient(*stating(OLD, NEW, slots=4))
     free, pinned = arrive(subject, job="x"), arrive(subject, NEW, job="x")
     at = {lease.ticket: lease for lease in subject.dispatch(0.0)}
     subject.finish(at[free], 1.0)
@@ -217,9 +217,9 @@ class PinnedPlay(Play):
     st.lists(st.sampled_from([NONE, OLD, NEW, OLD | NEW, OTHER]), min_size=1, max_size=7),
     st.lists(st.sampled_from([NONE, OLD, NEW, OLD | NEW]), min_size=1, max_size=3),
 )
-def test_every_pinned_request_has_one_fate_at_its_version_and_nothing_is_left_behind(calls, pins, stated):
+def test_every_pinned_request_ends_once_at_its_version_and_nothing_is_left_behind(calls, pins, stated):
     settings = proxy_settings(queue={"requests": 5, "size_bytes": 12_000}, classes=waits(4.0, extra_slots=2))
-    some = stating(*stated, places=2)
+    some = stating(*stated, slots=2)
     play = PinnedPlay(traffic(settings, some), some, pins)
     play.at(7.0, lambda: setattr(some[0], "fingerprints", NEW))
     play.at(7.0, play.dispatch)

@@ -30,7 +30,7 @@ def test_no_window_has_more_than_the_rate_and_one_burst(rule, steps):
 
 
 @given(RULES, STEPS, COSTS)
-def test_who_waits_as_told_passes_and_who_comes_a_moment_before_does_not(rule, steps, cost_bytes):
+def test_a_request_passes_after_its_wait_and_not_a_moment_before(rule, steps, cost_bytes):
     limited, now_ns = Quota("tenant", "", rule), 0
     for pause_ns, one_bytes in steps:
         now_ns += pause_ns
@@ -82,7 +82,7 @@ def test_a_clock_that_steps_back_gives_nothing():
     assert limited.over(1, 50 * SECOND, promised=False) is not None
 
 
-def test_what_is_left_is_told():
+def test_the_quota_says_what_is_left():
     limited = quota()
     assert limited.left_bytes(0) == 1000
     limited.charge(600, 0)
@@ -103,7 +103,7 @@ def test_requests_at_a_time_are_counted_until_they_end():
     assert limited.over(1, 0, promised=False) is None
 
 
-def test_the_time_for_a_place_is_foretold_from_how_long_requests_stay():
+def test_the_wait_for_a_slot_is_predicted_from_how_long_requests_stay():
     limited = Quota("key", "", Rule(concurrency=2))
     for _ in range(4):
         limited.charge(1, 0)
@@ -111,7 +111,7 @@ def test_the_time_for_a_place_is_foretold_from_how_long_requests_stay():
     assert limited.over(1, 0, promised=False).wait_s == (3 + 1 - 2) * 0.4 / 2
 
 
-def test_what_was_promised_counts_for_everybody_else():
+def test_reserved_bytes_count_for_all_other_requests():
     limited = quota()
     limited.promised_bytes = 600
     over = limited.over(500, 0, promised=False)
@@ -141,7 +141,7 @@ def test_a_refused_request_changes_nothing(steps):
             assert limited.left_bytes(now_ns) == before
 
 
-def test_the_limit_that_is_told_is_the_one_to_wait_for_longest():
+def test_of_several_limits_the_refusal_names_the_one_with_the_longest_wait():
     slow, fast = quota(rate=10, scope="tenant"), quota(rate=1000, scope="global")
     charge_all((slow, fast), 1000, 0)
     assert first_over((slow, fast), 100, 0, promised=False).scope == "tenant"

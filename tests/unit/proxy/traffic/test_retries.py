@@ -11,7 +11,7 @@ OLD, NEW = frozenset({"old"}), frozenset({"new"})
 
 
 class RecordingLimit(FixedLimit):
-    """A fixed limit that remembers whether what it was told of failed."""
+    """A fixed limit that remembers which of its requests failed."""
 
     def __init__(self, slots):
         super().__init__(slots)

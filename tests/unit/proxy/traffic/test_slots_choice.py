@@ -72,7 +72,7 @@ def test_with_one_that_has_room_nothing_is_drawn():
     assert pick(some, chosen(), 0.0) is some[1]
 
 
-def test_beyond_its_limit_a_backend_has_so_many_places_more():
+def test_beyond_its_limit_a_backend_has_so_many_extra_slots():
     some = backends(0)
     some[0].in_flight = 4
     assert pick(some, chosen(), 0.0, beyond_limit=1) is None

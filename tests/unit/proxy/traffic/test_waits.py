@@ -77,13 +77,13 @@ def test_what_was_finished_before_the_queue_formed_does_not_count():
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.floats(0, 10), st.booleans())))
-def test_it_never_foretells_nonsense(events):
+def test_it_never_predicts_nonsense(events):
     rate, now_s = DrainRate(), 0.0
     for cost_bytes, seconds, backlogged in events:
         now_s += seconds
         rate.finished(cost_bytes, now_s, backlogged=backlogged)
-        foretold_s = rate.seconds_for(1000)
-        assert foretold_s is None or foretold_s > 0
+        predicted_s = rate.seconds_for(1000)
+        assert predicted_s is None or predicted_s > 0
 
 
 def test_a_burst_that_goes_by_is_let_through():

@@ -8,7 +8,7 @@ from tests.fakes.virtual_time import virtual_time
 
 
 class Names:
-    """A name service that says what it is told to."""
+    """A name service that gives these addresses."""
 
     def __init__(self, **addresses):
         self.addresses = addresses

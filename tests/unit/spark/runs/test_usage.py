@@ -32,7 +32,7 @@ class Service:
         return answer
 
 
-def told(analysed, at="", complete="", instance="one"):
+def count(analysed, at="", complete="", instance="one"):
     return Usage(instance, "2026-11-27", "out-1", analysed=analysed, at=at, complete_until=complete)
 
 
@@ -44,26 +44,26 @@ def poller(monkeypatch, *answers):
 
 def test_it_asks_until_what_other_proxies_had_answered_is_in_the_ledger(monkeypatch):
     asked, clock = poller(
-        monkeypatch, told(3, "t5", "t4"), told(3, "t6", "t4"), told(7, "t7", "t5"), told(9, "t8", "t8")
+        monkeypatch, count(3, "t5", "t4"), count(3, "t6", "t4"), count(7, "t7", "t5"), count(9, "t8", "t8")
     )
     assert [count["analysed"] for count in asked.now()] == [7]
     assert len(clock.slept) == 2
 
 
 def test_a_proxy_without_a_ledger_is_asked_once(monkeypatch):
-    asked, clock = poller(monkeypatch, told(3))
+    asked, clock = poller(monkeypatch, count(3))
     assert [count["analysed"] for count in asked.now()] == [3]
     assert clock.slept == []
 
 
 def test_a_ledger_that_stays_incomplete_is_not_waited_for_for_long(monkeypatch):
-    asked, clock = poller(monkeypatch, told(3, "t5", "t4"))
+    asked, clock = poller(monkeypatch, count(3, "t5", "t4"))
     assert [count["analysed"] for count in asked.now()] == [3]
     assert sum(clock.slept) == pytest.approx(5.0, abs=0.2)
 
 
-def test_what_was_told_before_stays_when_nobody_answers(monkeypatch):
-    asked, _ = poller(monkeypatch, told(3), told(4, instance="two"), ServiceUnreachable("away"))
+def test_the_last_counts_stay_when_no_proxy_answers(monkeypatch):
+    asked, _ = poller(monkeypatch, count(3), count(4, instance="two"), ServiceUnreachable("away"))
     for _ in range(3):
         found = asked.now()
     assert {count["instance"]: count["analysed"] for count in found} == {"one": 3, "two": 4}
