@@ -28,7 +28,7 @@ def _is_address(url: str) -> bool:
         named = bool(parts.hostname) and parts.port != 0
     except ValueError:  # brackets that don't match, a port that is none
         return False
-    # No credentials: addresses stand in logs, metrics and on /readyz.
+    # No credentials: addresses appear in logs, metrics and on /readyz.
     plain = not (parts.query or parts.fragment or "@" in parts.netloc or any(map(str.isspace, url)))
     return named and plain and parts.scheme in {"http", "https"}
 
@@ -68,7 +68,7 @@ class LimitSettings(Settings):
 
     body_bytes: int = Field(SizeLimits().body_bytes, ge=KIB, le=GIB)
     body_timeout_s: float = Field(30.0, gt=0, le=3600)
-    """How long an admitted caller may take to send its body: it holds a place meanwhile."""
+    """How long an admitted caller may take to send its body: it holds a slot meanwhile."""
 
 
 class QuotaSettings(Settings):
@@ -137,7 +137,7 @@ class ConcurrencySettings(Settings):
 
     policy: Literal["adaptive", "fixed"] = "adaptive"
     per_worker: float = Field(2.0, ge=0.1, le=1000)
-    """Places per worker that the backend states: the beginning of `adaptive`, all of `fixed`."""
+    """Slots for each worker that the backend states: the beginning of `adaptive`, all of `fixed`."""
     max_per_worker: float = Field(4.0, ge=0.1, le=1000)
     """As far as `adaptive` goes."""
 
@@ -190,7 +190,7 @@ class KeysSettings(Settings):
 
 
 class BackendSettings(Settings):
-    """One API replica, or a name that stands for several."""
+    """One API replica, or a name with the addresses of several."""
 
     url: BackendUrl
     resolve: bool = False

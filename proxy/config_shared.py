@@ -31,7 +31,7 @@ def _store_url(url: str) -> str:
             "or redis+sentinel://10.0.0.1:26379,10.0.0.2:26379/SERVICE"
         )
     if "@" in parts.netloc:
-        # Addresses stand in logs and on the operator's pages.
+        # Addresses appear in logs and on the operator's pages.
         raise ValueError(f"has a user or a password in it: set username, and password_file or ${PASSWORD_VARIABLE}")
     return url
 
@@ -58,7 +58,7 @@ class SharedSettings(Settings):
     lease_period_s: float = Field(0.02, ge=0.005, le=1)
     """Leases of quotas are renewed so often."""
     alive_s: float = Field(3.0, ge=0.5, le=60)
-    """A proxy that the store has not heard of for so long counts as gone."""
+    """A proxy that has not reached the store for so long counts as gone."""
     expected_proxies: int | None = Field(None, ge=1, le=1000)
     """By how many limits are divided as long as the store can't be reached and no other proxy has been seen; without
     it, a proxy doesn't start without the store."""

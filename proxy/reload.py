@@ -18,7 +18,7 @@ _log = logging.getLogger("nlpbatch.proxy")
 _POLL_S: Final = 0.5
 
 
-class Report(Protocol):
+class ReloadObserver(Protocol):
     """Shows what became of the file."""
 
     def configured(self, generation: int, *, valid: bool) -> None:
@@ -30,7 +30,7 @@ class Reloadable(Protocol):
     """What takes settings over while it runs."""
 
     @property
-    def metrics(self) -> Report:
+    def metrics(self) -> ReloadObserver:
         """Return where to show it."""
         ...
 

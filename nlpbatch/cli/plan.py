@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nlpbatch.engine.operations import TextPerform
 
 _HEADROOM: Final = 0.8
-"""Part of a worker's time that is planned with; the rest is for people, deploys, and the days' ups and downs."""
+"""Part of a worker's time that is planned with; the rest is for interactive callers, deployments and busier hours."""
 _KEPT_BUSY: Final = 2
 """Requests under way per worker that keep it busy: one at work, one that waits."""
 _MEASURED_S: Final = 3.0

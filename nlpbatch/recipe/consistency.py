@@ -21,14 +21,12 @@ def inconsistencies(sections: Mapping[str, Any]) -> list[str]:
     if (source.metastore or "").startswith("thrift://") and source.warehouse:
         faults.append("[source] warehouse is where a metastore of our own keeps its tables: a remote one has its own")
     if source.files is None and source.reading() != SourceSettings().reading():
-        faults.append(
-            "[source] format and reader are of files, and so are encoding and max_record_lines: leave them out"
-        )
+        faults.append("[source] format, reader, encoding and max_record_lines are for files: leave them out")
     analyze, features = sections.get("analyze"), sections.get("features")
     if analyze is not None:
         faults += _analyze_faults(analyze)
     if "profile" in sections and "sample" not in sections:
-        faults.append("[profile] is of a sample: add [sample]")
+        faults.append("[profile] reports on a sample: add [sample]")
     if "profile" in sections and analyze is None:
         faults.append("[profile] needs to know which columns are text: add [analyze] with columns")
     if features is not None:
@@ -39,7 +37,10 @@ def inconsistencies(sections: Mapping[str, Any]) -> list[str]:
 def _analyze_faults(analyze: AnalyzeSettings) -> list[str]:
     faults = [] if analyze.columns else ['[analyze] columns is missing: name the text columns: ["review"]']
     if analyze.fields is not None and analyze.operation != "analyze":
-        return [*faults, f"[analyze] fields are of tokens, which {analyze.operation!r} doesn't give: leave them out"]
+        return [
+            *faults,
+            f"[analyze] fields choose parts of tokens, and {analyze.operation!r} returns no tokens: leave them out",
+        ]
     try:
         analyze.job_options(input="", output="", service="").asked()
     except RequestError as error:

@@ -237,7 +237,7 @@ def _notes(options: SampleOptions, rows_total: int | None, table: pa.Table) -> t
     clusters = len(pc.unique(table.column(UNIT)))
     if clusters < min(_FEW_PARTS, table.num_rows) and table.num_rows != rows_total:
         notes += (
-            f"rows are of {clusters} parts only, which tell little of the others: raise read_share or read_bytes",
+            f"rows come from only {clusters} parts, which say little about the others: raise read_share or read_bytes",
         )
     return notes
 

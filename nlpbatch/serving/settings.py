@@ -73,7 +73,7 @@ def parse(path: Path) -> dict[str, Any]:
         place = f"{path}:{line[1]}" if line else str(path)
         raise ConfigError(f"{place}: not TOML: {error}") from error
     except RecursionError as error:
-        raise ConfigError(f"{path}: arrays or tables too deep in one another: flatten them") from error
+        raise ConfigError(f"{path}: arrays or tables are nested too deeply: flatten them") from error
 
 
 def lines_in(path: Path) -> dict[KeyPath, int]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from proxy.host.workers import Question, Reply
+from proxy.host.workers import Reply, WorkerRequest
 from proxy.operating.audit import Recorder
 from proxy.shared.store import StoreAway
 
@@ -25,7 +25,7 @@ class WorkersOutlet:
 
     """
 
-    def __init__(self, ask_one: Callable[[Question], Awaitable[Reply | None]]) -> None:
+    def __init__(self, ask_one: Callable[[WorkerRequest], Awaitable[Reply | None]]) -> None:
         self._ask_one = ask_one
 
     async def append(self, texts: Sequence[str]) -> None:
@@ -35,7 +35,7 @@ class WorkersOutlet:
             StoreAway: None has; they may be given again, since each has an id.
 
         """
-        reply = await self._ask_one(Question("POST", ENTRIES_PATH, json.dumps(texts).encode()))
+        reply = await self._ask_one(WorkerRequest("POST", ENTRIES_PATH, json.dumps(texts).encode()))
         if reply is None or not reply.is_success:
             raise StoreAway
 
@@ -48,7 +48,7 @@ class HostAudit(Recorder):
 
     """
 
-    def __init__(self, ask_one: Callable[[Question], Awaitable[Reply | None]]) -> None:
+    def __init__(self, ask_one: Callable[[WorkerRequest], Awaitable[Reply | None]]) -> None:
         super().__init__(f"{socket.gethostname()}:{os.getpid()}", uuid.uuid4().hex, time.time)
         self.journal = WorkersOutlet(ask_one)
 

@@ -13,7 +13,7 @@ from nlpbatch.serving.lifecycle import new_application
 from nlpbatch.wire.limits import MIB
 from proxy.admin import level_of
 from proxy.host.supervisor import Supervisor
-from proxy.host.workers import Question, Reply
+from proxy.host.workers import Reply, WorkerRequest
 from proxy.operating.routes import ADDRESS, actor_of
 
 _RETRY_AFTER_S: Final = 1.0
@@ -32,17 +32,17 @@ def operators_application(supervisor: Supervisor) -> web.Application:
         return web.json_response(supervisor.settings.model_dump(mode="json"))
 
     async def drain(request: web.Request) -> web.Response:
-        await supervisor.drain(await _question(request), actor_of(request))
+        await supervisor.drain(await _worker_request(request), actor_of(request))
         return web.json_response(await supervisor.state(), status=202)
 
     async def pause(request: web.Request) -> web.Response:
         paused = request.match_info["action"] == "pause"
-        order = await _question(request)
+        order = await _worker_request(request)
         await supervisor.pause(request.match_info["tenant"], order, actor_of(request), paused=paused)
         return web.json_response(await supervisor.state())
 
     async def log_level(request: web.Request) -> web.Response:
-        order = await _question(request)
+        order = await _worker_request(request)
         await supervisor.set_log_level(level_of(order.body), order, actor_of(request))
         return web.Response(status=204)
 
@@ -50,7 +50,7 @@ def operators_application(supervisor: Supervisor) -> web.Application:
         return web.json_response({"status": "alive"})
 
     async def in_common(request: web.Request) -> web.Response:
-        reply = await supervisor.ask_one(await _question(request))
+        reply = await supervisor.ask_one(await _worker_request(request))
         if reply is None:
             raise Draining("no worker answers: send the request again", retry_after_s=_RETRY_AFTER_S)
         return _response(reply)
@@ -109,11 +109,11 @@ def _metrics_of(supervisor: Supervisor) -> _Handler:
     return metrics
 
 
-async def _question(request: web.Request) -> Question:
+async def _worker_request(request: web.Request) -> WorkerRequest:
     """Return what a worker is to be asked for an operator, with the headers that matter and the operator's address."""
     headers = {name.lower(): value for name, value in request.headers.items() if name.lower().startswith(_PASSED_ON)}
     headers[ADDRESS.lower()] = request.remote or ""
-    return Question(request.method, request.raw_path, await request.read(), headers)
+    return WorkerRequest(request.method, request.raw_path, await request.read(), headers)
 
 
 def _response(reply: Reply) -> web.Response:

@@ -22,7 +22,7 @@ from proxy.host.assignment import Assignment
 from proxy.host.audit import HostAudit
 from proxy.host.exposition import PROCESS_LABEL, HostCounts
 from proxy.host.merging import merged
-from proxy.host.workers import Question, Reply, Worker
+from proxy.host.workers import Reply, Worker, WorkerRequest
 from proxy.live import Snapshot
 from proxy.operating.audit import Actor
 from proxy.operating.changes import changed
@@ -82,7 +82,7 @@ class Supervisor:
         self._port, self._shared = port, shared
         self.audit = HostAudit(self.ask_one)
         self._paused: set[str] = set()
-        self._orders: dict[str, Question] = {}
+        self._orders: dict[str, WorkerRequest] = {}
         """What the operator wants, by what it is about."""
         self._lock = asyncio.Lock()
         self._assign()
@@ -135,7 +135,7 @@ class Supervisor:
             await self._bring_up_to_date_all([worker for worker in self.workers if not worker.current])
         await self.audit.send_if_possible()
 
-    async def order(self, about: str, order: Question) -> Reply:
+    async def order(self, about: str, order: WorkerRequest) -> Reply:
         """Pass an operator's request on to all workers, those included that are started later.
 
         Args:
@@ -157,7 +157,7 @@ class Supervisor:
                 self._orders[about] = order
             return refusal or next(iter(given), Reply(204, "", b""))
 
-    async def pause(self, tenant: str, order: Question, actor: Actor, *, paused: bool) -> None:
+    async def pause(self, tenant: str, order: WorkerRequest, actor: Actor, *, paused: bool) -> None:
         """Pause or resume a tenant at all workers.
 
         Raises:
@@ -171,14 +171,14 @@ class Supervisor:
             (self._paused.add if paused else self._paused.discard)(tenant)
             await self.audit.send_if_possible()
 
-    async def drain(self, order: Question, actor: Actor) -> None:
+    async def drain(self, order: WorkerRequest, actor: Actor) -> None:
         """Let no worker take new work from now on."""
         before = "drain" in self._orders
         if (await self.order("drain", order)).is_success:
             self.audit.drained(actor, before=before)
             await self.audit.send_if_possible()
 
-    async def set_log_level(self, level: str, order: Question, actor: Actor) -> None:
+    async def set_log_level(self, level: str, order: WorkerRequest, actor: Actor) -> None:
         """Have all processes log from that level up."""
         root = logging.getLogger()
         if (await self.order("log-level", order)).is_success:
@@ -186,10 +186,10 @@ class Supervisor:
             root.setLevel(level.upper())
             await self.audit.send_if_possible()
 
-    async def ask_one(self, question: Question) -> Reply | None:
+    async def ask_one(self, request: WorkerRequest) -> Reply | None:
         """Return the answer of any worker, to what all have in common."""
         for worker in self.workers:
-            if worker.current and (reply := await worker.ask(question)) is not None:
+            if worker.current and (reply := await worker.ask(request)) is not None:
                 return reply
         return None
 
@@ -246,7 +246,7 @@ class Supervisor:
     async def _bring_up_to_date(self, worker: Worker) -> bool:
         """Have a worker take over the settings and the orders; return whether it has."""
         worker.current = False
-        reply = await worker.ask(Question("PUT", "/settings"), timeout_s=_SETTINGS_TIMEOUT_S)
+        reply = await worker.ask(WorkerRequest("PUT", "/settings"), timeout_s=_SETTINGS_TIMEOUT_S)
         if reply is None or not reply.is_success:
             return False
         for order in self._orders.values():
@@ -263,7 +263,7 @@ class Supervisor:
 
 
 async def _ask_unless_ended(worker: Worker, path: str) -> Reply | None:
-    return None if worker.ended else await worker.ask(Question("GET", path))
+    return None if worker.ended else await worker.ask(WorkerRequest("GET", path))
 
 
 def _fleet(states: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ _log = logging.getLogger("nlpbatch.proxy")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class WorkerRequest:
     """What a worker is asked on its control listener.
 
     Args:
@@ -68,7 +68,7 @@ class Worker:
         self._child = Child(
             f"worker {number}", (str(directory), str(number)), module="proxy.host", first_pause_s=_FIRST_PAUSE_S
         )
-        # A connection for each question: the process at the other end may be another one than before.
+        # A connection for each request: the process at the other end may be another one than before.
         connector = aiohttp.UnixConnector(str(worker_socket(directory, number)), force_close=True)
         self._session = aiohttp.ClientSession("http://worker", connector=connector)
 
@@ -97,13 +97,13 @@ class Worker:
         self.restarts += 1
         return True
 
-    async def ask(self, question: Question, *, timeout_s: float = ANSWER_TIMEOUT_S) -> Reply | None:
+    async def ask(self, request: WorkerRequest, *, timeout_s: float = ANSWER_TIMEOUT_S) -> Reply | None:
         """Return its answer; None if there is none in time."""
         timeout = aiohttp.ClientTimeout(total=timeout_s)
-        body = question.body or None
+        body = request.body or None
         try:
             async with self._session.request(
-                question.method, question.path, data=body, headers=question.headers, timeout=timeout
+                request.method, request.path, data=body, headers=request.headers, timeout=timeout
             ) as answer:
                 return Reply(answer.status, answer.content_type, await answer.read())
         except (aiohttp.ClientError, OSError, TimeoutError):

@@ -95,7 +95,7 @@ class Outlet(Protocol):
         ...
 
 
-class Journal(Outlet, Protocol):
+class AuditJournal(Outlet, Protocol):
     """Keeps the newest entries of all proxies."""
 
     async def read(self, limit: int) -> list[bytes]:
@@ -191,7 +191,7 @@ class Recorder:
 class Audit(Recorder):
     """The audit log of one proxy: a recorder that also shows what was recorded."""
 
-    journal: Journal | None
+    journal: AuditJournal | None
 
     def __init__(self, proxy: str, instance: str, now_s: Callable[[], float]) -> None:
         super().__init__(proxy, instance, now_s)
@@ -234,7 +234,7 @@ class Audit(Recorder):
         recent = sorted((entry for entry in found if entry.at_s >= since_s), key=lambda entry: entry.at_s)
         return recent[-limit:], complete
 
-    async def _stored(self, journal: Journal, limit: int) -> Iterable[Entry]:
+    async def _stored(self, journal: AuditJournal, limit: int) -> Iterable[Entry]:
         # The newest come first; of those of one millisecond, only their order says which was earlier.
         parsed = [Entry.parse(text) for text in reversed(await journal.read(limit))]
         return {entry.id: entry for entry in parsed if entry is not None}.values()

@@ -28,7 +28,7 @@ class Tally:
 
 
 @dataclass(eq=False, slots=True)
-class Call:
+class SimulatedCall:
     """One logical request of a caller: sent until it is answered or given up."""
 
     arrival: Arrival

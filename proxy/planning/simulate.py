@@ -12,7 +12,7 @@ from typing import Final
 
 from nlpbatch.wire.advice import Advice
 from proxy.config import ProxySettings
-from proxy.planning.calls import Call, Tally
+from proxy.planning.calls import SimulatedCall, Tally
 from proxy.planning.failed_calls import FailedCalls
 from proxy.planning.simulated_backend import SimulatedBackend, Timeline
 from proxy.planning.simulated_proxy import SimulatedProxy, World
@@ -99,7 +99,7 @@ class Simulation:
         arrival = Arrival(tenant, key_id, job, class_name, max(size_bytes, 1024), self._names)
         tally = self._tallies.setdefault((tenant, class_name), Tally())
         failures = FailedCalls(self._timeline.now_s)
-        self._send(Call(arrival, tally, answered, patient=class_name == "batch", failures=failures, home=home))
+        self._send(SimulatedCall(arrival, tally, answered, patient=class_name == "batch", failures=failures, home=home))
 
     def advice(self, request: Ticket) -> Advice:
         """Return what the proxies advise the request's job; each of them knows what it has at all."""
@@ -113,7 +113,7 @@ class Simulation:
         """Return the simulation's time."""
         return self._timeline.now_s
 
-    def answered(self, call: Call, ticket: Ticket) -> None:
+    def answered(self, call: SimulatedCall, ticket: Ticket) -> None:
         """Count an answer, and let its caller go on."""
         tally, second, size_bytes = call.tally, int(self._timeline.now_s / _SAMPLE_S), call.arrival.cost_bytes
         tally.answered += 1
@@ -123,7 +123,7 @@ class Simulation:
         tally.bytes_by_job[job] = tally.bytes_by_job.get(job, 0) + size_bytes
         call.answered(ticket)
 
-    def refused(self, call: Call, refusal: Refuse) -> None:
+    def refused(self, call: SimulatedCall, refusal: Refuse) -> None:
         """Let the caller come back when the Retry-After says; an interactive one does so once."""
         call.tally.refused += 1
         call.refused += 1
@@ -133,7 +133,7 @@ class Simulation:
         first = call.refused == 1
         self._timeline.after(refusal.retry_after_s, lambda: self._send(call, first_return=first))
 
-    def failed(self, call: Call, outcome: Outcome) -> None:
+    def failed(self, call: SimulatedCall, outcome: Outcome) -> None:
         """Let the caller send again by its client's policy, or give up."""
         call.tally.failed += 1
         delay_s = call.failures.delay_s(
@@ -145,7 +145,7 @@ class Simulation:
         else:
             self._timeline.after(delay_s, lambda: self._send(call))
 
-    def _send(self, call: Call, *, first_return: bool = False) -> None:
+    def _send(self, call: SimulatedCall, *, first_return: bool = False) -> None:
         call.sent += 1
         proxy = self._proxy(call.home)
         if proxy is None:

@@ -7,7 +7,7 @@ from random import Random
 from typing import Final, Protocol
 
 from proxy.config import ProxySettings
-from proxy.planning.calls import Call
+from proxy.planning.calls import SimulatedCall
 from proxy.planning.simulated_backend import SimulatedBackend, Timeline
 from proxy.planning.simulated_store import SimulatedStore
 from proxy.traffic.admission import Refuse
@@ -26,15 +26,15 @@ _DEMANDS_S: Final = 0.1
 class Callers(Protocol):
     """Those who send."""
 
-    def answered(self, call: Call, ticket: Ticket) -> None:
+    def answered(self, call: SimulatedCall, ticket: Ticket) -> None:
         """Take an answer."""
         ...
 
-    def refused(self, call: Call, refusal: Refuse) -> None:
+    def refused(self, call: SimulatedCall, refusal: Refuse) -> None:
         """Take a refusal."""
         ...
 
-    def failed(self, call: Call, outcome: Outcome) -> None:
+    def failed(self, call: SimulatedCall, outcome: Outcome) -> None:
         """Take an error, or the end of a connection."""
         ...
 
@@ -100,7 +100,7 @@ class SimulatedProxy:
         self._begin()
         self._check_health(once=True)
 
-    def send(self, call: Call) -> Ticket | Refuse:
+    def send(self, call: SimulatedCall) -> Ticket | Refuse:
         """Take a request; return its ticket, or why it is refused."""
         now_s = self._timeline.now_s
         if self._store is not None and self.traffic.lacks_lease(call.arrival, now_s):
@@ -130,8 +130,8 @@ class SimulatedProxy:
             make_quota=Quota if self._store is None else LeasedQuota,
         )
         self._budget = RetryBudget(settings.upstream.retry_ratio, settings.upstream.retry_min)
-        self._waiting: dict[Ticket, Call] = {}
-        self._under_way: dict[Call, None] = {}
+        self._waiting: dict[Ticket, SimulatedCall] = {}
+        self._under_way: dict[SimulatedCall, None] = {}
         if self._store is not None:
             self._store.alive.add(self.name)
 
@@ -147,7 +147,7 @@ class SimulatedProxy:
             retries = Retries(self.traffic, self._budget, step, str(call.arrival.identity), now_s)
             self._attempt(step.ticket, retries, call)
 
-    def _attempt(self, ticket: Ticket, retries: Retries, call: Call) -> None:
+    def _attempt(self, ticket: Ticket, retries: Retries, call: SimulatedCall) -> None:
         life = self._lives
 
         def attempted(outcome: Outcome) -> None:
@@ -156,7 +156,7 @@ class SimulatedProxy:
 
         self._served[retries.backend].send(ticket, attempted)
 
-    def _attempted(self, ticket: Ticket, retries: Retries, call: Call, outcome: Outcome) -> None:
+    def _attempted(self, ticket: Ticket, retries: Retries, call: SimulatedCall, outcome: Outcome) -> None:
         if outcome is Failure.NOT_CONNECTED:
             retries.backend.ready = False  # until its next health check
         step = retries.after(outcome, self._timeline.now_s)

@@ -54,7 +54,7 @@ def test_a_recipe_has_exactly_one_source(source):
 )
 def test_settings_of_files_are_refused_beside_a_query(reading):
     (fault,) = faults(source=SourceSettings(sql="SELECT 1", **reading))
-    assert fault.startswith("[source] format and reader are of files, and so are encoding and max_record_lines")
+    assert fault.startswith("[source] format, reader, encoding and max_record_lines are for files")
 
 
 @pytest.mark.parametrize("name", FEATURE_COLUMNS)
@@ -97,7 +97,7 @@ def test_an_option_that_is_a_key_of_its_own_is_sent_there(name):
 
 def test_fields_of_tokens_are_refused_for_an_operation_without_tokens():
     found = faults(features=None, analyze=AnalyzeSettings(("review",), operation="space", fields=("form",)))
-    assert found == ["[analyze] fields are of tokens, which 'space' doesn't give: leave them out"]
+    assert found == ["[analyze] fields choose parts of tokens, and 'space' returns no tokens: leave them out"]
 
 
 def test_options_that_the_operation_does_not_have_are_refused():
@@ -107,7 +107,7 @@ def test_options_that_the_operation_does_not_have_are_refused():
 
 def test_a_profile_names_all_that_it_lacks():
     assert faults(sample=None, analyze=None, features=None) == [
-        "[profile] is of a sample: add [sample]",
+        "[profile] reports on a sample: add [sample]",
         "[profile] needs to know which columns are text: add [analyze] with columns",
     ]
 

@@ -71,7 +71,7 @@ def test_rows_of_some_of_very_many_files_are_drawn_with_their_files(data, monkey
 
 def test_a_note_warns_of_rows_of_few_parts(data):
     drawn = sample(str(data), SampleOptions(rows=100, read_bytes=20_000))
-    assert any("parts only, which tell little of the others: raise read_share" in note for note in drawn.design.notes)
+    assert any("parts, which say little about the others: raise read_share" in note for note in drawn.design.notes)
 
 
 def test_a_stratified_sample_has_as_many_of_each_label_and_says_what_each_row_stands_for(data):

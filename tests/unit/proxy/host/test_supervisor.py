@@ -7,11 +7,11 @@ from nlpbatch.errors import ConfigError, InvalidRequest, NotFound
 from proxy.config_shared import SharedSettings
 from proxy.host.assignment import Assignment
 from proxy.host.supervisor import Supervisor
-from proxy.host.workers import Question, Reply
+from proxy.host.workers import Reply, WorkerRequest
 from proxy.operating.audit import Actor, Entry
 from tests.fakes.proxy_parts import proxy_settings
 
-PAUSE = Question("POST", "/tenants/a/pause")
+PAUSE = WorkerRequest("POST", "/tenants/a/pause")
 KIM = Actor("192.0.2.7", "kim")
 
 
@@ -67,8 +67,8 @@ async def supervisor(workers, tmp_path):
 
 async def test_a_worker_that_joins_gets_the_settings_and_every_order(supervisor, workers):
     await supervisor.pause("a", PAUSE, KIM, paused=True)
-    await supervisor.order("tenant b", Question("POST", "/tenants/b/pause"))
-    await supervisor.order("tenant b", Question("POST", "/tenants/b/resume"))
+    await supervisor.order("tenant b", WorkerRequest("POST", "/tenants/b/pause"))
+    await supervisor.order("tenant b", WorkerRequest("POST", "/tenants/b/resume"))
     workers[0].pid, workers[0].asked = 200, []
     supervisor.started(workers[0], again=True)
     assert not workers[0].current
@@ -79,7 +79,7 @@ async def test_a_worker_that_joins_gets_the_settings_and_every_order(supervisor,
 
 async def test_an_order_that_is_refused_is_not_kept(supervisor, workers):
     refusal = workers[1].replies["/log-level"] = Reply(400, "application/problem+json", b"{}")
-    assert await supervisor.order("log-level", Question("PUT", "/log-level", b"x")) == refusal
+    assert await supervisor.order("log-level", WorkerRequest("PUT", "/log-level", b"x")) == refusal
     workers[0].asked = []
     await supervisor.join(1, 101)
     assert workers[0].asked == ["/settings"]
@@ -98,7 +98,7 @@ async def test_a_worker_that_misses_an_order_gets_it_when_it_answers_again(super
 
 
 async def test_new_settings_reach_all_and_end_an_order_about_the_log_level(supervisor, workers, tmp_path):
-    await supervisor.order("log-level", Question("PUT", "/log-level", b"x"))
+    await supervisor.order("log-level", WorkerRequest("PUT", "/log-level", b"x"))
     wanted = proxy_settings(queue={"requests": 7})
     await supervisor.adopt(wanted)
     assert (supervisor.generation, Assignment.read(tmp_path).generation) == (2, 2)
@@ -135,11 +135,11 @@ def recorded(*workers):
 
 
 async def test_each_change_is_in_the_audit_log_once_with_who_made_it(supervisor, workers):
-    resume = Question("POST", "/tenants/a/resume")
+    resume = WorkerRequest("POST", "/tenants/a/resume")
     await supervisor.pause("a", PAUSE, KIM, paused=True)
     await supervisor.pause("a", resume, Actor("192.0.2.8"), paused=False)
-    await supervisor.set_log_level("error", Question("PUT", "/log-level", b"x"), KIM)
-    await supervisor.drain(Question("POST", "/drain"), KIM)
+    await supervisor.set_log_level("error", WorkerRequest("PUT", "/log-level", b"x"), KIM)
+    await supervisor.drain(WorkerRequest("POST", "/drain"), KIM)
     await supervisor.adopt(proxy_settings(queue={"requests": 7}))
     before = proxy_settings().queue.requests
     assert recorded(*workers) == [
@@ -161,7 +161,7 @@ async def test_each_change_is_in_the_audit_log_once_with_who_made_it(supervisor,
 
 async def test_a_change_that_no_worker_made_or_that_was_refused_is_not_in_the_audit_log(supervisor, workers):
     workers[0].replies["/drain"] = Reply(400, "application/problem+json", b"{}")
-    await supervisor.drain(Question("POST", "/drain"), KIM)
+    await supervisor.drain(WorkerRequest("POST", "/drain"), KIM)
     with pytest.raises(NotFound):
         await supervisor.pause("x", PAUSE, KIM, paused=True)
     assert recorded(*workers) == []
@@ -207,6 +207,6 @@ async def test_it_is_ready_while_one_worker_is(supervisor, workers):
 async def test_what_all_have_in_common_is_asked_of_one(supervisor, workers):
     workers[0].deaf = True
     reply = workers[1].replies["/keys"] = Reply(200, "application/json", b"{}")
-    assert await supervisor.ask_one(Question("GET", "/keys")) == reply
+    assert await supervisor.ask_one(WorkerRequest("GET", "/keys")) == reply
     workers[1].deaf = True
-    assert await supervisor.ask_one(Question("GET", "/keys")) is None
+    assert await supervisor.ask_one(WorkerRequest("GET", "/keys")) is None
