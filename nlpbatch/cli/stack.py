@@ -34,7 +34,7 @@ class StackOptions:
         api_port: The API's port; 0 takes a free one.
         workers: Worker processes; 0 takes one per core.
         server_config: A server.toml instead of the defaults.
-        proxy_config: A proxy.toml instead of one with a single tenant and a new key.
+        proxy_config: A proxy.toml instead of one with a single tenant, a new key and a ledger in a temporary directory.
         verbose: Whether the processes log every request.
         processes: Of the proxy, which share its port.
     """
@@ -62,6 +62,8 @@ class Stack:
     service: str = ""
     api: str = ""
     api_key: str | None = field(default=None, repr=False)
+    ledger: Path | None = None
+    """Where the proxy counts usage; None if `proxy_config` says so."""
     _children: dict[str, Child] = field(default_factory=dict)
     _directory: tempfile.TemporaryDirectory[str] | None = None
 
@@ -110,6 +112,8 @@ class Stack:
         if options.workers:
             server += ["--workers", str(options.workers)]
         self._spawn("api", "serve", *server, *_listen(api_port))
+        if options.proxy_config is None:  # a given one may have faults, which show at once if it starts meanwhile
+            self._wait_ready("api", self.api)  # else the proxy would warn of an API that is loading Kiwi
         proxy = options.proxy_config or self._write_proxy_config(directory, level)
         self._spawn(
             "proxy",
@@ -129,14 +133,17 @@ class Stack:
             self._wait_ready(name, url)
 
     def _write_proxy_config(self, directory: Path, level: str) -> Path:
-        """Write a configuration with one tenant and a new key."""
+        """Write a configuration with one tenant, a new key, and a ledger that lasts as long as the stack."""
         from proxy.keys import make_key  # noqa: PLC0415  (needs the proxy extra)
 
         self.api_key, entry = make_key()
+        self.ledger = directory / "ledger"
         lines = (
             f'log_level = "{level}"',
             "[[backends]]",
             f'url = "{self.api}"',
+            "[ledger]",
+            f"directory = {json.dumps(str(self.ledger))}",
             "[tenants.local]",
             f"keys = [{json.dumps(entry)}]",
         )

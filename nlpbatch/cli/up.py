@@ -21,7 +21,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "up",
         help="run API and proxy together on this machine, for development",
-        description="Run API and proxy together on loopback. One that dies is started again. Ctrl-C stops both.",
+        description="Run API and proxy together on loopback. One that dies is started again. Ctrl-C stops both. "
+        "The proxy's ledger of usage is in a temporary directory, unless --proxy-config says where.",
     )
     parser.add_argument("--port", type=int, default=_PORT, help=f"port of the proxy (default {_PORT}; 0: any free one)")
     parser.add_argument(
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     try:
         with Stack(options) as stack, _exported(stack, arguments.env_file) as exports:
-            _announce(exports)
+            _announce(exports, stack.ledger)
             while True:
                 for message in stack.tend():
                     print(f"nlpbatch up: {message}", file=sys.stderr, flush=True)
@@ -90,7 +91,10 @@ def _exported(stack: Stack, file: Path | None) -> Iterator[list[str]]:
         file.unlink(missing_ok=True)
 
 
-def _announce(exports: Sequence[str]) -> None:
+def _announce(exports: Sequence[str], ledger: Path | None) -> None:
     print("ready. In another terminal:\n", file=sys.stderr)
     print("\n".join(f"  {line}" for line in exports), file=sys.stderr)
-    print('  nlpbatch analyze "아버지가 방에 들어가신다"\n\nCtrl-C stops both.', file=sys.stderr)
+    print('  nlpbatch analyze "아버지가 방에 들어가신다"\n', file=sys.stderr)
+    if ledger is not None:
+        print(f"Usage is counted in {ledger}, and forgotten when you stop.", file=sys.stderr)
+    print("Ctrl-C stops both.", file=sys.stderr)

@@ -53,6 +53,6 @@ class HostAudit(Recorder):
         self.journal = WorkersOutlet(ask_one)
 
     async def send_if_possible(self) -> None:
-        """Give the workers what they haven't got; what none takes now is given to them another time."""
+        """Give a worker the entries that wait; if none takes them now, they wait for the next call."""
         with suppress(StoreAway):
             await self.send()

@@ -174,10 +174,10 @@ class Recorder:
                 self.on_entry()
 
     async def send(self) -> None:
-        """Give the journal what it hasn't got.
+        """Give the journal the entries that wait.
 
         Raises:
-            StoreAway: It doesn't answer; the entries are sent another time.
+            StoreAway: It doesn't answer; the entries wait for the next call.
 
         """
         entries = list(self._unsent)

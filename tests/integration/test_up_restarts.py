@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from nlpbatch import Client
 from tests.fakes.load import Load
 from tests.fakes.running_api import children
 from tests.fakes.running_up import PATIENCE_S, Up, alive, descendants, started, wait_for
@@ -71,6 +73,26 @@ async def test_api_forkserver_and_proxy_may_be_killed_under_load_and_no_request_
     up.process.terminate()
     assert await asyncio.to_thread(up.process.wait, PATIENCE_S) == 0
     await asyncio.to_thread(wait_for, lambda: not any(map(alive, processes)))
+
+
+def test_usage_survives_a_killed_proxy_and_its_directory_goes_with_the_end(up):
+    service, key = up.wait_ready()
+    with Client(service, api_key=key, job="mine") as client:
+        client.analyze(["아버지가 방에 들어가신다"] * 3)
+        before = client.usage("mine")
+        victim = proxy(up)
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: proxy(up) not in {None, victim})
+        client.analyze(["어머니가 방에 들어가신다"] * 3)
+        after = client.usage("mine")
+    assert before.answered == 1
+    assert (after.instance, after.answered) == (before.instance, 2)
+    assert after.answered_bytes == after.analysed_bytes == 2 * before.answered_bytes
+    (ledger,) = re.findall(r"^Usage is counted in (\S+), and forgotten when you stop\.$", up.said, re.MULTILINE)
+    assert Path(ledger).is_dir()
+    up.process.terminate()
+    assert up.process.wait(PATIENCE_S) == 0
+    assert not Path(ledger).exists()
 
 
 async def test_the_end_of_an_api_is_the_end_of_what_it_started(up):
