@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nlpbatch.cli.tables import print_table
 from nlpbatch.cli.texts import add_service_arguments, connect
 from nlpbatch.errors import ConfigError, InvalidRequest
 
@@ -39,8 +40,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run_list(arguments: argparse.Namespace) -> int:
     """Print a row for each analyzer."""
-    from rich.console import Console  # noqa: PLC0415  (other subcommands do without)
-    from rich.markup import escape  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415  (other subcommands do without)
     from rich.table import Table  # noqa: PLC0415
 
     with connect(arguments) as client:
@@ -48,7 +48,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     table = Table("analyzer", "fingerprint", "engine", "model", box=None)
     for info in catalogue.analyzers:
         table.add_row(*map(escape, (info.name, info.fingerprint, info.engine, info.model)))
-    Console(soft_wrap=True).print(table)
+    print_table(table)
     return 0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from nlpbatch.cli.proxy_admin import add_admin_options, ask
+from nlpbatch.cli.tables import print_table
 
 
 def add_parser(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -32,8 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(answer["entries"], indent=2, ensure_ascii=False))
         return 0
-    from rich.console import Console  # noqa: PLC0415  (starts fast)
-    from rich.markup import escape  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415  (starts fast)
     from rich.table import Table  # noqa: PLC0415
 
     table = Table("at", "who", "proxy", "what", "of", "before", "after", box=None)
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         who = " from ".join(filter(None, (entry["by"], entry["address"])))
         cells = (entry["at"], who, entry["proxy"], entry["action"], entry["target"])
         table.add_row(*map(escape, cells), escape(_shown(entry["before"])), escape(_shown(entry["after"])))
-    Console(soft_wrap=True).print(table)
+    print_table(table)
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpbatch.cli.proxy_admin import ask
+from nlpbatch.cli.tables import print_table
 from nlpbatch.errors import ConfigError, ServiceUnreachable
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ def run_check(arguments: argparse.Namespace) -> int:
 
 def run_diff(arguments: argparse.Namespace) -> int:
     """Print a row for each thing that would be different."""
-    from rich.console import Console  # noqa: PLC0415
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
@@ -71,13 +71,12 @@ def run_diff(arguments: argparse.Namespace) -> int:
         effect = f"[{colours[change.effect]}]{change.effect}[/]"
         cells = (change.who, change.what, change.before, change.after)
         table.add_row(*map(escape, cells), effect)
-    Console(soft_wrap=True).print(table)
+    print_table(table)
     return 0
 
 
 def run_explain(arguments: argparse.Namespace) -> int:
     """Print every limit on the way, the one that binds first."""
-    from rich.console import Console  # noqa: PLC0415
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
@@ -94,7 +93,7 @@ def run_explain(arguments: argparse.Namespace) -> int:
         rate = "any" if unlimited else f"{one.bytes_per_s:,.0f}"
         requests = "any" if unlimited else f"{one.bytes_per_s / load.size_bytes:,.2f}"
         table.add_row("" if number else "[bold]binds[/]", escape(one.name), rate, requests, escape(one.note))
-    Console(soft_wrap=True).print(table)
+    print_table(table)
     if arguments.admin is not None:
         print(_left_of_budget(arguments.admin, arguments.tenant))
     return 0

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from nlpbatch.cli.proxy_admin import add_admin_options, ask
+from nlpbatch.cli.tables import print_table
 from nlpbatch.errors import ConfigError
 
 
@@ -90,7 +91,6 @@ def run_list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(keys, indent=2, ensure_ascii=False))
         return 0
-    from rich.console import Console  # noqa: PLC0415
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
@@ -98,7 +98,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     for key in keys:
         cells = (key["id"], key["tenant"], _state(key), key["created_at"], key["expires_at"], key["note"])
         table.add_row(*(escape(cell or "") for cell in cells))
-    Console(soft_wrap=True).print(table)
+    print_table(table)
     return 0
 
 

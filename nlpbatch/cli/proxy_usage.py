@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from nlpbatch.cli.tables import print_table
 from nlpbatch.errors import ConfigError, ServiceUnreachable
 
 _ADMIN: Final = "http://127.0.0.1:8702"
@@ -84,8 +85,7 @@ def _print_csv(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _print_table(names: Sequence[str], answer: Mapping[str, Any]) -> None:
-    from rich.console import Console  # noqa: PLC0415  (starts fast without the proxy extra)
-    from rich.markup import escape  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415  (starts fast without the proxy extra)
     from rich.table import Table  # noqa: PLC0415
 
     rows = answer["rows"]
@@ -101,9 +101,7 @@ def _print_table(names: Sequence[str], answer: Mapping[str, Any]) -> None:
     for row in rows:
         named = (escape(str(row[name]) or "(none)") for name in names)
         table.add_row(*named, *(f"{row[name]:,}" for name in _SHOWN))
-    console = Console(soft_wrap=True)
-    console.width = max(console.width, _MIN_WIDTH)
-    console.print(table)
+    print_table(table, min_width=_MIN_WIDTH)
 
 
 def _ask(admin: str, parameters: Mapping[str, str]) -> dict[str, Any]:
