@@ -21,7 +21,7 @@ _PART_GROUPS: Final = 500
 _TIMEOUT_S: Final = 1.0
 """Nobody's request waits for the ledger."""
 _REMEMBERED_US: Final = 90 * 86_400 * 1_000_000
-"""So long the last batch of a journal is known. Its files are removed right after that, whoever carries them."""
+"""For how long the last batch of a journal is remembered. Its files are removed right after it was carried."""
 _SUM: Final = "="
 _DAY_S: Final = 86_400
 

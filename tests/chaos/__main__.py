@@ -67,8 +67,9 @@ def show(kind, outcome, found) -> None:
     print(
         f"{kind:14} {outcome.rows.num_rows:,} rows, {outcome.seconds:.0f} s, {outcome.starts} starts, "
         f"answered {work['answered_bytes']:,} B in {work['answered']:,} requests, "
-        f"{work['replayed']} of them replayed, {outcome.shared} replayed in all, "
-        f"analysed {work['analysed_bytes']:,} B by {work['proxies']} proxies, repeated {outcome.repeated:.2%}, "
+        f"{work['replayed']} of them replayed; counted: answered {outcome.ledger['answered_bytes']:,} B, replayed "
+        f"{outcome.ledger['replayed']} requests, analysed {work['analysed_bytes']:,} B, "
+        f"repeated {outcome.repeated:.2%}, "
         f"killed {', '.join(f'{name} at {at} s' for at, name, _ in outcome.kills) or 'nobody'}: "
         f"{'; '.join(found) or 'as it should be'} {outcome.note}",
         flush=True,

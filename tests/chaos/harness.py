@@ -21,6 +21,7 @@ PARTS = 10
 BATCHES = 5
 _PATIENCE_S = 900
 _POLL_S = 0.05
+COUNTED = ("answered", "answered_bytes", "analysed", "analysed_bytes", "replayed", "replayed_bytes")
 _FROM, _TO = 0.05, 0.85
 """Between which parts of a clean run's time victims are killed."""
 
@@ -35,7 +36,7 @@ class Outcome:
         seconds: From the beginning of the first micro-batch to the end of the last start.
         kills: Seconds, victim and process id.
         starts: Drivers that were started.
-        shared: Requests that the proxy answered with another's analysis, whether or not that answer came to be used.
+        ledger: What the proxies' ledger has counted for the run, whether or not the answers came to be used.
         note: What else there is to say.
         loads: What was sent in the first second after an outage, as a multiple of what was usual.
 
@@ -44,9 +45,9 @@ class Outcome:
     rows: pa.Table
     summary: dict[str, Any]
     seconds: float
+    ledger: dict[str, int]
     kills: list[tuple[float, str, int]] = field(default_factory=list)
     starts: int = 1
-    shared: int = 0
     note: str = ""
     loads: list[float] = field(default_factory=list)
 
@@ -120,8 +121,8 @@ class Chaos:
             seconds = time.monotonic() - (began_s or 0.0)
         if "datanode-2" not in self._hadoop.pids:
             self._hadoop.launch("datanode-2")
-        rows, summary, shared = self._fetch(output)
-        return Outcome(rows, summary, seconds, kills, starts, shared)
+        rows, summary, ledger = self._fetch(output)
+        return Outcome(rows, summary, seconds, ledger, kills, starts)
 
     @property
     def _log(self) -> Path:
@@ -150,19 +151,20 @@ class Chaos:
         self._hadoop.shell("-put", "-f", str(folder), "/chaos/reviews")
         return f"{self._hadoop.url}/chaos/reviews", sum(path.stat().st_size for path in folder.iterdir())
 
-    def _fetch(self, output: str) -> tuple[pa.Table, dict[str, Any], int]:
+    def _fetch(self, output: str) -> tuple[pa.Table, dict[str, Any], dict[str, int]]:
         folder = self._directory / f"out-{self._runs}"
         self._hadoop.shell("-get", output, str(folder))
         summary = json.loads((folder / "_nlpbatch" / "summary.json").read_text())
         rows = ds.dataset(folder, format="parquet").to_table().sort_by("review_id").combine_chunks()
-        counts = [
-            count for path in folder.glob("run_batch=*/_batch.json") for count in json.loads(path.read_text())["proxy"]
-        ]
-        shared = {count["instance"]: 0 for count in counts}
-        for count in counts:
-            shared[count["instance"]] = max(shared[count["instance"]], count["replayed"])
+        last: dict[str, dict[str, Any]] = {}  # of each ledger: its counts only grow
+        for path in folder.glob("run_batch=*/_batch.json"):
+            for count in json.loads(path.read_text())["proxy"]:
+                last[count["instance"]] = max(
+                    last.get(count["instance"], count), count, key=lambda one: one["answered"]
+                )
+        ledger = {name: sum(count[name] for count in last.values()) for name in COUNTED}
         shutil.rmtree(folder)
-        return rows, summary, sum(shared.values())
+        return rows, summary, ledger
 
 
 @contextmanager

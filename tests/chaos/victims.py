@@ -37,7 +37,7 @@ def kill(name, chance, *, stack, hadoop, driver):
 
 
 def _service(name):
-    return lambda stack, _: {stack.pid(name)} if alive(stack.pid(name)) else set()
+    return lambda stack, _: {pid for pid in [stack.pid(name)] if alive(pid)}  # asked once: of two proxies it is either
 
 
 def _api_workers(stack, _):
