@@ -26,7 +26,7 @@ a document:
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register the subcommands."""
     join = commands.add_parser(
-        "join", help="make texts of morphemes", epilog=_JOIN, formatter_class=argparse.RawDescriptionHelpFormatter
+        "join", help="make texts from morphemes", epilog=_JOIN, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_arguments(join)
     join.add_argument("--no-lm-search", action="store_true", help="don't choose among ambiguous forms: faster")

@@ -20,23 +20,43 @@ _REMEDY = "give its admin address with --admin, or a file with --against"
 
 def add_parsers(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register the subcommands."""
-    check = actions.add_parser("check", help="say what is wrong with a configuration, or what it means")
+    check = actions.add_parser(
+        "check",
+        help="say what is wrong with a configuration, or what it means",
+        description="List every error in a configuration with its line; without errors, print what the file means.",
+    )
     check.add_argument("file", type=Path, metavar="FILE", help="proxy.toml")
     check.set_defaults(run=run_check)
-    diff = actions.add_parser("diff", help="say who would gain and who would lose by a configuration")
+    diff = actions.add_parser(
+        "diff",
+        help="say which tenants gain and which lose by a configuration",
+        description="Compare a configuration with the one that a running proxy has: what changes, and for whom.",
+    )
     diff.add_argument("file", type=Path, metavar="FILE", help="the new proxy.toml")
     diff.add_argument("--admin", metavar="URL", default=_ADMIN, help=f"of the running proxy (default {_ADMIN})")
-    diff.add_argument("--against", type=Path, metavar="FILE", help="a file instead of the running proxy")
+    diff.add_argument("--against", type=Path, metavar="FILE", help="compare with this file instead of a running proxy")
     diff.set_defaults(run=run_diff)
-    explain = actions.add_parser("explain", help="say which limit binds for a tenant's requests")
+    explain = actions.add_parser(
+        "explain",
+        help="say which limit binds for a tenant's requests",
+        description="List all limits that a tenant's requests meet, and how much each allows; the first one binds.",
+    )
     explain.add_argument("--config", type=Path, required=True, metavar="FILE", help="proxy.toml")
-    explain.add_argument("--tenant", required=True, metavar="NAME")
+    explain.add_argument("--tenant", required=True, metavar="NAME", help="whose requests")
     explain.add_argument("--admin", metavar="URL", help="of a running proxy: also say what is left of budgets there")
-    explain.add_argument("--bytes", type=int, default=65_536, metavar="N", help="of each request (default 65,536)")
-    explain.add_argument("--class", dest="class_name", choices=("interactive", "batch"), default="batch")
-    explain.add_argument("--workers", type=int, default=8, metavar="N", help="of all backends together (default 8)")
+    explain.add_argument("--bytes", type=int, default=65_536, metavar="N", help="size of each request (default 65,536)")
     explain.add_argument(
-        "--worker-bytes-per-s", type=float, default=200_000.0, metavar="N", help="what one analyses (default 200,000)"
+        "--class", dest="class_name", choices=("interactive", "batch"), default="batch", help="(default batch)"
+    )
+    explain.add_argument(
+        "--workers", type=int, default=8, metavar="N", help="workers of all backends together (default 8)"
+    )
+    explain.add_argument(
+        "--worker-bytes-per-s",
+        type=float,
+        default=200_000.0,
+        metavar="N",
+        help="bytes that a worker analyses in a second (default 200,000)",
     )
     explain.set_defaults(run=run_explain)
 

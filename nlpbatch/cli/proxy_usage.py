@@ -45,7 +45,7 @@ def add_parser(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     parser.add_argument("--by", choices=tuple(_NAMES), default="tenant", help="what gets a row (default tenant)")
     parser.add_argument(
-        "--since", metavar="DATE", help="first day, such as 2026-11-01, UTC (default: 31 days, today's)"
+        "--since", metavar="DATE", help="first day, such as 2026-11-01, UTC (default: the last 31 days)"
     )
     parser.add_argument("--until", metavar="DATE", help="last day (default today)")
     parser.add_argument("--tenant", metavar="NAME", help="of this tenant only")
