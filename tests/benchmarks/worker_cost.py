@@ -1,0 +1,304 @@
+"""What a worker of the API costs on top of bare Kiwi: CPU time for the same reviews, and where it goes.
+
+    python tests/benchmarks/worker_cost.py --input reviews.parquet [--documents 20000] [--json FILE]
+
+Bare Kiwi tokenizes in a process of its own and drops the tokens. The worker is one of a real pool, forked from a real
+forkserver; it analyses the same reviews and encodes the answer as Arrow. They take turns, in changing order, at parts
+of the reviews; the ratio is that of each part's CPU times, the median over all parts. Once, every field of every token
+is compared. Each step of a worker is then timed by itself, in a process that holds one engine.
+"""
+
+import argparse
+import asyncio
+import gc
+import json
+import multiprocessing
+import socket
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate, chain
+from multiprocessing.connection import Connection
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from nlpbatch.engine import frames
+from nlpbatch.engine.chunks import cut
+from nlpbatch.engine.contents import read_content
+from nlpbatch.engine.documents import from_texts
+from nlpbatch.engine.encode import to_arrow
+from nlpbatch.engine.forkserver import _warm_up
+from nlpbatch.engine.job import Job, JobResult
+from nlpbatch.engine.kiwi import KiwiEngine
+from nlpbatch.engine.limits import PoolLimits
+from nlpbatch.engine.operations import Analysed, performer
+from nlpbatch.engine.parts import take_apart
+from nlpbatch.engine.pool import WorkerPool
+from nlpbatch.engine.protocol import EngineInfo
+from nlpbatch.engine.scoreboard import Scoreboard
+from nlpbatch.engine.worker import run
+from nlpbatch.server.config import AnalyzerSettings
+from nlpbatch.wire.arrow import answer_schema, decode_answer, encode_batch_message, join_answer, token_type
+from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.options import Options
+from tests.benchmarks.meter import descendants
+
+PART = 1_000
+"""Reviews that one contender analyses before the next has its turn."""
+REPEATS = 7
+"""How often a step is timed; the median counts."""
+STEP_DOCUMENTS = 2_000
+FIELD_SETS = {"default fields": Options(), "all fields": Options(fields=tuple(TOKEN_FIELDS))}
+
+
+class Observer:
+    """Nothing may go wrong here."""
+
+    def worker_lost(self) -> None:
+        """Fail: the CPU time of a lost worker would be missing."""
+        raise SystemExit("a worker was lost: its CPU time is not known")
+
+
+def spec() -> Any:
+    """Return the API's default analyzer."""
+    return AnalyzerSettings().to_spec("default")
+
+
+def cpu_of(pid: int) -> float:
+    """Return the CPU seconds of another process, to the nanosecond: its CPU clock, as clock_getcpuclockid(3) has it."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def serve_bare(channel: Connection) -> None:
+    """Tokenize lists of texts with bare Kiwi; answers CPU seconds and tokens, or the tokens themselves if wanted."""
+    from kiwipiepy import Kiwi
+
+    kiwi = Kiwi()
+    kiwi.tokenize("준비됐습니다.")
+    channel.send(None)
+    while (task := channel.recv()) is not None:
+        texts, wants_tokens = task
+        if wants_tokens:
+            channel.send(all_fields([kiwi.tokenize(text) for text in texts]))
+            continue
+        began_s, count = time.process_time(), 0
+        for text in texts:
+            count += len(kiwi.tokenize(text))
+        channel.send((time.process_time() - began_s, count))
+
+
+def all_fields(documents: Sequence[Sequence[Any]]) -> pa.Array:
+    """Return all fields of Kiwi's tokens, as an answer has them."""
+    flat = list(chain.from_iterable(documents))
+    type_ = token_type(tuple(TOKEN_FIELDS))
+    columns = [pa.array(list(map(attrgetter(field.name), flat)), field.type) for field in type_]
+    offsets = pa.array(list(accumulate(map(len, documents), initial=0)), pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(columns, fields=list(type_)))
+
+
+class Bare:
+    """Bare Kiwi in a process of its own."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._channel, theirs = context.Pipe()
+        self._process = context.Process(target=serve_bare, args=(theirs,), daemon=True)
+        self._process.start()
+        self._channel.recv()
+
+    def ask(self, texts: Sequence[str], *, tokens: bool = False) -> Any:
+        """Return CPU seconds and the number of tokens, or all their fields."""
+        self._channel.send((texts, tokens))
+        return self._channel.recv()
+
+    def stop(self) -> None:
+        """End the process."""
+        self._channel.send(None)
+        self._process.join()
+
+
+async def compare(texts: Sequence[str]) -> dict[str, Any]:
+    """Return the CPU time of bare Kiwi and of a worker for these texts, part by part."""
+    pool = WorkerPool(spec(), PoolLimits(workers=1), Observer())  # type: ignore[arg-type]
+    info = await pool.start()
+    (worker,) = (pid for pid in descendants(pool._forkserver.pid) if pid != pool._forkserver.pid)
+    bare = await asyncio.to_thread(Bare)
+    spent: dict[str, list[float]] = {name: [] for name in ("bare Kiwi", *FIELD_SETS, "pool, default fields")}
+    for number, start in enumerate(range(0, len(texts), PART)):
+        part = texts[start : start + PART]
+        documents = from_texts(part)
+        counts, turns = {}, list(spent)[:-1]
+        for name in turns[number % 3 :] + turns[: number % 3]:
+            if name == "bare Kiwi":
+                cpu_s, counts[name] = bare.ask(part)
+                spent[name].append(cpu_s)
+                continue
+            began_s, own_s = cpu_of(worker), time.process_time()
+            answer = await pool.analyze(documents, encoding="arrow", options=FIELD_SETS[name], urgent=False)
+            spent[name].append(cpu_of(worker) - began_s)
+            if name == "default fields":
+                spent["pool, default fields"].append(time.process_time() - own_s)
+            counts[name] = answer.tokens
+            if name == "all fields":
+                check(answer.bodies, info, bare.ask(part, tokens=True), len(part))
+        if len(set(counts.values())) != 1:
+            raise SystemExit(f"not the same number of tokens: {counts}")
+    bare.stop()
+    await pool.stop()
+    return {
+        "CPU, µs a document": {name: round(sum(each) / len(texts) * 1e6, 1) for name, each in spent.items()},
+        "÷ bare Kiwi": {name: ratio(spent[name], spent["bare Kiwi"]) for name in FIELD_SETS},
+    }
+
+
+def check(bodies: Sequence[bytes], info: EngineInfo, expected: pa.Array, documents: int) -> None:
+    """End the benchmark unless every field of every token is Kiwi's own."""
+    options = FIELD_SETS["all fields"]
+    stream = join_answer(bodies, options=options, analyzer="default", fingerprint=info.fingerprint)
+    found = decode_answer(stream, documents=documents, options=options).column("tokens").combine_chunks()
+    # One review in two thousand is normalised: its tokens are those of another text.
+    rows = zip(found.to_pylist(), expected.to_pylist(), strict=True) if found != expected else ()
+    if (different := sum(ours != kiwis for ours, kiwis in rows)) > documents // 200:
+        raise SystemExit(f"{different} of {documents} documents have other tokens than bare Kiwi's")
+
+
+def ratio(ours: Sequence[float], bare: Sequence[float]) -> dict[str, float]:
+    """Return the median of the parts' ratios and its quartiles."""
+    low, middle, high = statistics.quantiles([one / other for one, other in zip(ours, bare, strict=True)], n=4)
+    return {"median": round(middle, 4), "quartiles": [round(low, 4), round(high, 4)]}  # type: ignore[dict-item]
+
+
+class Replay:
+    """An engine that returns the tokens that it has returned before, so that what it costs is everything else."""
+
+    def __init__(self, engine: KiwiEngine) -> None:
+        self.info, self.seen = engine.info, {}
+        self._tokenize: Callable[[str], Any] = engine.tokenizer({})
+
+    def tokenizer(self, _: Mapping[str, Any]) -> Callable[[str], Any]:
+        """Return the function that replays."""
+        return self._replay
+
+    def _replay(self, text: str) -> Any:
+        found = self.seen.get(text)
+        if found is None:
+            found = self.seen[text] = self._tokenize(text)
+        return found
+
+
+def time_steps(texts: Sequence[str]) -> dict[str, Any]:
+    """Return µs a document of each step of a worker."""
+    engine = KiwiEngine(spec())
+    _warm_up(engine)
+    gc.disable()  # as in a worker
+    found: dict[str, Any] = {"a call of Kiwi for an empty text": step(engine.tokenizer({}), [""] * len(texts))}
+    for name, options in FIELD_SETS.items():
+        limits = PoolLimits(1)
+        chunks = cut(
+            from_texts(texts),
+            chunk_bytes=limits.chunk_bytes,
+            chunk_documents=limits.chunk_documents,
+            text_bytes=limits.text_bytes,
+        )
+        jobs = [Job(number, "arrow", options, chunk.documents, {}) for number, chunk in enumerate(chunks)]
+        found |= {f"{step_name}, {name}": value for step_name, value in steps(engine, jobs, len(texts)).items()}
+    return {"chunks of": round(len(texts) / len(jobs)), **found}
+
+
+def steps(engine: KiwiEngine, jobs: Sequence[Job], documents: int) -> dict[str, float]:
+    """Return µs a document of each step for these jobs."""
+    replay: Any = Replay(engine)
+    scoreboard = Scoreboard.create(1)
+    ours, theirs = socket.socketpair()
+    readable = select_poll(ours)
+    results = [run(replay, job, lambda _: None) for job in jobs]
+    frames_ = [job.to_frame() for job in jobs]
+    contents = [document for job in jobs for document in job.documents.to_pylist()]
+    texts = [document.decode() for document in contents]
+    perform = performer(replay, jobs[0].options)
+    outcomes: list[list[Analysed]] = [
+        [perform(read_content("analyze", document)) for document in job.documents.to_pylist()] for job in jobs
+    ]
+    options = jobs[0].options
+    batches = [
+        pa.RecordBatch.from_batches if False else batch  # noqa: SIM210
+        for batch in (read_batch(result, options) for result in results if isinstance(result, JobResult))
+    ]
+    timed: dict[str, tuple[Callable[[Any], Any], Iterable[Any]]] = {
+        "frame of a job, sent and read": (lambda frame: send_and_read(theirs, ours, frame), frames_),
+        "documents from Arrow": (lambda job: job.documents.to_pylist(), jobs),
+        "poll for interruption": (lambda _: readable.poll(0), contents),
+        "scoreboard": (lambda _: scoreboard.write(0, 1, 1, time.monotonic_ns()), contents),
+        "decode": (lambda document: read_content("analyze", document), contents),
+        "normalise": (take_apart, texts),
+        "encode, all": (lambda each: to_arrow(each, options), outcomes),
+        "encode, IPC and lz4": (encode_batch_message, batches),
+        "frame of a result": (lambda result: result.to_frame(1), results),
+        "all without Kiwi": (lambda job: run(replay, job, lambda _: None), jobs),
+    }
+    found = {name: step(function, given, documents) for name, (function, given) in timed.items()}
+    scoreboard.close()
+    ours.close()
+    theirs.close()
+    return found
+
+
+def select_poll(channel: socket.socket) -> Any:
+    """Return what a worker polls between two documents."""
+    import select
+
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    return poll
+
+
+def send_and_read(sender: socket.socket, receiver: socket.socket, frame: bytes) -> Job:
+    """Return the job that a frame brings over a socket."""
+    sender.sendall(frame)
+    header, body = frames.receive(receiver) or ({}, b"")
+    return Job.from_frame(header, body)
+
+
+def read_batch(result: JobResult, options: Options) -> pa.RecordBatch:
+    """Return the batch in a worker's result."""
+    return pa.ipc.read_record_batch(pa.py_buffer(result.body), answer_schema(options))
+
+
+def step(function: Callable[[Any], Any], given: Iterable[Any], documents: int = STEP_DOCUMENTS) -> float:
+    """Return µs a document of a function over everything given."""
+    spent = []
+    for _ in range(REPEATS):
+        began_s = time.process_time()
+        for one in given:
+            function(one)
+        spent.append(time.process_time() - began_s)
+    return round(statistics.median(spent) / documents * 1e6, 2)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--input", type=Path, required=True)
+    parser.add_argument("--text", default="review")
+    parser.add_argument("--documents", type=int, default=20_000)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    column = ds.dataset(arguments.input).head(2 * arguments.documents, columns=[arguments.text]).column(0)
+    texts = [text for text in column.to_pylist() if text and text.strip()][: arguments.documents]
+    figures = {"documents": len(texts), **asyncio.run(compare(texts))}
+    with multiprocessing.get_context("spawn").Pool(1) as apart:
+        figures["steps, µs a document"] = apart.apply(time_steps, (texts[:STEP_DOCUMENTS],))
+    print(json.dumps(figures, ensure_ascii=False, indent=2))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
