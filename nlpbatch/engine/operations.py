@@ -77,7 +77,7 @@ def _analyze(engine: Engine, options: Options) -> Perform:
     tokenize = engine.tokenizer(options.kiwi)
 
     def perform(content: Text) -> Analysed:
-        tokens = _tokens(tokenize, content)
+        tokens = tokenize(content.text) if content.is_plain else _tokens(tokenize, content)
         if not options.sentences:
             return Analysed(keep(tokens))
         return Analysed(keep(tokens), sentences=list(_sentences(tokens)))

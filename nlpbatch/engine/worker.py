@@ -15,7 +15,7 @@ from nlpbatch.engine import frames
 from nlpbatch.engine.contents import Content, read_content, read_plain
 from nlpbatch.engine.encode import ENCODERS
 from nlpbatch.engine.job import Job, JobFailure, JobResult
-from nlpbatch.engine.operations import Analysed, Perform, performer
+from nlpbatch.engine.operations import Analysed, performer
 from nlpbatch.engine.packing import InvalidDocument
 from nlpbatch.engine.protocol import Engine
 from nlpbatch.engine.scoreboard import NONE, Scoreboard
@@ -52,10 +52,7 @@ def serve(engine: Engine, channel: socket.socket, scoreboard: Scoreboard, slot: 
         if frame is None:
             raise _Closed
         job_id = frame[0]["job_id"]
-
-        def report_position(document: int) -> None:
-            scoreboard.write(slot, job_id, document, time.monotonic_ns())
-
+        report_position = scoreboard.reporter(slot, job_id)
         report_position(NONE)
         job = _read(*frame)
         result = run(engine, job, report_position, pause) if isinstance(job, Job) else job
@@ -111,7 +108,10 @@ def run(engine: Engine, job: Job, report_position: ReportPosition, pause: Pause 
         else:
             paused_s += pause()
             report_position(position)
-            outcomes.append(_analyse(perform, content))
+            try:
+                outcomes.append(perform(content))
+            except Exception as error:  # noqa: BLE001  (any exception of the engine is this document's outcome)
+                outcomes.append(Analysed(error=_error_of(error, content)))
     report_position(NONE)
     try:
         body = _encode(outcomes, job)
@@ -176,15 +176,12 @@ def _read_content(operation: Operation, document: bytes) -> Content | DocumentEr
         return DocumentError(INVALID_DOCUMENT, str(error))
 
 
-def _analyse(perform: Perform, content: Content) -> Analysed:
-    try:
-        return perform(content)
-    except InvalidDocument as error:
-        return Analysed(error=DocumentError(INVALID_DOCUMENT, str(error)))
-    except Exception as error:  # noqa: BLE001  (any exception of the engine is this document's outcome)
-        # Only the type: the message may quote the text.
-        message = f"the engine raised {type(error).__name__} on {content.code_points:,} code points: {_REPORT}"
-        return Analysed(error=DocumentError(ANALYSIS_FAILED, message))
+def _error_of(error: Exception, content: Content) -> DocumentError:
+    if isinstance(error, InvalidDocument):
+        return DocumentError(INVALID_DOCUMENT, str(error))
+    # Only the type: the message may quote the text.
+    message = f"the engine raised {type(error).__name__} on {content.code_points:,} code points: {_REPORT}"
+    return DocumentError(ANALYSIS_FAILED, message)
 
 
 def _code_points(content: Content | DocumentError | None, outcome: Analysed) -> int:

@@ -1,4 +1,4 @@
-"""The engine calls Kiwi's class in C past the wrapper in Python: every field of every token is as through the wrapper."""
+"""The engine calls Kiwi's class in C past its wrapper in Python: every field of every token is as through it."""
 
 from operator import attrgetter
 from typing import Any
