@@ -22,7 +22,7 @@ _SHORT: Final = "가"
 _MATCH: Final = {name: int(kiwipiepy.Match[name.upper()]) for name in MATCH_OPTIONS}
 
 
-class _Direct(kiwipiepy.Kiwi.__base__):  # type: ignore[misc]  (the class in C that Kiwi derives from)
+class _Direct(kiwipiepy.Kiwi.__base__):  # type: ignore[misc]  # the class in C has no types
     """Notes what Kiwi hands to its class in C, so that calls with the same options can go there at once.
 
     `Kiwi.tokenize` turns 18 arguments into others, the same for every text. That takes 2 µs by itself, and more after
@@ -54,7 +54,7 @@ class _Direct(kiwipiepy.Kiwi.__base__):  # type: ignore[misc]  (the class in C t
         return cast("Callable[..., Any]", super().analyze)
 
 
-class _Kiwi(kiwipiepy.Kiwi, _Direct):
+class _Kiwi(kiwipiepy.Kiwi, _Direct):  # type: ignore[misc]  # kiwipiepy has no types
     """Kiwi, with a way past its own handling of arguments."""
 
 
