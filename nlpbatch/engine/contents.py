@@ -4,17 +4,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nlpbatch.engine.normalise import is_plain
 from nlpbatch.engine.packing import BLANK, InvalidDocument, unpack_extra, unpack_parts
 from nlpbatch.engine.spans import check_tag
+from nlpbatch.engine.split import LIMIT
 from nlpbatch.wire.options import Operation
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text, and spans of it that are one token; see `wire.documents`."""
+    """A text, and spans of it that are one token; see `wire.documents`.
+
+    Args:
+        is_plain: Whether it is known that the engine can have it as it is: in one part, and without normalising it.
+
+    """
 
     text: str
     spans: Sequence[Any] = ()
+    is_plain: bool = False
 
     @property
     def code_points(self) -> int:
@@ -59,6 +67,23 @@ def read_content(operation: Operation, document: bytes) -> Content:
 
     """
     return _READERS.get(operation, _text)(document)
+
+
+def read_plain(documents: Sequence[bytes | None]) -> list[Text | None] | None:
+    """Return the texts of a chunk if the engine can have all as they are, which nearly always holds; else None.
+
+    One look at all of them is cheaper than one at each: between two analyses, Kiwi has pushed the tables and the code
+    for it out of the processor's caches.
+    """
+    try:
+        # A document with spans is not UTF-8.
+        texts = [None if document is None else document.decode() for document in documents]
+    except UnicodeDecodeError:
+        return None
+    given = [text for text in texts if text is not None]
+    if max(map(len, given), default=0) > LIMIT or not is_plain("\n".join(given)):
+        return None
+    return [None if text is None else Text(text, is_plain=True) for text in texts]
 
 
 def _text(document: bytes) -> Text:

@@ -1,7 +1,7 @@
 """Kiwi as an engine. The only file that imports kiwipiepy; it is loaded in the forkserver alone."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, reduce
 from operator import or_
 from typing import Any, Final, cast
@@ -22,6 +22,42 @@ _SHORT: Final = "가"
 _MATCH: Final = {name: int(kiwipiepy.Match[name.upper()]) for name in MATCH_OPTIONS}
 
 
+class _Direct(kiwipiepy.Kiwi.__base__):  # type: ignore[misc]  # the class in C has no types
+    """Notes what Kiwi hands to its class in C, so that calls with the same options can go there at once.
+
+    `Kiwi.tokenize` turns 18 arguments into others, the same for every text. That takes 2 µs by itself, and more after
+    an analysis, which has pushed its code out of the processor's caches.
+    """
+
+    _calls: list[tuple[Any, ...]] | None = None
+
+    def analyze(self, *arguments: Any) -> Any:
+        """Note the arguments while they are being looked for; else analyse."""
+        if self._calls is None:
+            return super().analyze(*arguments)
+        self._calls.append(arguments)
+        return [([], 0.0)]
+
+    def arguments_for(self, options: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """Return what follows the text in a call with these options; None if this version of Kiwi works otherwise."""
+        self._calls = []
+        try:
+            cast("Any", self).tokenize(_SHORT, **options)
+            calls = self._calls
+        finally:
+            self._calls = None
+        return calls[0][1:] if len(calls) == 1 and calls[0][:1] == (_SHORT,) else None
+
+    @property
+    def direct(self) -> Callable[..., Any]:
+        """Return the call into C."""
+        return cast("Callable[..., Any]", super().analyze)
+
+
+class _Kiwi(kiwipiepy.Kiwi, _Direct):  # type: ignore[misc]  # kiwipiepy has no types
+    """Kiwi, with a way past its own handling of arguments."""
+
+
 class KiwiEngine:
     """One loaded Kiwi without threads of its own, so that the process can fork.
 
@@ -37,7 +73,7 @@ class KiwiEngine:
         with warnings.catch_warnings():
             # No threads, because this process forks; 0 used to mean "all cores" and now warns.
             warnings.simplefilter("ignore", DeprecationWarning)
-            self._kiwi: Any = kiwipiepy.Kiwi(num_workers=0, model_type=spec.model, **_load_arguments(spec.load))
+            self._kiwi: Any = _Kiwi(num_workers=0, model_type=spec.model, **_load_arguments(spec.load))
         self._options = dict(spec.options)
         self._stopwords = Stopwords()
         engine = f"kiwipiepy {kiwipiepy.__version__.strip()}"
@@ -52,7 +88,19 @@ class KiwiEngine:
 
     def tokenizer(self, options: Mapping[str, Any]) -> Tokenize:
         """Return a function that returns Kiwi's tokens of a text."""
-        return cast("Tokenize", partial(self._kiwi.tokenize, **self._with(options)))
+        options = self._with(options)
+        whole = partial(self._kiwi.tokenize, **options)
+        arguments = self._kiwi.arguments_for(options)
+        if arguments is None:
+            return cast("Tokenize", whole)
+        analyze = self._kiwi.direct
+
+        def tokenize(text: str, *, pretokenized: Sequence[Any] | None = None) -> Sequence[EngineToken]:
+            if pretokenized:
+                return cast("Sequence[EngineToken]", whole(text, pretokenized=pretokenized))
+            return cast("Sequence[EngineToken]", analyze(text, *arguments)[0][0])
+
+        return tokenize
 
     def candidates(
         self, text: str, top_n: int, options: Mapping[str, Any], pretokenized: Sequence[Any] | None = None

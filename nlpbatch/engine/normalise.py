@@ -61,9 +61,17 @@ class Normalised:
         return bisect_right(self.ends, start), bisect_left(self.starts, end)
 
 
+def is_plain(text: str) -> bool:
+    """Return whether the engine can have the text as it is; some texts that it can have are not recognised.
+
+    Several texts can be looked at in one go, joined by line ends: these compose with nothing, and are no emoji.
+    """
+    return text.isascii() or (_STRIPPED.search(text) is None and unicodedata.is_normalized("NFC", text))
+
+
 def normalise(text: str) -> Normalised:
     """Return the text for the engine."""
-    if text.isascii() or (_STRIPPED.search(text) is None and unicodedata.is_normalized("NFC", text)):
+    if is_plain(text):
         return Normalised(text)
     hidden = {match.start() for match in _STRIPPED.finditer(text)}
     kept = [position for position in range(len(text)) if position not in hidden]

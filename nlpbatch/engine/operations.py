@@ -77,7 +77,7 @@ def _analyze(engine: Engine, options: Options) -> Perform:
     tokenize = engine.tokenizer(options.kiwi)
 
     def perform(content: Text) -> Analysed:
-        tokens = _tokens(tokenize, take_apart(content.text, content.spans))
+        tokens = tokenize(content.text) if content.is_plain else _tokens(tokenize, content)
         if not options.sentences:
             return Analysed(keep(tokens))
         return Analysed(keep(tokens), sentences=list(_sentences(tokens)))
@@ -94,7 +94,7 @@ def _split_sentences(engine: Engine, options: Options) -> Perform:
     tokenize = engine.tokenizer(options.kiwi)
 
     def perform(content: Text) -> Analysed:
-        text, tokens = content.text, _tokens(tokenize, take_apart(content.text))
+        text, tokens = content.text, _tokens(tokenize, content)
         if not options.return_tokens:
             spans = _sentences(tokens)
             return Analysed(sentences=[FoundSentence(one.start, one.end, text[one.start : one.end]) for one in spans])
@@ -161,7 +161,10 @@ def _stop_words(engine: Engine, stopwords: bool | tuple[str, ...]) -> Callable[[
     return is_stop_word
 
 
-def _tokens(tokenize: Tokenize, whole: Whole) -> Sequence[EngineToken]:
+def _tokens(tokenize: Tokenize, content: Text) -> Sequence[EngineToken]:
+    if content.is_plain:
+        return tokenize(content.text)
+    whole = take_apart(content.text, content.spans)
     if not whole.spans:
         return join(whole, (tokenize(part.text) for part in whole.parts))
     return join(whole, (tokenize(part.text, pretokenized=whole.spans_of(part)) for part in whole.parts))

@@ -8,6 +8,8 @@ import mmap
 import os
 import struct
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -44,6 +46,15 @@ class Scoreboard:
     def write(self, slot: int, job_id: int, document: int, started_ns: int) -> None:
         """Write which document the worker in the slot begins."""
         _STATUS.pack_into(self._memory, slot * _STATUS.size, job_id, document, started_ns)
+
+    def reporter(self, slot: int, job_id: int) -> Callable[[int], None]:
+        """Return a function that writes which document of a job the worker in the slot begins now."""
+        memory, offset, pack, now_ns = self._memory, slot * _STATUS.size, _STATUS.pack_into, time.monotonic_ns
+
+        def report(document: int) -> None:
+            pack(memory, offset, job_id, document, now_ns())
+
+        return report
 
     def read(self, slot: int) -> WorkerStatus:
         """Return the last status of the worker in the slot."""

@@ -1,6 +1,8 @@
 """A worker: a forked child that analyses one document at a time and writes on the scoreboard which.
 
-Between two documents it looks for an interactive job, which goes first.
+Between two documents it looks for an interactive job, which goes first. It does as little else there as it can: an
+analysis pushes the code for it out of the processor's caches. So the documents of a job are read before the first is
+analysed, and all outcomes are encoded after the last.
 """
 
 import gc
@@ -8,14 +10,14 @@ import select
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from nlpbatch.engine import frames
-from nlpbatch.engine.contents import read_content
+from nlpbatch.engine.contents import Content, read_content, read_plain
 from nlpbatch.engine.encode import ENCODERS
 from nlpbatch.engine.job import Job, JobFailure, JobResult
-from nlpbatch.engine.operations import Analysed, Perform, performer
+from nlpbatch.engine.operations import Analysed, performer
 from nlpbatch.engine.packing import InvalidDocument
 from nlpbatch.engine.protocol import Engine
 from nlpbatch.engine.scoreboard import NONE, Scoreboard
@@ -30,6 +32,8 @@ Pause = Callable[[], float]
 
 _REPORT: Final = "report it to the operator of the service"
 _REASON_CODE_POINTS: Final = 200
+_OF_TEXTS: Final = frozenset({"analyze", "sentences"})
+"""Operations that get the texts as tokens."""
 _LEFT_OBJECTS: Final = 100_000
 """Number of objects left by jobs from which the garbage collector runs."""
 
@@ -50,10 +54,7 @@ def serve(engine: Engine, channel: socket.socket, scoreboard: Scoreboard, slot: 
         if frame is None:
             raise _Closed
         job_id = frame[0]["job_id"]
-
-        def report_position(document: int) -> None:
-            scoreboard.write(slot, job_id, document, time.monotonic_ns())
-
+        report_position = scoreboard.reporter(slot, job_id)
         report_position(NONE)
         job = _read(*frame)
         result = run(engine, job, report_position, pause) if isinstance(job, Job) else job
@@ -99,19 +100,20 @@ def run(engine: Engine, job: Job, report_position: ReportPosition, pause: Pause 
         return JobFailure("options", f"the engine does not take these options: {_reason(error)}: change or omit them")
     except Exception as error:  # noqa: BLE001
         return _failure("the engine failed before the first document", error)
+    contents = _read_contents(job)
     outcomes: list[Analysed] = []
-    code_points = 0
-    for position, document in enumerate(job.documents.to_pylist()):
-        if position in job.failed:
-            outcomes.append(Analysed(error=job.failed[position]))
-        elif document is None:
+    for position, content in enumerate(contents):
+        if content is None:
             outcomes.append(Analysed())
+        elif isinstance(content, DocumentError):
+            outcomes.append(Analysed(error=content))
         else:
             paused_s += pause()
             report_position(position)
-            outcome, length = _analyse(perform, job.options.operation, document)
-            outcomes.append(outcome)
-            code_points += length
+            try:
+                outcomes.append(perform(content))
+            except Exception as error:  # noqa: BLE001  (any exception of the engine is this document's outcome)
+                outcomes.append(Analysed(error=_error_of(error, content)))
     report_position(NONE)
     try:
         body = _encode(outcomes, job)
@@ -120,7 +122,7 @@ def run(engine: Engine, job: Job, report_position: ReportPosition, pause: Pause 
     return JobResult(
         body,
         tokens=sum(outcome.token_count for outcome in outcomes),
-        code_points=code_points,
+        code_points=sum(map(_code_points, contents, outcomes)),
         errors=Counter(outcome.error.code for outcome in outcomes if outcome.error),
         analysis_s=time.perf_counter() - started_s - paused_s,
     )
@@ -152,22 +154,42 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
-def _analyse(perform: Perform, operation: Operation, document: bytes) -> tuple[Analysed, int]:
+def _read_contents(job: Job) -> Sequence[Content | DocumentError | None]:
+    """Return the content of each document, its error, or None for one that is null."""
+    documents = job.documents.to_pylist()
+    if not job.failed and job.options.operation in _OF_TEXTS and (plain := read_plain(documents)) is not None:
+        return plain
+    return [
+        job.failed.get(position) or (None if document is None else _read_content(job.options.operation, document))
+        for position, document in enumerate(documents)
+    ]
+
+
+def _read_content(operation: Operation, document: bytes) -> Content | DocumentError:
     try:
-        content = read_content(operation, document)
+        return read_content(operation, document)
     except UnicodeDecodeError as error:
         message = (
             f"byte {error.start:,} of {len(error.object):,} is not UTF-8 ({error.reason}): "
             "remove the lone surrogate, or decode the source with its right encoding"
         )
-        return Analysed(error=DocumentError(INVALID_TEXT, message)), 0
+        return DocumentError(INVALID_TEXT, message)
     except InvalidDocument as error:
-        return Analysed(error=DocumentError(INVALID_DOCUMENT, str(error))), 0
-    try:
-        return perform(content), content.code_points
-    except InvalidDocument as error:
-        return Analysed(error=DocumentError(INVALID_DOCUMENT, str(error))), 0
-    except Exception as error:  # noqa: BLE001  (any exception of the engine is this document's outcome)
-        # Only the type: the message may quote the text.
-        message = f"the engine raised {type(error).__name__} on {content.code_points:,} code points: {_REPORT}"
-        return Analysed(error=DocumentError(ANALYSIS_FAILED, message)), content.code_points
+        return DocumentError(INVALID_DOCUMENT, str(error))
+
+
+def _error_of(error: Exception, content: Content) -> DocumentError:
+    if isinstance(error, InvalidDocument):
+        return DocumentError(INVALID_DOCUMENT, str(error))
+    # Only the type: the message may quote the text.
+    message = f"the engine raised {type(error).__name__} on {content.code_points:,} code points: {_REPORT}"
+    return DocumentError(ANALYSIS_FAILED, message)
+
+
+def _code_points(content: Content | DocumentError | None, outcome: Analysed) -> int:
+    """Return the code points of a document that the engine got."""
+    if content is None or isinstance(content, DocumentError):
+        return 0
+    if outcome.error is not None and outcome.error.code == INVALID_DOCUMENT:
+        return 0
+    return content.code_points

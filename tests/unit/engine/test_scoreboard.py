@@ -1,4 +1,5 @@
 import os
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,3 +34,14 @@ def test_what_a_worker_writes_is_seen_by_the_pool():
     pools.close()
     workers.write(1, 8, 0, 100)  # a worker that outlives the pool does no harm
     workers.close()
+
+
+def test_a_reporter_writes_the_document_of_its_job_and_when_it_was_begun():
+    scoreboard = Scoreboard.create(2)
+    before_ns = time.monotonic_ns()
+    scoreboard.reporter(1, 7)(3)
+    status = scoreboard.read(1)
+    assert (status.job_id, status.document) == (7, 3)
+    assert before_ns <= status.started_ns <= time.monotonic_ns()
+    assert scoreboard.read(0) == WorkerStatus(0, NONE, 0)
+    scoreboard.close()
