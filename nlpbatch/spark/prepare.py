@@ -8,16 +8,17 @@ from pyspark.errors import PySparkImportError, PySparkNotImplementedError
 from pyspark.sql import DataFrame
 from pyspark.sql.types import ArrayType, DataType, StringType, StructField, StructType
 
+from nlpbatch.client.columns.blocks import Cut, column_names
+from nlpbatch.client.columns.list_documents import LIST_OPERATIONS
+from nlpbatch.client.columns.task_stats import TaskStats
 from nlpbatch.errors import ConfigError, InvalidRequest
-from nlpbatch.spark.blocks import Cut, column_names
-from nlpbatch.spark.list_documents import LIST_OPERATIONS, holds_documents, wanted_type
+from nlpbatch.spark.document_types import holds_documents, wanted_type
 from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.runs.formats import CORRUPT
 from nlpbatch.spark.schema import with_outcome
 from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.spark.storage import first_line
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
-from nlpbatch.spark.task_stats import TaskStats
 from nlpbatch.suggestions import nearest
 from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 from nlpbatch.wire.options import Operation

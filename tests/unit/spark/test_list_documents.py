@@ -4,9 +4,10 @@ import pyarrow as pa
 import pytest
 from pyspark.sql.types import ArrayType, IntegerType, StringType, StructField, StructType
 
-from nlpbatch.spark.blocks import Cut, cut_batch, join_block
-from nlpbatch.spark.list_documents import document_bytes, holds_documents, sendable
-from nlpbatch.spark.schema import outcome_schema
+from nlpbatch.client.columns.blocks import Cut, cut_batch, join_block
+from nlpbatch.client.columns.list_documents import document_bytes, sendable
+from nlpbatch.client.columns.outcome_schema import outcome_schema
+from nlpbatch.spark.document_types import holds_documents
 from nlpbatch.wire.options import Options
 
 TOKEN = pa.struct([("tag", pa.string()), ("form", pa.string()), ("start", pa.int32()), ("end", pa.int32())])

@@ -1,4 +1,4 @@
-"""Cuts what Spark hands a task into blocks, each analysed by a few requests and put together again.
+"""Cuts batches of rows into blocks, each analysed by a few requests and put together again.
 
 In a block every text is sent once, however many rows have it: the column is dictionary-encoded, the dictionary is
 sent, and the answers are taken by index. Nulls are not sent at all.
@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nlpbatch.spark.list_documents import LIST_OPERATIONS, document_bytes, sendable, without_nulls
-from nlpbatch.spark.schema import OUTCOME_ERROR_TYPE, outcome_schema
+from nlpbatch.client.columns.list_documents import LIST_OPERATIONS, document_bytes, sendable, without_nulls
+from nlpbatch.client.columns.outcome_schema import OUTCOME_ERROR_TYPE, outcome_schema
 from nlpbatch.wire.cutting import cut_by_bytes
 from nlpbatch.wire.options import Operation, Options
 from nlpbatch.wire.outcome import text_too_large
@@ -42,7 +42,7 @@ class Block:
     """A run of rows and the requests that answer it.
 
     Args:
-        rows: The rows as Spark gave them.
+        rows: The rows as they came.
         distinct: `string[d]`, every text once, in order of appearance; null where it is too large to send. Of join and
             glue every document that isn't null.
         too_large: Bytes of those, by position in `distinct`.

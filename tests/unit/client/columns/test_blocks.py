@@ -2,8 +2,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlpbatch.spark.blocks import Cut, cut_batch, join_block
-from nlpbatch.spark.schema import outcome_schema
+from nlpbatch.client.columns.blocks import Cut, cut_batch, join_block
+from nlpbatch.client.columns.outcome_schema import outcome_schema
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import text_too_large
 
