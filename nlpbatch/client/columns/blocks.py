@@ -7,7 +7,7 @@ sent, and the answers are taken by index. Nulls are not sent at all.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, Final, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,8 +15,14 @@ import pyarrow.compute as pc
 from nlpbatch.client.columns.list_documents import LIST_OPERATIONS, document_bytes, sendable, without_nulls
 from nlpbatch.client.columns.outcome_schema import OUTCOME_ERROR_TYPE, outcome_schema
 from nlpbatch.wire.cutting import cut_by_bytes
+from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 from nlpbatch.wire.options import Operation, Options
 from nlpbatch.wire.outcome import text_too_large
+
+_MAX_DOCUMENTS: Final = 10_000
+_REQUESTS_PER_BLOCK: Final = 8
+"""Rows leave block by block: small ones show progress sooner, in large ones more texts are alike."""
+_BLOCK_BYTES: Final = 4 * MIB  # tokens with all fields take twenty times their text
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,23 @@ class Cut:
     request_bytes: int
     request_documents: int
     text_bytes: int
+
+    @classmethod
+    def within(cls, limits: SizeLimits, request_bytes: int) -> Self:
+        """Return bounds that keep text and framing within what the service takes.
+
+        Args:
+            limits: The service's.
+            request_bytes: UTF-8 bytes of text that a request is to have.
+
+        """
+        request_bytes = min(request_bytes, max(KIB, limits.body_bytes - REQUEST_FRAMING_BYTES))
+        return cls(
+            block_bytes=max(request_bytes, min(request_bytes * _REQUESTS_PER_BLOCK, _BLOCK_BYTES)),
+            request_bytes=request_bytes,
+            request_documents=min(limits.documents, _MAX_DOCUMENTS),
+            text_bytes=limits.text_bytes,
+        )
 
 
 @dataclass(frozen=True, slots=True)
