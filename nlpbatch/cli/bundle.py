@@ -13,6 +13,7 @@ _EXCLUDED = (
     "nlpbatch/cli/",
     "nlpbatch/demo/",
     "nlpbatch/engine/",
+    "nlpbatch/files/",
     "nlpbatch/server/",
     "nlpbatch/serving/",
     "nlpbatch/__main__.py",

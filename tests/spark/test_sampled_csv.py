@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from nlpbatch.sampling.csv_records import CsvRecords, line_end_of
 from nlpbatch.formats.malformed import CORRUPT
+from nlpbatch.sampling.csv_records import CsvRecords, line_end_of
 from nlpbatch.spark.runs.formats import FORMATS
 from tests.fakes.odd_csv import ODD_CSV
 

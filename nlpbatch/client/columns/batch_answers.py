@@ -1,11 +1,12 @@
 """Batches of rows in, the same rows with their outcomes out, in order, with several requests under way."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
 
+from nlpbatch.client.cancellation import Cancellation
 from nlpbatch.client.columns.bisecting_client import BisectedAnswer, BisectingClient, Send
 from nlpbatch.client.columns.blocks import Block, Cut, cut_batch, join_block
 from nlpbatch.client.columns.pacing import Pacing
@@ -41,6 +42,7 @@ class BatchAnswers:
         text: Position of the column.
         cut: How large blocks and requests may be.
         in_flight: Most requests under way.
+        cancellation: Ends the requests under way when the caller wants no more rows; None lets them end by themselves.
 
     Attributes:
         stats: What was done so far, without what the client did.
@@ -48,16 +50,26 @@ class BatchAnswers:
 
     """
 
-    def __init__(self, send: Send, asked: Options, *, text: int, cut: Cut, in_flight: int) -> None:
+    def __init__(
+        self,
+        send: Send,
+        asked: Options,
+        *,
+        text: int,
+        cut: Cut,
+        in_flight: int,
+        cancellation: Cancellation | None = None,
+    ) -> None:
         self._bisecting = BisectingClient(send, asked)
         self._asked = asked
         self._text = text
         self._cut = cut
+        self._cancellation = cancellation
         self._bounds = Bounds(in_flight, in_flight * _AHEAD_PER_CALL, _HELD_BYTES)
         self.pacing = Pacing(in_flight, cut.request_bytes)
         self.stats = TaskStats()
 
-    def answer(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def answer(self, batches: Iterable[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
         """Yield the blocks of all batches in row order; see `join_block`.
 
         Raises:
@@ -66,8 +78,9 @@ class BatchAnswers:
         """
         answers: list[pa.Table] = []
         requests, size_bytes, has_room = self._requests(batches), _BlockRequest.size_bytes, self.pacing.has_room
+        on_abandon = None if self._cancellation is None else self._cancellation.cancel
         for request, answer in in_order(
-            requests, self._call, bounds=self._bounds, size_bytes=size_bytes, has_room=has_room
+            requests, self._call, bounds=self._bounds, size_bytes=size_bytes, has_room=has_room, on_abandon=on_abandon
         ):
             if answer is not None:
                 answers.append(answer.table)
@@ -82,7 +95,11 @@ class BatchAnswers:
             answers = []
 
     def _call(self, request: _BlockRequest) -> BisectedAnswer | None:
-        return None if request.texts is None else self._bisecting.answer(request.texts)
+        if request.texts is None:
+            return None
+        if self._cancellation is None:
+            return self._bisecting.answer(request.texts)
+        return self._cancellation.call(self._bisecting.answer, request.texts)
 
     def _requests(self, batches: Iterable[pa.RecordBatch]) -> Iterator[_BlockRequest]:
         for batch in batches:

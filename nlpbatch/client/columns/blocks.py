@@ -99,8 +99,7 @@ def cut_batch(batch: pa.RecordBatch, text: int, cut: Cut, operation: Operation =
             rows = slice(start, end)
             yield _block_of_lists(batch[rows], column[rows], lengths[rows], cut)
         return
-    if not pa.types.is_list(column.type):
-        column = _strings(column)
+    column = _texts_or_lists(column)
     lengths = _row_bytes(column)
     for start, end in cut_by_bytes(lengths, most_bytes=cut.block_bytes, most_documents=max(1, len(lengths))):
         yield _block(batch.slice(start, end - start), column.slice(start, end - start), cut)
@@ -204,6 +203,14 @@ def _first(errors: pa.Array, offsets: pa.Array) -> pa.Array:
         texts = [] if start is None else found[start:end]
         first.append(next((error for error in texts if error is not None), None))
     return pa.array(first, OUTCOME_ERROR_TYPE)
+
+
+def _texts_or_lists(column: pa.Array) -> pa.Array:
+    """Return a column of strings, or of lists, in the one type of each that is sent."""
+    kind = column.type
+    if pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return column.cast(pa.list_(kind.value_type))
+    return column if pa.types.is_list(kind) else _strings(column)
 
 
 def _strings(column: pa.Array) -> pa.Array:

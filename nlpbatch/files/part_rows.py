@@ -1,0 +1,60 @@
+"""The rows of the part that is being made."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import pyarrow as pa
+
+from nlpbatch.client.columns.task_stats import TaskStats
+from nlpbatch.files.counts import Counts, Outcomes
+from nlpbatch.files.part_store import Part
+from nlpbatch.wire.limits import MIB
+
+_PART_BYTES: Final = 32 * MIB
+"""Rows with their outcomes that make a part: about ten thousand reviews, as one row group of the output."""
+_PART_S: Final = 10.0
+"""A part is closed after this time: more than this isn't lost when the process is killed."""
+
+
+class PartRows:
+    """Collects rows until they make a part.
+
+    A Ctrl-C may come between any two steps: what is counted is derived from the rows when the part is closed.
+
+    Args:
+        number: The part's.
+        outcomes: Which rows failed.
+        stats: Returns what this start's requests took so far.
+
+    """
+
+    def __init__(self, number: int, outcomes: Outcomes, stats: Callable[[], TaskStats]) -> None:
+        self.number = number
+        self.batches: list[pa.RecordBatch] = []
+        self._outcomes = outcomes
+        self._stats = stats
+        self._before = stats()
+        self._began_s = time.monotonic()
+        self._size_bytes = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take rows with their outcomes."""
+        self._size_bytes += batch.nbytes
+        self.batches.append(self._outcomes.with_malformed(batch))
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether the part is to be closed."""
+        return self._size_bytes >= _PART_BYTES or time.monotonic() - self._began_s >= _PART_S
+
+    def split(self) -> tuple[list[pa.RecordBatch], list[pa.Array | None]]:
+        """Return the rows, and which of them failed."""
+        return self.batches, [self._outcomes.failed(batch) for batch in self.batches]
+
+    def part(self) -> Part:
+        """Return the part's record."""
+        counts = Counts()
+        for batch, failed in zip(*self.split(), strict=True):
+            counts += self._outcomes.count(batch, failed)
+        return Part(counts, time.monotonic() - self._began_s, self._stats() - self._before)
