@@ -1,24 +1,15 @@
-"""`nlpbatch analyze FILE -o OUT.parquet --text COLUMN`: tokens for the rows of files, without Spark."""
+"""The arguments of `nlpbatch analyze FILE -o OUT.parquet --text COLUMN`, which analyses files without Spark."""
 
 import argparse
-import os
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
-from nlpbatch.cli.sample import add_format_arguments, how_to_read, local_file
-from nlpbatch.cli.texts import PATIENCE_PIPED_S, service_of
+from nlpbatch.cli.sample import add_format_arguments, local_file
+from nlpbatch.cli.texts import service_of
 from nlpbatch.errors import ConfigError
-from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.wire.options import Options
-
-if TYPE_CHECKING:
-    from nlpbatch.files.source import Source
-
-SET_ASIDE: Final = 3
-"""Exit code of an analysis that is done, except for files that can't be read."""
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,95 +59,16 @@ def run_files(arguments: argparse.Namespace, given: Mapping[str, Any]) -> int:
         NlpbatchError: As `FileAnalysis.run`.
 
     """
-    service, asked = service_of(arguments), Options.checked("analyze", {"analyzer": arguments.analyzer, **given})
-    try:
-        from nlpbatch.files.analysis import FileAnalysis  # noqa: PLC0415  (pyarrow, which other subcommands do without)
-        from nlpbatch.files.large import LargeHint, job_command  # noqa: PLC0415
-        from nlpbatch.files.listing import find_files  # noqa: PLC0415
-        from nlpbatch.files.opening import open_source  # noqa: PLC0415
-        from nlpbatch.files.source import ReadOptions  # noqa: PLC0415
-    except ImportError as error:
-        raise ConfigError(f"analysing files needs {error.name}: install nlpbatch[tables]") from error
-    from nlpbatch.client.policy import RetryPolicy  # noqa: PLC0415
-    from nlpbatch.client.progress import progress_of  # noqa: PLC0415
-
     if not arguments.texts:
         raise ConfigError("-o is given, but no file: name one, or a directory or glob", option="--output")
     for one in arguments.texts:
         local_file(arguments.output, source=one)
-    read = how_to_read(arguments)
-    reader = ReadOptions(**read | {"encoding": known_encoding(read["encoding"])})
-    files = find_files(arguments.texts)
-    source = open_source(files, reader)
-    text = arguments.text or [_only_text(source)]
-    _note(f"read as {source.assumed}; column{'s' if len(text) > 1 else ''} {', '.join(map(repr, text))}")
-    sizes = {} if arguments.in_flight is None else {"in_flight": _checked_in_flight(arguments.in_flight)}
-    analysis = FileAnalysis(
-        inputs=arguments.texts,
-        files=files,
-        text=text,
-        output=arguments.output,
-        service=service,
-        asked=asked,
-        reader=reader,
-        api_key=arguments.api_key or os.environ.get("NLPBATCH_API_KEY") or None,
-        overwrite=arguments.overwrite,
-        retry=RetryPolicy(patience_s=PATIENCE_PIPED_S if arguments.patience is None else arguments.patience),
-        **sizes,
-    )
-    hint = LargeHint(job_command(arguments.texts, text, service), sum(file.size_bytes for file in files))
-    _note(hint.at_start())
-    with progress_of("analyze", source.rows, shown=True) as advance:
-        summary = analysis.run(source, _hinting(advance, source, hint.after), _note)
-    print(f"analyze: done\n{summary.to_text()}", file=sys.stderr)
-    if arguments.json:
-        sys.stdout.write(summary.to_json())
-    if summary.set_aside:
-        _note(
-            f"{len(summary.set_aside):,} of {summary.files:,} files were set aside, see above: correct or remove them"
-        )
-        return SET_ASIDE
-    return 0
-
-
-def _hinting(
-    advance: Callable[[int], None], source: "Source", hint: Callable[[float, float], str | None]
-) -> Callable[[int], None]:
-    """Return what reports rows that are done, and says if the rest will take long."""
-    began_s = time.monotonic()
-    before: list[float] = []
-
-    def report(rows: int) -> None:
-        advance(rows)
-        share = source.read_share()
-        first = before[0] if before else before.append(share) or share
-        _note(hint(time.monotonic() - began_s, (share - first) / (1 - first) if first < 1 else 1.0))
-
-    return report
-
-
-def _note(words: str | None) -> None:
-    if words:
-        print(f"nlpbatch: {words}", file=sys.stderr)
-
-
-def _only_text(source: "Source") -> str:
-    from nlpbatch.client.columns.text_columns import is_text, is_text_list  # noqa: PLC0415
-    from nlpbatch.formats.malformed import CORRUPT  # noqa: PLC0415
-
-    found = [one.name for one in source.schema if is_text(one.type) or is_text_list(one.type)]
-    found = [name for name in found if name != CORRUPT]
-    if len(found) == 1:
-        return str(found[0])
-    which = f"choose from {', '.join(found)}" if found else "there is none of strings"
-    raise ConfigError(f"--text COLUMN says which column to analyse: {which}", option="--text")
-
-
-def _checked_in_flight(value: int) -> int:
-    most = 256
-    if not 1 <= value <= most:
-        raise ConfigError(f"in_flight is {value:,}, must be 1 to {most}: choose a value in that range")
-    return value
+    service, asked = service_of(arguments), Options.checked("analyze", {"analyzer": arguments.analyzer, **given})
+    try:
+        from nlpbatch.cli.file_analysis import analyze_files  # noqa: PLC0415  (pyarrow, which others do without)
+    except ImportError as error:
+        raise ConfigError(f"analysing files needs {error.name}: install nlpbatch[tables]") from error
+    return analyze_files(arguments, service, asked)
 
 
 def _is_file(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
@@ -54,16 +55,15 @@ class LineSource:
         self._json = JsonTypes()
         self._has_malformed = False
         self._done_bytes = 0
-        for file in files:
-            try:
-                self._files.append(self._inspected(file))
-            except UnreadableFile as error:
-                self.set_aside[file.path] = str(error)
-        if not self._files:
-            path, why = next(iter(self.set_aside.items()))
-            raise ConfigError(f"{path} can't be read as {kind}: {why}")
-        self.schema = self._schema()
-        self.assumed = self._assumed()
+        with ExitStack() as unpacked:
+            self._inspect(files, unpacked)
+            self.schema = self._schema()
+            self.assumed = self._assumed()
+            self._unpacked = unpacked.pop_all()
+
+    def close(self) -> None:
+        """Delete what was unpacked."""
+        self._unpacked.close()
 
     def batches(self, skip: int) -> Iterator[pa.RecordBatch]:
         """Yield the rows after the first `skip`."""
@@ -91,8 +91,18 @@ class LineSource:
         total = sum(one.plain.size_bytes for one in self._files)
         return self._done_bytes / total if total else 1.0
 
-    def _inspected(self, file: InputFile) -> _Readable:
-        plain = plain_file(file, self._kind, self._options.encoding)
+    def _inspect(self, files: Sequence[InputFile], unpacked: ExitStack) -> None:
+        for file in files:
+            try:
+                self._files.append(self._inspected(file, unpacked))
+            except UnreadableFile as error:
+                self.set_aside[file.path] = str(error)
+        if not self._files:
+            path, why = next(iter(self.set_aside.items()))
+            raise ConfigError(f"{path} can't be read as {self._kind}: {why}")
+
+    def _inspected(self, file: InputFile, unpacked: ExitStack) -> _Readable:
+        plain = plain_file(file, self._kind, self._options.encoding, unpacked)
         lines = Lines(self._kind, self._options.separator, self._options.header, plain.encoding)
         with plain.open() as opened:
             try:

@@ -74,6 +74,9 @@ class ParquetSource:
                     if left.num_rows:
                         yield fitted(left, self.schema)
 
+    def close(self) -> None:
+        """Do nothing: a file is open only while it is read."""
+
     def read_share(self) -> float:
         """Return the part of the rows that was read."""
         return self._done / self.rows if self.rows else 1.0

@@ -4,7 +4,7 @@ import codecs
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -55,15 +55,21 @@ class PlainFile:
             yield opened
 
 
-def plain_file(file: InputFile, kind: str, encoding: str) -> PlainFile:
+def plain_file(file: InputFile, kind: str, encoding: str, unpacked: ExitStack) -> PlainFile:
     """Return the lines of a file whose characters are all of the encoding.
+
+    Args:
+        file: The file.
+        kind: "csv", "json" or "text".
+        encoding: Of its characters.
+        unpacked: Closes what the lines are unpacked into.
 
     Raises:
         UnreadableFile: It is of another encoding, or damaged, or JSON that can't be read by lines.
 
     """
     try:
-        plain = _lines(file, encoding)
+        plain = _lines(file, encoding, unpacked)
         with plain.open() as opened:
             beginning = opened.read(BEGINNING_BYTES)
             is_all = len(beginning) == plain.size_bytes
@@ -76,16 +82,16 @@ def plain_file(file: InputFile, kind: str, encoding: str) -> PlainFile:
         shape = json_shape(text, is_all=is_all)
         if shape == "pretty":
             raise UnreadableFile(_PRETTY)
-        return _array_lines(plain) if shape == "array" else plain
+        return _array_lines(plain, unpacked) if shape == "array" else plain
     except OSError as error:
         raise UnreadableFile(f"it can't be read: {error.strerror or DAMAGED}") from error
 
 
-def _lines(file: InputFile, encoding: str) -> PlainFile:
+def _lines(file: InputFile, encoding: str, opened: ExitStack) -> PlainFile:
     codec = compression_of(file.path)
     if codec is None and is_of_lines(encoding):
         return PlainFile(file, file.size_bytes, encoding)
-    unpacked = tempfile.TemporaryFile(prefix="nlpbatch-")  # noqa: SIM115  (lives as long as what reads it)
+    unpacked = _temporary(opened)
     recode = None if is_of_lines(encoding) else codecs.getincrementaldecoder(encoding)()
     is_first = True
     for block in _blocks(file, codec):
@@ -100,6 +106,10 @@ def _lines(file: InputFile, encoding: str) -> PlainFile:
         except UnicodeDecodeError as error:
             raise UnreadableFile(f"it is not {encoding.upper()}") from error
     return PlainFile(file, unpacked.tell(), encoding if recode is None else UTF_8, unpacked)
+
+
+def _temporary(opened: ExitStack) -> IO[bytes]:
+    return opened.enter_context(tempfile.TemporaryFile(prefix="nlpbatch-"))
 
 
 def _blocks(file: InputFile, codec: str | None) -> Iterator[bytes]:
@@ -140,20 +150,20 @@ def _check_encoding(opened: IO[bytes], encoding: str) -> None:
             return
 
 
-def _array_lines(plain: PlainFile) -> PlainFile:
+def _array_lines(plain: PlainFile, opened: ExitStack) -> PlainFile:
     """Return the objects of a file that is one array, a line for each."""
     if plain.size_bytes > _MAX_ARRAY_BYTES:
         raise UnreadableFile(
             f"it is one JSON array of {plain.size_bytes:,} bytes, and one may have {_MAX_ARRAY_BYTES:,}: write one "
             "object on each line (jq -c '.[]' FILE)"
         )
-    with plain.open() as opened:
+    with plain.open() as whole:
         try:
-            found = json.loads(opened.read().decode(plain.encoding).removeprefix("\ufeff"))
+            found = json.loads(whole.read().decode(plain.encoding).removeprefix("\ufeff"))
         except (ValueError, RecursionError) as error:
             where = f" at line {error.lineno:,}" if isinstance(error, json.JSONDecodeError) else ""
             raise UnreadableFile(f"it begins as a JSON array, but can't be parsed{where}: repair it") from error
-    unpacked = tempfile.TemporaryFile(prefix="nlpbatch-")  # noqa: SIM115
+    unpacked = _temporary(opened)
     for one in found:
         unpacked.write((json.dumps(one, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass"))
     return PlainFile(plain.file, unpacked.tell(), UTF_8, unpacked)

@@ -61,6 +61,10 @@ class Source(Protocol):
         """Yield the rows after the first `skip`, in bounded memory, always in the same order."""
         ...
 
+    def close(self) -> None:
+        """Give back what reading needs."""
+        ...
+
     def read_share(self) -> float:
         """Return the part of the bytes that was read, 0 to 1."""
         ...
