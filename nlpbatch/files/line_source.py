@@ -12,7 +12,7 @@ from nlpbatch.errors import ConfigError, UnreadableInput
 from nlpbatch.files.json_types import JsonTypes, to_column
 from nlpbatch.files.listing import InputFile
 from nlpbatch.files.plain_files import PlainFile, UnreadableFile, plain_file
-from nlpbatch.files.source import BATCH_ROWS, ReadOptions
+from nlpbatch.files.source import BATCH_ROWS, ReadOptions, check_names, nothing_readable
 from nlpbatch.formats.csv_faults import find_quote_fault
 from nlpbatch.formats.malformed import CORRUPT
 from nlpbatch.sampling.csv_records import Record
@@ -58,6 +58,7 @@ class LineSource:
         with ExitStack() as unpacked:
             self._inspect(files, unpacked)
             self.schema = self._schema()
+            check_names(self.schema.names)
             self.assumed = self._assumed()
             self._unpacked = unpacked.pop_all()
 
@@ -98,8 +99,7 @@ class LineSource:
             except UnreadableFile as error:
                 self.set_aside[file.path] = str(error)
         if not self._files:
-            path, why = next(iter(self.set_aside.items()))
-            raise ConfigError(f"{path} can't be read as {self._kind}: {why}")
+            raise nothing_readable(self._kind, self.set_aside)
 
     def _inspected(self, file: InputFile, unpacked: ExitStack) -> _Readable:
         plain = plain_file(file, self._kind, self._options.encoding, unpacked)
@@ -166,10 +166,9 @@ class LineSource:
         if self._kind == "json":
             fields = self._json.fields()
             if not fields:
-                raise ConfigError(
-                    f"{self._files[0].plain.file.path} has no line that is a JSON object: write one object on each "
-                    "line (jq -c . FILE), or give --format"
-                )
+                first = self._files[0].plain.file.path
+                why = "no line is a JSON object: write one object on each line (jq -c . FILE), or give --format"
+                raise nothing_readable(self._kind, {first: why})
             fields = [field for field in fields if field.name != CORRUPT]
             # where Spark sorts it in if it has seen such a line
             return pa.schema(

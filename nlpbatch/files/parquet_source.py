@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from nlpbatch.errors import ConfigError
 from nlpbatch.files.listing import InputFile
 from nlpbatch.files.plain_types import fitted, plain_schema
-from nlpbatch.files.source import BATCH_ROWS, DAMAGED
+from nlpbatch.files.source import BATCH_ROWS, DAMAGED, check_names, nothing_readable
 from nlpbatch.wire.limits import MIB
 
 _BUFFER_BYTES: Final = MIB
@@ -49,8 +49,7 @@ class ParquetSource:
             except (pa.ArrowException, OSError) as error:
                 self.set_aside[file.path] = error.strerror or DAMAGED if isinstance(error, OSError) else DAMAGED
         if not schemas:
-            path, why = next(iter(self.set_aside.items()))
-            raise ConfigError(f"{path} can't be read as Parquet: {why}: check the file, or give --format")
+            raise nothing_readable("Parquet", self.set_aside)
         self.schema = _unified(schemas)
         self.rows = sum(map(sum, self._rows.values()))
 
@@ -90,14 +89,12 @@ def _opened(path: str) -> pq.ParquetFile:
 def _unified(schemas: Sequence[tuple[str, pa.Schema]]) -> pa.Schema:
     known: dict[str, tuple[str, pa.Field]] = {}
     for path, schema in schemas:
-        names = [name.lower() for name in schema.names]
-        twice = next((name for name in schema.names if names.count(name.lower()) > 1), None)
-        if twice is not None:
-            raise ConfigError(f"{path} has several columns {twice!r}, or names that differ in case only: rename one")
+        check_names(schema.names)
         for one in schema:
             first, other = known.setdefault(one.name, (path, one))
             if other.type != one.type:
                 raise ConfigError(
                     f"column {one.name!r} is {other.type} in {first} and {one.type} in {path}: give files of one type"
                 )
+    check_names(list(known))
     return pa.schema([one for _, one in known.values()])

@@ -1,11 +1,12 @@
 """What an analysis reads: rows of one schema in a fixed order, so that reading can go on after any number of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import pyarrow as pa
 
+from nlpbatch.errors import ConfigError
 from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8
 
@@ -32,6 +33,26 @@ class ReadOptions:
     encoding: str = UTF_8
     header: bool = True
     max_record_lines: int = MAX_RECORD_LINES
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse columns that readers who ignore case can't tell apart.
+
+    Raises:
+        ConfigError: Naming two of them.
+
+    """
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.setdefault(name.lower(), name)
+        if other is not name:
+            raise ConfigError(f"columns {other!r} and {name!r} differ in case only, or not at all: rename one")
+
+
+def nothing_readable(kind: str, set_aside: Mapping[str, str]) -> ConfigError:
+    """Return the error of an input of which no file can be read."""
+    path, why = next(iter(set_aside.items()))
+    return ConfigError(f"no file can be read as {kind}: {path}: {why}")
 
 
 class Source(Protocol):

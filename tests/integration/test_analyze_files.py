@@ -226,7 +226,7 @@ def test_a_full_disk_fails_it_with_the_name_of_the_file(service, source, tmp_pat
     [
         ("a.parquet", None, ["--text", "reviev"], "there is no column 'reviev': did you mean review?"),
         ("a.parquet", None, ["--text", "id"], "column 'id' is int64, not string: choose from review"),
-        ("b.parquet", b"", [], "can't be read as Parquet"),
+        ("b.parquet", b"", [], "no file can be read as Parquet"),
         ("b.parquet", b"id,review\n1,x\n", [], "it is damaged, or not of this format"),
         ("b.csv", "글\n".encode("cp949"), [], "fit CP949; give --encoding cp949"),
         ("b.csv", b'a,b\n1,"x\n2,y\n', ["--text", "b"], "quote in the record of line 2 is never closed"),

@@ -155,7 +155,7 @@ def test_a_json_array_is_read_and_objects_over_several_lines_are_refused(tmp_pat
     with pytest.raises(ConfigError, match="JSON objects over several lines"):
         opened(path)
     path.write_text("no json\n")
-    with pytest.raises(ConfigError, match="no line that is a JSON object"):
+    with pytest.raises(ConfigError, match="no line is a JSON object"):
         opened(path)
 
 
