@@ -14,7 +14,8 @@ from tests.fakes.commands import run
 COUNTS = ("rows", "dead", "nulls", "tokens", "errors", "text_bytes", "out", "fingerprint", "files", "file_bytes")
 LINES = {
     "csv": 'id,text,more\n1,좋은 영화,a\n2,"여러\n줄",\n3\n4,,\n5,많다,b,c\n',
-    "json": '{"id": 1, "text": "좋은 영화", "more": {"b": [1, 2.5], "a": null}}\n{"id"\n{"text": null, "id": 2.5}\n[]\n',
+    "json": '{"id": 1, "text": "좋은 영화", "more": {"b": [1, 2.5], "a": null}}\n{"id"\n'
+    '{"text": null, "id": 2.5}\n[]\n',
     "txt": "좋은 영화\r\n\n또 보고 싶다",
 }
 
