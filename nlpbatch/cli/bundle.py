@@ -22,6 +22,7 @@ _ASYNCIO_CLIENT = (
     "nlpbatch/client/aio.py",
     "nlpbatch/client/aio_answering.py",
     "nlpbatch/client/aio_operations.py",
+    "nlpbatch/client/aio_tables.py",
     "nlpbatch/client/aiohttp_transport.py",
 )
 _PACKAGES = ("nlpbatch", "tenacity", "urllib3")
