@@ -15,14 +15,14 @@ from pathlib import Path
 import pyarrow as pa
 
 import nlpbatch
-from nlpbatch.client.columns.pinning import pin_with
+from nlpbatch.client.columns.pinning import Pinned, pin_with
 from nlpbatch.client.columns.table_analysis import IN_FLIGHT, REQUEST_BYTES, TableAnalysis
 from nlpbatch.client.columns.task_stats import TaskStats
 from nlpbatch.client.columns.text_columns import text_columns
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.sync import Client
 from nlpbatch.clock import SystemClock
-from nlpbatch.errors import ConfigError, NlpbatchError
+from nlpbatch.errors import ConfigError, FingerprintMismatch, NlpbatchError
 from nlpbatch.files.counts import Counts, Outcomes
 from nlpbatch.files.listing import InputFile
 from nlpbatch.files.part_rows import PartRows
@@ -31,6 +31,7 @@ from nlpbatch.files.result_files import ResultFiles
 from nlpbatch.files.source import ReadOptions, Source
 from nlpbatch.files.summary import Summary
 from nlpbatch.wire.advice import Advice
+from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.priority import BATCH
 
@@ -114,42 +115,54 @@ class _Run:
         self._analysis: TableAnalysis | None = None
 
     def work(self, advance: Advance) -> Summary:
-        given, store = self._given, self._store
+        """Do what isn't done yet; see `FileAnalysis.run`."""
         begun = self._begun()
-        name = begun.run if begun else _new_name(given.output)
-        with Client(
+        name = begun.run if begun else _new_name(self._given.output)
+        with self._client(name) as client:
+            run, pinned = self._pin(client, begun, name)
+            self._store.begin(run)
+            self._analysis = analysis = TableAnalysis(
+                client.ask_arrow,
+                self._source.schema,
+                self._given.text,
+                self._given.asked,
+                pinned=pinned,
+                clock=SystemClock(),
+                request_bytes=self._given.request_bytes,
+                in_flight=self._given.in_flight,
+            )
+            with ResultFiles(self._store.directory, _described(analysis, pinned.info, name)) as results:
+                before = self._take_up(results, analysis, advance)
+                self._go_on(client, analysis, results, before, advance)
+            self._store.finish(results.rows, results.dead)
+        return self._summary(client, run, pinned.info.name, before)
+
+    def _client(self, job: str) -> Client:
+        given = self._given
+        return Client(
             given.service,
             api_key=given.api_key,
             retry=given.retry,
-            job=name,
+            job=job,
             priority=BATCH,
             pool_size=given.in_flight,
             on_advice=self._advised,
             on_retry=self._refused,
-        ) as client:
-            pinned = pin_with(client, given.asked, begun.fingerprint if begun else None)
-            info = pinned.info
-            run = RunFile(name, given.identity(), info.fingerprint, nlpbatch.__version__)
-            run = replace(begun, starts=begun.starts + 1) if begun else run
-            store.begin(run)
-            self._analysis = analysis = TableAnalysis(
-                client.ask_arrow,
-                self._source.schema,
-                given.text,
-                given.asked,
-                pinned=pinned,
-                clock=SystemClock(),
-                request_bytes=given.request_bytes,
-                in_flight=given.in_flight,
-            )
-            metadata = {"nlpbatch.analyzer": info.name, "nlpbatch.fingerprint": info.fingerprint, "nlpbatch.run": name}
-            first = analysis.columns[0].added[0].name
-            schema = _described(analysis.schema, first, metadata)
-            with ResultFiles(store.directory, schema) as results:
-                before = self._take_up(results, analysis, advance)
-                self._go_on(client, analysis, results, before, advance)
-            store.finish(results.rows, results.dead)
-        return self._summary(client, run, info.name, before)
+        )
+
+    def _pin(self, client: Client, begun: RunFile | None, name: str) -> tuple[RunFile, Pinned]:
+        """Return the record of this start, and the analyzer: in the version that the output was begun with."""
+        if begun is not None:
+            try:
+                pinned = pin_with(client, self._given.asked, begun.fingerprint)
+            except FingerprintMismatch as error:
+                if not self._given.overwrite:
+                    raise FingerprintMismatch(f"{error.message}: give --overwrite to start again with it") from error
+                self._store.clear()
+            else:
+                return replace(begun, starts=begun.starts + 1), pinned
+        pinned = pin_with(client, self._given.asked)
+        return RunFile(name, self._given.identity(), pinned.info.fingerprint, nlpbatch.__version__), pinned
 
     def _begun(self) -> RunFile | None:
         """Return what is to be gone on with; drop what isn't."""
@@ -249,7 +262,9 @@ def _new_name(output: Path) -> str:
     return f"{readable}-{uuid.uuid4().hex[:12]}"
 
 
-def _described(schema: pa.Schema, first: str, metadata: dict[str, str]) -> pa.Schema:
+def _described(analysis: TableAnalysis, info: AnalyzerInfo, run: str) -> pa.Schema:
     """Return the schema with the analyzer's version, in the file's footer and on the first added column."""
-    position = schema.names.index(first)
+    metadata = {"nlpbatch.analyzer": info.name, "nlpbatch.fingerprint": info.fingerprint, "nlpbatch.run": run}
+    schema = analysis.schema
+    position = schema.names.index(analysis.columns[0].added[0].name)
     return schema.set(position, schema.field(position).with_metadata(metadata)).with_metadata(metadata)

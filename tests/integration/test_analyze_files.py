@@ -159,6 +159,24 @@ def test_other_options_are_refused_until_the_output_is_begun_again(service, sour
     assert "exists: give --overwrite" in err
 
 
+def test_a_version_that_is_gone_is_refused_until_the_output_is_begun_again(service, source, tmp_path, sample):
+    output, parts = tmp_path / "tokens.parquet", tmp_path / ".tokens.parquet.part"
+    given = ("analyze", source, "-o", output, "--text", "review")
+    parts.mkdir()
+    files = [[str(source), source.stat().st_size, source.stat().st_mtime_ns]]
+    reader = {"format": None, "separator": None, "encoding": "utf-8", "header": True, "max_record_lines": 1000}
+    asked = {"operation": "analyze", "analyzer": "default", "fields": FIELDS.split(",")}
+    identity = {"files": files, "reader": reader, "text": ["review"], "asked": asked}
+    members = {"run": "earlier", "identity": identity, "fingerprint": "0" * 32, "nlpbatch": "0.1.0"}
+    (parts / "run.json").write_text(json.dumps(members))
+    code, _, err = run(*given, **service)
+    assert code == 2
+    assert "is gone: give --overwrite to start again with it" in err
+    code, _, err = run(*given, "--overwrite", **service)
+    assert code == 0, err
+    assert len(rows_of(output)) == len(sample)
+
+
 def test_lines_that_cannot_be_parsed_are_beside_the_output_with_the_reason(service, tmp_path):
     source = tmp_path / "reviews.csv.gz"
     source.write_bytes(gzip.compress("id,review\n1,좋은 영화\n2\n3,\n4,또 보고 싶다\n".encode()))
