@@ -56,7 +56,7 @@ class AsyncTableOperations(AsyncOperations):
         **options: Unpack[AnalyzeOptions],
     ) -> "pa.Table": ...
     @overload
-    async def analyze_table(
+    async def analyze_table(  # type: ignore[overload-cannot-match]  (without pyarrow's stubs)
         self,
         table: "pa.RecordBatchReader",
         *,

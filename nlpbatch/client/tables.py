@@ -52,7 +52,7 @@ class TableOperations(Operations):
         **options: Unpack[AnalyzeOptions],
     ) -> "pa.Table": ...
     @overload
-    def analyze_table(
+    def analyze_table(  # type: ignore[overload-cannot-match]  (without pyarrow's stubs)
         self,
         table: "pa.RecordBatchReader",
         *,

@@ -190,7 +190,8 @@ class LineSource:
         """Return a column's name as in the first file that has it in any case."""
         if name in self.schema.names:
             return name
-        return next(one for one in self.schema.names if one.lower() == name.lower())
+        names: list[str] = self.schema.names
+        return next(one for one in names if one.lower() == name.lower())
 
     def _assumed(self) -> str:
         encoding = self._options.encoding.upper()

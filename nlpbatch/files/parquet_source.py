@@ -57,7 +57,7 @@ class ParquetSource:
         """Yield the rows after the first `skip`."""
         self._done = skip
         for path, groups in self._rows.items():
-            numbers = []
+            numbers: list[int] = []
             for number, rows in enumerate(groups):
                 if not numbers and skip >= rows:
                     skip -= rows

@@ -55,7 +55,7 @@ class Summary:
 
     def to_members(self) -> dict[str, Any]:
         """Return the summary as a JSON object."""
-        members = asdict(self)
+        members: dict[str, Any] = asdict(self)
         counts, client = members.pop("counts"), members.pop("stats")
         client = {name: round(value, 3) for name, value in client.items()}
         more = {"out": counts["rows"] - counts["dead"], "documents_per_s": round(self.documents_per_s, 1)}
