@@ -43,6 +43,7 @@ class AsyncTableOperations(AsyncOperations):
     ) -> "pa.Table":
         """Return the answer of an operation on n documents."""
 
+    # Without stubs of pyarrow, a type checker can't tell its types apart.
     @overload
     async def analyze_table(
         self,
@@ -56,7 +57,7 @@ class AsyncTableOperations(AsyncOperations):
         **options: Unpack[AnalyzeOptions],
     ) -> "pa.Table": ...
     @overload
-    async def analyze_table(  # type: ignore[overload-cannot-match]  (without pyarrow's stubs)
+    async def analyze_table(  # type: ignore[overload-cannot-match]
         self,
         table: "pa.RecordBatchReader",
         *,

@@ -39,6 +39,7 @@ class TableOperations(Operations):
     ) -> "pa.Table":
         """Return the answer of an operation on n documents."""
 
+    # Without stubs of pyarrow, a type checker can't tell its types apart.
     @overload
     def analyze_table(
         self,
@@ -52,7 +53,7 @@ class TableOperations(Operations):
         **options: Unpack[AnalyzeOptions],
     ) -> "pa.Table": ...
     @overload
-    def analyze_table(  # type: ignore[overload-cannot-match]  (without pyarrow's stubs)
+    def analyze_table(  # type: ignore[overload-cannot-match]
         self,
         table: "pa.RecordBatchReader",
         *,

@@ -59,7 +59,7 @@ class Summary:
         counts, client = members.pop("counts"), members.pop("stats")
         client = {name: round(value, 3) for name, value in client.items()}
         more = {"out": counts["rows"] - counts["dead"], "documents_per_s": round(self.documents_per_s, 1)}
-        return members | counts | {"seconds": round(self.seconds, 3), "client": client} | more
+        return {**members, **counts, "seconds": round(self.seconds, 3), "client": client, **more}
 
     def to_json(self) -> str:
         """Return the summary as JSON."""
