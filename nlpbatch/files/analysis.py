@@ -30,6 +30,7 @@ from nlpbatch.files.part_store import Identity, Part, PartStore, RunFile
 from nlpbatch.files.result_files import ResultFiles
 from nlpbatch.files.source import ReadOptions, Source
 from nlpbatch.files.summary import Summary
+from nlpbatch.formats.spark_schema import footer_metadata, spark_json
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.options import Options
@@ -179,7 +180,7 @@ class _Run:
 
     def _take_up(self, results: ResultFiles, analysis: TableAnalysis, advance: Advance) -> int:
         """Write the rows of earlier starts; return how many there are."""
-        outcomes = Outcomes(analysis.schema, analysis.columns)
+        outcomes = Outcomes(analysis.schema, analysis.columns, self._given.asked.columns[0])
         for number, (part, rows) in enumerate(self._store.whole_parts(), 1):
             batches = list(rows)
             results.add(batches, [outcomes.failed(batch) for batch in batches])
@@ -193,7 +194,7 @@ class _Run:
     def _go_on(
         self, client: Client, analysis: TableAnalysis, results: ResultFiles, skip: int, advance: Advance
     ) -> None:
-        outcomes = Outcomes(analysis.schema, analysis.columns)
+        outcomes = Outcomes(analysis.schema, analysis.columns, self._given.asked.columns[0])
 
         def stats() -> TaskStats:
             return analysis.stats + TaskStats.of_client(client.stats.snapshot())
@@ -263,8 +264,16 @@ def _new_name(output: Path) -> str:
 
 
 def _described(analysis: TableAnalysis, info: AnalyzerInfo, run: str) -> pa.Schema:
-    """Return the schema with the analyzer's version, in the file's footer and on the first added column."""
-    metadata = {"nlpbatch.analyzer": info.name, "nlpbatch.fingerprint": info.fingerprint, "nlpbatch.run": run}
-    schema = analysis.schema
-    position = schema.names.index(analysis.columns[0].added[0].name)
-    return schema.set(position, schema.field(position).with_metadata(metadata)).with_metadata(metadata)
+    """Return the schema with the analyzer's version, in the footer and, as a job has it, on the first added column.
+
+    The footer has what Spark looks for there, unless Spark lacks a type.
+    """
+    version = {"nlpbatch.analyzer": info.name, "nlpbatch.fingerprint": info.fingerprint}
+    schema, first = analysis.schema, analysis.columns[0].added[0].name
+    try:
+        spark = footer_metadata(spark_json(schema, {first: version}))
+    except ValueError:
+        spark = {}
+    position = schema.names.index(first)
+    described = schema.set(position, schema.field(position).with_metadata(version))
+    return described.with_metadata({**version, "nlpbatch.run": run, **spark})

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import reduce
-from typing import Any, Self
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nlpbatch.client.columns.outcome_counts import count_outcomes
 from nlpbatch.client.columns.outcome_schema import OUTCOME_ERROR_TYPE
 from nlpbatch.client.columns.text_columns import TextColumn
 from nlpbatch.formats.malformed import CORRUPT, MALFORMED, MALFORMED_MESSAGE
@@ -49,11 +50,13 @@ class Outcomes:
     Args:
         schema: Of the rows with their outcomes.
         columns: The text columns.
+        answer: What is answered first for each; see `Options.columns`.
 
     """
 
-    def __init__(self, schema: pa.Schema, columns: Sequence[TextColumn]) -> None:
+    def __init__(self, schema: pa.Schema, columns: Sequence[TextColumn], answer: str) -> None:
         self._columns = columns
+        self._answer = answer
         self._corrupt = schema.names.index(CORRUPT) if CORRUPT in schema.names else None
         self._errors = [schema.names.index(column.error) for column in columns]
         self._found = [schema.names.index(column.added[0].name) for column in columns]
@@ -75,44 +78,10 @@ class Outcomes:
             return None
         return reduce(pc.or_, (column.is_valid() for column in errors))
 
-    def count(self, batch: pa.RecordBatch, failed: pa.Array | None) -> Counts:
-        """Return the counts of rows, of which `failed` says which have."""
+    def count(self, batch: pa.RecordBatch) -> Counts:
+        """Return the counts of rows."""
         texts = [batch.column(column.position) for column in self._columns]
-        no_text = reduce(pc.and_, (column.is_null() for column in texts))
-        return Counts(
-            rows=batch.num_rows,
-            dead=0 if failed is None else pc.sum(failed).as_py() or 0,
-            nulls=pc.sum(no_text).as_py() or 0,
-            tokens=sum(_tokens(batch.column(position)) for position in self._found),
-            text_bytes=sum(map(_text_bytes, texts)),
-            errors={} if failed is None else self._by_code(batch.filter(failed)),
-        )
-
-    def _by_code(self, dead: pa.RecordBatch) -> dict[str, int]:
-        codes = pc.coalesce(*(pc.struct_field(dead.column(position), "code") for position in self._errors))
-        return {one["values"]: one["counts"] for one in pc.value_counts(codes).to_pylist()}
-
-
-def _tokens(column: pa.Array) -> int:
-    """Return how many tokens a column of tokens, of candidates or of lists of them has; of others none."""
-    while pa.types.is_list(column.type):
-        kind = column.type.value_type
-        if pa.types.is_struct(kind):
-            names = [one.name for one in kind]
-            if "score" in names and "tokens" in names:
-                column = pc.struct_field(column.flatten(), "tokens")
-                continue
-            return int(pc.sum(pc.list_value_length(column)).as_py() or 0)
-        column = column.flatten()
-    return 0
-
-
-def _text_bytes(column: pa.Array) -> int:
-    while not (pa.types.is_string(column.type)):
-        column = column.flatten()
-    return int(pc.sum(pc.binary_length(column)).as_py() or 0)
-
-
-def as_members(counts: Counts) -> dict[str, Any]:
-    """Return the counts as they are kept in JSON."""
-    return {one.name: getattr(counts, one.name) for one in fields(counts)}
+        found, errors = ([batch.column(one) for one in positions] for positions in (self._found, self._errors))
+        counts = count_outcomes(texts, found, errors, self._answer)
+        numbers = {one.name: getattr(counts, one.name) for one in fields(counts) if one.name != "errors"}
+        return Counts(**numbers, errors=dict(counts.errors))

@@ -55,6 +55,6 @@ class PartRows:
     def part(self) -> Part:
         """Return the part's record."""
         counts = Counts()
-        for batch, failed in zip(*self.split(), strict=True):
-            counts += self._outcomes.count(batch, failed)
+        for batch in self.batches:
+            counts += self._outcomes.count(batch)
         return Part(counts, time.monotonic() - self._began_s, self._stats() - self._before)

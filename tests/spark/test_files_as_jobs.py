@@ -35,6 +35,7 @@ def compare(tmp_path, spark, made, stack, text, by):
     assert code == 0, err
     job = ds.dataset(made.output, format="parquet", partitioning="hive").to_table().drop([PARTITION])
     file = pq.read_table(output)
+    assert spark.read.parquet(str(output)).schema == spark.read.parquet(f"{made.output}/run_batch=*").schema
     assert [(one.name, plain(one.type)) for one in file.schema] == [(one.name, plain(one.type)) for one in job.schema]
     assert in_order(file.to_pylist(), by) == in_order(job.to_pylist(), by)
     summary, expected = json.loads(out), json.loads(report.to_json())

@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import pyarrow as pa
 
+from nlpbatch.client.columns.outcome_names import outcome_names
 from nlpbatch.client.columns.outcome_schema import outcome_schema
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.suggestions import nearest
 from nlpbatch.wire.options import Options
-
-_CALLED: Final[Mapping[str, str]] = {"space": "spaced", "join": "joined", "glue": "glued"}
-"""What an answer's `text` is called, by operation: `text` would be mistaken for the input's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,8 @@ def text_columns(schema: pa.Schema, names: Sequence[str], asked: Options) -> tup
         InvalidRequest: There is no such column, or it holds no text, or an added name is taken.
 
     """
-    found = [_text_column(schema, name, asked, is_single=len(names) == 1) for name in names]
+    called = outcome_names(names, asked)
+    found = [_text_column(schema, name, asked, added) for name, added in zip(names, called, strict=True)]
     taken = {name.lower() for name in schema.names}
     for column in found:
         for field in column.added:
@@ -76,7 +74,7 @@ def is_text_list(kind: pa.DataType) -> bool:
     return bool(is_list and is_text(kind.value_type))
 
 
-def _text_column(schema: pa.Schema, name: str, asked: Options, *, is_single: bool) -> TextColumn:
+def _text_column(schema: pa.Schema, name: str, asked: Options, called: Mapping[str, str]) -> TextColumn:
     if name not in schema.names:
         raise InvalidRequest(f"there is no column {name!r}: {nearest(name, schema.names)}", column=name)
     if schema.names.count(name) > 1:
@@ -88,13 +86,8 @@ def _text_column(schema: pa.Schema, name: str, asked: Options, *, is_single: boo
         texts = [field.name for field in schema if is_text(field.type) or is_text_list(field.type)]
         remedy = f"choose from {', '.join(texts)}" if texts else "cast it to string"
         raise InvalidRequest(f"column {name!r} is {kind}, not string: {remedy}", column=name)
-    return TextColumn(name, position, is_array, tuple(_added(name, asked, is_array=is_array, is_single=is_single)))
-
-
-def _added(name: str, asked: Options, *, is_array: bool, is_single: bool) -> list[pa.Field]:
-    fields = []
-    for field in outcome_schema(asked):
-        called = _CALLED.get(asked.operation, field.name) if field.name == "text" else field.name
-        kind = pa.list_(field.type) if is_array and field.name != "error" else field.type
-        fields.append(pa.field(called if is_single else f"{name}_{called}", kind))
-    return fields
+    added = [
+        pa.field(called[one.name], pa.list_(one.type) if is_array and one.name != "error" else one.type)
+        for one in outcome_schema(asked)
+    ]
+    return TextColumn(name, position, is_array, tuple(added))

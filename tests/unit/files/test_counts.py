@@ -9,7 +9,7 @@ from nlpbatch.wire.options import Options
 def batch_of(schema, names, rows, asked):
     columns = text_columns(schema, names, asked)
     whole = with_outcomes(schema, columns)
-    return Outcomes(whole, columns), pa.RecordBatch.from_pylist(rows, schema=whole)
+    return Outcomes(whole, columns, asked.columns[0]), pa.RecordBatch.from_pylist(rows, schema=whole)
 
 
 def error(code):
@@ -33,11 +33,11 @@ def test_rows_are_counted_by_their_outcome():
     failed = outcomes.failed(batch)
     assert failed.to_pylist() == [False, False, True, True]
     assert batch.column("error").type == OUTCOME_ERROR_TYPE
-    assert outcomes.count(batch, failed) == Counts(
+    assert outcomes.count(batch) == Counts(
         rows=4, dead=2, nulls=2, tokens=2, text_bytes=9, errors={"worker_died": 1, "malformed_record": 1}
     )
     assert outcomes.failed(batch.slice(0, 2)) is None
-    assert outcomes.count(batch.slice(0, 2), None) == Counts(rows=2, nulls=1, tokens=2, text_bytes=6)
+    assert outcomes.count(batch.slice(0, 2)) == Counts(rows=2, nulls=1, tokens=2, text_bytes=6)
 
 
 def test_tokens_of_lists_candidates_and_several_columns_add_up():
@@ -48,12 +48,12 @@ def test_tokens_of_lists_candidates_and_several_columns_add_up():
         {"a": [], "b": None, "a_error": error("one"), "b_error": error("other")},
     ]
     outcomes, batch = batch_of(schema, ["a", "b"], rows, Options(fields=("form",)))
-    failed = outcomes.failed(batch)
-    assert outcomes.count(batch, failed) == Counts(3, 1, 1, 3, 3, {"one": 1})
+    assert outcomes.failed(batch).to_pylist() == [False, False, True]
+    assert outcomes.count(batch) == Counts(3, 1, 1, 3, 3, {"one": 1})
     candidates = [{"tokens": [token("z")] * 2, "score": 1.0}, {"tokens": [token("z")], "score": 0.0}]
     ranked = [{"b": "z", "candidates": candidates}]
     outcomes, batch = batch_of(pa.schema([("b", pa.string())]), ["b"], ranked, Options(fields=("form",), top_n=2))
-    assert outcomes.count(batch, None).tokens == 3
+    assert outcomes.count(batch).tokens == 3
 
 
 def test_counts_add_up():
