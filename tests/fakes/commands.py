@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-_SMALL_PARTS = "import nlpbatch.files.part_rows as rows; rows._PART_BYTES = {part_bytes}; "
+_SMALL_PARTS = (
+    "import nlpbatch.files.parquet_source as source, nlpbatch.files.part_rows as rows; "
+    "source.BATCH_ROWS, rows._PART_BYTES = 100, {part_bytes}; "
+)
 _MAIN = "import sys; from nlpbatch.cli import main; sys.exit(main())"
 TIMEOUT_S = 120
 

@@ -19,6 +19,7 @@ FIELDS = "form,tag,start,end"
 SOME_PARTS = 200_000
 """Bytes of a part: some hundred rows."""
 DONE_IN_S = 60.0
+ROWS = 4_000
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,15 @@ def source(tmp_path, sample):
     path = tmp_path / "reviews.parquet"
     table = pa.table({"id": pa.array(range(len(sample)), pa.int64()), "review": sample})
     pq.write_table(table, path, row_group_size=250)
+    return path
+
+
+@pytest.fixture
+def longer(tmp_path, some_reviews):
+    """Return 4,000 reviews, which begin with the sample: they take long enough to be interrupted."""
+    path = tmp_path / "reviews.parquet"
+    texts = pq.read_table(some_reviews, columns=["review"]).column("review")
+    pq.write_table(pa.table({"id": pa.array(range(len(texts)), pa.int64()), "review": texts}), path, row_group_size=250)
     return path
 
 
@@ -76,9 +86,9 @@ def test_a_file_gets_kiwis_tokens_row_by_row(service, source, tmp_path, sample, 
         assert client.usage(summary["run"]).requests == summary["client"]["requests"] - 1  # which lists analyzers
 
 
-def test_killed_it_leaves_no_output_and_goes_on_after_the_last_part(service, source, tmp_path, sample, tokens):
+def test_killed_it_leaves_no_output_and_goes_on_after_the_last_part(service, longer, tmp_path, tokens):
     output, parts = tmp_path / "tokens.parquet", tmp_path / ".tokens.parquet.part"
-    given = ("analyze", source, "-o", output, "--text", "review", "--json")
+    given = ("analyze", longer, "-o", output, "--text", "review", "--json")
     with subprocess.Popen(
         command(*given, part_bytes=SOME_PARTS), env=environment(**service), stderr=subprocess.DEVNULL
     ) as process:
@@ -87,21 +97,22 @@ def test_killed_it_leaves_no_output_and_goes_on_after_the_last_part(service, sou
     assert process.returncode == -signal.SIGKILL, "it was done before it could be killed"
     assert names_in(tmp_path) == [".tokens.parquet.part", "reviews.parquet"]
     kept = sum(json.loads(path.read_text())["counts"]["rows"] for path in parts.glob("0*.json"))
-    assert 0 < kept < len(sample)
+    assert 0 < kept < ROWS
     code, out, err = run(*given, part_bytes=SOME_PARTS, **service)
     assert code == 0, err
     assert f"going on after {kept:,} rows that are done" in err
     summary = json.loads(out)
-    assert (summary["attempts"], summary["rows"], summary["new_rows"]) == (2, len(sample), len(sample) - kept)
+    assert (summary["attempts"], summary["rows"], summary["new_rows"]) == (2, ROWS, ROWS - kept)
     found = rows_of(output)
-    assert [row["id"] for row in found] == list(range(len(sample)))
-    assert [row["tokens"] for row in found] == tokens
+    assert [row["id"] for row in found] == list(range(ROWS))
+    assert [row["tokens"] for row in found[: len(tokens)]] == tokens
+    assert None not in [row["tokens"] for row in found]
     assert names_in(tmp_path) == ["reviews.parquet", "tokens.parquet"]
 
 
-def test_interrupted_it_keeps_what_was_answered(service, source, tmp_path, sample, tokens):
+def test_interrupted_it_keeps_what_was_answered(service, longer, tmp_path, tokens):
     output, parts = tmp_path / "tokens.parquet", tmp_path / ".tokens.parquet.part"
-    given = ("analyze", source, "-o", output, "--text", "review", "--json")
+    given = ("analyze", longer, "-o", output, "--text", "review", "--json")
     with subprocess.Popen(
         command(*given, part_bytes=SOME_PARTS), env=environment(**service), stderr=subprocess.PIPE
     ) as process:
@@ -113,8 +124,10 @@ def test_interrupted_it_keeps_what_was_answered(service, source, tmp_path, sampl
     assert not output.exists()
     code, out, err = run(*given, **service)
     assert code == 0, err
-    assert json.loads(out)["rows"] == len(sample)
-    assert [row["tokens"] for row in rows_of(output)] == tokens
+    assert json.loads(out)["rows"] == ROWS
+    found = rows_of(output)
+    assert [row["id"] for row in found] == list(range(ROWS))
+    assert [row["tokens"] for row in found[: len(tokens)]] == tokens
 
 
 def test_ctrl_c_does_not_wait_for_a_service_that_hangs(source, tmp_path):
@@ -137,9 +150,9 @@ def test_a_service_that_is_away_fails_it_and_leaves_nothing(source, tmp_path):
     assert names_in(tmp_path) == ["reviews.parquet"]
 
 
-def test_other_options_are_refused_until_the_output_is_begun_again(service, source, tmp_path, sample):
+def test_other_options_are_refused_until_the_output_is_begun_again(service, longer, tmp_path):
     output, parts = tmp_path / "tokens.parquet", tmp_path / ".tokens.parquet.part"
-    given = ("analyze", source, "-o", output, "--text", "review")
+    given = ("analyze", longer, "-o", output, "--text", "review")
     with subprocess.Popen(
         command(*given, part_bytes=SOME_PARTS), env=environment(**service), stderr=subprocess.DEVNULL
     ) as process:
@@ -152,7 +165,7 @@ def test_other_options_are_refused_until_the_output_is_begun_again(service, sour
     code, _, err = run(*given, "--tags", "NNG,NNP", "--overwrite", **service)
     assert code == 0, err
     found = rows_of(output)
-    assert len(found) == len(sample)
+    assert len(found) == ROWS
     assert {token["tag"] for row in found for token in row["tokens"]} == {"NNG", "NNP"}
     code, _, err = run(*given, **service)
     assert code == 2
@@ -275,8 +288,8 @@ def test_an_output_that_cannot_be_written_is_said_at_once(service, source, tmp_p
     assert "holds no files: check the path" in err
 
 
-def test_two_processes_never_write_one_output(service, source, tmp_path):
-    given = ("analyze", source, "-o", tmp_path / "t.parquet", "--text", "review")
+def test_two_processes_never_write_one_output(service, longer, tmp_path):
+    given = ("analyze", longer, "-o", tmp_path / "t.parquet", "--text", "review")
     with subprocess.Popen(command(*given), env=environment(**service), stderr=subprocess.DEVNULL) as process:
         wait_for((tmp_path / ".t.parquet.part" / "run.json").exists)
         code, _, err = run(*given, **service)
