@@ -208,7 +208,7 @@ class _Run:
                     if rows.is_full:
                         self._keep(rows)
                         results.add(*rows.split())
-                        rows = PartRows(rows.number + 1, outcomes, stats)
+                        rows = rows.following()
         except BaseException:
             with suppress(OSError):  # what failed may be the disk
                 self._keep(rows)

@@ -26,17 +26,21 @@ class PartRows:
         number: The part's.
         outcomes: Which rows failed.
         stats: Returns what this start's requests took so far.
+        before: The part before it; its stats and time end where those of this one begin.
 
     """
 
-    def __init__(self, number: int, outcomes: Outcomes, stats: Callable[[], TaskStats]) -> None:
+    def __init__(
+        self, number: int, outcomes: Outcomes, stats: Callable[[], TaskStats], before: "PartRows | None" = None
+    ) -> None:
         self.number = number
         self.batches: list[pa.RecordBatch] = []
         self._outcomes = outcomes
         self._stats = stats
-        self._before = stats()
-        self._began_s = time.monotonic()
         self._size_bytes = 0
+        self._ended_with: TaskStats = stats() if before is None else before._ended_with
+        self._ended_s: float = time.monotonic() if before is None else before._ended_s
+        self._begun_with, self._began_s = self._ended_with, self._ended_s
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take rows with their outcomes."""
@@ -57,4 +61,9 @@ class PartRows:
         counts = Counts()
         for batch in self.batches:
             counts += self._outcomes.count(batch)
-        return Part(counts, time.monotonic() - self._began_s, self._stats() - self._before)
+        self._ended_with, self._ended_s = self._stats(), time.monotonic()
+        return Part(counts, self._ended_s - self._began_s, self._ended_with - self._begun_with)
+
+    def following(self) -> "PartRows":
+        """Return the next part, after `part` has closed this one."""
+        return PartRows(self.number + 1, self._outcomes, self._stats, self)
