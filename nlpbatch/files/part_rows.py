@@ -28,6 +28,10 @@ class PartRows:
         stats: Returns what this start's requests took so far.
         before: The part before it; its stats and time end where those of this one begin.
 
+    Attributes:
+        ended_with: What the requests took when the part was last closed.
+        ended_s: When that was.
+
     """
 
     def __init__(
@@ -38,9 +42,9 @@ class PartRows:
         self._outcomes = outcomes
         self._stats = stats
         self._size_bytes = 0
-        self._ended_with: TaskStats = stats() if before is None else before._ended_with
-        self._ended_s: float = time.monotonic() if before is None else before._ended_s
-        self._begun_with, self._began_s = self._ended_with, self._ended_s
+        self.ended_with: TaskStats = stats() if before is None else before.ended_with
+        self.ended_s: float = time.monotonic() if before is None else before.ended_s
+        self._begun_with, self._began_s = self.ended_with, self.ended_s
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take rows with their outcomes."""
@@ -61,8 +65,8 @@ class PartRows:
         counts = Counts()
         for batch in self.batches:
             counts += self._outcomes.count(batch)
-        self._ended_with, self._ended_s = self._stats(), time.monotonic()
-        return Part(counts, self._ended_s - self._began_s, self._ended_with - self._begun_with)
+        self.ended_with, self.ended_s = self._stats(), time.monotonic()
+        return Part(counts, self.ended_s - self._began_s, self.ended_with - self._begun_with)
 
     def following(self) -> "PartRows":
         """Return the next part, after `part` has closed this one."""
