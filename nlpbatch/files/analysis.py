@@ -264,16 +264,15 @@ def _new_name(output: Path) -> str:
 
 
 def _described(analysis: TableAnalysis, info: AnalyzerInfo, run: str) -> pa.Schema:
-    """Return the schema with the analyzer's version, in the footer and, as a job has it, on the first added column.
+    """Return the schema with the analyzer's version, in the footer and, as a job has it, on the columns of its answers.
 
     The footer has what Spark looks for there, unless Spark lacks a type.
     """
     version = {"nlpbatch.analyzer": info.name, "nlpbatch.fingerprint": info.fingerprint}
-    schema, first = analysis.schema, analysis.columns[0].added[0].name
+    firsts = {column.added[0].name: version for column in analysis.columns}
+    schema = pa.schema([field.with_metadata(firsts.get(field.name)) for field in analysis.schema])
     try:
-        spark = footer_metadata(spark_json(schema, {first: version}))
+        spark = footer_metadata(spark_json(schema, firsts))
     except ValueError:
         spark = {}
-    position = schema.names.index(first)
-    described = schema.set(position, schema.field(position).with_metadata(version))
-    return described.with_metadata({**version, "nlpbatch.run": run, **spark})
+    return schema.with_metadata({**version, "nlpbatch.run": run, **spark})

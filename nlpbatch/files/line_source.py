@@ -1,6 +1,7 @@
 """Rows of CSV, JSON Lines and text, divided and parsed as a job does it; lines that can't be parsed are rows, too."""
 
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -148,9 +149,23 @@ class LineSource:
             try:
                 row = layout.row(record)
             except (ValueError, RecursionError):
-                row = self._malformed(layout, record, _raw(opened, at, length))
+                raw = _raw(opened, at, length)
+                objects = self._objects(raw, layout.lines.encoding)
+                for found in [self._malformed(layout, record, raw)] if objects is None else objects:
+                    yield at + length, found
+                continue
             if row is not None:
                 yield at + length, row
+
+    def _objects(self, raw: bytes, encoding: str) -> list[Row] | None:
+        """Return the objects of a line of JSON that is an array of them, each of which is a row; None if it isn't."""
+        if self._kind != "json" or not raw.lstrip().startswith(b"["):
+            return None
+        try:
+            found: list[Any] = json.loads(raw.decode(encoding))
+        except (ValueError, RecursionError):
+            return None
+        return found if all(isinstance(one, dict) for one in found) else None
 
     def _malformed(self, layout: Layout, record: Record, raw: bytes) -> Row:
         """Return a line that can't be parsed: of CSV the values that it has, and the line itself."""

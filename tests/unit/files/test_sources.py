@@ -147,6 +147,14 @@ def test_json_has_its_columns_in_order_of_their_names_and_mixed_values_as_string
     assert [row["_corrupt_record"] for row in found] == [None, None, None, "[1]", '{"b": ']
 
 
+def test_a_line_that_is_an_array_of_objects_is_as_many_rows(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": 1}\n[]\n[{"a": 2}, {"a": 3}]\n{"a": 4}\n')
+    source = opened(path)
+    assert [row["a"] for row in rows_of(source)] == [1, 2, 3, 4]
+    assert [row["a"] for row in rows_of(source, 2)] == [3, 4]
+
+
 def test_a_json_array_is_read_and_objects_over_several_lines_are_refused(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('[{"a": "x"},\n {"a": "y"}]')
