@@ -1,11 +1,12 @@
 """`nlpbatch analyze FILE` against bare Kiwi: the same file, the same cores, both from start to finish.
 
     python tests/benchmarks/analyze_file.py --input reviews.parquet --text review --rounds 3
+    python tests/benchmarks/analyze_file.py --input reviews.parquet --text review --rounds 0 --job
 
 Bare Kiwi loads itself, reads the file and counts tokens on all cores; it writes nothing. Ours calls a service that is
 up already, and writes Parquet. They take turns. Each of our turns has an API and a proxy of its own that have seen
 nothing, and must show its work: all rows with bare Kiwi's number of tokens, every distinct text analysed by the API,
-and the CPU time that Kiwi takes.
+and the CPU time that Kiwi takes. With --job, the rows of the file are held against those that a job writes.
 """
 
 import argparse
@@ -20,15 +21,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import urllib3
 
 sys.path.insert(0, str(Path(__file__).parent))
 from meter import Meter
 
+from nlpbatch.cli.local_spark import environment, spark_submit
 from nlpbatch.cli.stack import Stack, StackOptions
 
+ROOT = Path(__file__).parents[2]
 BARE = Path(__file__).parent / "contenders" / "bare_file.py"
 TOKENS_APART = 1e-4
 """Invisible characters are left out by the service: six of 712,404 reviews have other tokens than in bare Kiwi."""
@@ -44,6 +49,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=20_000, help="only the first so many")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--job", action="store_true", help="also compare with a job's output, row by row")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nlpbatch-benchmark-") as directory:
         work = Path(directory)
@@ -52,6 +58,10 @@ def main() -> int:
         pq.write_table(table, source)
         distinct = int(pc.sum(pc.utf8_length(pc.unique(table.column(arguments.text)))).as_py())
         rounds = [_round(arguments, source, work, table.num_rows, distinct) for _ in range(arguments.rounds)]
+        if arguments.job:
+            _compare_with_job(arguments, source, work)
+    if not rounds:
+        return 0
     ratios = [one["bare"]["process_s"] / one["file"]["process_s"] for one in rounds]
     print(
         json.dumps(
@@ -84,6 +94,29 @@ def _round(arguments: argparse.Namespace, source: Path, work: Path, rows: int, d
     found = {"bare": bare, "file": file}
     print(json.dumps(found), file=sys.stderr, flush=True)
     return found
+
+
+def _compare_with_job(arguments: argparse.Namespace, source: Path, work: Path) -> None:
+    """End the benchmark if the file's output isn't the job's, row by row."""
+    file, job = work / "tokens.parquet", work / "job"
+    with Stack(StackOptions(workers=arguments.cores)) as stack:
+        variables = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key or ""}
+        command = [sys.executable, "-m", "nlpbatch", "analyze", str(source), "-o", str(file), "--text", arguments.text]
+        subprocess.run(command, env=os.environ | variables, check=True)
+        given = ("--input", str(source), "--text", arguments.text, "--output", str(job), "--service", stack.service)
+        command = spark_submit(str(arguments.cores), ROOT / "jobs" / "analyze.py", *given)
+        subprocess.run(command, env=environment(stack.api_key), check=True)
+    expected = ds.dataset(job, format="parquet", partitioning="hive").to_table().drop(["run_batch"])
+    found = pq.read_table(file).select(expected.schema.names)
+    rows, others = (_in_order(table) for table in (found, expected))
+    if rows != others:
+        different = sum(one != other for one, other in zip(rows, others, strict=False))
+        raise SystemExit(f"{len(rows):,} rows, the job has {len(others):,}; {different:,} are different")
+    print(f"{len(rows):,} rows equal the job's, column by column: {', '.join(found.schema.names)}")
+
+
+def _in_order(table: pa.Table) -> list[str]:
+    return sorted(json.dumps(row, ensure_ascii=False, default=str) for row in table.to_pylist())
 
 
 def _turn(command: list[str], variables: dict[str, str], name: str, watched: list[int]) -> Measured:
