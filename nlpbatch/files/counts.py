@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from nlpbatch.client.columns.outcome_counts import count_outcomes
 from nlpbatch.client.columns.outcome_schema import OUTCOME_ERROR_TYPE
 from nlpbatch.client.columns.text_columns import TextColumn
-from nlpbatch.formats.malformed import CORRUPT, MALFORMED, MALFORMED_MESSAGE
+from nlpbatch.formats.malformed import CORRUPT, MALFORMED_ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Outcomes:
         if self._corrupt is None or batch.column(self._corrupt).null_count == batch.num_rows:
             return batch
         is_corrupt = batch.column(self._corrupt).is_valid()
-        members = {"code": MALFORMED, "message": MALFORMED_MESSAGE, "attempts": None, "request_id": None}
+        members = {"attempts": None, "request_id": None, **MALFORMED_ERROR}
         position = self._errors[0]
         errors = pc.if_else(is_corrupt, pa.scalar(members, OUTCOME_ERROR_TYPE), batch.column(position))
         return batch.set_column(position, batch.schema.field(position), errors)

@@ -10,7 +10,7 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import StringType, StructType
 
 from nlpbatch import errors
-from nlpbatch.formats.malformed import CORRUPT, MALFORMED, MALFORMED_MESSAGE
+from nlpbatch.formats.malformed import CORRUPT, MALFORMED, MALFORMED_ERROR
 from nlpbatch.spark.pinning import Pinned
 from nlpbatch.spark.prepare import Prepared, holds_texts, prepare
 from nlpbatch.spark.runs.batches import FAILED, OK, OUTCOME
@@ -176,6 +176,5 @@ def _text_bytes(text: TextColumn) -> Column:
 
 
 def _malformed() -> Column:
-    given = {"code": MALFORMED, "message": MALFORMED_MESSAGE}
-    values = [sf.lit(given.get(field.name)).cast(field.dataType).alias(field.name) for field in ERROR_TYPE]
+    values = [sf.lit(MALFORMED_ERROR.get(field.name)).cast(field.dataType).alias(field.name) for field in ERROR_TYPE]
     return sf.struct(*values)
