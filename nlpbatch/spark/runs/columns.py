@@ -176,5 +176,5 @@ def _text_bytes(text: TextColumn) -> Column:
 
 
 def _malformed() -> Column:
-    values = [sf.lit(MALFORMED_ERROR.get(field.name)).cast(field.dataType).alias(field.name) for field in ERROR_TYPE]
+    values = [sf.lit(MALFORMED_ERROR.get(one.name)).cast(one.dataType).alias(one.name) for one in ERROR_TYPE]
     return sf.struct(*values)
