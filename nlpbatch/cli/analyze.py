@@ -4,6 +4,7 @@ import argparse
 import sys
 from typing import Any
 
+from nlpbatch.cli.analyze_files import add_file_arguments, check_texts, run_files
 from nlpbatch.cli.texts import add_arguments, ask
 from nlpbatch.cli.writing import json_writer, line_writer, table_writer
 from nlpbatch.errors import ConfigError, UnknownField
@@ -16,16 +17,22 @@ _EPILOG = """examples:
   nlpbatch analyze "아버지가 방에 들어가신다."
   nlpbatch analyze --tags NNG,NNP "아버지가 방에 들어가신다."
   nlpbatch analyze --json --fields form,tag,lemma < reviews.txt | jq -r '.tokens[].form'
+  nlpbatch analyze reviews.parquet -o tokens.parquet --text review
 
-exit code: 0 done; 1 no answer, or some document has an error; 2 wrong usage, or refused for good"""
+A file's output has all its columns, tokens and error; rows that fail go to tokens.dead.parquet beside it. Interrupted,
+the same command goes on where it ended. With --json the summary is printed as JSON.
+
+exit code of texts: 0 done; 1 no answer, or some document has an error; 2 wrong usage, or refused for good
+exit code of files: 0 done; 1 no answer; 2 wrong usage, or refused for good; 3 done, but files were set aside"""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register the subcommands."""
     parser = commands.add_parser(
         "analyze",
-        help="analyse texts given as arguments, or one per line of standard input",
-        description="Analyse texts given as arguments, or one per line of standard input, in UTF-8.",
+        help="analyse texts given as arguments or one per line of standard input, or with -o files",
+        description="Analyse texts given as arguments, or one per line of standard input, in UTF-8. With -o, analyse a "
+        "column of files and write Parquet.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -40,6 +47,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--tags", metavar="A,B,…", type=lambda text: text.split(","), help="tokens of these tags only")
     parser.add_argument("--top-n", metavar="N", type=int, default=1, help="number of candidates, best first")
     _add_option(parser)
+    add_file_arguments(parser)
     parser.set_defaults(run=run_analyze)
     sentences = commands.add_parser("sentences", help="split texts into sentences, one per line")
     add_arguments(sentences)
@@ -52,8 +60,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run_analyze(arguments: argparse.Namespace) -> int:
-    """Analyse and print; return 1 if a document has an error."""
+    """Analyse and print, or analyse files; return 1 if a document has an error, 3 if a file was set aside."""
     given = {"fields": arguments.fields, "tags": arguments.tags, "top_n": arguments.top_n, **_options(arguments)}
+    if arguments.output is not None:
+        return run_files(arguments, given)
+    check_texts(arguments)
     options = Options.checked("analyze", given)
     write = json_writer(sys.stdout, options) if arguments.json else table_writer(sys.stdout, arguments.fields)
     return ask(arguments, "analyze", given, write)

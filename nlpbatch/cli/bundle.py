@@ -13,6 +13,7 @@ _EXCLUDED = (
     "nlpbatch/cli/",
     "nlpbatch/demo/",
     "nlpbatch/engine/",
+    "nlpbatch/files/",
     "nlpbatch/server/",
     "nlpbatch/serving/",
     "nlpbatch/__main__.py",
@@ -21,6 +22,7 @@ _ASYNCIO_CLIENT = (
     "nlpbatch/client/aio.py",
     "nlpbatch/client/aio_answering.py",
     "nlpbatch/client/aio_operations.py",
+    "nlpbatch/client/aio_tables.py",
     "nlpbatch/client/aiohttp_transport.py",
 )
 _PACKAGES = ("nlpbatch", "tenacity", "urllib3")

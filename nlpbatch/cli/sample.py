@@ -40,7 +40,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.set_defaults(run=run)
 
 
-def add_format_arguments(parser: argparse.ArgumentParser) -> None:
+def add_format_arguments(parser: "argparse._ActionsContainer") -> None:
     """Add the options of reading files."""
     parser.add_argument(
         "--format", choices=("parquet", "json", "csv", "text"), help="of the files (default: as they are named)"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _REQUEST_BYTES = 64 * KIB
 """Text of one request: enough to keep the service busy, little enough to see the first answer soon."""
 _PATIENCE_TYPED_S = 10.0  # a person is waiting
-_PATIENCE_PIPED_S = 300.0
+PATIENCE_PIPED_S = 300.0
 
 Document = str | DocumentError
 """A text, or why it needn't be sent."""
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--patience",
         metavar="SECONDS",
         type=float,
-        help=f"seconds for retries; default: {_PATIENCE_TYPED_S:g}, for standard input {_PATIENCE_PIPED_S:g}",
+        help=f"seconds for retries; default: {_PATIENCE_TYPED_S:g}, for standard input {PATIENCE_PIPED_S:g}",
     )
 
 
@@ -93,7 +93,7 @@ def ask(
 def _patience_s(arguments: argparse.Namespace) -> float:
     if arguments.patience is not None:
         return float(arguments.patience)
-    return _PATIENCE_TYPED_S if arguments.texts else _PATIENCE_PIPED_S
+    return _PATIENCE_TYPED_S if arguments.texts else PATIENCE_PIPED_S
 
 
 def connect(arguments: argparse.Namespace, patience_s: float = _PATIENCE_TYPED_S) -> "Client":
@@ -106,6 +106,20 @@ def connect(arguments: argparse.Namespace, patience_s: float = _PATIENCE_TYPED_S
     from nlpbatch.client.policy import RetryPolicy  # noqa: PLC0415  (other subcommands do without)
     from nlpbatch.client.sync import Client  # noqa: PLC0415
 
+    return Client(
+        service_of(arguments),
+        api_key=arguments.api_key or os.environ.get("NLPBATCH_API_KEY") or None,
+        retry=RetryPolicy(patience_s=patience_s),
+    )
+
+
+def service_of(arguments: argparse.Namespace) -> str:
+    """Return the address of the service that the arguments or the environment name.
+
+    Raises:
+        ConfigError: They name none.
+
+    """
     service = arguments.service or os.environ.get("NLPBATCH_SERVICE")
     if not service:
         raise ConfigError(
@@ -113,11 +127,7 @@ def connect(arguments: argparse.Namespace, patience_s: float = _PATIENCE_TYPED_S
             "(`nlpbatch up` starts one on this machine and prints its address)",
             option="--service",
         )
-    return Client(
-        service,
-        api_key=arguments.api_key or os.environ.get("NLPBATCH_API_KEY") or None,
-        retry=RetryPolicy(patience_s=patience_s),
-    )
+    return str(service)
 
 
 def _answers(

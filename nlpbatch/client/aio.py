@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack, cast
 
 from tenacity import AsyncRetrying
 
-from nlpbatch.client.aio_operations import AsyncOperations
+from nlpbatch.client.aio_tables import AsyncTableOperations
 from nlpbatch.client.aiohttp_transport import AiohttpTransport
 from nlpbatch.client.answers import advise
 from nlpbatch.client.attempts import RequestAttempts
@@ -48,7 +48,7 @@ class AsyncTransport(Protocol):
         ...
 
 
-class AsyncClient(AsyncOperations):
+class AsyncClient(AsyncTableOperations):
     """Calls the service without blocking the event loop; any number of tasks may share one.
 
     Arguments are those of `Client`; the callbacks are called in the event loop.

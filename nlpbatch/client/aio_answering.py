@@ -22,6 +22,7 @@ class AsyncAnswering(ABC):
         self._calls = calls
         self._endpoints = endpoints
         self._limits = KnownLimits(calls)
+        self._pool_size = pool_size
         self._bounds = bounds(pool_size)
 
     @property

@@ -21,6 +21,7 @@ class Answering(ABC):
         self._calls = calls
         self._endpoints = endpoints
         self._limits = KnownLimits(calls)
+        self._pool_size = pool_size
         self._bounds = bounds(pool_size)
 
     @property

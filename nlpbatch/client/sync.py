@@ -14,12 +14,12 @@ from nlpbatch.client.bulk import Bulk, Part
 from nlpbatch.client.calls import Answered, Call, Calls, Trace
 from nlpbatch.client.endpoints import Endpoints
 from nlpbatch.client.messages import Attempt, HttpAnswer
-from nlpbatch.client.operations import Operations
 from nlpbatch.client.ordered_calls import in_order
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.retry_budget import RetryBudget
 from nlpbatch.client.settings import check_pool_size
 from nlpbatch.client.stats import StatsKeeper
+from nlpbatch.client.tables import TableOperations
 from nlpbatch.client.urllib3_transport import Urllib3Transport
 from nlpbatch.clock import Clock, SystemClock
 from nlpbatch.errors import NlpbatchError
@@ -48,7 +48,7 @@ class Transport(Protocol):
         ...
 
 
-class Client(Operations):
+class Client(TableOperations):
     """Calls the service and waits for its answer; several threads may share one.
 
     Args:

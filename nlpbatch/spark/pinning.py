@@ -1,69 +1,13 @@
 """Which version of an analyzer a run uses, from its first request to its last."""
 
-from dataclasses import dataclass, replace
-
+from nlpbatch.client.columns.pinning import Pinned, pin_with
 from nlpbatch.client.sync import Client
-from nlpbatch.errors import FingerprintMismatch, UnknownAnalyzer, UnknownField
 from nlpbatch.spark.service_call import ServiceCall
-from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
-from nlpbatch.wire.limits import SizeLimits
-from nlpbatch.wire.options import Options
-from nlpbatch.wire.options.offered import check_offered
 
-
-@dataclass(frozen=True, slots=True)
-class Pinned:
-    """An analyzer in one version, and how large requests to it may be."""
-
-    info: AnalyzerInfo
-    limits: SizeLimits
+__all__ = ["Pinned", "pin"]
 
 
 def pin(call: ServiceCall, fingerprint: str | None = None) -> Pinned:
-    """Return the analyzer that the options name, in the version that the service has now, or in the one asked for.
-
-    Args:
-        call: What is asked of each text, and how.
-        fingerprint: The version that it must be; the service may have a newer one beside it.
-
-    Raises:
-        FingerprintMismatch: No backend has that version any more.
-        UnknownAnalyzer, UnknownField, InvalidOption: The service doesn't offer it.
-        Unauthenticated, PatienceExhausted: The key is wrong, or the service is away.
-
-    """
+    """Return the analyzer of a run's requests in one version; see `pin_with` for the version and errors."""
     with Client(call.endpoints(), api_key=call.api_key, retry=call.retry) as client:
-        catalogue = client.analyzers()
-        info = _choose(catalogue, call.asked, call.service)
-        if fingerprint is not None and fingerprint != info.fingerprint:
-            info = _earlier(client, info, fingerprint)
-    return Pinned(info, catalogue.limits)
-
-
-def _earlier(client: Client, info: AnalyzerInfo, fingerprint: str) -> AnalyzerInfo:
-    """Return the analyzer in an earlier version, if a backend still answers for it."""
-    try:
-        client.analyze("", analyzer=info.name, if_match=fingerprint)
-    except FingerprintMismatch as error:
-        raise FingerprintMismatch(
-            f"analyzer {info.name!r} has fingerprint {info.fingerprint} now, and {fingerprint} is gone"
-        ) from error
-    return replace(info, fingerprint=fingerprint)
-
-
-def _choose(catalogue: Catalogue, asked: Options, service: str) -> AnalyzerInfo:
-    info = catalogue.get(asked.analyzer)
-    if info is None:
-        known = ", ".join(other.name for other in catalogue.analyzers)
-        raise UnknownAnalyzer(
-            f"{service} has no analyzer {asked.analyzer!r}: choose from {known}", analyzer=asked.analyzer
-        )
-    missing = [name for name in asked.fields if name not in info.fields]
-    if missing:
-        raise UnknownField(
-            f"analyzer {info.name!r} of {service} doesn't offer field {missing[0]!r}: "
-            f"choose from {', '.join(info.fields)}",
-            field=missing[0],
-        )
-    check_offered(asked, info)
-    return info
+        return pin_with(client, call.asked, fingerprint)

@@ -2,30 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from pyspark.errors import PySparkImportError, PySparkNotImplementedError
 from pyspark.sql import DataFrame
 from pyspark.sql.types import ArrayType, DataType, StringType, StructField, StructType
 
+from nlpbatch.client.columns.blocks import Cut, column_names
+from nlpbatch.client.columns.list_documents import LIST_OPERATIONS
+from nlpbatch.client.columns.task_stats import TaskStats
 from nlpbatch.errors import ConfigError, InvalidRequest
-from nlpbatch.spark.blocks import Cut, column_names
-from nlpbatch.spark.list_documents import LIST_OPERATIONS, holds_documents, wanted_type
+from nlpbatch.formats.malformed import CORRUPT
+from nlpbatch.spark.document_types import holds_documents, wanted_type
 from nlpbatch.spark.pinning import Pinned, pin
-from nlpbatch.spark.runs.formats import CORRUPT
 from nlpbatch.spark.schema import with_outcome
 from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.spark.storage import first_line
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
-from nlpbatch.spark.task_stats import TaskStats
 from nlpbatch.suggestions import nearest
-from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 from nlpbatch.wire.options import Operation
-
-_MAX_DOCUMENTS: Final = 10_000
-_REQUESTS_PER_BLOCK: Final = 8
-"""Rows leave a task block by block: small ones show progress sooner, in large ones more texts are alike."""
-_BLOCK_BYTES: Final = 4 * MIB  # tokens with all fields take twenty times their text
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +65,7 @@ def prepare(
         call=call,
         text=df.columns.index(text),
         fingerprint=pinned.info.fingerprint,
-        cut=_cut(call.request_bytes, pinned.limits),
+        cut=Cut.within(pinned.limits, call.request_bytes),
     )
     arrays = holds_texts(df.schema[text].dataType, asked.operation)
     return Prepared(df, with_outcome(df.schema, names, asked, arrays=arrays), options)
@@ -132,14 +126,3 @@ def _not_in_arrow(plain: DataFrame, schema: StructType) -> InvalidRequest:
     columns = [field for name, field in zip(plain.columns, schema, strict=True) if refused(name, field)]
     named = ", ".join(f"{field.name!r} is {field.dataType.simpleString()}" for field in columns)
     return InvalidRequest(f"Spark can't hand these columns to Python: {named}: cast them to string, or leave them out")
-
-
-def _cut(request_bytes: int, limits: SizeLimits) -> Cut:
-    """Return bounds that keep text and framing within what the service takes."""
-    request_bytes = min(request_bytes, max(KIB, limits.body_bytes - REQUEST_FRAMING_BYTES))
-    return Cut(
-        block_bytes=max(request_bytes, min(request_bytes * _REQUESTS_PER_BLOCK, _BLOCK_BYTES)),
-        request_bytes=request_bytes,
-        request_documents=min(limits.documents, _MAX_DOCUMENTS),
-        text_bytes=limits.text_bytes,
-    )

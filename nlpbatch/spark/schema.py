@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as sf
 from pyspark.sql.types import (
@@ -17,7 +16,6 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from nlpbatch.wire.arrow import answer_schema
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from nlpbatch.wire.options import Options
 
@@ -37,26 +35,11 @@ ERROR_TYPE: Final = StructType(
     ]
 )
 """A row's error, how often its request was sent (0: never), and under which id the service logged the last of them."""
-OUTCOME_ERROR_TYPE: Final = pa.struct(
-    [
-        pa.field("code", pa.string()),
-        pa.field("message", pa.string()),
-        pa.field("attempts", pa.int32()),
-        pa.field("request_id", pa.string()),
-    ]
-)
-"""The same in Arrow."""
 
 
 def named(name: str) -> Column:
     """Return a column, whatever characters its name has."""
     return sf.col("`{}`".format(name.replace("`", "``")))
-
-
-def outcome_schema(options: Options) -> pa.Schema:
-    """Return the schema of a block's outcomes: what is answered, and the error in the shape that rows get."""
-    *answered, _ = answer_schema(options)
-    return pa.schema([*answered, pa.field("error", OUTCOME_ERROR_TYPE)])
 
 
 def tokens_type(fields: Sequence[str]) -> ArrayType:

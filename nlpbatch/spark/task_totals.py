@@ -6,7 +6,7 @@ succeeded. Only the proxy's count includes the work of lost attempts. Rows are c
 
 from pyspark import Accumulator, AccumulatorParam, SparkContext
 
-from nlpbatch.spark.task_stats import TaskStats
+from nlpbatch.client.columns.task_stats import TaskStats
 
 
 class _Adding(AccumulatorParam[TaskStats]):

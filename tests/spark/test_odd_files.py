@@ -9,8 +9,8 @@ from pyspark.errors import PySparkException
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.encodings import UTF_8
+from nlpbatch.formats.malformed import CORRUPT
 from nlpbatch.spark.runs.batch_files import BatchFiles
-from nlpbatch.spark.runs.formats import CORRUPT
 from nlpbatch.spark.runs.inputs import Input
 from tests.fakes.odd_files import CASES
 

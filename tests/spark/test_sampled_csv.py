@@ -4,8 +4,9 @@ import random
 
 import pytest
 
+from nlpbatch.formats.malformed import CORRUPT
 from nlpbatch.sampling.csv_records import CsvRecords, line_end_of
-from nlpbatch.spark.runs.formats import CORRUPT, FORMATS
+from nlpbatch.spark.runs.formats import FORMATS
 from tests.fakes.odd_csv import ODD_CSV
 
 FILES = 300

@@ -10,22 +10,18 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import StringType, StructType
 
 from nlpbatch import errors
+from nlpbatch.formats.malformed import CORRUPT, MALFORMED, MALFORMED_ERROR
 from nlpbatch.spark.pinning import Pinned
 from nlpbatch.spark.prepare import Prepared, holds_texts, prepare
 from nlpbatch.spark.runs.batches import FAILED, OK, OUTCOME
-from nlpbatch.spark.runs.formats import CORRUPT
 from nlpbatch.spark.schema import ERROR_TYPE, named
 from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DOCUMENT_CODES
 
-MALFORMED: Final = "malformed_record"
 OTHER: Final = "other"
 _NAMES: Final[Mapping[str, str]] = {"space": "spaced", "join": "joined", "glue": "glued"}
 """What an answer's `text` is called, by operation: `text` would be mistaken for the input's."""
-_MALFORMED_MESSAGE: Final = (
-    f"the line can't be parsed: it is in {CORRUPT}; correct it, and add it to the input in another file"
-)
 
 
 def _codes(root: type[errors.NlpbatchError]) -> Iterator[str]:
@@ -180,6 +176,5 @@ def _text_bytes(text: TextColumn) -> Column:
 
 
 def _malformed() -> Column:
-    given = {"code": MALFORMED, "message": _MALFORMED_MESSAGE}
-    values = [sf.lit(given.get(field.name)).cast(field.dataType).alias(field.name) for field in ERROR_TYPE]
+    values = [sf.lit(MALFORMED_ERROR.get(one.name)).cast(one.dataType).alias(one.name) for one in ERROR_TYPE]
     return sf.struct(*values)

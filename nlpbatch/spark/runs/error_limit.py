@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from nlpbatch.client.columns.task_stats import TaskStats
 from nlpbatch.errors import TooManyErrors
-from nlpbatch.spark.task_stats import TaskStats
 
 MIN_ROWS: Final = 1_000
 """From this many rows on, a ratio of errors is meaningful."""

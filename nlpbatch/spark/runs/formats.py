@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-CORRUPT: Final = "_corrupt_record"
-"""Column of a line that couldn't be parsed, as Spark calls it; such rows become dead letters."""
+from nlpbatch.formats.malformed import CORRUPT
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,12 @@ from pyspark.sql.types import DataType, StructType
 from nlpbatch.errors import ConfigError, InternalError
 from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8, java_name, known_encoding
+from nlpbatch.formats.malformed import CORRUPT
 from nlpbatch.formats.names import format_of
 from nlpbatch.spark.runs.batches import OUTCOME
 from nlpbatch.spark.runs.beginnings import BeginningReader
 from nlpbatch.spark.runs.csv_headers import CsvHeader, CsvOptions, columns_of, positions, read_headers
-from nlpbatch.spark.runs.formats import CORRUPT, FORMATS, Format
+from nlpbatch.spark.runs.formats import FORMATS, Format
 from nlpbatch.spark.runs.layout import PARTITION
 from nlpbatch.spark.runs.listing import EXACTLY, Listing, files_read
 from nlpbatch.spark.runs.parquet_types import timestamp, with_numbers

@@ -13,10 +13,11 @@ from pyspark.sql.types import DataType, StringType, StructField, StructType
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.encodings import UTF_8, encoding_fault, is_of_lines, java_name
 from nlpbatch.formats.json_shape import json_shape
+from nlpbatch.formats.malformed import CORRUPT
 from nlpbatch.spark.runs.beginnings import Beginning, BeginningReader
 from nlpbatch.spark.runs.csv_headers import CsvHeader, CsvOptions, columns_of, read_headers
 from nlpbatch.spark.runs.disagreements import disagreement
-from nlpbatch.spark.runs.formats import CORRUPT, FORMATS
+from nlpbatch.spark.runs.formats import FORMATS
 from nlpbatch.spark.runs.listing import EXACTLY, Listing
 from nlpbatch.spark.runs.parquet_types import NANOS_AS_LONG, nanosecond_columns, unread_column, with_timestamps
 from nlpbatch.spark.runs.unreadable import unreadable_file

@@ -10,7 +10,7 @@ import pytest
 from nlpbatch import AsyncClient, AsyncOutcomeStream, Client, OutcomeStream
 
 METHODS = sorted({name for name, _ in inspect.getmembers(Client, callable) if not name.startswith("_")} | {"__init__"})
-BLOCKING = {AsyncOutcomeStream: OutcomeStream}
+BLOCKING = {AsyncOutcomeStream: OutcomeStream, "AsyncBatchReader": "pa.RecordBatchReader"}
 
 
 def public(kind):

@@ -11,7 +11,8 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from nlpbatch.spark.schema import ERROR_TYPE, outcome_schema, tokens_type, with_outcome
+from nlpbatch.client.columns.outcome_schema import outcome_schema
+from nlpbatch.spark.schema import ERROR_TYPE, tokens_type, with_outcome
 from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS
 from nlpbatch.wire.options import Options
 

@@ -5,14 +5,15 @@ import pyarrow as pa
 import pytest
 
 from nlpbatch.client.calls import Trace
+from nlpbatch.client.columns import batch_answers
+from nlpbatch.client.columns.blocks import Cut
+from nlpbatch.client.columns.task_stats import TaskStats
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.client.stats import ClientStats
 from nlpbatch.errors import Unauthenticated
 from nlpbatch.spark import task
-from nlpbatch.spark.blocks import Cut
 from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
-from nlpbatch.spark.task_stats import TaskStats
 from nlpbatch.wire.arrow import answer_schema
 from nlpbatch.wire.options import Options
 
@@ -112,7 +113,7 @@ def test_a_finished_task_reports_once_what_its_client_did(client):
 
 
 def test_a_task_that_holds_wide_rows_reads_no_further_until_they_have_left(client, monkeypatch):
-    monkeypatch.setattr(task, "_HELD_BYTES", 1)
+    monkeypatch.setattr(batch_answers, "_HELD_BYTES", 1)
     read = []
     source = (read.append(batch) or batch for batch in batches(["가"], ["나"], ["다"]))
     rows = AnalyzeTask(options(), None)(source)

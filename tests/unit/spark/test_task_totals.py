@@ -1,4 +1,4 @@
-from nlpbatch.spark.task_stats import TaskStats
+from nlpbatch.client.columns.task_stats import TaskStats
 from nlpbatch.spark.task_totals import TaskTotals
 from tests.fakes.accumulators import AccumulatorContext
 

@@ -1,8 +1,8 @@
 import pytest
 
+from nlpbatch.client.columns.task_stats import TaskStats
 from nlpbatch.errors import TooManyErrors
 from nlpbatch.spark.runs.error_limit import MIN_ROWS, ErrorLimit, too_many_errors
-from nlpbatch.spark.task_stats import TaskStats
 from nlpbatch.spark.task_totals import TaskTotals
 from tests.fakes.accumulators import AccumulatorContext
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlpbatch.client.calls import Trace
+from nlpbatch.client.columns.bisecting_client import BisectingClient
 from nlpbatch.errors import (
     BackendFailed,
     BudgetExhausted,
@@ -18,7 +19,6 @@ from nlpbatch.errors import (
     Unauthenticated,
     UnexpectedAnswer,
 )
-from nlpbatch.spark.bisecting_client import BisectingClient
 from nlpbatch.wire.arrow import answer_schema
 from nlpbatch.wire.options import Options
 

@@ -8,7 +8,6 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql.types import ArrayType, DataType, StringType, StructType
 
 from nlpbatch.wire.options import Operation
 
@@ -17,22 +16,6 @@ _ENTRY_BYTES: Final = {"join": 5, "glue": 2}
 """What the service counts for an entry beside its text."""
 _FORM_AND_TAG: Final = [pa.field("form", pa.string()), pa.field("tag", pa.string())]
 _PLACE: Final = ("start", "end")
-
-
-def holds_documents(operation: Operation, kind: DataType) -> bool:
-    """Return whether a column of this type has the documents of such an operation."""
-    if not isinstance(kind, ArrayType):
-        return False
-    entry = kind.elementType
-    if operation == "glue":
-        return isinstance(entry, StringType)
-    fields = {field.name: field.dataType for field in entry} if isinstance(entry, StructType) else {}
-    return all(isinstance(fields.get(name), StringType) for name in ("form", "tag"))
-
-
-def wanted_type(operation: Operation) -> str:
-    """Return what such a column is to hold, in Spark's words."""
-    return "array<string>" if operation == "glue" else "array<struct<form: string, tag: string>>"
 
 
 def sendable(operation: Operation, column: pa.Array) -> pa.Array:

@@ -2,11 +2,10 @@
 
 import pyarrow as pa
 import pytest
-from pyspark.sql.types import ArrayType, IntegerType, StringType, StructField, StructType
 
-from nlpbatch.spark.blocks import Cut, cut_batch, join_block
-from nlpbatch.spark.list_documents import document_bytes, holds_documents, sendable
-from nlpbatch.spark.schema import outcome_schema
+from nlpbatch.client.columns.blocks import Cut, cut_batch, join_block
+from nlpbatch.client.columns.list_documents import document_bytes, sendable
+from nlpbatch.client.columns.outcome_schema import outcome_schema
 from nlpbatch.wire.options import Options
 
 TOKEN = pa.struct([("tag", pa.string()), ("form", pa.string()), ("start", pa.int32()), ("end", pa.int32())])
@@ -59,13 +58,3 @@ def test_each_row_gets_its_own_answer_and_null_stays_null():
         joined += join_block(block, answers, cut, options).rename_columns(["id", "chunks", "text", "error"]).to_pylist()
     assert [row["text"] for row in joined] == ["가나", None, None, "가나", ""]
     assert [row["error"] and row["error"]["code"] for row in joined] == [None, None, "text_too_large", None, None]
-
-
-def test_a_column_holds_documents_by_its_type():
-    pair = StructType([StructField("tag", StringType()), StructField("form", StringType())])
-    assert holds_documents("join", ArrayType(pair))
-    assert holds_documents("glue", ArrayType(StringType()))
-    assert not holds_documents("join", ArrayType(StringType()))
-    assert not holds_documents("join", ArrayType(StructType([StructField("form", StringType())])))
-    assert not holds_documents("glue", StringType())
-    assert not holds_documents("glue", ArrayType(IntegerType()))

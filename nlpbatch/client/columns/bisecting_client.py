@@ -15,6 +15,9 @@ from typing import Any, Final
 import pyarrow as pa
 
 from nlpbatch.client.calls import Trace
+from nlpbatch.client.columns.list_documents import empty_document
+from nlpbatch.client.columns.outcome_schema import OUTCOME_ERROR_TYPE, outcome_schema
+from nlpbatch.client.columns.task_stats import TaskStats
 from nlpbatch.errors import (
     InternalError,
     InvalidRequest,
@@ -22,9 +25,6 @@ from nlpbatch.errors import (
     PatienceExhausted,
     RequestTooLarge,
 )
-from nlpbatch.spark.list_documents import empty_document
-from nlpbatch.spark.schema import OUTCOME_ERROR_TYPE, outcome_schema
-from nlpbatch.spark.task_stats import TaskStats
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DEADLINE_EXCEEDED, MEMORY_EXCEEDED, TEXT_TOO_LARGE, WORKER_DIED
 

@@ -1,9 +1,11 @@
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlpbatch.spark.blocks import Cut, cut_batch, join_block
-from nlpbatch.spark.schema import outcome_schema
+from nlpbatch.client.columns.blocks import Cut, cut_batch, join_block
+from nlpbatch.client.columns.outcome_schema import outcome_schema
+from nlpbatch.wire.limits import KIB, MIB, SizeLimits
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import text_too_large
 
@@ -185,3 +187,28 @@ def test_every_element_of_an_array_gets_its_own_answer_and_a_row_its_first_error
         outcomes = list(expected(texts, cut))
         assert row["tokens"] == [outcome["tokens"] for outcome in outcomes]
         assert row["error"] == next((outcome["error"] for outcome in outcomes if outcome["error"]), None)
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())])
+def test_any_type_of_string_is_sent_as_a_string_and_rows_keep_their_own(kind):
+    batch = batch_of(["가", None, "나", "가"], pa.string())
+    column = batch.column(1).dictionary_encode() if pa.types.is_dictionary(kind) else batch.column(1).cast(kind)
+    batch = batch.set_column(1, "text", column)
+    (block,) = cut_batch(batch, 1, WIDE)
+    assert block.texts(block.requests[0]).to_pylist() == ["가", "나"]
+    assert block.distinct.type == pa.string()
+    assert block.rows.column(1).type == column.type
+
+
+@pytest.mark.parametrize("kind", [pa.large_list(pa.large_string()), pa.list_(pa.string(), 2)])
+def test_any_type_of_list_is_sent_as_texts(kind):
+    batch = batch_of([["가", None], ["나", "가"]], kind)
+    (block,) = cut_batch(batch, 1, WIDE)
+    assert block.texts(block.requests[0]).to_pylist() == ["가", "나"]
+    assert block.offsets.to_pylist() == [0, 2, 4]
+
+
+def test_requests_fit_into_what_the_service_takes():
+    cut = Cut.within(SizeLimits(body_bytes=100 * KIB, documents=50, text_bytes=7), 64 * KIB)
+    assert cut == Cut(block_bytes=8 * 36 * KIB, request_bytes=36 * KIB, request_documents=50, text_bytes=7)
+    assert Cut.within(SizeLimits(), MIB).block_bytes == 4 * MIB

@@ -1,4 +1,4 @@
-"""Cuts what Spark hands a task into blocks, each analysed by a few requests and put together again.
+"""Cuts batches of rows into blocks, each analysed by a few requests and put together again.
 
 In a block every text is sent once, however many rows have it: the column is dictionary-encoded, the dictionary is
 sent, and the answers are taken by index. Nulls are not sent at all.
@@ -7,16 +7,22 @@ sent, and the answers are taken by index. Nulls are not sent at all.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, Final, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nlpbatch.spark.list_documents import LIST_OPERATIONS, document_bytes, sendable, without_nulls
-from nlpbatch.spark.schema import OUTCOME_ERROR_TYPE, outcome_schema
+from nlpbatch.client.columns.list_documents import LIST_OPERATIONS, document_bytes, sendable, without_nulls
+from nlpbatch.client.columns.outcome_schema import OUTCOME_ERROR_TYPE, outcome_schema
 from nlpbatch.wire.cutting import cut_by_bytes
+from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 from nlpbatch.wire.options import Operation, Options
 from nlpbatch.wire.outcome import text_too_large
+
+_MAX_DOCUMENTS: Final = 10_000
+_REQUESTS_PER_BLOCK: Final = 8
+"""Rows leave block by block: small ones show progress sooner, in large ones more texts are alike."""
+_BLOCK_BYTES: Final = 4 * MIB  # tokens with all fields take twenty times their text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +42,30 @@ class Cut:
     request_documents: int
     text_bytes: int
 
+    @classmethod
+    def within(cls, limits: SizeLimits, request_bytes: int) -> Self:
+        """Return bounds that keep text and framing within what the service takes.
+
+        Args:
+            limits: The service's.
+            request_bytes: UTF-8 bytes of text that a request is to have.
+
+        """
+        request_bytes = min(request_bytes, max(KIB, limits.body_bytes - REQUEST_FRAMING_BYTES))
+        return cls(
+            block_bytes=max(request_bytes, min(request_bytes * _REQUESTS_PER_BLOCK, _BLOCK_BYTES)),
+            request_bytes=request_bytes,
+            request_documents=min(limits.documents, _MAX_DOCUMENTS),
+            text_bytes=limits.text_bytes,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """A run of rows and the requests that answer it.
 
     Args:
-        rows: The rows as Spark gave them.
+        rows: The rows as they came.
         distinct: `string[d]`, every text once, in order of appearance; null where it is too large to send. Of join and
             glue every document that isn't null.
         too_large: Bytes of those, by position in `distinct`.
@@ -76,8 +99,7 @@ def cut_batch(batch: pa.RecordBatch, text: int, cut: Cut, operation: Operation =
             rows = slice(start, end)
             yield _block_of_lists(batch[rows], column[rows], lengths[rows], cut)
         return
-    if not pa.types.is_list(column.type):
-        column = _strings(column)
+    column = _texts_or_lists(column)
     lengths = _row_bytes(column)
     for start, end in cut_by_bytes(lengths, most_bytes=cut.block_bytes, most_documents=max(1, len(lengths))):
         yield _block(batch.slice(start, end - start), column.slice(start, end - start), cut)
@@ -181,6 +203,14 @@ def _first(errors: pa.Array, offsets: pa.Array) -> pa.Array:
         texts = [] if start is None else found[start:end]
         first.append(next((error for error in texts if error is not None), None))
     return pa.array(first, OUTCOME_ERROR_TYPE)
+
+
+def _texts_or_lists(column: pa.Array) -> pa.Array:
+    """Return a column of strings, or of lists, in the one type of each that is sent."""
+    kind = column.type
+    if pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return column.cast(pa.list_(kind.value_type))
+    return column if pa.types.is_list(kind) else _strings(column)
 
 
 def _strings(column: pa.Array) -> pa.Array:

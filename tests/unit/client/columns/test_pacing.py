@@ -1,7 +1,7 @@
 import pytest
 
+from nlpbatch.client.columns.pacing import Pacing
 from nlpbatch.errors import BackendFailed, InternalError, Overloaded, QuotaExceeded, ServiceUnreachable
-from nlpbatch.spark.pacing import Pacing
 from nlpbatch.wire.advice import Advice
 
 REQUEST = 1000

@@ -3,8 +3,8 @@ from dataclasses import fields
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nlpbatch.client.columns.task_stats import TaskStats
 from nlpbatch.client.stats import ClientStats
-from nlpbatch.spark.task_stats import TaskStats
 
 stats = st.builds(TaskStats, **{field.name: st.integers(0, 1000) for field in fields(TaskStats)})
 
