@@ -45,7 +45,7 @@ class ParquetStream:
     """
 
     def __init__(self, schema: pa.Schema, layout: ParquetLayout) -> None:
-        self._schema = schema
+        self.schema = schema
         self._layout = layout
         self._sink = _Sink()
         self._writer = pq.ParquetWriter(
@@ -77,7 +77,7 @@ class ParquetStream:
 
     def _end_row_group(self) -> None:
         if self._rows:
-            table = pa.Table.from_batches(self._rows, self._schema)
+            table = pa.Table.from_batches(self._rows, self.schema)
             self._rows, self._rows_bytes = [], 0
             self._writer.write_table(table, row_group_size=max(1, table.num_rows))
 
