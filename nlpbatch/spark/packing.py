@@ -113,7 +113,7 @@ class PackingTask:
         self._packing = packing
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield batches of `outcome`, `piece`, `counts`; the counts of all rows are beside a file's last piece."""
+        """Yield batches of `outcome`, `piece`, `counts`; the counts of all rows are beside one file's last piece."""
         packing = self._packing
         counts = OutcomeCounts()
         files: dict[str, _PackedFile] = {}
@@ -125,9 +125,10 @@ class PackingTask:
                 if outcome not in files:
                     files[outcome] = _PackedFile(outcome, ParquetStream(packing.schema(some), packing.layout))
                 yield from files[outcome].write(some)
+        counted: list[int] | None = packing.counts(counts)
         for file in files.values():
-            yield from file.close(packing.counts(counts))
-            counts = OutcomeCounts()  # they go with the first file
+            yield from file.close(counted)
+            counted = None
 
     def _with_malformed(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows with the error of those whose line couldn't be parsed."""
@@ -176,7 +177,7 @@ class _PackedFile:
             for piece in self._pieces(_PIECE_BYTES):
                 yield self._row(piece, None)
 
-    def close(self, counts: list[int]) -> Iterator[pa.RecordBatch]:
+    def close(self, counts: list[int] | None) -> Iterator[pa.RecordBatch]:
         """Yield the rest of the file, the counts beside the last piece."""
         self._take(self._stream.close())
         *pieces, last = self._pieces(1)

@@ -5,6 +5,8 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import duckdb
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import Observation
@@ -146,6 +148,14 @@ def files(folder, outcome="ok"):
     return sorted((folder / f"_nlpbatch_outcome={outcome}").glob("*.parquet"))
 
 
+def with_polars(path):
+    return pl.read_parquet(path).to_dicts()
+
+
+def with_duckdb(path):
+    return duckdb.read_parquet(str(path)).fetchall()
+
+
 def footer(file):
     """Return the footer's keys and values, the schema as it is meant."""
     return {key: json.loads(text) if text[:1] == b"{" else text for key, text in file.metadata.metadata.items()}
@@ -186,15 +196,17 @@ def test_both_ways_of_writing_give_the_same_tables(session, tmp_path, seed):
     assert read["packed"].schema == read["spark"].schema
     assert read["packed"].schema.json() == read["spark"].schema.json()
     for outcome_name in ("ok", "dead"):
-        (ours,), (theirs,) = (files(tmp_path / way, outcome_name) for way in ("packed", "spark"))
-        tables = [session.read.parquet(f"file:{path}").collect() for path in (ours, theirs)]
+        paths = [path for way in ("packed", "spark") for path in files(tmp_path / way, outcome_name)]
+        tables = [session.read.parquet(f"file:{path}").collect() for path in paths]
         assert tables[0] == tables[1]
         assert tables[0]
-        ours, theirs = pq.ParquetFile(ours), pq.ParquetFile(theirs)
+        ours, theirs = map(pq.ParquetFile, paths)
         assert columns(ours) == columns(theirs)
         assert footer(ours) == footer(theirs)
         assert ours.schema_arrow == theirs.schema_arrow
         assert ours.read().to_pylist() == theirs.read().to_pylist()
+        for read_elsewhere in (with_polars, with_duckdb):
+            assert read_elsewhere(paths[0]) == read_elsewhere(paths[1])
     assert counts["rows"] == 120
     assert counts["dead"] == counts["error_invalid_text"] == sum(row[-1] is not None for row in rows)
     assert counts["nulls"] == sum(row[-3] is None for row in rows)
