@@ -15,8 +15,8 @@ sink puts it back:
 A piece is some megabytes at most, unless there is no `1` for that long. All pieces of a task and outcome make one file,
 because Spark keeps one file open for each value of the partition column, and writes rows in their order.
 
-For each row of the input a task yields an empty row, which is filtered out before it is written: so that Spark's own
-metric says how many rows are answered while the task runs.
+A task yields as many rows as it takes: those that aren't pieces are empty, and are filtered out before anything is
+written. So Spark's own metric says how many rows have been answered while a task runs.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +32,7 @@ from nlpbatch.formats.parquet_stream import ParquetLayout, ParquetStream
 from nlpbatch.spark.schema import OUTCOME_ERROR_TYPE
 
 LINE_SEP: Final = "1"
+_OUTCOMES: Final = 2
 _PIECE_BYTES: Final = 4 * 1024 * 1024
 _END: Final = LINE_SEP.encode()
 _COUNTS: Final = pa.list_(pa.int64())
@@ -98,7 +99,7 @@ class Packing:
 
 
 class PackingTask:
-    """The function that mapInArrow calls: batches in; pieces of files out, and an empty row for each row.
+    """The function that mapInArrow calls: batches in, pieces of files out, with empty rows between them.
 
     Args:
         tasks: Analyse one column each, one after another.
@@ -114,13 +115,29 @@ class PackingTask:
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield batches of `outcome`, `piece`, `counts`; the counts of all rows are beside one file's last piece."""
+        answered = 0
+        for rows in self._pieces(batches):
+            if isinstance(rows, int):
+                answered += rows
+                # Files that are open have a last piece to come.
+                if answered > _OUTCOMES:
+                    yield _empty(answered - _OUTCOMES)
+                    answered = _OUTCOMES
+            else:
+                answered -= 1
+                yield rows
+        if answered > 0:
+            yield _empty(answered)
+
+    def _pieces(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | int]:
+        """Yield pieces, and between them how many rows have been answered since."""
         packing = self._packing
         counts = OutcomeCounts()
         files: dict[str, _PackedFile] = {}
         for answered in reduce(lambda rows, task: task(rows), self._tasks, batches):
             rows = self._with_malformed(answered)
             counts.add(self._count(rows))
-            yield _empty(rows.num_rows)
+            yield rows.num_rows
             for outcome, some in self._parted(rows):
                 if outcome not in files:
                     files[outcome] = _PackedFile(outcome, ParquetStream(packing.schema(some), packing.layout))

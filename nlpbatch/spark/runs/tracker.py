@@ -73,8 +73,7 @@ class Tracker:
         known_rows, known_bytes = rows, done_bytes
         exact = True
         if now is not None:
-            # Spark's count includes a few rows that hold files; see nlpbatch.spark.packing.
-            answered = now.rows_done() if now.rows is None else min(now.rows, now.rows_done())
+            answered = now.rows_done()
             share = answered / now.rows if now.rows else now.share_done()
             rows += answered
             done_bytes += int(now.size_bytes * min(1.0, share))

@@ -53,25 +53,25 @@ def bad(number):
 
 
 def run(batches, how=None, tasks=()):
-    """Return the files that the sink writes, by outcome, the counts, and how many empty rows there were."""
-    files, counts, empty = {}, [], 0
+    """Return the files that the sink writes, by outcome, the counts, and how many rows were yielded."""
+    files, counts, yielded = {}, [], 0
     for batch in PackingTask(tasks, how or packing())(iter(batches)):
+        yielded += batch.num_rows
         pieces = batch.column(1).view(pa.binary())
         for outcome, piece, counted in zip(
             batch.column(0).to_pylist(), pieces.to_pylist(), batch.column(2), strict=True
         ):
             if piece is None:
                 assert outcome is None
-                empty += 1
             else:
                 files[outcome] = files.get(outcome, b"") + piece + LINE_SEP.encode()
             if counted.is_valid:
                 counts.append(counted.as_py())
-    return {outcome: pq.ParquetFile(io.BytesIO(file)).read() for outcome, file in files.items()}, counts, empty
+    return {outcome: pq.ParquetFile(io.BytesIO(file)).read() for outcome, file in files.items()}, counts, yielded
 
 
 def test_rows_with_an_error_are_in_a_file_of_their_own_both_in_order():
-    files, (counts,), empty = run([rows(good(1), bad(2), good(3)), rows(good(4), bad(5))])
+    files, (counts,), yielded = run([rows(good(1), bad(2), good(3)), rows(good(4), bad(5))])
     assert {outcome: table["id"].to_pylist() for outcome, table in files.items()} == {"ok": [1, 3, 4], "dead": [2, 5]}
     assert files["dead"]["error"].to_pylist() == [ERROR, ERROR]
     assert files["ok"].schema.names == list(NAMES)
@@ -84,7 +84,7 @@ def test_rows_with_an_error_are_in_a_file_of_their_own_both_in_order():
         "text_bytes": 3 * 6 + 2,
     }
     assert counts[len(COUNTED) :] == [2, 0, 0]
-    assert empty == 5
+    assert yielded == 5
 
 
 def test_counts_are_there_once_if_all_rows_have_failed():
@@ -139,6 +139,20 @@ def test_files_are_the_same_however_they_are_cut(monkeypatch, compression, piece
     whole = pa.Table.from_batches(blocks).rename_columns(NAMES)
     assert files["ok"].to_pylist() == whole.to_pylist()
     assert counts[0] == 500
+
+
+def test_a_task_yields_as_many_rows_as_it_has_answered_while_it_runs():
+    yielded = [0]
+
+    def blocks():
+        for number in range(10):
+            yield rows(*(good(n) for n in range(100)))
+            assert yielded[0] >= number * 100 - 2
+
+    for batch in PackingTask([], packing(row_group_bytes=1))(blocks()):
+        yielded[0] += batch.num_rows
+    assert yielded == [1_000]
+    assert [run([rows(*some)])[2] for some in ([good(1)], [good(1), bad(2)], [bad(1), bad(2), bad(3)])] == [1, 2, 3]
 
 
 def test_a_piece_is_longer_where_no_byte_ends_it(monkeypatch):
