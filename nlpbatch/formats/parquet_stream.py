@@ -4,6 +4,7 @@ The layout is that of Spark's own writer, so that a reader can't tell the files 
 integers where they fit, timestamps as `ParquetLayout` says, no schema of Arrow's.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,8 +12,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROW_GROUP_BYTES: Final = 32 * 1024 * 1024
-"""Rows are gathered up to so many bytes, as they are in memory; compressed they take about a fifth."""
+ROW_GROUP_BYTES: Final = 16 * 1024 * 1024
+"""Rows are gathered up to so many bytes, as they are in memory; compressed they take about a third."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class ParquetStream:
         self._rows: list[pa.RecordBatch] = []
         self._rows_bytes = 0
 
-    def write(self, rows: pa.RecordBatch) -> list[bytes]:
+    def write(self, rows: pa.RecordBatch) -> deque[bytes]:
         """Take more rows; return the bytes of the file that are complete by now, often none."""
         self._rows.append(rows)
         self._rows_bytes += rows.nbytes
@@ -68,7 +69,7 @@ class ParquetStream:
             self._end_row_group()
         return self._sink.taken()
 
-    def close(self) -> list[bytes]:
+    def close(self) -> deque[bytes]:
         """Return the rest of the file."""
         self._end_row_group()
         self._writer.add_key_value_metadata(dict(self._layout.metadata))
@@ -77,8 +78,8 @@ class ParquetStream:
 
     def _end_row_group(self) -> None:
         if self._rows:
-            table = pa.Table.from_batches(self._rows, self.schema)
-            self._rows, self._rows_bytes = [], 0
+            rows, self._rows, self._rows_bytes = self._rows, [], 0
+            table = pa.Table.from_batches(rows, self.schema)
             self._writer.write_table(table, row_group_size=max(1, table.num_rows))
 
 
@@ -87,7 +88,7 @@ class _Sink:
 
     def __init__(self) -> None:
         self.closed = False
-        self._parts: list[bytes] = []
+        self._parts: deque[bytes] = deque()
         self._position = 0
 
     def write(self, part: bytes) -> int:
@@ -95,8 +96,8 @@ class _Sink:
         self._position += len(part)
         return len(part)
 
-    def taken(self) -> list[bytes]:
-        parts, self._parts = self._parts, []
+    def taken(self) -> deque[bytes]:
+        parts, self._parts = self._parts, deque()
         return parts
 
     def tell(self) -> int:

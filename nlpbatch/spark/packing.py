@@ -19,6 +19,7 @@ A task yields as many rows as it takes: those that aren't pieces are empty, and 
 written. So Spark's own metric says how many rows have been answered while a task runs.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -189,35 +190,33 @@ class _PackedFile:
     def write(self, rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Take rows of the file; yield the pieces that are large enough."""
         rows = pa.RecordBatch.from_arrays(rows.columns, schema=self._stream.schema)
-        self._take(self._stream.write(rows))
-        if self._rest_bytes >= _PIECE_BYTES:
-            for piece in self._pieces(_PIECE_BYTES):
-                yield self._row(piece, None)
+        for piece in self._pieces(self._stream.write(rows)):
+            yield self._row(piece, None)
 
     def close(self, counts: list[int] | None) -> Iterator[pa.RecordBatch]:
         """Yield the rest of the file, the counts beside the last piece."""
-        self._take(self._stream.close())
-        *pieces, last = self._pieces(1)
-        for piece in pieces:
+        for piece in self._pieces(self._stream.close()):
             yield self._row(piece, None)
-        yield self._row(last, counts)
+        yield self._row(b"".join(self._rest).removesuffix(_END), counts)
 
-    def _take(self, parts: list[bytes]) -> None:
-        self._rest += parts
-        self._rest_bytes += sum(map(len, parts))
-
-    def _pieces(self, min_bytes: int) -> Iterator[bytes]:
-        """Yield pieces, each without the `LINE_SEP` that ends it, as long as at least so many bytes are left."""
-        whole, start = b"".join(self._rest), 0
-        while len(whole) - start >= min_bytes:
-            end = whole.rfind(_END, start, start + _PIECE_BYTES)
-            if end < 0:
-                end = whole.find(_END, start + _PIECE_BYTES)
-            if end < 0:
-                break
-            yield whole[start:end]
-            start = end + 1
-        self._rest, self._rest_bytes = [whole[start:]], len(whole) - start
+    def _pieces(self, parts: deque[bytes]) -> Iterator[bytes]:
+        """Yield pieces, each without the `LINE_SEP` that ends it; keep the last bytes of the file for `close`."""
+        while parts:
+            part = parts.popleft()
+            self._rest.append(part)
+            self._rest_bytes += len(part)
+            if self._rest_bytes > _PIECE_BYTES and _END in part:
+                whole, self._rest = b"".join(self._rest), []
+                start = 0
+                while len(whole) - start > _PIECE_BYTES:
+                    end = whole.rfind(_END, start, start + _PIECE_BYTES)
+                    if end < 0:
+                        end = whole.find(_END, start + _PIECE_BYTES, -1)
+                    if end < 0:
+                        break
+                    yield whole[start:end]
+                    start = end + 1
+                self._rest, self._rest_bytes = [whole[start:]], len(whole) - start
 
     def _row(self, piece: bytes, counts: list[int] | None) -> pa.RecordBatch:
         text = pa.array([piece], pa.binary()).view(pa.string())

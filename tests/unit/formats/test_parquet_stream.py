@@ -15,8 +15,8 @@ ROWS = pa.record_batch({"id": pa.array(range(1000)), "text": pa.array([f"text {n
 
 def written(batches, layout=ParquetLayout()):  # noqa: B008  (frozen)
     stream = ParquetStream(batches[0].schema, layout)
-    parts = [part for batch in batches for part in stream.write(batch)] + stream.close()
-    return pq.ParquetFile(io.BytesIO(b"".join(parts)))
+    parts = [part for batch in batches for part in stream.write(batch)]
+    return pq.ParquetFile(io.BytesIO(b"".join([*parts, *stream.close()])))
 
 
 def test_the_file_holds_all_rows_in_order_and_the_footer_s_keys():
