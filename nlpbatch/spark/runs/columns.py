@@ -11,6 +11,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from nlpbatch import errors
 from nlpbatch.client.columns.outcome_names import outcome_names
+from nlpbatch.spark.list_documents import LIST_OPERATIONS
 from nlpbatch.spark.pinning import Pinned
 from nlpbatch.spark.prepare import Prepared, holds_texts, prepare, prepare_task
 from nlpbatch.spark.runs.batches import FAILED, OK, OUTCOME
@@ -137,7 +138,7 @@ class RunAnalysis:
             sf.count_if(named(OUTCOME) == FAILED).alias("dead"),
             sf.count_if(no_text).alias("nulls"),
             sf.sum(self.tokens()).alias("tokens"),
-            sf.sum(reduce(Column.__add__, (_text_bytes(column) for column in self.columns))).alias("text_bytes"),
+            sf.sum(reduce(Column.__add__, map(self._text_bytes, self.columns))).alias("text_bytes"),
             *(sf.count_if(code == name).alias(f"error_{name}") for name in COUNTED_CODES),
             sf.count_if(code.isNotNull() & ~code.isin(*COUNTED_CODES)).alias(f"error_{OTHER}"),
         ]
@@ -171,6 +172,17 @@ class RunAnalysis:
         )
         return sf.when(found.isNotNull(), count).otherwise(0)
 
+    def _text_bytes(self, text: TextColumn) -> Column:
+        """Return the bytes of a row's texts; the texts of tokens are their forms."""
+        none, operation = sf.lit(0).cast("long"), self.call.asked.operation
+        if not text.is_array and operation not in LIST_OPERATIONS:
+            return sf.coalesce(sf.octet_length(text.column).cast("long"), none)
+
+        def added(sum_: Column, one: Column) -> Column:
+            return sum_ + sf.coalesce(sf.octet_length(one["form"] if operation == "join" else one), sf.lit(0))
+
+        return sf.coalesce(sf.aggregate(text.column, none, added), none)
+
 
 def errors_by_code(counts: Mapping[str, Any]) -> dict[str, int]:
     """Return the rows with an error by code, of what `RunAnalysis.counts` counted."""
@@ -183,14 +195,6 @@ def _candidates_size(candidates: Column) -> Column:
 
 _SIZES: Final = {"tokens": sf.size, "candidates": _candidates_size}
 """How the tokens of a text are counted; other answers have none."""
-
-
-def _text_bytes(text: TextColumn) -> Column:
-    if not text.is_array:
-        return sf.coalesce(sf.octet_length(text.column), sf.lit(0)).cast("long")
-    none = sf.lit(0).cast("long")
-    summed = sf.aggregate(text.column, none, lambda sum_, one: sum_ + sf.coalesce(sf.octet_length(one), sf.lit(0)))
-    return sf.coalesce(summed, none)
 
 
 def _malformed() -> Column:
