@@ -1,6 +1,6 @@
 """What runs in an executor when a job writes: a task's rows leave Python as the bytes of finished Parquet files.
 
-Spark's own writer would take the rows apart and encode them value by value, at about fifteen times the cost. Here
+Spark's own writer would take the rows apart and encode them value by value. Here
 the task encodes them with pyarrow, and the JVM has only bytes to write. It still decides where and when: its file
 systems, credentials, output committer, retries and speculation are those of any other write.
 
