@@ -60,15 +60,21 @@ def prepare(
     """
     asked = call.asked
     _check_columns(df.schema, text, asked.operation, {name: names[name] for name in (*asked.columns, "error")})
-    pinned = pinned or pin(call)
+    return Prepared(df, *prepare_task(df.schema, call, text=text, names=names, pinned=pinned or pin(call)))
+
+
+def prepare_task(
+    schema: StructType, call: ServiceCall, *, text: str, names: Mapping[str, str], pinned: Pinned
+) -> tuple[StructType, TaskOptions]:
+    """Return the columns that rows of a schema have afterwards, and what a task is given; arguments as of `prepare`."""
     options = TaskOptions(
         call=call,
-        text=df.columns.index(text),
+        text=schema.names.index(text),
         fingerprint=pinned.info.fingerprint,
         cut=Cut.within(pinned.limits, call.request_bytes),
     )
-    arrays = holds_texts(df.schema[text].dataType, asked.operation)
-    return Prepared(df, with_outcome(df.schema, names, asked, arrays=arrays), options)
+    arrays = holds_texts(schema[text].dataType, call.asked.operation)
+    return with_outcome(schema, names, call.asked, arrays=arrays), options
 
 
 def _check_columns(schema: StructType, text: str, operation: Operation, added: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """A directory and the files in it, on whatever file system Spark writes to (HDFS, local, object stores)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,8 @@ from nlpbatch.errors import ConfigError
 from nlpbatch.spark.jvm_locale import check_file_names
 
 _REMEDY: Final = "check it and Spark's configuration"
+_RENAMES: Final = 8
+"""Files that are renamed at a time: object stores copy a file to rename it."""
 _REMEDIES: Final = {
     'for scheme "s3"': "write it as s3a://…",
     "S3AFileSystem not found": "give spark-submit --packages org.apache.hadoop:hadoop-aws:VERSION, of Spark's Hadoop",
@@ -91,6 +94,21 @@ class Storage:
         self.make_directory(target.rpartition("/")[0])
         with self._reached():
             self._rename(self._path(name), self._path(target))
+
+    def rename(self, name: str, names: Mapping[str, str]) -> None:
+        """Rename files in a directory, several at a time; the new names must be free.
+
+        Raises:
+            ConfigError: One of them exists already, or the file system refuses.
+
+        """
+
+        def rename_one(old: str) -> None:
+            with self._reached():
+                self._rename(self._path(f"{name}/{old}"), self._path(f"{name}/{names[old]}"))
+
+        with ThreadPoolExecutor(_RENAMES, thread_name_prefix="nlpbatch-rename") as threads:
+            list(threads.map(rename_one, names))
 
     def read_text(self, name: str) -> str:
         """Return what a small file holds.

@@ -1,6 +1,7 @@
 """A directory of this machine with the interface of `nlpbatch.spark.storage.Storage`, for tests without a JVM."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -48,6 +49,10 @@ class LocalStorage:
             raise ConfigError(f"path {self.url!r} can't be used: {target} exists already")
         (self.root / target).parent.mkdir(parents=True, exist_ok=True)
         (self.root / name).rename(self.root / target)
+
+    def rename(self, name: str, names: Mapping[str, str]) -> None:
+        for old, new in names.items():
+            self.move(f"{name}/{old}", f"{name}/{new}")
 
     def read_text(self, name: str) -> str:
         try:

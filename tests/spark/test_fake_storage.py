@@ -43,6 +43,19 @@ def test_a_directory_is_moved_whole_and_never_onto_another(make):
     assert output.names("staged") == []
 
 
+def test_files_are_renamed_and_never_onto_another(make):
+    output = make()
+    for number in range(20):
+        output.write_text(f"a/{number}.txt", str(number))
+    output.rename("a", {f"{number}.txt": f"{number}.parquet" for number in range(20)})
+    assert {name for name in output.names("a") if not name.startswith(".")} == {f"{n}.parquet" for n in range(20)}
+    assert output.read_text("a/7.parquet") == "7"
+    with pytest.raises(ConfigError, match="can't be used"):
+        output.rename("a", {"7.parquet": "8.parquet"})
+    assert (output.read_text("a/7.parquet"), output.read_text("a/8.parquet")) == ("7", "8")
+    output.rename("a", {})
+
+
 def test_a_directory_overlaps_itself_and_those_in_it(make):
     assert make("out").overlaps(make("out"))
     assert make("out").overlaps(make("out/in"))

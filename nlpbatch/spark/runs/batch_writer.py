@@ -5,12 +5,15 @@ from dataclasses import asdict
 from typing import Any
 
 from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql.types import StructType
 
 from nlpbatch.spark.progress import RowCounter, bytes_text
 from nlpbatch.spark.runs.attempts import now_text
 from nlpbatch.spark.runs.batch_files import BatchFiles
 from nlpbatch.spark.runs.batches import OK, OUTCOME, Batches, BatchRecord
 from nlpbatch.spark.runs.columns import RunAnalysis, errors_by_code
+from nlpbatch.spark.runs.packed import SETTINGS, name_files, write_packed
+from nlpbatch.spark.runs.parquet_layout import parquet_layout
 from nlpbatch.spark.runs.sizes import Sizes
 from nlpbatch.spark.runs.stages import StageWatch
 from nlpbatch.spark.runs.tracker import Tracker
@@ -39,6 +42,8 @@ class BatchWriter:
         self.totals = TaskTotals(spark.sparkContext)
         self._usage = UsagePoller(analysis.call)
         sizes.configure(spark)
+        for name, value in SETTINGS.items():
+            spark.conf.set(name, value)
 
     def write(self, files: BatchFiles, number: int, tracker: Tracker, group: str) -> tuple[BatchRecord, str]:
         """Write a micro-batch aside; return its record and where it is.
@@ -57,7 +62,7 @@ class BatchWriter:
         started_at, started_s = now_text(), time.monotonic()
         rows = self._begin(files, number, tracker, group)
         staged = self.batches.stage(number)
-        found = self._write_rows(files, number, staged)
+        found, spark_writer = self._write_rows(files, number, staged)
         files.check(found["rows"], rows)
         record = BatchRecord(
             number=number,
@@ -74,6 +79,7 @@ class BatchWriter:
             client=asdict(self.totals.under_way()),
             proxy=self._usage.now(),
             set_aside=dict(files.set_aside),
+            spark_writer=spark_writer,
         )
         return record, staged
 
@@ -88,18 +94,28 @@ class BatchWriter:
         self.totals.begin()
         return rows
 
-    def _write_rows(self, files: BatchFiles, number: int, staged: str) -> dict[str, Any]:
-        """Write the rows with their outcome; return what `RunAnalysis.counts` counted of them."""
+    def _write_rows(self, files: BatchFiles, number: int, staged: str) -> tuple[dict[str, Any], str]:
+        """Write the rows with their outcome; return what `RunAnalysis.counts` counts, and why Spark's writer wrote."""
+        rows = self.sizes.spread(files.rows(), files.size_bytes)
+        schema, _ = self.analysis.tasks(rows.schema)
+        layout = parquet_layout(self.spark, schema)
+        if isinstance(layout, str):
+            found, reason = self._write_by_spark(rows, number, staged), layout
+        else:
+            found, reason = write_packed(self.analysis, rows, layout, self.totals, self.output.within(staged)), ""
+            name_files(self.output, staged, layout.compression)
+        if found["rows"] == found["dead"]:
+            self._write_no_rows(schema, staged)
+        return found, reason
+
+    def _write_by_spark(self, rows: DataFrame, number: int, staged: str) -> dict[str, Any]:
         counts = Observation(f"nlpbatch-{number}")
-        result = self.analysis.apply(self.sizes.spread(files.rows(), files.size_bytes), self.totals)
-        result = result.observe(counts, *self.analysis.counts())
+        result = self.analysis.apply(rows, self.totals).observe(counts, *self.analysis.counts())
         result.write.partitionBy(OUTCOME).parquet(self.output.within(staged))
         found: dict[str, Any] = counts.get
-        if found["rows"] == found["dead"]:
-            self._write_no_rows(result, staged)
         return found
 
-    def _write_no_rows(self, result: DataFrame, staged: str) -> None:
+    def _write_no_rows(self, schema: StructType, staged: str) -> None:
         """Write the columns, which readers want to know even of no rows."""
-        nothing = self.spark.createDataFrame([], result.drop(OUTCOME).schema)
+        nothing = self.spark.createDataFrame([], schema)
         nothing.write.parquet(self.output.within(f"{staged}/{OUTCOME}={OK}"))

@@ -29,6 +29,7 @@ class BatchRecord:
         fingerprint: The analyzer's version.
         files: Bytes of the files it was made from, by path.
         set_aside: Those of them that couldn't be read, with the reason; they gave no rows.
+        spark_writer: Why Spark's own writer wrote the files; empty if tasks did, see `nlpbatch.spark.packing`.
         replayed_by: Other versions of the analyzer that replayed some of the rows, if the caller accepted them.
         rows: Rows read: those in the output and those that are dead.
         dead: Rows that failed.
@@ -57,6 +58,7 @@ class BatchRecord:
     client: Mapping[str, float] = field(default_factory=dict)
     proxy: Sequence[Mapping[str, Any]] = ()
     set_aside: Mapping[str, str] = field(default_factory=dict)
+    spark_writer: str = ""
     replayed_by: Sequence[str] = ()
 
     @classmethod

@@ -7,21 +7,22 @@ from typing import Any, Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
-from pyspark.sql.types import StringType, StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 from nlpbatch import errors
+from nlpbatch.client.columns.list_documents import LIST_OPERATIONS
+from nlpbatch.client.columns.outcome_names import outcome_names
 from nlpbatch.formats.malformed import CORRUPT, MALFORMED, MALFORMED_ERROR
 from nlpbatch.spark.pinning import Pinned
-from nlpbatch.spark.prepare import Prepared, holds_texts, prepare
+from nlpbatch.spark.prepare import Prepared, holds_texts, prepare, prepare_task
 from nlpbatch.spark.runs.batches import FAILED, OK, OUTCOME
 from nlpbatch.spark.schema import ERROR_TYPE, named
 from nlpbatch.spark.service_call import ServiceCall
+from nlpbatch.spark.task import TaskOptions
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DOCUMENT_CODES
 
 OTHER: Final = "other"
-_NAMES: Final[Mapping[str, str]] = {"space": "spaced", "join": "joined", "glue": "glued"}
-"""What an answer's `text` is called, by operation: `text` would be mistaken for the input's."""
 
 
 def _codes(root: type[errors.NlpbatchError]) -> Iterator[str]:
@@ -30,7 +31,8 @@ def _codes(root: type[errors.NlpbatchError]) -> Iterator[str]:
         yield from _codes(cls)
 
 
-_COUNTED: Final = (*dict.fromkeys((*DOCUMENT_CODES, MALFORMED, *_codes(errors.NlpbatchError))),)
+COUNTED_CODES: Final = (*dict.fromkeys((*DOCUMENT_CODES, MALFORMED, *_codes(errors.NlpbatchError))),)
+"""Codes of errors that are counted by themselves; all others are counted together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +62,14 @@ class TextColumn:
 
 
 def text_columns(schema: StructType, names: tuple[str, ...], asked: Options) -> tuple[TextColumn, ...]:
-    """Return the columns; the outcome of a single one is called `tokens` and `error`, of several `title_tokens`, ….
+    """Return the columns, with the names of their outcomes.
 
     Columns that aren't in the schema are also listed: `prepare` refuses them.
     """
-    added = (*asked.columns, "error")
     types = {field.name: field.dataType for field in schema}
-    called_by = {one: _NAMES.get(asked.operation, one) if one == "text" else one for one in added}
     return tuple(
-        TextColumn(
-            name,
-            {one: called if len(names) == 1 else f"{name}_{called}" for one, called in called_by.items()},
-            holds_texts(types.get(name, StringType()), asked.operation),
-        )
-        for name in names
+        TextColumn(name, added, holds_texts(types.get(name, StringType()), asked.operation))
+        for name, added in zip(names, outcome_names(names, asked), strict=True)
     )
 
 
@@ -102,13 +98,30 @@ class RunAnalysis:
         corrupt = CORRUPT in df.columns
         for column in self.columns:
             df = self._prepared(df, column).apply(report)
-            first = column.names[self.call.asked.columns[0]]
+            first = self.answer_name(column)
             df = df.withColumn(first, named(first).alias(first, metadata=self._metadata()))
         if corrupt:
             first = self.columns[0].names["error"]
             df = df.withColumn(first, sf.when(named(CORRUPT).isNotNull(), _malformed()).otherwise(named(first)))
         failed = reduce(Column.__or__, (column.error.isNotNull() for column in self.columns))
         return df.withColumn(OUTCOME, sf.when(failed, FAILED).otherwise(OK))
+
+    def tasks(self, schema: StructType) -> tuple[StructType, list[TaskOptions]]:
+        """Return the columns that rows have at the end, without `OUTCOME`, and what a task does for each text column.
+
+        It is what `apply` does, for those who do it in one task.
+        """
+        tasks = []
+        for column in self.columns:
+            schema, options = prepare_task(schema, self.call, text=column.name, names=column.names, pinned=self.pinned)
+            tasks.append(options)
+        own = {self.answer_name(column): self._metadata() for column in self.columns}
+        fields = [StructField(one.name, one.dataType, one.nullable, own.get(one.name, one.metadata)) for one in schema]
+        return StructType(fields), tasks
+
+    def answer_name(self, column: TextColumn) -> str:
+        """Return the name of what is answered first."""
+        return column.names[self.call.asked.columns[0]]
 
     def counts(self) -> list[Column]:
         """Return what is counted of the rows while they are written, in the only evaluation there is."""
@@ -119,9 +132,9 @@ class RunAnalysis:
             sf.count_if(named(OUTCOME) == FAILED).alias("dead"),
             sf.count_if(no_text).alias("nulls"),
             sf.sum(self.tokens()).alias("tokens"),
-            sf.sum(reduce(Column.__add__, (_text_bytes(column) for column in self.columns))).alias("text_bytes"),
-            *(sf.count_if(code == name).alias(f"error_{name}") for name in _COUNTED),
-            sf.count_if(code.isNotNull() & ~code.isin(*_COUNTED)).alias(f"error_{OTHER}"),
+            sf.sum(reduce(Column.__add__, map(self._text_bytes, self.columns))).alias("text_bytes"),
+            *(sf.count_if(code == name).alias(f"error_{name}") for name in COUNTED_CODES),
+            sf.count_if(code.isNotNull() & ~code.isin(*COUNTED_CODES)).alias(f"error_{OTHER}"),
         ]
 
     def error_code(self) -> Column:
@@ -153,10 +166,21 @@ class RunAnalysis:
         )
         return sf.when(found.isNotNull(), count).otherwise(0)
 
+    def _text_bytes(self, text: TextColumn) -> Column:
+        """Return the bytes of a row's texts; the texts of tokens are their forms."""
+        none, operation = sf.lit(0).cast("long"), self.call.asked.operation
+        if not text.is_array and operation not in LIST_OPERATIONS:
+            return sf.coalesce(sf.octet_length(text.column).cast("long"), none)
+
+        def added(sum_: Column, one: Column) -> Column:
+            return sum_ + sf.coalesce(sf.octet_length(one["form"] if operation == "join" else one), sf.lit(0))
+
+        return sf.coalesce(sf.aggregate(text.column, none, added), none)
+
 
 def errors_by_code(counts: Mapping[str, Any]) -> dict[str, int]:
     """Return the rows with an error by code, of what `RunAnalysis.counts` counted."""
-    return {code: counts[f"error_{code}"] for code in (*_COUNTED, OTHER) if counts[f"error_{code}"]}
+    return {code: counts[f"error_{code}"] for code in (*COUNTED_CODES, OTHER) if counts[f"error_{code}"]}
 
 
 def _candidates_size(candidates: Column) -> Column:
@@ -165,14 +189,6 @@ def _candidates_size(candidates: Column) -> Column:
 
 _SIZES: Final = {"tokens": sf.size, "candidates": _candidates_size}
 """How the tokens of a text are counted; other answers have none."""
-
-
-def _text_bytes(text: TextColumn) -> Column:
-    if not text.is_array:
-        return sf.coalesce(sf.octet_length(text.column), sf.lit(0)).cast("long")
-    none = sf.lit(0).cast("long")
-    summed = sf.aggregate(text.column, none, lambda sum_, one: sum_ + sf.coalesce(sf.octet_length(one), sf.lit(0)))
-    return sf.coalesce(summed, none)
 
 
 def _malformed() -> Column:
