@@ -17,6 +17,7 @@ from nlpbatch.serving.loop import LOOP_VARIABLE, LoopName, loop_factory
 from tests.cluster.hadoop import Hadoop
 from tests.cluster.jars import CannotStart, fetch_jars
 from tests.cluster.submit import Yarn
+from tests.fakes.no_cache import NO_CACHE
 
 # A shared machine's pauses say nothing about the code.
 settings.register_profile("patient", deadline=None)
@@ -93,7 +94,7 @@ def some_reviews(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """API and proxy as their own processes, with a key."""
-    with Stack(StackOptions(workers=2)) as running:
+    with Stack(StackOptions(workers=2, server_config=NO_CACHE)) as running:
         yield running
 
 

@@ -81,6 +81,21 @@ class ReplaySettings(Settings):
     ttl_s: float = Field(60.0, gt=0, le=3600)
 
 
+class CacheSettings(Settings):
+    """Outcomes of documents kept for texts that come again, in requests of any kind."""
+
+    size_bytes: int = Field(64 * MIB, ge=0, le=64 * 1024 * MIB)
+    """Texts and outcomes of all analyzers together, in this process; 0 keeps none."""
+
+    @model_validator(mode="after")
+    def _holds_a_chunk(self) -> Self:
+        if 0 < self.size_bytes < MIB:
+            raise ValueError(
+                f"size_bytes {self.size_bytes:,} holds hardly one chunk's outcomes: set {MIB:,} or more, or 0 for none"
+            )
+        return self
+
+
 class AnalyzerSettings(Settings):
     """One analyzer: Kiwi's model and options, under Kiwi's names and with Kiwi's defaults."""
 
@@ -123,6 +138,7 @@ class ServerSettings(Settings):
     limits: RequestLimitSettings = RequestLimitSettings()
     pool: PoolSettings = PoolSettings()
     replay: ReplaySettings = ReplaySettings()
+    cache: CacheSettings = CacheSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     analyzers: dict[AnalyzerName, AnalyzerSettings] = Field({"default": AnalyzerSettings()}, min_length=1)
 

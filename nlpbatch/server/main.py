@@ -9,6 +9,8 @@ from aiohttp import web
 from nlpbatch.server.analyzers import Analyzers
 from nlpbatch.server.config import ServerSettings
 from nlpbatch.server.metrics import ServerMetrics
+from nlpbatch.server.outcome_cache.cache import OutcomeCache
+from nlpbatch.server.outcome_cache.metrics import CacheCollector
 from nlpbatch.server.pages import add_pages
 from nlpbatch.server.routes import Routes
 from nlpbatch.server.shared_answers import SharedAnswers
@@ -21,7 +23,9 @@ def build_app(settings: ServerSettings, analyzers: Analyzers, metrics: ServerMet
     """Return the application; until its analyzers have loaded it refuses work and isn't ready."""
     app = new_application(body_bytes=settings.limits.body_bytes, drain_retry_after_s=settings.listen.drain_timeout_s)
     limits = settings.limits.to_wire()
-    Routes(analyzers, limits, metrics, SharedAnswers(settings.replay)).add_to(app)
+    cache = OutcomeCache(settings.cache)
+    CacheCollector(cache, metrics.registry)
+    Routes(analyzers, limits, metrics, SharedAnswers(settings.replay), cache).add_to(app)
     add_pages(app, limits)
 
     async def readiness() -> tuple[bool, dict[str, Any]]:

@@ -34,9 +34,12 @@ class ServerMetrics:
         name = ("analyzer",)
         self._documents = Counter("nlpbatch_documents", "Documents answered", name, registry=registry)
         self._code_points = Counter("nlpbatch_code_points", "Code points analysed", name, registry=registry)
-        self._tokens = Counter("nlpbatch_tokens", "Tokens returned", name, registry=registry)
+        self._tokens = Counter("nlpbatch_tokens", "Tokens written by workers", name, registry=registry)
         self._errors = Counter(
             "nlpbatch_document_errors", "Documents answered with an error", (*name, "code"), registry=registry
+        )
+        self._cached = Counter(
+            "nlpbatch_documents_cached", "Documents answered with the outcome of the same text", name, registry=registry
         )
         self._joined = Counter(
             "nlpbatch_requests_joined", "Requests answered without an analysis of their own", registry=registry
@@ -71,15 +74,17 @@ class ServerMetrics:
         """Show engine, model and fingerprint of an analyzer."""
         self._info.labels(info.name).info({"engine": info.engine, "model": info.model, "fingerprint": info.fingerprint})
 
-    def answered(self, analyzer: str, documents: int, answer: PoolAnswer) -> None:
-        """Count one answered request."""
+    def answered(self, analyzer: str, documents: int, answer: PoolAnswer, *, cached: int = 0) -> None:
+        """Count one answered request; `cached` of its documents weren't analysed."""
         self._documents.labels(analyzer).inc(documents)
+        self._cached.labels(analyzer).inc(cached)
         self._code_points.labels(analyzer).inc(answer.code_points)
         self._tokens.labels(analyzer).inc(answer.tokens)
         for code, count in answer.errors.items():
             self._errors.labels(analyzer, code).inc(count)
-        self._queue_s.labels(analyzer).observe(answer.queue_s)
-        self._analysis_s.labels(analyzer).observe(answer.analysis_s)
+        if cached < documents:  # else no worker was asked
+            self._queue_s.labels(analyzer).observe(answer.queue_s)
+            self._analysis_s.labels(analyzer).observe(answer.analysis_s)
 
     def joined(self) -> None:
         """Count a request that got the answer of another one's analysis."""

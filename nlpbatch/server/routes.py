@@ -21,6 +21,7 @@ from nlpbatch.errors import (
 )
 from nlpbatch.server.analyzers import Analyzers
 from nlpbatch.server.metrics import ServerMetrics
+from nlpbatch.server.outcome_cache.cache import OutcomeCache, Question, Served
 from nlpbatch.server.shared_answers import Answer, SharedAnswers
 from nlpbatch.serving.problems import LOG_KEY
 from nlpbatch.serving.query import read_query
@@ -49,9 +50,17 @@ class ParsedRequest:
 class Routes:
     """The handlers of `/v1/*`."""
 
-    def __init__(self, analyzers: Analyzers, limits: SizeLimits, metrics: ServerMetrics, shared: SharedAnswers) -> None:
+    def __init__(
+        self,
+        analyzers: Analyzers,
+        limits: SizeLimits,
+        metrics: ServerMetrics,
+        shared: SharedAnswers,
+        cache: OutcomeCache,
+    ) -> None:
         self._analyzers = analyzers
         self._shared = shared
+        self._cache = cache
         self._limits = limits
         self._metrics = metrics
 
@@ -100,15 +109,13 @@ class Routes:
         info = version.info
         _check_pinned(pinned, info)
         check_offered(parsed.options, info)
-        answer = await version.pool.analyze(
-            parsed.documents,
-            encoding=encoding,
-            options=parsed.options,
-            urgent=not is_batch(request.headers.get(media.PRIORITY)),
-        )
-        self._metrics.answered(info.name, len(parsed.documents), answer)
-        request[LOG_KEY] = {"documents": len(parsed.documents), "analysis_s": round(answer.analysis_s, 4)}
-        return _answer(encoding, parsed, info, answer)
+        urgent = not is_batch(request.headers.get(media.PRIORITY))
+        question = Question(info.fingerprint, encoding, parsed.options, urgent=urgent)
+        served = await self._cache.analyze(version.pool, parsed.documents, question)
+        count, answer = len(parsed.documents), served.answer
+        self._metrics.answered(info.name, count, answer, cached=served.cached)
+        request[LOG_KEY] = {"documents": count, "cached": served.cached, "analysis_s": round(answer.analysis_s, 4)}
+        return _answer(encoding, parsed, info, served)
 
     def _check_size(self, parsed: ParsedRequest) -> None:
         count, limit = len(parsed.documents), self._limits.documents
@@ -177,7 +184,8 @@ def _transient(answer: PoolAnswer) -> dict[str, str]:
     return {} if TRANSIENT_CODES.isdisjoint(answer.errors) else {"Cache-Control": "no-store"}
 
 
-def _answer(encoding: Encoding, parsed: ParsedRequest, info: AnalyzerInfo, answer: PoolAnswer) -> Answer:
+def _answer(encoding: Encoding, parsed: ParsedRequest, info: AnalyzerInfo, served: Served) -> Answer:
+    answer = served.answer
     names = {"analyzer": info.name, "fingerprint": info.fingerprint}
     if encoding == "arrow":
         body = join_answer(answer.bodies, options=parsed.options, **names)
@@ -189,5 +197,6 @@ def _answer(encoding: Encoding, parsed: ParsedRequest, info: AnalyzerInfo, answe
         "ETag": media.etag(info.fingerprint),
         media.SERVER_TIMING: timing,
         media.DOCUMENTS: str(len(parsed.documents)),
+        media.CACHED: str(served.cached),
     } | _transient(answer)
     return Answer(body, media.ARROW_STREAM if encoding == "arrow" else media.JSON, headers)

@@ -18,7 +18,9 @@ IDEMPOTENCY_REPLAYED = "Idempotency-Replayed"
 PREFER = "Prefer"  # RFC 7240; `wait=N` is the seconds that the caller will wait
 ADVICE = "Nlpbatch-Advice"
 DOCUMENTS = "Nlpbatch-Documents"
-"""Header of an answer: how many documents were analysed, for those who count without reading bodies."""
+"""Header of an answer: how many documents the request had, for those who count without reading bodies."""
+CACHED = "Nlpbatch-Cached"
+"""Header of an answer: how many of its documents got the outcome of the same text that came before."""
 ACTOR = "Nlpbatch-Actor"
 """Names who sends a request to a proxy's admin listener, for its audit log."""
 

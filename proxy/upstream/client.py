@@ -53,6 +53,7 @@ ANSWER_HEADERS: Final = tuple(
         "Allow",
         media.SERVER_TIMING,
         media.DOCUMENTS,
+        media.CACHED,
         media.IDEMPOTENCY_REPLAYED,
     )
 )

@@ -24,6 +24,7 @@ from nlpbatch.cli.stack import Stack, StackOptions
 from nlpbatch.engine.normalise import normalise
 from nlpbatch.engine.split import LIMIT
 from nlpbatch.kiwi import Kiwi
+from tests.fakes.no_cache import NO_CACHE
 
 ATTRIBUTES = [name for name in dir(kiwipiepy.Token) if not name.startswith("_")]
 
@@ -78,7 +79,7 @@ def main() -> int:
     own = kiwipiepy.Kiwi(num_workers=arguments.workers)
     own.tokenize("")
     with (
-        Stack(StackOptions(workers=arguments.workers)) as stack,
+        Stack(StackOptions(workers=arguments.workers, server_config=NO_CACHE)) as stack,
         Kiwi(service=stack.service, api_key=stack.api_key) as served,
     ):
         for name, call in CALLS.items():

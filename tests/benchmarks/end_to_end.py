@@ -36,6 +36,7 @@ from meter import Meter
 
 from nlpbatch.cli.local_spark import environment, spark_submit
 from nlpbatch.cli.stack import Stack, StackOptions
+from tests.fakes.no_cache import NO_CACHE
 
 CONTENDERS = Path(__file__).parent / "contenders"
 ROOT = Path(__file__).parents[2]
@@ -118,7 +119,7 @@ def _rounds(arguments: argparse.Namespace, work: Path, texts: Texts) -> dict[str
 
 def _measure(name: str, arguments: argparse.Namespace, work: Path) -> Measured:
     """Return what one contender took, with a service of its own: an older one might answer from what it has kept."""
-    with Stack(StackOptions(workers=arguments.cores)) as stack:
+    with Stack(StackOptions(workers=arguments.cores, server_config=NO_CACHE)) as stack:
         measured = _turn(name, _command(name, arguments, work, stack), stack)
         if name == "job":
             summary = json.loads((work / "job" / "_nlpbatch" / "summary.json").read_text())

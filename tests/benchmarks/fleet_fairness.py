@@ -101,7 +101,7 @@ def main() -> None:
     bodies, _ = make_bodies(arguments, arguments.request_bytes)
     with tempfile.TemporaryDirectory() as name:
         server = Path(name) / "server.toml"
-        server.write_text('log_level = "warning"\n[pool]\nworkers = 1\n', encoding="utf-8")
+        server.write_text('log_level = "warning"\n[pool]\nworkers = 1\n[cache]\nsize_bytes = 0\n', encoding="utf-8")
         with running_all(server, arguments.replicas) as replicas:
             apis = [replica.url for replica in replicas]
             results = {}

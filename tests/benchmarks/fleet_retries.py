@@ -201,7 +201,7 @@ def _servers(directory: Path, arguments: argparse.Namespace) -> Iterator[tuple[l
     """Run APIs, a store and proxies for the time of the context."""
     secret, api_config, config = directory / "secret", directory / "server.toml", directory / "proxy.toml"
     secret.write_text("the secret of a benchmark")
-    api_config.write_text(f'log_level = "info"\n[pool]\nworkers = {arguments.workers}\n')
+    api_config.write_text(f'log_level = "info"\n[pool]\nworkers = {arguments.workers}\n[cache]\nsize_bytes = 0\n')
     started: list[Server] = []
     with running_store(directory) as store:
         try:

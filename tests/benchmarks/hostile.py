@@ -21,6 +21,7 @@ from nlpbatch import Client
 from nlpbatch.wire.cutting import cut_by_bytes
 from tests.benchmarks.processes import free_port, running, wait_ready
 from tests.fakes.hostile import hostile_documents
+from tests.fakes.no_cache import NO_CACHE
 
 REQUEST_BYTES = 65_536
 
@@ -57,7 +58,7 @@ def main() -> int:
     hostile = [document for _, document in hostile_documents(arguments.documents)]
     size_bytes = sum(map(len, hostile))
     port = free_port()
-    with running("serve", "--port", str(port), "--workers", "2") as process:
+    with running("serve", "--config", str(NO_CACHE), "--port", str(port), "--workers", "2") as process:
         url = f"http://127.0.0.1:{port}"
         wait_ready(url, process)
         plain = ordinary([review for review in reviews if review], size_bytes)

@@ -200,7 +200,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         server = directory / "server.toml"
-        server.write_text('log_level = "warning"\n[pool]\nworkers = 1\n', encoding="utf-8")
+        server.write_text('log_level = "warning"\n[pool]\nworkers = 1\n[cache]\nsize_bytes = 0\n', encoding="utf-8")
         with running_all(server, arguments.replicas) as replicas:
             for scene in arguments.only.split(","):
                 results[scene] = asyncio.run(play(scene, replicas, arguments, directory))

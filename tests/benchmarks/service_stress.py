@@ -30,7 +30,7 @@ from tests.fakes.running_api import children
 
 DOCUMENTS = 20
 CALLERS = 4
-CONFIG = 'log_level = "error"\n[analyzers.default]\ndictionaries = ["words.tsv"]\n'
+CONFIG = 'log_level = "error"\n[cache]\nsize_bytes = 0\n[analyzers.default]\ndictionaries = ["words.tsv"]\n'
 
 
 class Load:
@@ -129,9 +129,7 @@ def main() -> int:
             arguments.words = Path(name) / "words.tsv"
             arguments.words.write_text("밀크티라떼\tNNP\n", encoding="utf-8")
             config = Path(name) / "server.toml"
-            config.write_text(
-                'log_level = "error"\n[analyzers.default]\ndictionaries = ["words.tsv"]\n', encoding="utf-8"
-            )
+            config.write_text(CONFIG, encoding="utf-8")
             port = free_port()
             with running("serve", "--config", str(config), "--port", str(port)) as process:
                 url = f"http://127.0.0.1:{port}"

@@ -15,6 +15,7 @@ from nlpbatch.cli.stack import Stack, StackOptions
 from nlpbatch.serving.child import Child
 from proxy.keys import make_key
 from tests.benchmarks.processes import free_port
+from tests.fakes.no_cache import NO_CACHE
 from tests.fakes.running_api import eventually
 from tests.fakes.running_store import RunningStore
 
@@ -44,7 +45,9 @@ class FleetStack:
             f'[ledger]\ndirectory = "{directory / "ledger"}"\n[[backends]]\nurl = "http://127.0.0.1:1"\n'
             f"[tenants.local]\nkeys = [{json.dumps(entry)}]\n"
         )
-        self._first = self._closing.enter_context(Stack(StackOptions(workers=2, proxy_config=config)))
+        self._first = self._closing.enter_context(
+            Stack(StackOptions(workers=2, server_config=NO_CACHE, proxy_config=config))
+        )
         port = free_port()
         where = ("--config", str(config), "--port", str(port), "--admin-port", "0", "--backend", self._first.api)
         self._second = Child("proxy", ("proxy", "serve", *where))

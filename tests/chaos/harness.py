@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from nlpbatch.cli.stack import Stack, StackOptions
 from tests.chaos import victims
+from tests.fakes.no_cache import NO_CACHE
 
 PARTS = 10
 BATCHES = 5
@@ -100,7 +101,7 @@ class Chaos:
         output = f"{self._hadoop.url}/chaos/out-{self._runs}"
         kills: list[tuple[float, str, int]] = []
         starts, began_s = 0, None
-        make = service or (lambda: Stack(StackOptions(workers=2)))
+        make = service or (lambda: Stack(StackOptions(workers=2, server_config=NO_CACHE)))
         with make() as stack, (around or tended)(stack) as address:
             while True:
                 starts += 1

@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
 _MODULES = {"kiwi": "nlpbatch", "obedient": "tests.fakes.obedient_api"}
 Engine = Literal["kiwi", "obedient"]
+NO_CACHE = "\n[cache]\nsize_bytes = 0\n"
+"""For tests that send the same text again and expect a worker at it."""
 
 
 @dataclass
@@ -145,9 +147,12 @@ def refused(engine: Engine, directory: Path, config: str, **environment: str) ->
 
 @contextmanager
 def running_api(engine: Engine, directory: Path, config: str = "", *, ready: bool = True) -> Iterator[Api]:
-    """Run an API until it has ended or the context does; `ready` waits until it can work."""
+    """Run an API until it has ended or the context does; `ready` waits until it can work.
+
+    Unless the configuration says something about the cache, there is none: a text is analysed each time.
+    """
     file, log = directory / "server.toml", directory / "log"
-    file.write_text(config)
+    file.write_text(config if "[cache]" in config else config + NO_CACHE)
     with log.open("w") as stderr:
         process = subprocess.Popen(command(engine, file), cwd=ROOT, stderr=stderr, stdin=subprocess.DEVNULL)
 

@@ -14,7 +14,7 @@ def test_the_shipped_file_shows_every_key_with_its_default() -> None:
     assert load(SHIPPED, ServerSettings) == ServerSettings()
     members = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
     shown = SHIPPED.read_text(encoding="utf-8")
-    for group in ("listen", "limits", "pool"):
+    for group in ("listen", "limits", "pool", "replay", "cache"):
         assert set(members[group]) == set(type(getattr(ServerSettings(), group)).model_fields) - {"tls"}
     for name in AnalyzerSettings.model_fields:
         assert f"{name} = " in shown
@@ -30,6 +30,7 @@ def test_the_shipped_file_shows_every_key_with_its_default() -> None:
             {"limits": {"text_bytes": 100_000, "body_bytes": 150_000}},
             "text_bytes 100,000 is over body_bytes 150,000 less 65,536",
         ),
+        ({"cache": {"size_bytes": 1000}}, "size_bytes 1,000 holds hardly one chunk's outcomes: set 1,048,576 or more"),
         ({"analyzers": {}}, "analyzers"),
         ({"analyzers": {"a/b": {}}}, "analyzers.a/b"),
         ({"analyzers": {"a": {"typos": "all of them"}}}, "analyzers.a.typos = 'all of them'"),

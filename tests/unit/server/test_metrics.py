@@ -31,6 +31,18 @@ def test_an_answer_is_counted_once_by_everything_in_it(metrics):
     assert sample("nlpbatch_analysis_seconds_sum", of) == 0.3
 
 
+def test_documents_that_were_not_analysed_are_counted_apart(metrics):
+    some = PoolAnswer([], tokens=7, code_points=20, errors=Counter(), queue_s=0.02, analysis_s=0.3)
+    none = PoolAnswer([], tokens=0, code_points=0, errors=Counter(), queue_s=0.0, analysis_s=0.0)
+    metrics.answered("default", 5, some, cached=2)
+    metrics.answered("default", 5, none, cached=5)
+    sample = metrics.registry.get_sample_value
+    of = {"analyzer": "default"}
+    assert sample("nlpbatch_documents_total", of) == 10
+    assert sample("nlpbatch_documents_cached_total", of) == 7
+    assert sample("nlpbatch_queue_seconds_count", of) == 1  # for the other one no worker was waited for
+
+
 def test_the_state_of_a_pool_is_read_when_it_is_asked_for(metrics):
     pool = FakePool()
     metrics.watch("default", pool)
