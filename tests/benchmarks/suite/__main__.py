@@ -21,6 +21,7 @@ from pathlib import Path
 
 from nlpbatch.cli.class_archive import make_archive
 from nlpbatch.cli.local_spark import class_archive
+from nlpbatch.cli.stack import stop_on_signals
 from tests.benchmarks.suite.contenders import BARE, CONTENDERS
 from tests.benchmarks.suite.environments import Unavailable, provide
 from tests.benchmarks.suite.figures import MIN_ROUNDS, NoVerdict, worse
@@ -34,6 +35,7 @@ from tests.benchmarks.suite.turn import Measured, NotDone, check_work, note, tak
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parse(argv)
+    stop_on_signals()  # else a service would outlive the suite
     arguments.report.mkdir(parents=True, exist_ok=True)
     _archive_classes()
     with tempfile.TemporaryDirectory(prefix="nlpbatch-benchmark-") as directory:

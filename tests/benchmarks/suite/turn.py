@@ -70,7 +70,12 @@ def _measure(name: str, command: list[str], stack: Stack | None) -> Measured:
             text=True,
         )
         meter.watch(child.pid)
-        output, errors = child.communicate()
+        try:
+            output, errors = child.communicate()
+        except BaseException:
+            child.terminate()  # and of what it started, Spark's JVM and Ray end with it
+            child.wait()
+            raise
     process_s = round(time.monotonic() - started_s, 2)
     if child.returncode:
         raise NotDone(f"{name} failed:\n{output[-1000:]}\n{errors[-4000:]}")
