@@ -8,6 +8,7 @@ from nlpbatch.cli import (
     analyze,
     analyzers,
     bundle,
+    class_archive,
     composing,
     demo,
     plan,
@@ -28,7 +29,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"nlpbatch {nlpbatch.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (up, analyze, composing, analyzers, sample, profile_corpus, run, bundle, plan, demo, serve, proxy):
+    for command in (
+        up,
+        analyze,
+        composing,
+        analyzers,
+        sample,
+        profile_corpus,
+        run,
+        bundle,
+        class_archive,
+        plan,
+        demo,
+        serve,
+        proxy,
+    ):
         command.add_parser(commands)
     return parser
 

@@ -1,8 +1,15 @@
-"""`nlpbatch bundle`: the zip of pure Python that executors get with `--py-files`."""
+"""`nlpbatch bundle`: the zip of pure Python that executors get with `--py-files`.
+
+Each module is in it twice, as bytecode of the Python that wrote the zip and as source. Python takes the bytecode if it
+is of its own version. Otherwise every worker compiles the source, because a zip is no place to keep bytecode.
+"""
 
 import argparse
 import importlib
+import shutil
+import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,15 +68,32 @@ def write_bundle(target: Path) -> int:
 
     """
     files = [file for package in _PACKAGES for file in _files(package)]
-    try:
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, path in files:
-                entry = zipfile.ZipInfo(name, _TIMESTAMP)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{target} can't be written: {error.strerror}: choose another path with -o") from error
+    with tempfile.TemporaryDirectory(prefix="nlpbatch-bundle-") as directory:
+        tree = Path(directory)
+        for name, path in files:
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, tree / name)
+        _compile(tree)
+        try:
+            _zip(tree, target)
+        except OSError as error:
+            raise ConfigError(f"{target} can't be written: {error.strerror}: choose another path with -o") from error
     return target.stat().st_size
+
+
+def _compile(tree: Path) -> None:
+    """Write bytecode beside each source, valid without being compared with it."""
+    # In a process of its own: the bytes depend on what else a process has loaded.
+    options = ("-q", "-b", "--invalidation-mode", "unchecked-hash", "-s", str(tree))
+    subprocess.run([sys.executable, "-I", "-m", "compileall", *options, str(tree)], check=True)
+
+
+def _zip(tree: Path, target: Path) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(path for path in tree.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(tree).as_posix(), _TIMESTAMP)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, path.read_bytes())
 
 
 def _files(package: str) -> Iterator[tuple[str, Path]]:

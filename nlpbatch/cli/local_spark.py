@@ -1,6 +1,9 @@
 """spark-submit on this machine alone, as the demo and the benchmarks call it."""
 
+import hashlib
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,9 +17,15 @@ _JVM: Final = (
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
 )
+_DAEMON: Final = "nlpbatch.unpacked_pyspark"
+"""Forks Spark's Python workers, which have all that is installed here."""
+# A JVM that can't use an archive loads its classes as ever; it need not say so on stdout.
+_ARCHIVE_LOGS: Final = "-Xlog:cds=off,cds+dynamic=off,class+path=off"
 
 
-def spark_submit(cores: str, script: Path, *arguments: str, conf: Sequence[str] = ()) -> list[str]:
+def spark_submit(
+    cores: str, script: Path, *arguments: str, conf: Sequence[str] = (), classes: Sequence[str] | None = None
+) -> list[str]:
     """Return the command that runs a script on a local Spark, its own log kept to warnings.
 
     Args:
@@ -24,14 +33,26 @@ def spark_submit(cores: str, script: Path, *arguments: str, conf: Sequence[str] 
         script: The Python file to submit.
         arguments: The script's own.
         conf: Further settings of Spark, each as KEY=VALUE.
+        classes: Options of the JVM for archives of classes; None uses that of `class_archive` if there is one.
 
     """
-    import pyspark  # noqa: PLC0415  (needs the spark extra)
-
-    command = Path(str(pyspark.__file__)).parent / "bin" / "spark-submit"
-    options = ["--master", f"local[{cores}]", "--driver-java-options", " ".join((*_JVM, *_logging()))]
+    jvm = (*_JVM, *(_archived() if classes is None else classes), *_logging())
+    options = ["--master", f"local[{cores}]", "--driver-java-options", " ".join(map(shlex.quote, jvm))]
+    options += ["--conf", f"spark.python.daemon.module={_DAEMON}"]
     options += [part for setting in conf for part in ("--conf", setting)]
-    return [str(command), *options, str(script), *arguments]
+    return [str(_spark_home() / "bin" / "spark-submit"), *options, str(script), *arguments]
+
+
+def class_archive() -> Path | None:
+    """Return where the classes of this Spark are kept for this Java, whether they are or not; None without Java."""
+    java = _java()
+    if java is None:
+        return None
+    jars = _spark_home() / "jars"
+    made_for = (java, java.stat().st_mtime_ns, jars, jars.stat().st_mtime_ns)
+    digest = hashlib.sha256(repr(made_for).encode()).hexdigest()
+    cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    return Path(cache) / "nlpbatch" / f"spark-{digest[:16]}.jsa"
 
 
 def submit(command: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -54,6 +75,24 @@ def environment(api_key: str | None) -> Mapping[str, str]:
         "SPARK_LOCAL_IP": "127.0.0.1",
         **_utf_8(os.environ),
     }
+
+
+def _spark_home() -> Path:
+    import pyspark  # noqa: PLC0415  (needs the spark extra)
+
+    return Path(str(pyspark.__file__)).parent
+
+
+def _java() -> Path | None:
+    """Return the program that spark-submit will start."""
+    home = os.environ.get("JAVA_HOME")
+    found = shutil.which(f"{home}/bin/java" if home else "java")
+    return Path(found).resolve() if found else None
+
+
+def _archived() -> list[str]:
+    archive = class_archive()
+    return [f"-XX:SharedArchiveFile={archive}", _ARCHIVE_LOGS] if archive is not None and archive.is_file() else []
 
 
 def _utf_8(variables: Mapping[str, str]) -> dict[str, str]:

@@ -27,11 +27,10 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import urllib3
 
-sys.path.insert(0, str(Path(__file__).parent))
-from meter import Meter
-
 from nlpbatch.cli.local_spark import environment, spark_submit
 from nlpbatch.cli.stack import Stack, StackOptions
+from tests.benchmarks.meter import Meter
+from tests.fakes.no_cache import NO_CACHE
 
 ROOT = Path(__file__).parents[2]
 BARE = Path(__file__).parent / "contenders" / "bare_file.py"
@@ -81,7 +80,7 @@ def main() -> int:
 def _round(arguments: argparse.Namespace, source: Path, work: Path, rows: int, distinct: int) -> dict[str, Measured]:
     command = [sys.executable, str(BARE), str(source), arguments.text, str(arguments.cores)]
     bare = _turn(command, {}, "python of bare", [])
-    with Stack(StackOptions(workers=arguments.cores)) as stack:
+    with Stack(StackOptions(workers=arguments.cores, server_config=NO_CACHE)) as stack:
         output = work / "tokens.parquet"
         command = [sys.executable, "-m", "nlpbatch", "analyze", str(source), "-o", str(output)]
         command += ["--text", arguments.text, "--json"]
@@ -99,7 +98,7 @@ def _round(arguments: argparse.Namespace, source: Path, work: Path, rows: int, d
 def _compare_with_job(arguments: argparse.Namespace, source: Path, work: Path) -> None:
     """End the benchmark if the file's output isn't the job's, row by row."""
     file, job = work / "tokens.parquet", work / "job"
-    with Stack(StackOptions(workers=arguments.cores)) as stack:
+    with Stack(StackOptions(workers=arguments.cores, server_config=NO_CACHE)) as stack:
         variables = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key or ""}
         command = [sys.executable, "-m", "nlpbatch", "analyze", str(source), "-o", str(file), "--text", arguments.text]
         subprocess.run(command, env=os.environ | variables, check=True)

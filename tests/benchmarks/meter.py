@@ -14,10 +14,14 @@ MEMORY_EVERY = 20
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
-def descendants(pid: int) -> dict[int, list[str]]:
-    """Return the command line of a process and of all below it, by process id."""
-    parents = {int(entry.name): _parent(entry) for entry in Path("/proc").iterdir() if entry.name.isdecimal()}
-    found = {pid}
+def descendants(*pids: int) -> dict[int, list[str]]:
+    """Return the command lines of processes and of all below them, by process id."""
+    parents = {
+        int(name): _parent(name)
+        for name in os.listdir("/proc")  # noqa: PTH208  (read ten times a second)
+        if name.isdecimal()
+    }
+    found = set(pids)
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
     return {each: _command(each) for each in found}
@@ -97,14 +101,12 @@ class Meter:
             number += 1
 
     def _look(self) -> list[int]:
-        seen = []
-        for root in self._roots:
-            for pid, command in descendants(root).items():
-                self._last[pid] = max(cpu_s(pid), self._last.get(pid, 0.0))
-                # A process is forked before it becomes another program: the newest command line holds.
-                self._roles[pid] = self._role(pid, command) if command else self._roles.get(pid, "other")
-                seen.append(pid)
-        return seen
+        seen = descendants(*self._roots)
+        for pid, command in seen.items():
+            self._last[pid] = max(cpu_s(pid), self._last.get(pid, 0.0))
+            # A process is forked before it becomes another program: the newest command line holds.
+            self._roles[pid] = self._role(pid, command) if command else self._roles.get(pid, "other")
+        return list(seen)
 
     def _weigh(self, pids: list[int]) -> None:
         now_mb: dict[str, float] = defaultdict(float)
@@ -116,9 +118,10 @@ class Meter:
             self._peaks_mb[role] = max(self._peaks_mb[role], size_mb)
 
 
-def _parent(entry: Path) -> int:
+def _parent(name: str) -> int:
     try:
-        return int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        with open(f"/proc/{name}/stat", "rb", buffering=0) as file:  # noqa: PTH123  (read ten times a second)
+            return int(file.read().rpartition(b")")[2].split()[1])
     except OSError:
         return 0
 

@@ -28,6 +28,7 @@ from nlpbatch.spark.job import run
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.sizes import Sizes
+from tests.fakes.no_cache import NO_CACHE
 
 FILES = 12
 LONG_SHARE = 0.01
@@ -146,7 +147,7 @@ def _rounds(spark, arguments, contenders, directory: Path) -> dict[str, float]:
     for _ in range(arguments.rounds):
         for name, (source, batch_bytes) in contenders.items():
             output = directory / "out"
-            with Stack(StackOptions(workers=arguments.cores)) as stack:
+            with Stack(StackOptions(workers=arguments.cores, server_config=NO_CACHE)) as stack:
                 options = JobOptions(
                     input=str(source),
                     text=("text",),

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import subprocess
 import sys
@@ -50,7 +51,7 @@ def in_bare_interpreter(zip_file, bare, code):
 
 def test_it_contains_pure_python_only(zip_file):
     with zipfile.ZipFile(zip_file) as archive:
-        assert {Path(name).suffix for name in archive.namelist()} == {".py", ".typed", ".css", ".js"}
+        assert {Path(name).suffix for name in archive.namelist()} == {".py", ".pyc", ".typed", ".css", ".js"}
         assert archive.testzip() is None
 
 
@@ -66,6 +67,30 @@ def test_it_contains_the_client_the_spark_part_and_their_two_libraries(zip_file)
 def test_the_same_packages_give_the_same_bytes(zip_file, tmp_path):
     write_bundle(tmp_path / "again.zip")
     assert (tmp_path / "again.zip").read_bytes() == zip_file.read_bytes()
+
+
+def test_every_module_is_in_it_as_bytecode_and_as_source(zip_file):
+    with zipfile.ZipFile(zip_file) as archive:
+        names = set(archive.namelist())
+        flags = {archive.read(name)[:8] for name in names if name.endswith(".pyc")}
+    assert {name.removesuffix("c") for name in names if name.endswith(".pyc")} == {
+        name for name in names if name.endswith(".py")
+    }
+    unchecked = (1).to_bytes(4, "little")
+    assert flags == {importlib.util.MAGIC_NUMBER + unchecked}
+
+
+@pytest.mark.parametrize("is_of_this_python", [True, False])
+def test_an_interpreter_of_another_version_compiles_the_source(zip_file, tmp_path, is_of_this_python):
+    given = tmp_path / "given.zip"
+    with zipfile.ZipFile(zip_file) as archive, zipfile.ZipFile(given, "w") as other:
+        for name in archive.namelist():
+            content = archive.read(name)
+            is_foreign = name.endswith(".pyc") and not is_of_this_python
+            other.writestr(name, b"\0\0\r\n" + content[4:] if is_foreign else content)
+    code = "import nlpbatch.client.sync as sync; print(sync.Client.__init__.__code__.co_filename)"
+    file = in_bare_interpreter(given, tmp_path, code).strip()
+    assert file == ("" if is_of_this_python else f"{given}/") + "nlpbatch/client/sync.py"
 
 
 def test_a_bare_interpreter_imports_the_client_from_it(zip_file, tmp_path):

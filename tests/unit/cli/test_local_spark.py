@@ -1,4 +1,5 @@
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nlpbatch.cli import build_parser
-from nlpbatch.cli.local_spark import environment, spark_submit, submit
+from nlpbatch.cli.local_spark import class_archive, environment, spark_submit, submit
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,45 @@ def test_settings_of_spark_precede_the_script():
     script = command.index("job.py")
     assert command[script - 4 : script] == ["--conf", "spark.a=1", "--conf", "spark.b=x=y"]
     assert command[script + 1 :] == ["--on", "all"]
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "the cache"))
+
+
+def java_options(command):
+    return shlex.split(command[command.index("--driver-java-options") + 1])
+
+
+@pytest.mark.usefixtures("cache")
+def test_an_archive_of_classes_is_used_where_there_is_one():
+    archive = class_archive()
+    option = f"-XX:SharedArchiveFile={archive}"
+    assert option not in java_options(spark_submit("2", Path("job.py")))
+    archive.parent.mkdir(parents=True)
+    archive.touch()
+    assert option in java_options(spark_submit("2", Path("job.py")))
+    assert "-Xshare:off" in java_options(spark_submit("2", Path("job.py"), classes=["-Xshare:off"]))
+    assert option not in java_options(spark_submit("2", Path("job.py"), classes=[]))
+
+
+@pytest.mark.usefixtures("cache")
+def test_each_java_has_an_archive_of_its_own(tmp_path, monkeypatch):
+    names = {class_archive()}
+    for name in ("a", "b"):
+        java = tmp_path / name / "bin" / "java"
+        java.parent.mkdir(parents=True)
+        java.touch(mode=0o755)
+        monkeypatch.setenv("JAVA_HOME", str(tmp_path / name))
+        names.add(class_archive())
+    assert len(names) == 3
+
+
+def test_without_java_there_is_no_archive(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert class_archive() is None
+    assert not any("SharedArchiveFile" in option for option in java_options(spark_submit("2", Path("job.py"))))
 
 
 def test_a_setting_without_a_value_is_wrong_usage(capsys):
