@@ -6,7 +6,7 @@ The body is read only when the request has a slot, so that a waiting request hol
 import asyncio
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -237,7 +237,7 @@ class Gateway:
 def _continue_at(claim: Claim | None, request: web.Request) -> None:
     """Let a request that is taken over go where it was sent before."""
     if claim is not None and claim.backend:
-        request[ARRIVAL_KEY] = replace(request[ARRIVAL_KEY], backend=claim.backend)
+        request[ARRIVAL_KEY] = request[ARRIVAL_KEY]._replace(backend=claim.backend)
 
 
 async def expect(_: web.Request) -> None:

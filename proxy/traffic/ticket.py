@@ -30,8 +30,7 @@ class SlotKind(Enum):
     """A slot beyond the backend's limit, for interactive requests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A request that arrives.
 
     Args:
