@@ -14,6 +14,7 @@ from aiohttp import web
 from nlpbatch import errors
 from nlpbatch.errors import NlpbatchError
 from nlpbatch.serving.drain import DRAIN
+from nlpbatch.serving.whole_response import WholeResponse
 from nlpbatch.wire.media import PROBLEM_JSON, REQUEST_ID
 from nlpbatch.wire.problem import to_problem
 
@@ -90,8 +91,15 @@ async def _deliver(response: web.StreamResponse, request: web.Request) -> None:
     response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
     request.transport.set_write_buffer_limits(0)  # a sent answer has left this process
     try:
-        await response.prepare(request)
-        await response.write_eof()
+        if isinstance(response, WholeResponse) and response.applies(request):
+            for finish in request.app.on_response_prepare:
+                await finish(request, response)
+            if not request.transport.is_closing():
+                response.send(request, request.transport)
+                await request.writer.drain()
+        else:
+            await response.prepare(request)
+            await response.write_eof()
     except ConnectionError:
         pass  # the caller has closed the connection
 
