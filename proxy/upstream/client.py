@@ -276,7 +276,7 @@ def headers_for_caller(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
 
 def _known(headers: CIMultiDictProxy[str], names: tuple[istr, ...]) -> list[tuple[str, str]]:
     """Return the headers of these names, as often as they come."""
-    found = []
+    found: list[tuple[str, str]] = []
     for name in names:
         if name in headers:
             found += [(name, value) for value in headers.getall(name)]
