@@ -11,7 +11,7 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from nlpbatch.errors import BackendFailed, InvalidRequest, NotFound, ServiceTimeout
-from nlpbatch.serving.problems import REQUEST_ID_KEY
+from nlpbatch.serving.problems import REQUEST_ID_KEY, run_hooks
 from nlpbatch.serving.reading import read_all
 from nlpbatch.serving.whole_response import WholeResponse
 from nlpbatch.wire import media
@@ -209,6 +209,7 @@ async def _stream(
 ) -> web.StreamResponse:
     response.headers[media.REQUEST_ID] = request[REQUEST_ID_KEY]
     with _caller_may_leave():
+        await run_hooks(request, response)
         await response.prepare(request)
     try:
         last = b""  # held back: the caller has the whole answer with it
