@@ -76,12 +76,14 @@ class Live:
                 "no API key that this proxy knows: send Authorization: Bearer KEY, with a key from its operator"
             )
         stored, tenant = found
-        ended = self.records.ended(stored.key_id, self.now_s())
-        if ended is not None:
-            raise Unauthenticated(
-                f"the key {stored.key_id} {_since(ended)}: ask the operator for a new one", cause=ended.cause
-            )
-        return tenant, stored.key_id
+        key_id = stored.key_id
+        if key_id in self.records.issued or key_id in self.records.revoked:  # others never end
+            ended = self.records.ended(key_id, self.now_s())
+            if ended is not None:
+                raise Unauthenticated(
+                    f"the key {key_id} {_since(ended)}: ask the operator for a new one", cause=ended.cause
+                )
+        return tenant, key_id
 
     def _issued(self, key_id: str) -> tuple[StoredKey, str] | None:
         issued = self.records.issued.get(key_id)

@@ -1,21 +1,22 @@
 """What the proxy counts, for Prometheus. Labels are bounded: tenants, classes and backends are those of the config."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from proxy.plain_metrics import SECONDS, PlainCounter, PlainHistogram
 from proxy.shared.fleet import Fleet
 from proxy.traffic.budgets import Budget
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.slots import Backend
 from proxy.traffic.ticket import CLASS_NAMES, Backlog, ClassName
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 UNKNOWN_TENANT = "-"
 
 
@@ -24,10 +25,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = self._counter("requests", "Requests answered", "tenant", "status")
+        self._requests = self._plain_counter("requests", "Requests answered", "tenant", "status")
         self._refused = self._counter("refused", "Requests refused", "tenant", "cause")
-        self._bytes_in = self._counter("request_bytes", "Cost of what was passed on", "tenant")
-        self._bytes_out = self._counter("answer_bytes", "Bodies passed back", "tenant")
+        self._bytes_in = self._plain_counter("request_bytes", "Cost of what was passed on", "tenant")
+        self._bytes_out = self._plain_counter("answer_bytes", "Bodies passed back", "tenant")
         self._wait_s = self._histogram("wait_seconds", "Time in the queue", "tenant", "class")
         self._upstream_s = self._histogram("upstream_seconds", "Time at the backend", "backend")
         self._retried = self._counter("retries", "Requests sent to another backend after this one failed", "backend")
@@ -50,8 +51,6 @@ class Metrics:
         self._ledger_errors = self._counter("ledger_errors", "What went wrong with the ledger", "kind")
         self._peer_fetches = self._counter("peer_fetches", "Answers asked of other proxies", "outcome")
         self._take_overs = self._counter("take_overs", "Requests taken over from another proxy that had no answer")
-        # Looking a label up costs more than counting.
-        self._child: Callable[..., Any] = cache(lambda metric, *labels: metric.labels(*labels))
 
     def watch_backend(self, backend: Backend, now_s: Callable[[], float]) -> None:
         """Show a backend's state from now on."""
@@ -62,9 +61,9 @@ class Metrics:
 
     def forget_backend(self, url: str) -> None:
         """Show a backend no more."""
-        for metric in (self._in_flight, self._limit, self._ready, self._ejected, self._retried, self._upstream_s):
+        for metric in (self._in_flight, self._limit, self._ready, self._ejected, self._retried):
             _remove(metric, url)
-        self._child.cache_clear()  # type: ignore[attr-defined]  # else one that comes back counts out of sight
+        self._upstream_s.forget(url)
 
     def watch_tenant(self, tenant: str, traffic: TrafficController) -> None:
         """Show a tenant's queue from now on."""
@@ -84,7 +83,7 @@ class Metrics:
 
     def ledger_failed(self, kind: str) -> None:
         """Count what went wrong with the ledger."""
-        self._count(self._ledger_errors, kind).inc()
+        self._ledger_errors.labels(kind).inc()
 
     def watch_budgets(self, budgets: Callable[[], Iterable[tuple[str, Budget]]]) -> None:
         """Show what is left of budgets from now on."""
@@ -98,25 +97,27 @@ class Metrics:
 
     def refused(self, tenant: str, cause: str) -> None:
         """Count a refusal."""
-        self._count(self._refused, tenant, cause).inc()
+        self._refused.labels(tenant, cause).inc()
 
     def passed(self, tenant: str, class_name: ClassName, waited_s: float, cost_bytes: int) -> None:
         """Count a request that got its place."""
-        self._count(self._wait_s, tenant, class_name).observe(waited_s)
-        self._count(self._bytes_in, tenant).inc(cost_bytes)
+        labels = (tenant, class_name)
+        self._wait_s.buckets[labels][bisect_left(SECONDS, waited_s)] += 1
+        self._wait_s.sums_s[labels] += waited_s
+        self._bytes_in.counts[tenant,] += cost_bytes
 
     def answered(self, tenant: str, status: int, answer_bytes: int) -> None:
         """Count an answer."""
-        self._count(self._requests, tenant, str(status)).inc()
-        self._count(self._bytes_out, tenant).inc(answer_bytes)
+        self._requests.counts[tenant, str(status)] += 1
+        self._bytes_out.counts[tenant,] += answer_bytes
 
     def replayed(self, tenant: str) -> None:
         """Count a request that got another's answer."""
-        self._count(self._replayed, tenant).inc()
+        self._replayed.labels(tenant).inc()
 
     def peer_fetched(self, outcome: str) -> None:
         """Count a question to another proxy."""
-        self._count(self._peer_fetches, outcome).inc()
+        self._peer_fetches.labels(outcome).inc()
 
     def taken_over(self) -> None:
         """Count a request that was another proxy's."""
@@ -124,19 +125,17 @@ class Metrics:
 
     def upstream(self, backend: str, seconds: float) -> None:
         """Count the time a request was at a backend."""
-        self._count(self._upstream_s, backend).observe(seconds)
+        self._upstream_s.buckets[backend,][bisect_left(SECONDS, seconds)] += 1
+        self._upstream_s.sums_s[backend,] += seconds
 
     def retried(self, backend: str) -> None:
         """Count a request that was sent to another backend after this one failed it."""
-        self._count(self._retried, backend).inc()
+        self._retried.labels(backend).inc()
 
     def configured(self, generation: int, *, valid: bool) -> None:
         """Show how often the configuration was taken over, and whether it was this time."""
         self._generation.set(generation)
         self._config_ok.set(valid)
-
-    def _count(self, metric: Hashable, *labels: str) -> Any:
-        return self._child(metric, *labels)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"nlpbatch_proxy_{name}", about, labels, registry=self.registry)
@@ -144,8 +143,15 @@ class Metrics:
     def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
         return Gauge(f"nlpbatch_proxy_{name}", about, labels, registry=self.registry)
 
-    def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
-        return Histogram(f"nlpbatch_proxy_{name}", about, labels, buckets=_SECONDS, registry=self.registry)
+    def _plain_counter(self, name: str, about: str, *labels: str) -> PlainCounter:
+        counter = PlainCounter(f"nlpbatch_proxy_{name}", about, labels)
+        self.registry.register(counter)
+        return counter
+
+    def _histogram(self, name: str, about: str, *labels: str) -> PlainHistogram:
+        histogram = PlainHistogram(f"nlpbatch_proxy_{name}", about, labels)
+        self.registry.register(histogram)
+        return histogram
 
 
 class _Budgets(Collector):

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from nlpbatch.serving.health import add_health_routes
+from nlpbatch.serving.past_router import PAST_ROUTER, PastRouter
 from nlpbatch.wire.media import LIMITS_PATH, USAGE_PATH
 from proxy.app import Proxy
 from proxy.forwarding.gateway import expect
@@ -28,6 +29,7 @@ def add_routes(app: web.Application, proxy: Proxy, host: Host | None = None) -> 
     app.router.add_route("*", LIMITS_PATH, proxy.limits)
     app.router.add_route("*", USAGE_PATH, proxy.usage)
     app.router.add_route("*", "/v1/{rest:.*}", proxy.gateway.handle, expect_handler=expect)
+    app[PAST_ROUTER] = PastRouter("/v1/", frozenset({LIMITS_PATH, USAGE_PATH}), proxy.gateway.handle)
     if host is None:
         add_health_routes(app, proxy.readiness, proxy.metrics.registry)
     else:

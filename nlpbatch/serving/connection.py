@@ -50,6 +50,11 @@ class _Handler(web.RequestHandler):
             max_field_size=_LINE_BYTES,
         )
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002  (aiohttp's)
+        """Read on after a pause; each read of a body asks for it, and without one aiohttp would parse nothing again."""
+        if self._reading_paused or self._buffer_paused:
+            super().resume_reading(resume_parser)
+
     def handle_error(
         self,
         request: web.BaseRequest,

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from nlpbatch.serving.connection import allow_many_connections, connection
 from nlpbatch.serving.drain import DRAIN, Drain
 from nlpbatch.serving.listen import EndpointSettings, ListenSettings
 from nlpbatch.serving.notify import notify_ready
+from nlpbatch.serving.past_router import shorten
 from nlpbatch.serving.problems import problems
 from nlpbatch.serving.reuse_port import close_without_loss
 from nlpbatch.serving.tls import keep_current, server_context
@@ -90,6 +92,8 @@ async def _running(
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1.0)
     tls = server_context(endpoint.tls)
     await runner.setup()
+    if runner.server is not None:
+        shorten(app, runner.server)
     try:
         listener = await _listen(runner, endpoint, tls, name, shared=shared)
         renewal = None
@@ -168,7 +172,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if shared:
-        app.on_response_prepare.append(_close_when_handing_over)
+        app.on_response_prepare.append(partial(_close_when_handing_over, app[DRAIN]))
     async with _running(app, listen, shared=shared) as (runner, listener):
         notify_ready()
         async with beside or nullcontext():
@@ -217,7 +221,7 @@ async def _hand_over(drain: Drain, runner: web.AppRunner, listener: asyncio.Serv
     _log.info("drained", extra={"finished": not drain.in_progress, "left": drain.in_progress})
 
 
-async def _close_when_handing_over(request: web.Request, response: web.StreamResponse) -> None:
-    if request.app[DRAIN].handing_over:
+async def _close_when_handing_over(drain: Drain, _: web.Request, response: web.StreamResponse) -> None:
+    if drain.handing_over:
         response.force_close()
         response.headers["Connection"] = "close"

@@ -14,6 +14,7 @@ from aiohttp import web
 from nlpbatch import errors
 from nlpbatch.errors import NlpbatchError
 from nlpbatch.serving.drain import DRAIN
+from nlpbatch.serving.whole_response import WholeResponse
 from nlpbatch.wire.media import PROBLEM_JSON, REQUEST_ID
 from nlpbatch.wire.problem import to_problem
 
@@ -22,6 +23,8 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REQUEST_ID_KEY = web.RequestKey("request_id", str)
 LOG_KEY: web.RequestKey[dict[str, Any]] = web.RequestKey("log", dict)
 """Further members of the request's line in the log."""
+PAST_ROUTER_KEY = web.RequestKey("past_router", web.Application)
+"""The application, for a request that its router hasn't seen."""
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _log = logging.getLogger("nlpbatch.access")
 
@@ -29,25 +32,42 @@ _log = logging.getLogger("nlpbatch.access")
 @web.middleware
 async def problems(request: web.Request, handler: _Handler) -> web.StreamResponse:
     """Answer the request, turn any exception into a problem document, and log one line without any text."""
+    return await answer(request.app, request, handler)
+
+
+async def answer(app: web.Application, request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Do what the middleware does."""
     started_s = time.monotonic()
     request[REQUEST_ID_KEY] = _request_id(request)
     status = 499  # the caller hung up before there was an answer
     try:
-        response = await _answer(request, handler)
+        response = await _answer(app, request, handler)
         status = response.status
     finally:
         _log_request(request, status, time.monotonic() - started_s)
     if not response.prepared:
         response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
+        await run_hooks(request, response)
     return response
 
 
-async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse:
+async def run_hooks(request: web.Request, response: web.StreamResponse) -> None:
+    """Call the application's hooks for a response that is about to be prepared, if the router hasn't seen its request.
+
+    For any other request aiohttp does so.
+    """
+    app = request.get(PAST_ROUTER_KEY)
+    if app is not None:
+        for hook in app.on_response_prepare:
+            await hook(request, response)
+
+
+async def _answer(app: web.Application, request: web.Request, handler: _Handler) -> web.StreamResponse:
     try:
         if request.path.startswith("/v1/"):
-            with request.app[DRAIN].admit():
+            with app[DRAIN].admit():
                 response = await handler(request)
-                await _deliver(response, request)
+                await _deliver(app, response, request)
                 return response
         return await handler(request)
     except NlpbatchError as error:
@@ -83,15 +103,23 @@ def _log_request(request: web.Request, status: int, seconds: float) -> None:
     _log.log(level, "request", extra=members | request.get(LOG_KEY, {}))
 
 
-async def _deliver(response: web.StreamResponse, request: web.Request) -> None:
+async def _deliver(app: web.Application, response: web.StreamResponse, request: web.Request) -> None:
     """Send the answer now: later, aiohttp would not count it as in progress, and a shutdown would cut it off."""
     if response.prepared or request.transport is None:
         return
     response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
     request.transport.set_write_buffer_limits(0)  # a sent answer has left this process
     try:
-        await response.prepare(request)
-        await response.write_eof()
+        if isinstance(response, WholeResponse) and response.applies(request):
+            for hook in app.on_response_prepare:
+                await hook(request, response)
+            if not request.transport.is_closing():
+                response.send(request, request.transport)
+                await request.writer.drain()
+        else:
+            await run_hooks(request, response)
+            await response.prepare(request)
+            await response.write_eof()
     except ConnectionError:
         pass  # the caller has closed the connection
 

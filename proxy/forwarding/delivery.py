@@ -147,7 +147,7 @@ class Delivery:
         self, backend: Backend, call: Call, send: Callable[[Backend], Awaitable[A]], *, answers: bool
     ) -> A | BackendFailed | ServiceTimeout:
         started_s = time.monotonic()
-        call.request[LOG_KEY] |= {"backend": backend.url}
+        call.request[LOG_KEY]["backend"] = backend.url
         try:
             answer = await send(backend)
         except NotConnected as error:  # nothing was sent

@@ -82,7 +82,7 @@ class Gate:
 
     def pump(self) -> None:
         """Let as many requests through as there are slots; to be called when anything has changed."""
-        while steps := self._traffic.dispatch(time.monotonic()):
+        while self._waiting and (steps := self._traffic.dispatch(time.monotonic())):
             for step in steps:
                 turn = self._waiting.pop(step.ticket)
                 if not turn.done():

@@ -6,12 +6,13 @@ The body is read only when the request has a slot, so that a waiting request hol
 import asyncio
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from aiohttp import HttpVersion11, web
-from multidict import CIMultiDict
+from multidict import CIMultiDict, istr
 
 from nlpbatch.errors import (
     BodyTimeout,
@@ -31,19 +32,25 @@ from proxy.forwarding.delivery import COUNTED_KEY, Call, Delivery
 from proxy.forwarding.gate import Admission, Gate
 from proxy.forwarding.peer_answers import PeerAnswers
 from proxy.forwarding.response_headers import ARRIVAL_KEY, LEASE_KEY, wanted_wait_s
-from proxy.forwarding.single_flight import Flight, SingleFlight, idempotency_key
+from proxy.forwarding.single_flight import Fetch, Flight, SingleFlight, idempotency_key
 from proxy.ledger.ledger import HUNG_UP, Ledger
 from proxy.live import Live
 from proxy.metrics import UNKNOWN_TENANT, Metrics
 from proxy.shared.claims import Claim
 from proxy.traffic.slots import Lease
-from proxy.traffic.ticket import Arrival, ClassName
+from proxy.traffic.ticket import ANY_VERSION, Arrival, ClassName
 from proxy.upstream.client import UpstreamRequest, UpstreamResponse, check_target, headers_for_backend
 from proxy.upstream.peers import Question
 
 _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+# As istr, names needn't be folded for each look-up.
+_IDEMPOTENCY_KEY, _PREFER, _PRIORITY, _JOB_NAME = map(istr, (IDEMPOTENCY_KEY, PREFER, PRIORITY, JOB))
+_IF_MATCH, _CONTENT_ENCODING = istr("If-Match"), istr("Content-Encoding")
 _GET_COST_BYTES: Final = 1024
 """What a request without a body costs: little, but not nothing."""
+
+
+AskOthers = Callable[[Flight, Arrival], Awaitable[UpstreamResponse | Claim]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +121,12 @@ class Gateway:
             "class": arrival.class_name,
             "bytes": arrival.cost_bytes,
         }
-        key = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, ()))
+        key = idempotency_key(request.headers.getall(_IDEMPOTENCY_KEY, ()))
         if key is not None:
             # Backends share answers, too, and know no tenants.
-            headers[IDEMPOTENCY_KEY] = hashlib.sha256(f"{tenant}\0{key}".encode()).hexdigest()[:32]
+            headers[_IDEMPOTENCY_KEY] = hashlib.sha256(f"{tenant}\0{key}".encode()).hexdigest()[:32]
             return await self._forward_once(request, headers, key)
-        lease = await self._admit(request)
+        lease = await self._admit(request, arrival)
         with Admission(self._parts.gate, lease) as admission:
             call = Call(request, await self._read(request, headers), key)
             admission.take()  # the delivery releases it
@@ -127,17 +134,27 @@ class Gateway:
 
     async def _forward_once(self, request: web.Request, headers: CIMultiDict[str], key: str) -> web.StreamResponse:
         """Answer a request with an Idempotency-Key: it may come again, or another caller may have sent it already."""
-        parts, tenant, claim = self._parts, request[ARRIVAL_KEY].tenant, None
-        if parts.single_flight.knows(tenant, key):
+        parts, arrival = self._parts, request[ARRIVAL_KEY]
+        if parts.single_flight.knows(arrival.tenant, key):
             # Already cached or in flight: no slot needed unless that attempt fails.
             call = Call(request, await self._read(request, headers), key)
             return await self._share(call, key, Admission(parts.gate, None), None)
+        if parts.peers is not None:
+            return await self._forward_in_fleet(request, headers, key, parts.peers)
+        with Admission(parts.gate, await self._admit(request, arrival)) as admission:
+            call = Call(request, await self._read(request, headers), key)
+            return await self._share(call, key, admission, None)
+
+    async def _forward_in_fleet(
+        self, request: web.Request, headers: CIMultiDict[str], key: str, peers: PeerAnswers
+    ) -> web.StreamResponse:
+        """Do the same in a fleet, where another proxy may have the request."""
+        parts, tenant = self._parts, request[ARRIVAL_KEY].tenant
         with parts.single_flight.expecting(tenant, key) as expect_no_more:
-            if parts.peers is not None:
-                claim = await parts.peers.claim(tenant, key)
-            if claim is None or claim.owner is None:
+            claim = await peers.claim(tenant, key)
+            if claim.owner is None:
                 _continue_at(claim, request)
-                lease = await self._admit(request)
+                lease = await self._admit(request, request[ARRIVAL_KEY])
             else:
                 expect_no_more()
                 lease = None
@@ -151,41 +168,48 @@ class Gateway:
             admission.abandon()
             claim = None  # it may be another proxy's by the time that this attempt fails
         digest = call.sent.digest()
-        fetch = partial(self._fetch, call, admission, Question(arrival.tenant, key, digest), claim)
+        if parts.peers is None:
+            fetch: Fetch = partial(self._fetch, call, admission)
+        else:
+            ask_others = partial(parts.peers.fetch, Question(arrival.tenant, key, digest), claim)
+            fetch = partial(self._fetch_in_fleet, call, admission, ask_others)
         answer, replayed = await parts.single_flight.share(arrival.tenant, key, digest, fetch)
         response = answer.to_response()
         if replayed:
             response.headers[IDEMPOTENCY_REPLAYED] = "true"
-            call.request[LOG_KEY] |= {"replayed": True}
+            call.request[LOG_KEY]["replayed"] = True
             parts.metrics.replayed(arrival.tenant)
             parts.ledger.replayed(arrival, len(call.sent.body))
             call.request[COUNTED_KEY] = True
         return response
 
-    async def _fetch(
-        self, call: Call, admission: Admission, question: Question, claim: Claim | None, flight: Flight
-    ) -> UpstreamResponse:
+    async def _fetch(self, call: Call, admission: Admission, flight: Flight) -> UpstreamResponse:
         """Return the answer that all callers of a flight share.
 
         The first caller's slot is gone if that caller hung up before this began, or if another flight came to nothing.
         """
-        peers = self._parts.peers
-        if peers is not None:
-            found = await peers.fetch(question, claim, flight, call.request[ARRIVAL_KEY])
-            if isinstance(found, UpstreamResponse):
-                return found
-            _continue_at(found, call.request)
-        lease = admission.take() or await self._admit(call.request)
+        lease = admission.take() or await self._admit(call.request, call.request[ARRIVAL_KEY])
         flight.sent()
-        if peers is not None:
-            peers.sent(question, lease.backend.url)
         return await self._parts.delivery.fetch(lease, call)
 
-    async def _admit(self, request: web.Request) -> Lease:
-        arrival = request[ARRIVAL_KEY]
+    async def _fetch_in_fleet(
+        self, call: Call, admission: Admission, ask_others: AskOthers, flight: Flight
+    ) -> UpstreamResponse:
+        """Return the same in a fleet, where another proxy may have it."""
+        found = await ask_others(flight, call.request[ARRIVAL_KEY])
+        if isinstance(found, UpstreamResponse):
+            return found
+        _continue_at(found, call.request)
+        lease = admission.take() or await self._admit(call.request, call.request[ARRIVAL_KEY])
+        flight.sent()
+        if self._parts.peers is not None and call.key is not None:
+            self._parts.peers.sent(lease.ticket.tenant, call.key, lease.backend.url)
+        return await self._parts.delivery.fetch(lease, call)
+
+    async def _admit(self, request: web.Request, arrival: Arrival) -> Lease:
         lease = request[LEASE_KEY] = await self._parts.gate.enter(arrival, partial(hold_body, request))
         self._parts.metrics.passed(arrival.tenant, arrival.class_name, lease.waited_s, arrival.cost_bytes)
-        request[LOG_KEY] |= {"queue_s": round(lease.waited_s, 4)}
+        request[LOG_KEY]["queue_s"] = round(lease.waited_s, 4)
         return lease
 
     async def _read(self, request: web.Request, headers: CIMultiDict[str]) -> UpstreamRequest:
@@ -209,35 +233,37 @@ class Gateway:
                 return await read_all(request.content)
 
     def _arrival(self, request: web.Request, tenant: str, key_id: str) -> Arrival:
-        job, cost_bytes = _job(request), self._cost_bytes(request)
+        job, cost_bytes, headers = _job(request), self._cost_bytes(request), request.headers
         class_name = _class_name(request, self._live.now.classes[tenant])
         # Without an Idempotency-Key, identify the caller by key, job, class and size.
-        named = request.headers.get(IDEMPOTENCY_KEY)
+        named = headers.get(_IDEMPOTENCY_KEY)
         identity = (tenant, named) if named is not None else (key_id, job, class_name, cost_bytes)
-        wait_s, pin = wanted_wait_s(request.headers.get(PREFER)), pinned_to(request.headers.getall("If-Match", ()))
+        wait_s = wanted_wait_s(headers[_PREFER]) if _PREFER in headers else None
+        pin = pinned_to(headers.getall(_IF_MATCH)) if _IF_MATCH in headers else ANY_VERSION
         return Arrival(tenant, key_id, job, class_name, cost_bytes, identity, wait_s, pin)
 
     def _cost_bytes(self, request: web.Request) -> int:
         """Return the body's declared bytes: known before it is read, and what will be read at most."""
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        if _CONTENT_ENCODING in request.headers and request.headers[_CONTENT_ENCODING].lower() != "identity":
             raise UnsupportedMediaType("the body is compressed: send it as it is, requests are admitted by their size")
-        if request.content_length is None:
+        length = request.content_length
+        if length is None:
             if request.headers.get("Transfer-Encoding"):
                 raise LengthRequired("the body has no Content-Length: send it, requests are admitted by their size")
             return _GET_COST_BYTES
-        if request.content_length > self._limits.body_bytes:
+        if length > self._limits.body_bytes:
             raise RequestTooLarge(
-                f"the body has {request.content_length:,} bytes, the limit is {self._limits.body_bytes:,}: "
+                f"the body has {length:,} bytes, the limit is {self._limits.body_bytes:,}: "
                 "send fewer documents at a time",
                 limit=self._limits.body_bytes,
             )
-        return max(request.content_length, _GET_COST_BYTES)
+        return max(length, _GET_COST_BYTES)
 
 
 def _continue_at(claim: Claim | None, request: web.Request) -> None:
     """Let a request that is taken over go where it was sent before."""
     if claim is not None and claim.backend:
-        request[ARRIVAL_KEY] = replace(request[ARRIVAL_KEY], backend=claim.backend)
+        request[ARRIVAL_KEY] = request[ARRIVAL_KEY]._replace(backend=claim.backend)
 
 
 async def expect(_: web.Request) -> None:
@@ -257,12 +283,12 @@ def _size_bytes(response: web.StreamResponse) -> int:
 
 def _class_name(request: web.Request, may_claim: frozenset[ClassName]) -> ClassName:
     """Return what the request claims to be; the other class if its tenant may not claim that."""
-    claimed: ClassName = "batch" if is_batch(request.headers.get(PRIORITY)) else "interactive"
+    claimed: ClassName = "batch" if is_batch(request.headers.get(_PRIORITY)) else "interactive"
     return claimed if claimed in may_claim else next(iter(may_claim))
 
 
 def _job(request: web.Request) -> str:
-    job = request.headers.get(JOB, "")
+    job = request.headers.get(_JOB_NAME, "")
     if job and not _JOB.fullmatch(job):
         raise InvalidRequest(f"{JOB} is not a name of 1 to 128 letters, digits and ._:-: rename the job", path=JOB)
     return job

@@ -100,9 +100,9 @@ class PeerAnswers:
         """Return who answers a request."""
         return self._count(await self._fleet.claims.claim((tenant, key)))
 
-    def sent(self, question: Question, backend: str) -> None:
+    def sent(self, tenant: str, key: str, backend: str) -> None:
         """Note where a request of this proxy's own has been sent."""
-        self._fleet.claims.sent((question.tenant, question.key), backend)
+        self._fleet.claims.sent((tenant, key), backend)
 
     async def fetch(
         self, question: Question, claim: Claim | None, flight: Flight, arrival: Arrival

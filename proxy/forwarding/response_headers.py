@@ -8,13 +8,15 @@ requests of the same job are here, and how many would keep its share of the back
 import math
 import re
 import time
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from nlpbatch.wire.media import ADVICE, SERVER_TIMING
 from proxy.traffic.controller import TrafficController
-from proxy.traffic.quotas import Quota
+from proxy.traffic.quotas import Quota, Rule, Scope
 from proxy.traffic.slots import Lease
 from proxy.traffic.ticket import Arrival
 
@@ -47,7 +49,7 @@ class ResponseHeaders:
         if arrival is None:
             return
         now_ns = time.monotonic_ns()
-        response.headers.update(_rate_limit(self._traffic.quotas.of(arrival.tenant, arrival.key_id), now_ns))
+        _add_rate_limit(response.headers, self._traffic.quotas.of(arrival.tenant, arrival.key_id), now_ns)
         lease = request.get(LEASE_KEY)
         if lease is None:
             return
@@ -56,15 +58,21 @@ class ResponseHeaders:
             response.headers[ADVICE] = self._traffic.advice(lease.ticket).to_header()
 
 
-def _rate_limit(quotas: tuple[Quota, ...], now_ns: int) -> dict[str, str]:
-    """Return the headers on the quota that has least left."""
-    limited = [(left, quota) for quota in quotas if (left := quota.left_bytes(now_ns)) is not None]
-    if not limited:
-        return {}
-    left_bytes, quota = min(limited, key=lambda pair: pair[0])
-    rate, burst_bytes = quota.rule.bytes_per_s or 1, quota.rule.burst_bytes
-    window_s = math.ceil(burst_bytes / rate)
-    return {
-        "RateLimit-Policy": f'"{quota.scope}";q={burst_bytes};w={window_s};qu="content-bytes"',
-        "RateLimit": f'"{quota.scope}";r={left_bytes};t={math.ceil(quota.full_in_s(now_ns))}',
-    }
+def _add_rate_limit(headers: CIMultiDict[str], quotas: tuple[Quota, ...], now_ns: int) -> None:
+    """Add the headers on the quota that has least left."""
+    narrowest, least_bytes = None, 0
+    for quota in quotas:
+        left_bytes = quota.left_bytes(now_ns)
+        if left_bytes is not None and (narrowest is None or left_bytes < least_bytes):
+            narrowest, least_bytes = quota, left_bytes
+    if narrowest is None:
+        return
+    scope, full_s = narrowest.scope, math.ceil(narrowest.full_in_s(now_ns))
+    headers["RateLimit-Policy"] = _policy(scope, narrowest.rule)
+    headers["RateLimit"] = f'"{scope}";r={least_bytes};t={full_s}'
+
+
+@lru_cache(maxsize=1024)
+def _policy(scope: Scope, rule: Rule) -> str:
+    window_s = math.ceil(rule.burst_bytes / (rule.bytes_per_s or 1))
+    return f'"{scope}";q={rule.burst_bytes};w={window_s};qu="content-bytes"'

@@ -15,9 +15,9 @@ wait for this proxy's own flights, and for requests that are on the way to one: 
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from nlpbatch.errors import IdempotencyConflict, InvalidRequest
@@ -62,9 +62,11 @@ class Flight:
 
     def __init__(self, digest: bytes) -> None:
         self.digest = digest
-        self.callers = 0
+        self.waiting: list[asyncio.Future[UpstreamResponse]] = []
+        """One for each caller that waits for the answer."""
         self.left = False
         """Whether it was sent to a backend."""
+        self.task: asyncio.Task[None] | None = None
         self.own = True
         """Whether the answer comes from a backend of this proxy's, and not from another proxy."""
 
@@ -76,8 +78,34 @@ class Flight:
 Fetch = Callable[[Flight], Awaitable[UpstreamResponse]]
 
 
+class Expected:
+    """A request that is on the way to its flight, until it is said to be no more, or the context ends.
+
+    Args:
+        on_end: Called at the end, once.
+
+    """
+
+    def __init__(self, on_end: Callable[[], None]) -> None:
+        self._on_end: Callable[[], None] | None = on_end
+
+    def end(self) -> None:
+        """Say that it comes no more."""
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end()
+
+    def __enter__(self) -> Callable[[], None]:
+        """Return `end`."""
+        return self.end
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self.end()
+
+
 @dataclass(eq=False, slots=True)
-class _Expected:
+class _Waiting:
     """Requests with a key that have not begun their flight yet; `changed` when one has, or when there are no more."""
 
     requests: int = 0
@@ -98,8 +126,8 @@ class SingleFlight:
 
     def __init__(self, answers: AnswerCache) -> None:
         self._answers = answers
-        self._tasks: dict[Name, tuple[Flight, asyncio.Task[UpstreamResponse]]] = {}
-        self._expected: dict[Name, _Expected] = {}
+        self._flights: dict[Name, Flight] = {}
+        self._expected: dict[Name, _Waiting] = {}
         self.on_kept: Callable[[Name], None] = _ignore
         """Called when an answer from a backend is there and cached."""
         self.on_unknown: Callable[[Name], None] = _ignore
@@ -108,7 +136,7 @@ class SingleFlight:
     def knows(self, tenant: str, key: str) -> bool:
         """Return whether the key is in flight or its answer cached."""
         name = (tenant, key)
-        return name in self._tasks or self._answers.find(name, time.monotonic()) is not None
+        return name in self._flights or self._answers.find(name, time.monotonic()) is not None
 
     async def share(self, tenant: str, key: str, digest: bytes, fetch: Fetch) -> tuple[UpstreamResponse, bool]:
         """Return the answer, and whether another request's analysis gave it.
@@ -130,32 +158,21 @@ class SingleFlight:
             if kept is not None:
                 _check_same(kept[0], digest)
                 return kept[1], True
-            under_way = self._tasks.get(name)
-            if under_way is None:
-                flight, task = self._begin(name, digest, fetch)
-                return await self._join(name, flight, task), not flight.own
-            _check_same(under_way[0].digest, digest)
+            flight = self._flights.get(name)
+            if flight is None:
+                flight = self._begin(name, digest, fetch)
+                return await self._join(name, flight), not flight.own
+            _check_same(flight.digest, digest)
             try:
-                return await self._join(name, *under_way), True
+                return await self._join(name, flight), True
             except Exception:  # noqa: BLE001, S112  (another caller's failure: this one starts again)
                 continue
 
-    @contextmanager
-    def expecting(self, tenant: str, key: str) -> Iterator[Callable[[], None]]:
-        """Say that a request is on the way to its flight, for the time of the context or until the value is called."""
-        name, ended = (tenant, key), False
-
-        def end() -> None:
-            nonlocal ended
-            if not ended:
-                ended = True
-                self._expect_less(name)
-
-        self._expected.setdefault(name, _Expected()).requests += 1
-        try:
-            yield end
-        finally:
-            end()
+    def expecting(self, tenant: str, key: str) -> "Expected":
+        """Return the context in which a request is on the way to its flight."""
+        name = (tenant, key)
+        self._expected.setdefault(name, _Waiting()).requests += 1
+        return Expected(partial(self._expect_less, name))
 
     async def own_answer(self, tenant: str, key: str, digest: bytes) -> UpstreamResponse | None:
         """Return the answer that this proxy has or gets from a backend, once it is there; None if it gets none.
@@ -170,45 +187,62 @@ class SingleFlight:
             if kept is not None:
                 _check_same(kept[0], digest)
                 return kept[1]
-            under_way, expected = self._tasks.get(name), self._expected.get(name)
-            if under_way is not None and under_way[0].own:
-                _check_same(under_way[0].digest, digest)
+            flight, expected = self._flights.get(name), self._expected.get(name)
+            if flight is not None and flight.own:
+                _check_same(flight.digest, digest)
                 try:
-                    return await self._join(name, *under_way)
+                    return await self._join(name, flight)
                 except Exception:  # noqa: BLE001, S112  (another request may be on the way)
                     continue
-            if under_way is not None or expected is None:
+            if flight is not None or expected is None:
                 return None
             await expected.changed.wait()
 
     async def close(self) -> None:
         """End all flights."""
-        tasks = [task for _, task in self._tasks.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        flights = list(self._flights.items())
+        for name, flight in flights:
+            self._cancel(name, flight)
+        await asyncio.gather(*(flight.task for _, flight in flights if flight.task is not None), return_exceptions=True)
 
-    def _begin(self, name: Name, digest: bytes, fetch: Fetch) -> tuple[Flight, asyncio.Task[UpstreamResponse]]:
-        flight = Flight(digest)
-        task = asyncio.create_task(self._run(name, flight, fetch))
-        self._tasks[name] = (flight, task)
-        task.add_done_callback(lambda done: self._end(name, done))
+    def _begin(self, name: Name, digest: bytes, fetch: Fetch) -> Flight:
+        flight = self._flights[name] = Flight(digest)
+        flight.task = asyncio.create_task(self._run(name, flight, fetch))
         if name in self._expected:
             self._expected[name].tell()
-        return flight, task
+        return flight
 
-    async def _run(self, name: Name, flight: Flight, fetch: Fetch) -> UpstreamResponse:
-        answer = await fetch(flight)
-        if flight.own and self._answers.keep(name, flight.digest, answer, time.monotonic()):
-            self.on_kept(name)
-        return answer
+    async def _run(self, name: Name, flight: Flight, fetch: Fetch) -> None:
+        """Fetch the answer, and hand it or the error to all who wait: they needn't wait for the task itself."""
+        try:
+            answer = await fetch(flight)
+            if flight.own and self._answers.keep(name, flight.digest, answer, time.monotonic()):
+                self.on_kept(name)
+        except Exception as error:  # noqa: BLE001  (whatever it is, it is the callers')
+            self._end(name, flight, error)
+        else:
+            self._end(name, flight, answer)
 
-    def _end(self, name: Name, task: asyncio.Task[UpstreamResponse]) -> None:
-        if self._tasks.get(name, (None, None))[1] is task:
-            del self._tasks[name]
-        if not task.cancelled():
-            task.exception()  # mark as seen: there may be no caller left to raise it to
+    def _end(self, name: Name, flight: Flight, outcome: UpstreamResponse | Exception) -> None:
+        if self._flights.get(name) is flight:
+            del self._flights[name]
         self._forget(name)
+        for turn in flight.waiting:
+            if turn.done():
+                continue
+            if isinstance(outcome, Exception):
+                turn.set_exception(outcome)
+            else:
+                turn.set_result(outcome)
+
+    def _cancel(self, name: Name, flight: Flight) -> None:
+        if self._flights.get(name) is flight:
+            del self._flights[name]  # nobody may join what is about to be cancelled
+        if flight.task is not None:
+            # Not in `_run`: a task that is cancelled before it has begun never runs.
+            hung_up = ConnectionAbortedError("the first caller hung up")
+            flight.task.add_done_callback(lambda _: self._end(name, flight, hung_up))
+            flight.task.cancel()
 
     def _expect_less(self, name: Name) -> None:
         expected = self._expected[name]
@@ -222,20 +256,18 @@ class SingleFlight:
         if name not in self._expected and not self.knows(*name):
             self.on_unknown(name)
 
-    async def _join(self, name: Name, flight: Flight, task: asyncio.Task[UpstreamResponse]) -> UpstreamResponse:
-        flight.callers += 1
+    async def _join(self, name: Name, flight: Flight) -> UpstreamResponse:
+        turn: asyncio.Future[UpstreamResponse] = asyncio.get_running_loop().create_future()
+        flight.waiting.append(turn)
         try:
-            return await asyncio.shield(task)
+            return await turn
         except asyncio.CancelledError:
-            if task.cancelled():
-                raise ConnectionAbortedError("the first caller hung up") from None
+            flight.waiting.remove(turn)
+            if turn.done() and not turn.cancelled():
+                turn.exception()  # mark as seen
+            if not flight.waiting and not flight.left and flight.task is not None and not flight.task.done():
+                self._cancel(name, flight)
             raise
-        finally:
-            flight.callers -= 1
-            if not flight.callers and not flight.left and not task.done():
-                # Nobody may join a task that is about to be cancelled.
-                self._tasks.pop(name, None)
-                task.cancel()
 
 
 def _ignore(_: Name) -> None:

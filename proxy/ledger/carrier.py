@@ -120,7 +120,12 @@ class Carrier:
         if not active.entries:
             active.since_s = time.monotonic()
         active.entries += 1
-        active.rows.add(row, added)
+        counts = active.rows.counts.get(row)
+        if counts is None:
+            active.rows.add(row, added)
+        else:
+            for index, number in added:
+                counts[index] += number
         if self._journal is not None:
             self._journal.append(encode(row, added))
 

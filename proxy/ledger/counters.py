@@ -62,7 +62,6 @@ class Rows:
     def __init__(self, counts: Mapping[Row, Sequence[int]] | None = None) -> None:
         self.counts: dict[Row, list[int]] = {}
         self._jobs: dict[tuple[str, str, str], int] = {}
-        self._bytes: dict[str, int] = {}
         for row, numbers in (counts or {}).items():
             self.add(row, enumerate(numbers))
 
@@ -71,12 +70,10 @@ class Rows:
         counts = self.counts.get(row) or self._new(row)
         for index, number in added:
             counts[index] += number
-            if index == ANALYSED_BYTES:
-                self._bytes[row[1]] = self._bytes.get(row[1], 0) + number
 
     def bytes_of(self, tenant: str) -> int:
         """Return a tenant's analysed bytes."""
-        return self._bytes.get(tenant, 0)
+        return sum(counts[ANALYSED_BYTES] for row, counts in self.counts.items() if row[1] == tenant)
 
     def lines(self) -> bytes:
         """Return the lines that stand for all rows."""

@@ -7,13 +7,13 @@ from proxy.shared.store import Script
 CLAIM: Final = Script("""
 -- KEYS: the last beat of each proxy, what each says of itself, then one claim per request.
 -- ARGV: this proxy's id, microseconds after which a silent proxy is gone, milliseconds that a claim lives;
--- then for each request the claim that is wanted, and one that it may replace.
+-- then for each request the claim that is wanted, and behind a space one that it may replace, if there is one.
 -- Returns for each request how it was found (free, taken, or held by another proxy), its claim, what its owner says.
 local time = redis.call('TIME')
 local gone = time[1] * 1000000 + time[2] - ARGV[2]
 local found = {}
 for i = 3, #KEYS do
-  local wanted, instead = ARGV[2 * i - 2], ARGV[2 * i - 1]
+  local wanted, instead = string.match(ARGV[i + 1], '^(%S*) ?(%S*)$')
   local held = redis.call('GET', KEYS[i])
   local how, said = 'free', ''
   if held then
@@ -50,12 +50,12 @@ end
 """)
 
 RENEW: Final = Script("""
--- KEYS: claims. ARGV: milliseconds that they live from now on, then what each has to be, without and with its backend.
--- Puts back what has vanished.
+-- KEYS: claims. ARGV: milliseconds that they live from now on, then each as it is to be, with its backend; it has to be
+-- this one already, whatever its backend is. Puts back what has vanished.
 for i = 1, #KEYS do
   local held = redis.call('GET', KEYS[i])
-  if not held or string.match(held, '^%S*') == ARGV[2 * i] then
-    redis.call('SET', KEYS[i], ARGV[2 * i + 1], 'PX', ARGV[1])
+  if not held or string.match(held, '^%S*') == string.match(ARGV[i + 1], '^%S*') then
+    redis.call('SET', KEYS[i], ARGV[i + 1], 'PX', ARGV[1])
   end
 end
 """)

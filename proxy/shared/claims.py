@@ -160,14 +160,14 @@ class Claims:
         self._wanted.append(wanted)
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send(), name="claim")
+        give_up = asyncio.get_running_loop().call_later(self._store.settings.timeout_s, _give_up, wanted.turn)
         try:
-            async with asyncio.timeout(self._store.settings.timeout_s):
-                return await wanted.turn
-        except TimeoutError:
-            return None
+            return await wanted.turn
         except asyncio.CancelledError:
             wanted.abandoned = True
             raise
+        finally:
+            give_up.cancel()
 
     async def _send(self) -> None:
         """Ask for all claims that are wanted, one round trip after the other."""
@@ -191,9 +191,9 @@ class Claims:
     async def _claim_all(self, batch: list[_Wanted]) -> list[Claim | None]:
         store = self._store
         keys = [store.key("beats"), store.key("members"), *(wanted.key for wanted in batch)]
-        pairs = [text for wanted in batch for text in (wanted.text, wanted.instead)]
+        texts = [f"{wanted.text} {wanted.instead}" if wanted.instead else wanted.text for wanted in batch]
         gone_us, ttl_ms = round(store.settings.alive_s * 1e6), round(self.ttl_s * 1000)
-        found = iter(await store.run(CLAIM, keys, [self._instance, gone_us, ttl_ms, *pairs]))
+        found = iter(await store.run(CLAIM, keys, [self._instance, gone_us, ttl_ms, *texts]))
         return [_claim(wanted.text, *islice(found, 3)) for wanted in batch]
 
     async def _settle(self) -> None:
@@ -218,8 +218,7 @@ class Claims:
         ttl_ms = round(self.ttl_s * 1000)
         renewed = [*self._held.values()] if due.renewal else [held for held in due.sent if not held.released]
         for some in _in_parts(renewed):
-            texts = [text for held in some for text in (held.text, held.full_text)]
-            await self._store.run(RENEW, [held.key for held in some], [ttl_ms, *texts])
+            await self._store.run(RENEW, [held.key for held in some], [ttl_ms, *(held.full_text for held in some)])
 
     def _on_change(self) -> None:
         """Claim what is in flight when the store is back: it may be empty."""
@@ -230,6 +229,11 @@ class Claims:
 
 def _in_parts(claims: list[_Held]) -> list[list[_Held]]:
     return [claims[start : start + _MAX_AT_ONCE] for start in range(0, len(claims), _MAX_AT_ONCE)]
+
+
+def _give_up(turn: "asyncio.Future[Claim | None]") -> None:
+    if not turn.done():
+        turn.set_result(None)
 
 
 def _claim(text: str, how: bytes, held: bytes, said: bytes) -> Claim:

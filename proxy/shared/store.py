@@ -86,7 +86,7 @@ class Store:
 
     def hidden(self, *parts: str) -> str:
         """Return what stands for these words in the store, where they can't be read: a keyed hash."""
-        return hmac.new(self._secret, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(self._secret, "\0".join(parts).encode(), "sha256").hex()[:32]
 
     def admits(self, secret: str) -> bool:
         """Return whether a peer knows the fleet's secret, in time that doesn't depend on how much of it is right."""

@@ -89,6 +89,8 @@ class Breaker:
         self._all = all_ or Ejections()
         self._all.backends += 1
         self._state: Closed | Ejected | HalfOpen = Closed()
+        self.spotless = True
+        """Whether it is closed and remembers no failure: then nothing but a failure changes anything."""
 
     @property
     def state(self) -> str:
@@ -115,10 +117,11 @@ class Breaker:
             isinstance(self._state, Closed) and (self._state.failed or self._state.ejections)
         ):
             self._state = Closed()
+            self.spotless = True
 
     def failed(self, identity: str, now_s: float) -> None:
         """Note that it failed a request, which is known again by its identity."""
-        state = self._state
+        state, self.spotless = self._state, False
         if isinstance(state, HalfOpen):
             self._eject(state.ejections + 1, now_s)
         elif isinstance(state, Closed):

@@ -111,7 +111,8 @@ class Budgets:
 
     def __init__(self, epoch_offset_s: Callable[[], float]) -> None:
         self._offset_s = epoch_offset_s
-        self._tenants: dict[str, tuple[Budget, ...]] = {}
+        self.tenants: dict[str, tuple[Budget, ...]] = {}
+        """The tenants that have any; requests of others needn't ask."""
         self.proxies = 1
         """Among how many what is left is divided while nobody can look."""
         self.divided = False
@@ -122,10 +123,10 @@ class Budgets:
     def adopt(self, settings: ProxySettings) -> None:
         """Limit by these settings from now on."""
         stated = {name: tenant.budget for name, tenant in settings.tenants.items() if tenant.budget != BudgetSettings()}
-        for name in self._tenants.keys() - stated.keys():
-            del self._tenants[name]
+        for name in self.tenants.keys() - stated.keys():
+            del self.tenants[name]
         for name, budget in stated.items():
-            found = self._tenants.setdefault(name, tuple(Budget(kind, 0.0) for kind in KINDS))
+            found = self.tenants.setdefault(name, tuple(Budget(kind, 0.0) for kind in KINDS))
             for one, limit_bytes in zip(found, (budget.bytes_per_day, budget.bytes_per_month), strict=True):
                 one.limit_bytes = limit_bytes
 
@@ -140,7 +141,7 @@ class Budgets:
 
     def of(self, tenant: str, now_s: float) -> tuple[Budget, ...]:
         """Return a tenant's budgets for this day and this month; none if it has none."""
-        found = self._tenants.get(tenant, ())
+        found = self.tenants.get(tenant, ())
         if found:
             epoch_s = self.epoch_s(now_s)
             for budget in found:
@@ -149,7 +150,7 @@ class Budgets:
 
     def all(self, now_s: float) -> Iterator[tuple[str, Budget]]:
         """Yield all budgets with their tenants."""
-        for tenant in self._tenants:
+        for tenant in self.tenants:
             for budget in self.of(tenant, now_s):
                 yield tenant, budget
 
@@ -175,6 +176,6 @@ class Budgets:
     def give_back(self, tenant: str, cost_bytes: int, charged_s: float) -> None:
         """Undo the charge for a request that was not sent on after all, unless its day or month is over."""
         charged_at_s = self.epoch_s(charged_s)
-        for budget in self._tenants.get(tenant, ()):
+        for budget in self.tenants.get(tenant, ()):
             if charged_at_s >= budget.period.start_s:
                 budget.own_bytes = max(0, budget.own_bytes - cost_bytes)

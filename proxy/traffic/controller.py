@@ -143,7 +143,8 @@ class TrafficController:
             )
             return self._turned_away(arrival, quotas, refusal, now_s)
         charge_all(quotas, arrival.cost_bytes, int(now_s * _NS))
-        self.budgets.charge(arrival.tenant, arrival.cost_bytes, now_s)
+        if arrival.tenant in self.budgets.tenants:
+            self.budgets.charge(arrival.tenant, arrival.cost_bytes, now_s)
         wait_s = self._max_wait_s(arrival)
         ticket = Ticket(
             arrival.tenant,
@@ -164,7 +165,7 @@ class TrafficController:
         steps: list[Lease | Dropped] = []
         if self._sharing.credits:
             self._sharing.hold_back(now_s)
-        while self.queue.backlog.requests and (next_ := self._slots.next(now_s, self._extra_slots)) is not None:
+        while self.queue.requests and (next_ := self._slots.next(now_s, self._extra_slots)) is not None:
             backend, ticket = next_
             waited_s = now_s - ticket.arrived_s
             if self._codels[ticket.class_name].drops(waited_s, now_s):
@@ -199,7 +200,8 @@ class TrafficController:
 
         """
         self._end(lease, now_s, failed=False, learn=False)
-        lease.backend.breaker.abandoned()
+        if not lease.backend.breaker.spotless:
+            lease.backend.breaker.abandoned()
 
     def move(self, lease: Lease, now_s: float, *, tried: Sequence[Backend] = (), learn: bool = True) -> Lease | None:
         """Return a lease at another backend, for which `lease` is released; None if there is no slot, and it is kept.
@@ -232,11 +234,14 @@ class TrafficController:
 
     def advice(self, ticket: Ticket) -> Advice:
         """Return how many requests of the ticket's job there are, at all proxies, and how many keep its share busy."""
-        flows = self._sharing.active_elsewhere(ticket.class_name)
-        share = self.queue.share(ticket.tenant, ticket.class_name, {tenant for tenant, _ in flows})
-        jobs = self.queue.active_jobs(ticket.tenant, ticket.class_name)
-        jobs |= {job for tenant, job in flows if tenant == ticket.tenant}
-        under_way = self.queue.under_way(ticket) + self._sharing.under_way_elsewhere(ticket)
+        jobs, under_way = self.queue.active_jobs(ticket.tenant, ticket.class_name), self.queue.under_way(ticket)
+        if self._sharing.elsewhere:
+            flows = self._sharing.active_elsewhere(ticket.class_name)
+            share = self.queue.share(ticket.tenant, ticket.class_name, {tenant for tenant, _ in flows})
+            jobs |= {job for tenant, job in flows if tenant == ticket.tenant}
+            under_way += self._sharing.under_way_elsewhere(ticket)
+        else:
+            share = self.queue.share(ticket.tenant, ticket.class_name)
         slots = self._slots.count(ticket.pin)
         return Advice(under_way, max(2, round(2 * slots * share / max(1, len(jobs)))))
 
@@ -266,9 +271,10 @@ class TrafficController:
     def _refusal(self, arrival: Arrival, quotas: Sequence[Quota], now_s: float, *, promised: bool) -> Refuse | None:
         if arrival.tenant in self.queue.paused:
             return Refuse("paused", 0, 0, _PAUSED_RETRY_AFTER_S)
-        spent = self.budgets.over(arrival.tenant, arrival.cost_bytes, now_s)
-        if spent is not None:
-            return _over_budget(spent, self.budgets.epoch_s(now_s))
+        if arrival.tenant in self.budgets.tenants:
+            spent = self.budgets.over(arrival.tenant, arrival.cost_bytes, now_s)
+            if spent is not None:
+                return _over_budget(spent, self.budgets.epoch_s(now_s))
         over = first_over(quotas, arrival.cost_bytes, int(now_s * _NS), promised=promised)
         if over is not None:
             return _over_quota(over)
@@ -314,10 +320,11 @@ class TrafficController:
         ticket = lease.ticket
         self._slots.release(lease, now_s, failed=failed, learn=learn)
         self.queue.finish(ticket)
-        backlogged = self.queue.of(ticket.tenant, ticket.class_name).requests > 0
+        backlogged = self.queue.requests > 0 and self.queue.of(ticket.tenant, ticket.class_name).requests > 0
         self._rate(ticket).finished(ticket.cost_bytes, now_s, backlogged=backlogged)
+        stay_s = now_s - ticket.arrived_s
         for quota in ticket.quotas:
-            quota.release(now_s - ticket.arrived_s)
+            quota.release(stay_s)
 
     def _late(self, ticket: Ticket, cause: Cause, waited_s: float) -> Refuse:
         after_s = retry_after_s(self.queue.ahead_bytes(ticket), self._rate(ticket), self._chance())

@@ -69,9 +69,12 @@ class TenantFlow:
     in_flight: int = 0
     virtual: int = 0
     jobs: dict[tuple[str, Pin], JobFlow] = field(default_factory=dict)
-    waiting: Backlog = NOTHING
+    requests: int = 0
+    """How many wait."""
+    size_bytes: int = 0
+    """Their cost."""
     pinned: int = 0
-    """How many of those that wait have a pin."""
+    """How many of them have a pin."""
     held_back: Collection[str] = frozenset()
     """Jobs that may not start another request, because other proxies have the slots."""
 
@@ -82,37 +85,41 @@ class TenantFlow:
 
     def push(self, ticket: Ticket) -> None:
         """Add a ticket behind those of its job."""
-        job = self.jobs.setdefault(ticket.flow, JobFlow(self.virtual, ticket.pin))
-        if not job.tickets:
+        flow = ticket.flow
+        job = self.jobs.get(flow)
+        if job is None:
+            job = self.jobs[flow] = JobFlow(self.virtual, ticket.pin)
+        elif not job.tickets:
             job.start = max(self.virtual - (LAG_BYTES if job.in_flight else 0), job.start)
         job.tickets[ticket] = None
         self._count(job, ticket, 1)
 
     def waits(self, open_to: OpenTo) -> bool:
         """Return whether anything waits that may have the slot."""
-        if self.waiting.requests > self.pinned and not self.held_back:
+        if self.requests > self.pinned and not self.held_back:
             return True
-        return self.waiting.requests > 0 and any(job.tickets for job in self._jobs_for(open_to))
+        return self.requests > 0 and any(job.tickets for job in self._jobs_for(open_to))
 
     def comes_back(self, open_to: OpenTo) -> bool:
         """Return whether it only has something under way of what may have the slot."""
-        return not self.waiting.requests and bool(self._jobs_for(open_to))
+        return not self.requests and bool(self._jobs_for(open_to))
 
     def next_job(self, kind: SlotKind, open_to: OpenTo) -> JobFlow | None:
         """Return the job whose turn it is; None if the slot is to be kept for one that will send soon."""
         jobs = self._jobs_for(open_to)
-        job = min((job for job in jobs if job.tickets), key=lambda flow: flow.finish)
+        waiting = [job for job in jobs if job.tickets]
+        job = waiting[0] if len(waiting) == 1 else min(waiting, key=lambda flow: flow.finish)
         if kind is SlotKind.SPARE and any(not other.tickets and other.start < job.start for other in jobs):
             return None
         return job
 
     def pop(self, job: JobFlow) -> Ticket:
         """Remove and return the job's next ticket."""
-        job.start += max(0, self.virtual - LAG_BYTES - job.finish)
-        # max: the head of a job may have left, and the one behind it cost less.
-        self.virtual = max(self.virtual, job.finish)
-        job.start = job.finish
         ticket, _ = job.tickets.popitem(last=False)
+        finish = job.start + ticket.cost_bytes
+        job.start = max(finish, self.virtual - LAG_BYTES)
+        # max: the head of a job may have left, and the one behind it cost less.
+        self.virtual = max(self.virtual, job.start)
         self._count(job, ticket, -1)
         job.in_flight += 1
         self.in_flight += 1
@@ -150,7 +157,8 @@ class TenantFlow:
 
     def _count(self, job: JobFlow, ticket: Ticket, sign: int) -> None:
         job.size_bytes += sign * ticket.cost_bytes
-        self.waiting = self.waiting.plus(sign, sign * ticket.cost_bytes)
+        self.requests += sign
+        self.size_bytes += sign * ticket.cost_bytes
         if ticket.pin:
             self.pinned += sign
 
@@ -168,11 +176,12 @@ class _Class:
     in_flight: int = 0
     virtual: float = 0.0
     tenants: dict[str, TenantFlow] = field(default_factory=dict)
-    waiting: Backlog = NOTHING
+    requests: int = 0
+    """How many wait."""
 
     def waits(self, open_to: OpenTo) -> bool:
         """Return whether anything waits that may have the slot."""
-        return self.waiting.requests > 0 and any(tenant.waits(open_to) for tenant in self.tenants.values())
+        return self.requests > 0 and any(tenant.waits(open_to) for tenant in self.tenants.values())
 
 
 class FairQueue:
@@ -188,7 +197,9 @@ class FairQueue:
         self._weights: Mapping[str, float] = {}
         self._virtual = 0.0
         self._classes: dict[ClassName, _Class] = {"interactive": _Class(1.0), "batch": _Class(1.0)}
-        self._waiting = Backlog()
+        self.requests = 0
+        """How many wait."""
+        self._size_bytes = 0
         self._under_way = 0
         self.pinned = 0
         """How many of those that wait have a pin."""
@@ -230,7 +241,7 @@ class FairQueue:
     @property
     def backlog(self) -> Backlog:
         """Return all that waits."""
-        return self._waiting
+        return Backlog(self.requests, self._size_bytes)
 
     def of(self, tenant: str, class_name: ClassName | None = None) -> Backlog:
         """Return what waits of a tenant, of one class or both."""
@@ -238,11 +249,11 @@ class FairQueue:
             interactive, batch = (self.of(tenant, name) for name in CLASS_NAMES)
             return interactive.plus(batch.requests, batch.size_bytes)
         flow = self._classes[class_name].tenants.get(tenant)
-        return flow.waiting if flow is not None else NOTHING
+        return Backlog(flow.requests, flow.size_bytes) if flow is not None else NOTHING
 
-    def waiting_in(self, class_name: ClassName) -> Backlog:
-        """Return what waits of a class."""
-        return self._classes[class_name].waiting
+    def waits_in(self, class_name: ClassName) -> bool:
+        """Return whether anything of a class waits."""
+        return self._classes[class_name].requests > 0
 
     def under_way(self, ticket: Ticket) -> int:
         """Return how many requests of the ticket's job wait or are being served."""
@@ -265,10 +276,12 @@ class FairQueue:
 
         """
         class_ = self._classes[class_name]
-        active = {name for name, flow in class_.tenants.items() if flow.in_flight or flow.waiting.requests}
-        tenants = {name: self._weight(name) for name in {tenant, *active, *elsewhere}}
-        classes = sum(one.weight for one in self._classes.values() if one is class_ or _is_active(one))
-        weight, weights = tenants[tenant], sum(tenants.values())
+        active = {name for name, flow in class_.tenants.items() if flow.in_flight or flow.requests}
+        active.add(tenant)
+        active.update(elsewhere)
+        weight = self._weight(tenant)
+        weights = weight if len(active) == 1 else sum(map(self._weight, active))
+        classes = sum([one.weight for one in self._classes.values() if one is class_ or _is_active(one)])
         return share(class_weight=class_.weight, class_weights=classes, weight=weight, weights=weights)
 
     def ahead_bytes(self, ticket: Ticket, promised_bytes: int = 0) -> int:
@@ -294,12 +307,12 @@ class FairQueue:
     def push(self, ticket: Ticket) -> None:
         """Add a ticket behind those of its job."""
         class_ = self._classes[ticket.class_name]
-        if not class_.waiting.requests:
+        if not class_.requests:
             class_.start = max(self._virtual, class_.start)
         tenant = class_.tenants.get(ticket.tenant)
         if tenant is None:
             tenant = class_.tenants[ticket.tenant] = TenantFlow(self._weight(ticket.tenant))
-        if not tenant.waiting.requests:
+        if not tenant.requests:
             tenant.start = max(class_.virtual - tenant.lag, tenant.start)
         tenant.push(ticket)
         self._count(class_, ticket, 1)
@@ -352,12 +365,14 @@ class FairQueue:
                     yield from job.tickets
 
     def _choose(self, kind: SlotKind, open_to: OpenTo) -> tuple[_Class, TenantFlow, JobFlow] | None:
-        classes = [class_ for class_ in self._classes.values() if class_.waiting.requests]
+        classes = [class_ for class_ in self._classes.values() if class_.requests]
         if kind is SlotKind.EXTRA:
             classes = [class_ for class_ in classes if class_ is self._classes["interactive"]]
         if kind is not SlotKind.WORKER:
             classes = [class_ for class_ in classes if self._within(class_, open_to)]
-        for class_ in sorted(classes, key=lambda flow: flow.start):
+        if len(classes) > 1:
+            classes.sort(key=lambda flow: flow.start)
+        for class_ in classes:
             tenant = self._next_tenant(class_, kind, open_to)
             job = tenant.next_job(kind, open_to) if tenant is not None else None
             if tenant is not None and job is not None:
@@ -366,7 +381,7 @@ class FairQueue:
 
     def _next_tenant(self, class_: _Class, kind: SlotKind, open_to: OpenTo) -> TenantFlow | None:
         waiting = [flow for name, flow in class_.tenants.items() if name not in self.paused and flow.waits(open_to)]
-        tenant = min(waiting, key=lambda flow: flow.start, default=None)
+        tenant = waiting[0] if len(waiting) == 1 else min(waiting, key=lambda flow: flow.start, default=None)
         if tenant is None or kind is not SlotKind.SPARE:
             return tenant
         kept = any(
@@ -391,13 +406,14 @@ class FairQueue:
         return self._weights.get(tenant, 1.0)
 
     def _count(self, class_: _Class, ticket: Ticket, sign: int) -> None:
-        class_.waiting = class_.waiting.plus(sign, sign * ticket.cost_bytes)
-        self._waiting = self._waiting.plus(sign, sign * ticket.cost_bytes)
+        class_.requests += sign
+        self.requests += sign
+        self._size_bytes += sign * ticket.cost_bytes
         if ticket.pin:
             self.pinned += sign
 
     def _forget_if_idle(self) -> None:
-        if not self._waiting.requests and not self._under_way:
+        if not self.requests and not self._under_way:
             self._virtual = 0.0
             for class_ in self._classes.values():
                 class_.start = class_.virtual = 0.0
@@ -405,7 +421,7 @@ class FairQueue:
 
 
 def _is_active(class_: _Class) -> bool:
-    return bool(class_.in_flight or class_.waiting.requests)
+    return bool(class_.in_flight or class_.requests)
 
 
 def share(*, class_weight: float, class_weights: float, weight: float, weights: float) -> float:

@@ -9,7 +9,7 @@ none. Bytes that were promised to callers with a Retry-After count as sent for e
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from nlpbatch.wire.limits import MIB
@@ -37,6 +37,13 @@ class Rule:
     bytes_per_s: int | None = None
     burst_bytes: int = 0
     concurrency: int | None = None
+    burst_ns: int = field(init=False, repr=False, compare=False)
+    """The time that a burst takes at the rate."""
+
+    def __post_init__(self) -> None:
+        """Work out what each request needs."""
+        burst_ns = 0 if self.bytes_per_s is None else _ns_for(self.burst_bytes, self.bytes_per_s)
+        object.__setattr__(self, "burst_ns", burst_ns)
 
 
 NO_LIMIT: Final = Rule()
@@ -97,13 +104,14 @@ class Quota:
         rule = self.rule
         if rule is NO_LIMIT:
             return None
-        if rule.bytes_per_s is not None:
+        rate = rule.bytes_per_s
+        if rate is not None:
             if cost_bytes > rule.burst_bytes:
                 return Over(self.scope, "burst", cost_bytes, rule.burst_bytes, None)
-            wait_ns = self._wait_ns(cost_bytes + (0 if promised else self.held_bytes), now_ns, rule.bytes_per_s)
+            wait_ns = self._wait_ns(cost_bytes if promised else cost_bytes + self.held_bytes, now_ns, rate)
             if wait_ns > 0:
-                return Over(self.scope, "rate", cost_bytes, rule.bytes_per_s, wait_ns / _NS)
-        bound = self._concurrency()
+                return Over(self.scope, "rate", cost_bytes, rate, wait_ns / _NS)
+        bound = None if rule.concurrency is None else self._concurrency()
         if bound is None or rule.concurrency is None:
             return None
         ahead = 0 if promised else self.held_requests
@@ -138,8 +146,10 @@ class Quota:
         rule = self.rule
         if rule.bytes_per_s is None:
             return None
-        used = -(-max(0, self._tat_ns - now_ns) * rule.bytes_per_s // _NS)
-        return max(0, rule.burst_bytes - used)
+        ahead_ns = self._tat_ns - now_ns
+        if ahead_ns <= 0:
+            return rule.burst_bytes
+        return max(0, rule.burst_bytes + (-ahead_ns * rule.bytes_per_s // _NS))  # what is used, rounded up
 
     def full_in_s(self, now_ns: int) -> float:
         """Return when the whole burst may be sent again."""
@@ -153,8 +163,8 @@ class Quota:
 
     def _wait_ns(self, size_bytes: int, now_ns: int, bytes_per_s: int) -> int:
         # What was promised may be more than a burst; it is spread over time, so it delays and doesn't forbid.
-        tat_ns = max(now_ns, self._tat_ns) + _ns_for(size_bytes, bytes_per_s)
-        return tat_ns - _ns_for(self.rule.burst_bytes, bytes_per_s) - now_ns
+        ahead_ns = self._tat_ns - now_ns if self._tat_ns > now_ns else 0
+        return ahead_ns + _ns_for(size_bytes, bytes_per_s) - self.rule.burst_ns
 
 
 def rule_of(settings: QuotaSettings) -> Rule:
@@ -203,8 +213,10 @@ class Quotas:
     def of(self, tenant: str, key_id: str) -> tuple[Quota, ...]:
         """Return what a request by that key is limited by, the narrowest first."""
         key = self._keys.get(key_id) or self._of_issued(tenant, key_id)
-        found = key, self._tenants.get(tenant), self._global
-        return tuple(quota for quota in found if quota is not None)
+        whole = self._tenants.get(tenant)
+        if key is not None and whole is not None:
+            return key, whole, self._global
+        return tuple(quota for quota in (key, whole, self._global) if quota is not None)
 
     def __iter__(self) -> Iterator[Quota]:
         """Yield all of them."""

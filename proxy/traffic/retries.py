@@ -165,7 +165,7 @@ class Retries:
             if len(self._blamed) > 1:
                 for backend in self._blamed:
                     backend.breaker.forgive(self._identity)
-        else:
+        elif not breaker.spotless:
             breaker.succeeded()
 
     def _moves(self, outcome: Outcome, now_s: float) -> bool:

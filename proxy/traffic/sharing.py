@@ -20,7 +20,9 @@ class Sharing:
     def __init__(self, queue: FairQueue, slots: Slots) -> None:
         self._queue = queue
         self._slots = slots
-        self._allotment = ALONE
+        self._slots_of = ALONE.slots
+        self.elsewhere = ALONE.elsewhere
+        """How many requests of each flow other proxies have; empty without any."""
         self.credits: dict[Flow, SlotCredit] = {}
         """Of the flows that are kept to their slots; empty while there is enough for all."""
 
@@ -34,8 +36,9 @@ class Sharing:
 
         """
         # Not the limits as far as they have grown: what is beyond waits in the backends, first come, first served.
-        self._allotment = allot(self._queue.demand(), others, self._slots.steady(per_worker), weights)
-        slots = self._allotment.slots
+        allotment = allot(self._queue.demand(), others, self._slots.steady(per_worker), weights)
+        slots, self.elsewhere = allotment.slots, allotment.elsewhere
+        self._slots_of = slots
         self._slots.shared = bool(slots)
         self.credits = {flow: self.credits.get(flow) or SlotCredit() for flow in slots if flow[0] == "batch"}
         if not self.credits:
@@ -43,7 +46,7 @@ class Sharing:
 
     def hold_back(self, now_s: float) -> None:
         """Let those flows start no other request that have all their slots in use."""
-        slots, in_flight = self._allotment.slots, self._queue.in_flight
+        slots, in_flight = self._slots_of, self._queue.in_flight
         full = [
             flow for flow, credit in self.credits.items() if not credit.may_start(slots[flow], in_flight(flow), now_s)
         ]
@@ -51,8 +54,8 @@ class Sharing:
 
     def under_way_elsewhere(self, ticket: Ticket) -> int:
         """Return how many requests of the ticket's job other proxies have."""
-        return self._allotment.elsewhere.get((ticket.class_name, ticket.tenant, ticket.job), 0)
+        return self.elsewhere.get((ticket.class_name, ticket.tenant, ticket.job), 0)
 
     def active_elsewhere(self, class_name: ClassName) -> list[tuple[str, str]]:
         """Return the tenants and jobs of a class that other proxies have requests of."""
-        return [(tenant, job) for name, tenant, job in self._allotment.elsewhere if name == class_name]
+        return [(tenant, job) for name, tenant, job in self.elsewhere if name == class_name]

@@ -51,7 +51,7 @@ class Backend:
 
     def usable(self, now_s: float) -> bool:
         """Return whether it may get requests at all."""
-        return self.ready and self.breaker.allows(now_s)
+        return self.ready and (self.breaker.spotless or self.breaker.allows(now_s))
 
     def has_room(self, now_s: float, beyond_limit: int = 0) -> bool:
         """Return whether it may get another request now, `beyond_limit` of them beyond its limit."""
@@ -115,7 +115,7 @@ class Slots:
 
     def is_free(self, pin: Pin, now_s: float) -> bool:
         """Return whether a request with this pin can have a slot at once, ahead of nobody."""
-        waiting = self._queue.backlog.requests
+        waiting = self._queue.requests
         if waiting > self._queue.pinned:
             return False  # a ticket without a pin waits, so no backend has room
         for backend in serving(pin, self.backends):
@@ -126,7 +126,7 @@ class Slots:
     def next(self, now_s: float, beyond_limit: int) -> tuple[Backend, Ticket] | None:
         """Return the next ticket and its backend; interactive ones may go `beyond_limit` requests over each limit."""
         found = self._fill(now_s)
-        if found is not None or not self._queue.waiting_in("interactive").requests:
+        if found is not None or not self._queue.waits_in("interactive"):
             return found
         return self._fill(now_s, interactive_only=True) or self._fill(
             now_s, interactive_only=True, beyond_limit=beyond_limit
@@ -143,10 +143,11 @@ class Slots:
         """Return the lease of a slot at the backend."""
         backend.in_flight += 1
         backend.outstanding_bytes += ticket.cost_bytes
-        backend.breaker.sent()
+        if not backend.breaker.spotless:
+            backend.breaker.sent()
         lease = Lease(ticket, backend, backend.in_flight, now_s, now_s - ticket.arrived_s)
         self._held.add(lease)
-        self._by_tenant[ticket.tenant] = self.of_tenant(ticket.tenant) + 1
+        self._by_tenant[ticket.tenant] = self._by_tenant.get(ticket.tenant, 0) + 1
         return lease
 
     def release(self, lease: Lease, now_s: float, *, failed: bool, learn: bool) -> None:
@@ -247,7 +248,11 @@ def pick(
         beyond_limit: How far each may go beyond its limit.
 
     """
-    free = [backend for backend in backends if backend.has_room(now_s, beyond_limit)]
+    free = [
+        backend
+        for backend in backends
+        if backend.in_flight < backend.limit.value + beyond_limit and backend.usable(now_s)  # as `has_room`, inlined
+    ]
     if len(free) < 2:  # noqa: PLR2004  (two choices)
         return free[0] if free else None
     first = choose(len(free))

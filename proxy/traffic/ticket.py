@@ -12,6 +12,7 @@ CLASS_NAMES: Final[tuple[ClassName, ...]] = ("interactive", "batch")
 
 Pin = frozenset[str]
 """The versions that may answer a request, by fingerprint; empty for any."""
+ANY_VERSION: Final[Pin] = frozenset()
 
 OpenTo = Callable[[Pin], bool]
 """Returns whether a slot is open to requests with that pin; requests without one may have any slot."""
@@ -30,8 +31,7 @@ class SlotKind(Enum):
     """A slot beyond the backend's limit, for interactive requests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A request that arrives.
 
     Args:

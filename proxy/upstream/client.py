@@ -2,18 +2,18 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final, NamedTuple, TypeVar
 
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from nlpbatch.errors import BackendFailed, InvalidRequest, NotFound, ServiceTimeout
-from nlpbatch.serving.problems import REQUEST_ID_KEY
+from nlpbatch.serving.problems import REQUEST_ID_KEY, run_hooks
 from nlpbatch.serving.reading import read_all
+from nlpbatch.serving.whole_response import WholeResponse
 from nlpbatch.wire import media
 from nlpbatch.wire.limits import KIB, MIB
 from proxy.config import UpstreamSettings
@@ -57,19 +57,21 @@ ANSWER_HEADERS: Final = tuple(
         media.IDEMPOTENCY_REPLAYED,
     )
 )
-_CHOOSING_HEADERS: Final = ("Content-Type", "Accept", "If-Match")
+_CHOOSING_HEADERS: Final = tuple(istr(name) for name in ("Content-Type", "Accept", "If-Match"))
 
 
 Finishing = Callable[[int, Mapping[str, str]], None]
 """What is done before the last byte of a streamed answer leaves."""
 
 
+T = TypeVar("T")
+
+
 class NotConnected(BackendFailed):
     """No connection to the backend: nothing has been sent, another one may be asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(NamedTuple):
     """A request as a backend gets it; `target` is its path and query as the caller wrote them."""
 
     method: str
@@ -79,14 +81,17 @@ class UpstreamRequest:
 
     def digest(self) -> bytes:
         """Return a hash of all that decides about the answer: requests with the same digest get the same answer."""
-        chosen = (value for name in _CHOOSING_HEADERS for value in (name, *self.headers.getall(name, ())))
-        hashed = hashlib.sha256("\n".join((self.method, self.target, *chosen, "")).encode())
+        lines = [self.method, self.target]
+        for name in _CHOOSING_HEADERS:
+            lines.append(name)
+            if name in self.headers:
+                lines += self.headers.getall(name)
+        hashed = hashlib.sha256("\n".join((*lines, "")).encode())
         hashed.update(self.body)
         return hashed.digest()
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamResponse:
+class UpstreamResponse(NamedTuple):
     """A whole response as the caller gets it."""
 
     status: int
@@ -95,7 +100,7 @@ class UpstreamResponse:
 
     def to_response(self) -> web.Response:
         """Return it for the server to send."""
-        return web.Response(status=self.status, headers=self.headers, body=self.body)
+        return WholeResponse(status=self.status, headers=self.headers, body=self.body)
 
 
 class Upstream:
@@ -128,8 +133,7 @@ class Upstream:
             ServiceTimeout: It took longer than `timeout_s`.
 
         """
-        async with self._sent(backend, sent) as answer:
-            return UpstreamResponse(answer.status, headers_for_caller(answer.headers), await read_all(answer.content))
+        return await self._exchange(backend, sent, _read_whole)
 
     async def stream(
         self, backend: Backend, sent: UpstreamRequest, request: web.Request, finishing: Finishing
@@ -139,29 +143,32 @@ class Upstream:
         `finishing` is called with status and headers of a streamed answer before its last byte leaves. Raises as
         `fetch`; once a streamed answer has begun, its failure breaks the connection to the caller.
         """
-        async with self._sent(backend, sent) as answer:
-            headers, size_bytes = headers_for_caller(answer.headers), answer.content_length
+
+        async def pass_on(answer: Answer) -> web.StreamResponse:
+            size_bytes = answer.content_length
             whole = size_bytes is not None and size_bytes <= _WHOLE_ANSWER_BYTES
             if whole or answer.status >= _FAILED_STATUS or answer.status == _OTHER_VERSION_STATUS:
-                return UpstreamResponse(answer.status, headers, await read_all(answer.content)).to_response()
-            response = web.StreamResponse(status=answer.status, headers=headers)
+                return (await _read_whole(answer)).to_response()
+            response = web.StreamResponse(status=answer.status, headers=headers_for_caller(answer.headers))
             response.content_length = size_bytes
             return await _stream(answer, request, response, finishing)
 
-    def _destination(self, backend: Backend) -> Destination:
-        connect_timeout_s = self.settings.connect_timeout_s
-        name = backend.connection.get("server_hostname")
-        return Destination(backend.url, self._live.now.tls, name, connect_timeout_s)
+        return await self._exchange(backend, sent, pass_on)
 
-    @asynccontextmanager
-    async def _sent(self, backend: Backend, sent: UpstreamRequest) -> AsyncIterator[Answer]:
+    def _destination(self, backend: Backend) -> Destination:
+        snapshot = self._live.now
+        name, timeout_s = backend.connection.get("server_hostname"), snapshot.settings.upstream.connect_timeout_s
+        return Destination(backend.url, snapshot.tls, name, timeout_s)
+
+    async def _exchange(self, backend: Backend, sent: UpstreamRequest, use: Callable[[Answer], Awaitable[T]]) -> T:
+        """Return what `use` makes of a backend's answer."""
         to, message = self._destination(backend), Message(sent.method, sent.target, sent.headers.items(), sent.body)
         try:
             # For the whole of it: a caller that doesn't read its answer holds a slot, too.
             async with asyncio.timeout(self.settings.timeout_s):
                 connection, answer = await self._connections.exchange(to, message)
                 try:
-                    yield answer
+                    return await use(answer)
                 finally:
                     self._connections.release(to, connection)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -194,11 +201,16 @@ class Upstream:
         raise ValueError(f"{max_bytes} bytes or more")
 
 
+async def _read_whole(answer: Answer) -> UpstreamResponse:
+    return UpstreamResponse(answer.status, headers_for_caller(answer.headers), await read_all(answer.content))
+
+
 async def _stream(
     answer: Answer, request: web.Request, response: web.StreamResponse, finishing: Finishing
 ) -> web.StreamResponse:
     response.headers[media.REQUEST_ID] = request[REQUEST_ID_KEY]
     with _caller_may_leave():
+        await run_hooks(request, response)
         await response.prepare(request)
     try:
         last = b""  # held back: the caller has the whole answer with it
@@ -266,4 +278,8 @@ def headers_for_caller(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
 
 def _known(headers: CIMultiDictProxy[str], names: tuple[istr, ...]) -> list[tuple[str, str]]:
     """Return the headers of these names, as often as they come."""
-    return [(name, value) for name in names if name in headers for value in headers.getall(name)]
+    found: list[tuple[str, str]] = []
+    for name in names:
+        if name in headers:
+            found += [(name, value) for value in headers.getall(name)]
+    return found

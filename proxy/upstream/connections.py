@@ -70,6 +70,15 @@ class Answer(NamedTuple):
         return None if stated is None else int(stated)
 
 
+class _Connection(ResponseHandler):
+    """aiohttp's side of a connection."""
+
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002  (aiohttp's)
+        """Read on after a pause; each read of a body asks for it, and without one aiohttp would parse nothing again."""
+        if self._reading_paused or self._buffer_paused:
+            super().resume_reading(resume_parser)
+
+
 class Connections:
     """All connections, in use and idle."""
 
@@ -128,7 +137,7 @@ class Connections:
         try:
             async with asyncio.timeout(to.connect_timeout_s):
                 _, connection = await loop.create_connection(
-                    lambda: ResponseHandler(loop), address.host, address.port, ssl=tls, server_hostname=name
+                    lambda: _Connection(loop), address.host, address.port, ssl=tls, server_hostname=name
                 )
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError(f"no connection within {to.connect_timeout_s:g} s") from error
@@ -224,9 +233,10 @@ async def _ask(connection: ResponseHandler, to: Destination, message: Message) -
 
 
 def _head(to: Destination, message: Message) -> bytes:
-    address = _address(to.url)
-    lines = [f"{message.method} {address.path}{message.target} HTTP/1.1", f"Host: {address.header}"]
-    lines += [f"{name}: {value}" for name, value in message.headers]
-    if message.body or message.method not in _SAFE_METHODS:
-        lines.append(f"Content-Length: {len(message.body)}")
-    return "\r\n".join((*lines, "", "")).encode("ascii")
+    address, body = _address(to.url), message.body
+    headers = "".join([f"{name}: {value}\r\n" for name, value in message.headers])
+    length = f"Content-Length: {len(body)}\r\n" if body or message.method not in _SAFE_METHODS else ""
+    text = (
+        f"{message.method} {address.path}{message.target} HTTP/1.1\r\nHost: {address.header}\r\n{headers}{length}\r\n"
+    )
+    return text.encode("ascii")

@@ -141,7 +141,7 @@ async def fetches(proxy: Proxy, outcome: str) -> float:
 async def asked_peer(proxy: Proxy) -> None:
     """Wait until a proxy waits for another one's answer."""
     async with asyncio.timeout(10):
-        while not any(not flight.own for flight, _ in proxy.inner._single_flight._tasks.values()):
+        while not any(not flight.own for flight in proxy.inner._single_flight._flights.values()):
             await asyncio.sleep(0.005)
 
 

@@ -162,4 +162,4 @@ async def test_a_backend_that_is_not_there_is_an_error_of_its_own():
     ],
 )
 def test_the_host_header_is_that_of_the_address(url, host):
-    assert connections._place(url).header == host
+    assert connections._address(url).header == host
