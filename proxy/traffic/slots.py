@@ -54,8 +54,13 @@ class Backend:
         return self.ready and self.breaker.allows(now_s)
 
     def has_room(self, now_s: float, beyond_limit: int = 0) -> bool:
-        """Return whether it may get another request now, `beyond_limit` of them beyond its limit."""
-        return self.in_flight < self.limit.value + beyond_limit and self.usable(now_s)
+        """Return whether it may get another request now, `beyond_limit` of them beyond its limit.
+
+        What goes beyond the limit needn't wait until a probe has emptied the backend to its workers: that takes as long
+        as a job's request.
+        """
+        most = self.limit.lasting + beyond_limit if beyond_limit else self.limit.value
+        return self.in_flight < most and self.usable(now_s)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
