@@ -25,8 +25,10 @@ import asyncio
 import contextlib
 import json
 import statistics
+import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +59,9 @@ POLICIES = {
 
 
 async def measure(bench: Bench, scenes: dict[str, Scene], arguments: argparse.Namespace) -> Figures:
-    """Return the figures of all rounds."""
+    """Return the figures of all rounds; show those of the rounds so far after each."""
     phases: defaultdict[str, list[Phase]] = defaultdict(list)
-    ours, seconds, names = scenes["ours"], arguments.seconds, list(POLICIES)
+    ours, seconds, names, figures = scenes["ours"], arguments.seconds, list(POLICIES), Figures()
     await bench.play(ours, POLICIES["ours"], WARM_UP_S, rate=arguments.rate)
     for number in range(arguments.rounds):
         phases["alone"].append(await bench.play(ours, POLICIES["ours"], seconds, job=False, rate=arguments.rate))
@@ -68,6 +70,12 @@ async def measure(bench: Bench, scenes: dict[str, Scene], arguments: argparse.Na
             phases[name].append(
                 await bench.play(scenes[name], POLICIES[name], seconds, rate=arguments.rate, flood=arguments.flood)
             )
+        figures = _summary(phases, bench)
+        print(f"{number + 1} rounds", json.dumps(figures), sep="\n", file=sys.stderr, flush=True)
+    return figures
+
+
+def _summary(phases: Mapping[str, list[Phase]], bench: Bench) -> Figures:
     alone, capacity = times(phases["alone"]), phases["capacity"]
     # What an interactive request takes, in bytes of the job's text.
     one = sum(phase.work.cpu_s for phase in phases["alone"]) / sum(phase.work.requests for phase in phases["alone"])
