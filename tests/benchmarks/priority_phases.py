@@ -1,6 +1,7 @@
 """The parts of `priorities`: one phase of interactive requests and a job, and what it has shown."""
 
 import asyncio
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.benchmarks.load_scene import Scene, percentile
+from tests.benchmarks.meter import cpu_s, descendants, machine_cpu_s
 from tests.benchmarks.replicas import Replica, Work, work_of
 
 Figures = dict[str, Any]
@@ -15,6 +17,8 @@ WARM_S = 2.0
 """Of the job alone, before interactive requests begin and anything is counted."""
 UNDER_WAY = 12
 """The job's requests for each worker: several times what the proxy lets through to it."""
+OTHERS_CORES = 0.1
+"""A phase in which other programs take more says nothing of this one's times."""
 FLOOD = 32
 """Interactive callers who send the next request when one is answered."""
 
@@ -50,6 +54,13 @@ class Phase:
     text_bytes: int = 0
     """All that was answered, also before and after what is counted."""
     elapsed_s: float = 0.0
+    others_cores: float = 0.0
+    """CPU that other programs took, in cores."""
+
+    @property
+    def undisturbed(self) -> bool:
+        """Return whether other programs left the machine to this one."""
+        return self.others_cores <= OTHERS_CORES
 
 
 @dataclass
@@ -87,7 +98,7 @@ class Bench:
 
         """
         scene.counts.done.clear()
-        phase, before, began_s = Phase(), work_of([self.replica]), time.monotonic()
+        phase, before, others_s, began_s = Phase(), work_of([self.replica]), _others_cpu_s(), time.monotonic()
         from_s = began_s + (WARM_S if job else 0.0)
         until_s = from_s + seconds
         under_way = UNDER_WAY * self.workers
@@ -102,6 +113,7 @@ class Bench:
             await batch
         jobs = scene.counts.done.get("job", [])
         phase.elapsed_s = time.monotonic() - began_s
+        phase.others_cores = (_others_cpu_s() - others_s) / phase.elapsed_s
         phase.work = work_of([self.replica]).since(before)
         phase.text_bytes = round(sum(size for _, size in jobs) * self.text_part) + len(done) * self.small_text_bytes
         phase.job_bytes_per_s = _rate(jobs, from_s, until_s) * self.text_part
@@ -110,6 +122,11 @@ class Bench:
         if phase.work.requests != len(jobs) + len(done):
             raise SystemExit(f"{len(jobs) + len(done)} answers, {phase.work.requests:g} requests were analysed")
         return phase
+
+
+def _others_cpu_s() -> float:
+    """Return the CPU seconds of all programs but this one and those that it has started."""
+    return machine_cpu_s() - sum(map(cpu_s, descendants(os.getpid())))
 
 
 async def _steady(scene: Scene, policy: Policy, until_s: float, rate: float, done: list[float]) -> list[float]:
