@@ -17,8 +17,9 @@ have taken the CPU for it that the same takes alone.
 Goodput is in bytes of text. A byte of an interactive request takes more CPU than one of the job, since each request has
 costs of its own; so it is given also with interactive requests counted by the CPU that they take alone ("work").
 
-A phase in which other programs took more than a tenth of a core is played again, three times at the most, and if
-none was undisturbed the figures say so.
+A phase in which other programs took more than a tenth of a core is played again (`--attempts`), and if none was
+undisturbed the figures say so. On a machine that isn't quiet begin the command with `nice -n -20`, so that others only
+get what this leaves.
 
 With `--flood` interactive requests come as fast as they are answered: what is left for the job then.
 """
@@ -49,7 +50,6 @@ from tests.benchmarks.proxy_load import make_bodies
 from tests.benchmarks.replicas import Replica, running_all
 
 Figures = dict[str, Any]
-ATTEMPTS = 3
 WARM_UP_S = 3.0
 """Before the first round: a new worker copies pages of the process that it was forked from."""
 CPU_TOLERANCE = 0.25
@@ -75,16 +75,16 @@ async def measure(bench: Bench, scenes: dict[str, Scene], arguments: argparse.Na
     await bench.play(scenes["ours"], POLICIES["ours"], WARM_UP_S, rate=rate)
     for number in range(arguments.rounds):
         for name in ("alone", "capacity", *names[number % len(names) :], *names[: number % len(names)]):
-            phases[name].append(await _undisturbed(name, plays[name]))
+            phases[name].append(await _undisturbed(name, plays[name], arguments.attempts))
         figures = _summary(phases, bench)
         print(f"{number + 1} rounds", json.dumps(figures), sep="\n", file=sys.stderr, flush=True)
     return figures
 
 
-async def _undisturbed(name: str, play: Callable[[], Awaitable[Phase]]) -> Phase:
+async def _undisturbed(name: str, play: Callable[[], Awaitable[Phase]], attempts: int) -> Phase:
     """Return the first undisturbed phase, or the least disturbed one."""
     phases: list[Phase] = []
-    while len(phases) < ATTEMPTS and not (phases and phases[-1].undisturbed):
+    while len(phases) < attempts and not (phases and phases[-1].undisturbed):
         phases.append(await play())
         print(name, f"{phases[-1].others_cores:.2f} cores of others", times(phases[-1:]), file=sys.stderr, flush=True)
     return min(phases, key=lambda phase: phase.others_cores)
@@ -178,6 +178,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=25.0, help="interactive requests a second, three reviews each")
     parser.add_argument("--request-bytes", type=int, default=32 * KIB, help="text per request of the job")
     parser.add_argument("--flood", action="store_true", help="send as many interactive requests as are answered")
+    parser.add_argument("--attempts", type=int, default=3, help="at each phase, until it is undisturbed")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
