@@ -21,7 +21,8 @@ A phase in which other programs took more than a tenth of a core is played again
 undisturbed the figures say so. On a machine that isn't quiet begin the command with `nice -n -20`, so that others only
 get what this leaves.
 
-With `--flood` interactive requests come as fast as they are answered: what is left for the job then.
+With `--flood` interactive requests come as fast as they are answered: what is left for the job then. At first they may
+be 256 KiB ahead of their share, so let this take 20 seconds.
 """
 
 import argparse
@@ -129,14 +130,17 @@ def _figures(
     job = statistics.mean(phase.job_bytes_per_s for phase in phases)
     interactive = statistics.mean(phase.interactive_per_s for phase in phases)
     loaded = times(phases)
-    ratios = {f"{part} / unloaded": round(loaded[f"{part}_ms"] / alone[f"{part}_ms"], 2) for part in ("p50", "p99")}
+    if loaded:
+        loaded |= {
+            f"{part} / unloaded": round(loaded[f"{part}_ms"] / alone[f"{part}_ms"], 2) for part in ("p50", "p99")
+        }
     return {
         "job / capacity": round(job / most, 3),
         "bytes / capacity": round((job + interactive * text_bytes) / most, 3),
         "work / capacity": round((job + interactive * equivalent_bytes) / most, 3),
         "interactive_per_s": round(interactive, 1),
         "worker_cpu": cores(phases),
-    } | ((loaded | ratios) if loaded else {})
+    } | loaded
 
 
 def table(figures: Figures) -> str:
