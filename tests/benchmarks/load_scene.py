@@ -166,5 +166,12 @@ class Scene:
 
 
 def percentile(values: list[float], part: float) -> float:
-    """Return the value that so many are under."""
+    """Return the value that so many are under.
+
+    Raises:
+        SystemExit: There are none.
+
+    """
+    if not values:
+        raise SystemExit("nothing was answered in the time that is counted: give it more (--scale, --seconds)")
     return values[min(len(values) - 1, int(len(values) * part))]
