@@ -18,8 +18,7 @@ Goodput is in bytes of text. A byte of an interactive request takes more CPU tha
 costs of its own; so it is given also with interactive requests counted by the CPU that they take alone ("work").
 
 A phase in which other programs took more than a tenth of a core is played again (`--attempts`), and if none was
-undisturbed the figures say so. On a machine that isn't quiet begin the command with `nice -n -20`, so that others only
-get what this leaves.
+undisturbed the figures say so.
 
 With `--flood` interactive requests come as fast as they are answered: what is left for the job then. At first they may
 be 256 KiB ahead of their share, so let this take 20 seconds.
