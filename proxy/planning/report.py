@@ -25,10 +25,21 @@ def figures(result: SimulationResult) -> dict[str, Any]:
             "failed": tally.failed,
             "given_up": tally.given_up,
             "got_in_at_first_return": _rounded(_part(tally.let_in_at_once, tally.first_tries_back)),
+            "jobs_bytes_per_s": {
+                job: round(size_bytes / result.duration_s, 1) for job, size_bytes in sorted(tally.bytes_by_job.items())
+            },
         }
         for (tenant, class_name), tally in sorted(result.tallies.items())
     }
-    return {"duration_s": result.duration_s, "utilisation": round(result.utilisation, 4), "tenants": tenants}
+    proxies = [
+        {"requests_per_s": round(load.requests_per_s, 1), "most_waiting": load.most_waiting} for load in result.proxies
+    ]
+    return {
+        "duration_s": result.duration_s,
+        "utilisation": round(result.utilisation, 4),
+        "proxies": proxies,
+        "tenants": tenants,
+    }
 
 
 def show(result: SimulationResult, console: Console) -> None:
@@ -46,10 +57,20 @@ def show(result: SimulationResult, console: Console) -> None:
             f"{tally.failed:,}",
         )
     console.print(table)
-    console.print(f"backends' workers were busy {result.utilisation:.1%} of the time\n")
+    console.print(f"backends' workers were busy {result.utilisation:.1%} of the time")
+    console.print(f"{_busiest(result)}\n")
     for (tenant, class_name), tally in sorted(result.tallies.items()):
         console.print(f"{_picture(tally, result.duration_s)}  {tenant} {class_name}")
     console.print(f"0 s{'throughput over time':^{_COLUMNS - 4}}{result.duration_s:g} s")
+
+
+def _busiest(result: SimulationResult) -> str:
+    name = "the proxy" if len(result.proxies) == 1 else "the busiest proxy"
+    requests_per_s = max(load.requests_per_s for load in result.proxies)
+    waiting = max(load.most_waiting for load in result.proxies)
+    return (
+        f"{name} got {requests_per_s:,.1f} requests a second, refused ones included; at most {waiting:,} waited at one"
+    )
 
 
 def quantile(values: Sequence[float], part: float) -> float | None:

@@ -27,6 +27,20 @@ _ADVICE_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class ProxyLoad:
+    """What one proxy had to do.
+
+    Args:
+        requests_per_s: Requests that came in, those that were refused included.
+        most_waiting: Requests that waited at a time, at the most.
+
+    """
+
+    requests_per_s: float
+    most_waiting: int
+
+
+@dataclass(frozen=True, slots=True)
 class SimulationResult:
     """What a simulation ends with."""
 
@@ -34,6 +48,7 @@ class SimulationResult:
     tallies: dict[tuple[str, ClassName], Tally]
     utilisation: float
     """Part of all workers' time in which they were busy."""
+    proxies: tuple[ProxyLoad, ...]
 
 
 class Simulation:
@@ -81,7 +96,8 @@ class Simulation:
         self._timeline.run(workload.duration_s)
         workers_s = sum(served.kind.workers for served in self._served) * workload.duration_s
         utilisation = sum(served.busy_s for served in self._served) / workers_s
-        return SimulationResult(workload.duration_s, self._tallies, min(1.0, utilisation))
+        loads = tuple(ProxyLoad(proxy.arrived / workload.duration_s, proxy.most_waiting) for proxy in self._proxies)
+        return SimulationResult(workload.duration_s, self._tallies, min(1.0, utilisation), loads)
 
     def call(
         self,

@@ -72,6 +72,10 @@ class SimulatedProxy:
     def __init__(self, name: str, settings: ProxySettings, world: World) -> None:
         self.name = name
         self.up = True
+        self.arrived = 0
+        """Requests that came in, those that were refused included."""
+        self.most_waiting = 0
+        """Requests that waited here at a time, at the most."""
         self._settings, self._all, self._callers = settings, world.served, world.callers
         self._timeline, self._random, self._store = world.timeline, world.random, world.store
         self._lives = 0
@@ -103,6 +107,7 @@ class SimulatedProxy:
     def send(self, call: SimulatedCall) -> Ticket | Refuse:
         """Take a request; return its ticket, or why it is refused."""
         now_s = self._timeline.now_s
+        self.arrived += 1
         if self._store is not None and self.traffic.lacks_lease(call.arrival, now_s):
             self._exchange()
             self.traffic.lease_refreshed(call.arrival)
@@ -112,6 +117,7 @@ class SimulatedProxy:
         self._waiting[ticket] = call
         self._dispatch()
         if ticket in self._waiting:
+            self.most_waiting = max(self.most_waiting, len(self._waiting))
             self._timeline.after(ticket.max_wait_s, lambda: self._expire(ticket))
         return ticket
 

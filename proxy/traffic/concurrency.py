@@ -35,6 +35,11 @@ class Limit(Protocol):
         """Return the requests that may be at the backend now, at least 1."""
         ...
 
+    @property
+    def lasting(self) -> int:
+        """Return the same, without regard to a probe that lowers it for a moment."""
+        ...
+
     def stated(self, workers: int) -> None:
         """Take note of the workers that the backend says it has."""
         ...
@@ -69,6 +74,11 @@ class FixedLimit:
     def value(self) -> int:
         """Return the slots."""
         return max(1, round(self._workers * self._per_worker))
+
+    @property
+    def lasting(self) -> int:
+        """Return the slots, too."""
+        return self.value
 
     def stated(self, workers: int) -> None:
         """Take note of the workers that the backend says it has."""
@@ -129,6 +139,11 @@ class AdaptiveLimit:
     def value(self) -> int:
         """Return the slots."""
         return self._workers if self._probe_left else self._slots
+
+    @property
+    def lasting(self) -> int:
+        """Return the slots but for a probe."""
+        return self._slots
 
     def stated(self, workers: int) -> None:
         """Start over with another number of workers."""

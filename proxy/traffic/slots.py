@@ -54,8 +54,13 @@ class Backend:
         return self.ready and (self.breaker.spotless or self.breaker.allows(now_s))
 
     def has_room(self, now_s: float, beyond_limit: int = 0) -> bool:
-        """Return whether it may get another request now, `beyond_limit` of them beyond its limit."""
-        return self.in_flight < self.limit.value + beyond_limit and self.usable(now_s)
+        """Return whether it may get another request now, `beyond_limit` of them beyond its limit.
+
+        What goes beyond the limit needn't wait until a probe has emptied the backend to its workers: that takes as long
+        as a job's request.
+        """
+        most = self.limit.lasting + beyond_limit if beyond_limit else self.limit.value
+        return self.in_flight < most and self.usable(now_s)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -248,11 +253,7 @@ def pick(
         beyond_limit: How far each may go beyond its limit.
 
     """
-    free = [
-        backend
-        for backend in backends
-        if backend.in_flight < backend.limit.value + beyond_limit and backend.usable(now_s)  # as `has_room`, inlined
-    ]
+    free = [backend for backend in backends if backend.has_room(now_s, beyond_limit)]
     if len(free) < 2:  # noqa: PLR2004  (two choices)
         return free[0] if free else None
     first = choose(len(free))

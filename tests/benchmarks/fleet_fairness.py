@@ -3,8 +3,8 @@
     python -m tests.benchmarks.fleet_fairness --input reviews.parquet [--proxies 4] [--replicas 2] [--seconds 40]
 
 Each task keeps to one proxy and has one request at a time. Printed: the bytes answered of each job after the first
-quarter, Jain's index of them, and the bytes per second of both, which must be what the replicas can do: as a check, the
-same load goes through one proxy in the same run.
+quarter, Jain's index of them, the bytes per second of both, and the workers' CPU in cores. As a check, the same load
+goes through one proxy in the same run. The replicas must have analysed what was answered.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import aiohttp
 from nlpbatch.wire.media import ANALYZE_PATH, ARROW_STREAM, IDEMPOTENCY_KEY, JOB, PRIORITY
 from tests.benchmarks.fleet import KEY, running_fleet
 from tests.benchmarks.proxy_load import make_bodies
-from tests.benchmarks.replicas import running_all
+from tests.benchmarks.replicas import Replica, running_all, work_of
 
 JOBS = {"two": 2, "many": 200}
 Figures = dict[str, float]
@@ -63,8 +63,8 @@ class Load:
             self.done[job].append((time.monotonic(), len(body)))
 
 
-async def measure(urls: list[str], bodies: list[bytes], seconds: float) -> Figures:
-    started_s = time.monotonic()
+async def measure(urls: list[str], replicas: list[Replica], bodies: list[bytes], seconds: float) -> Figures:
+    before, started_s = work_of(replicas), time.monotonic()
     until_s = started_s + seconds
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         load = Load(session, urls, bodies)
@@ -77,6 +77,9 @@ async def measure(urls: list[str], bodies: list[bytes], seconds: float) -> Figur
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    work = work_of(replicas).since(before)
+    answers = sum(len(done) for done in load.done.values())
+    assert work.requests >= answers, f"{answers} requests were answered, {work.requests:g} were analysed"
     from_s = started_s + seconds / 4
     two, many = (sum(size for at_s, size in load.done[job] if at_s >= from_s) for job in JOBS)
     assert two > 0
@@ -86,6 +89,7 @@ async def measure(urls: list[str], bodies: list[bytes], seconds: float) -> Figur
         "many_bytes": many,
         "jain": round((two + many) ** 2 / (2 * (two**2 + many**2)), 4),
         "bytes_per_s": round((two + many) / (seconds * 0.75)),
+        "workers_cores": round(work.cpu_s / seconds, 2),
     }
 
 
@@ -111,7 +115,7 @@ def main() -> None:
                     for proxy in proxies:
                         proxy.wait_ready()
                     results[f"{count} proxies"] = asyncio.run(
-                        measure([proxy.url for proxy in proxies], bodies, arguments.seconds)
+                        measure([proxy.url for proxy in proxies], replicas, bodies, arguments.seconds)
                     )
     print(json.dumps(results, indent=2))
 

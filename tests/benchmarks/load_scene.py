@@ -19,7 +19,7 @@ from nlpbatch.wire.media import ANALYZE_PATH, ARROW_STREAM, IDEMPOTENCY_KEY, JOB
 from nlpbatch.wire.problem import from_answer
 from proxy.keys import make_key
 
-KEYS = {name: make_key() for name in ("a", "b", "people")}
+KEYS = {name: make_key() for name in ("a", "b", "c", "people")}
 IN_FLIGHT = 2
 """Requests under way of one task, which share a retry budget."""
 _POLICY = RetryPolicy()
@@ -68,6 +68,8 @@ class Counts:
     statuses: dict[int, int] = field(default_factory=dict)
     failed_s: dict[str, list[float]] = field(default_factory=dict)
     """Of each tenant: when an answer was an error without a time to come back."""
+    refused_s: dict[str, list[float]] = field(default_factory=dict)
+    """Of each tenant: when an answer was a refusal with a time to come back."""
     given_up: dict[str, int] = field(default_factory=dict)
     back: list[bool] = field(default_factory=list)
     """Of every request that was refused once and came back as told: whether it got in."""
@@ -111,8 +113,8 @@ class Scene:
                 counts.seconds.append(time.monotonic() - started_s)
                 return counts.seconds[-1]
             refused += error.retry_after_s is not None
-            if error.retry_after_s is None:
-                counts.failed_s.setdefault(tenant, []).append(time.monotonic())
+            kind = counts.failed_s if error.retry_after_s is None else counts.refused_s
+            kind.setdefault(tenant, []).append(time.monotonic())
             delay_s = retries.delay_s(error)
             if delay_s is None:
                 counts.given_up[tenant] = counts.given_up.get(tenant, 0) + 1
@@ -164,5 +166,12 @@ class Scene:
 
 
 def percentile(values: list[float], part: float) -> float:
-    """Return the value that so many are under."""
+    """Return the value that so many are under.
+
+    Raises:
+        SystemExit: There are none.
+
+    """
+    if not values:
+        raise SystemExit("nothing was answered in the time that is counted: give it more (--scale, --seconds)")
     return values[min(len(values) - 1, int(len(values) * part))]

@@ -36,6 +36,12 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
+def machine_cpu_s() -> float:
+    """Return the CPU seconds of everything on this machine, those that its host took away included."""
+    user, nice, system, _, _, irq, soft_irq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + soft_irq + steal) / _TICKS_PER_S
+
+
 def memory_mb(pid: int) -> float:
     """Return a process's memory, each shared page divided by its sharers (PSS), in MB; 0 for one that is gone."""
     try:

@@ -32,7 +32,9 @@ TWO_WORKERS = [{"workers": 2, "bytes_per_s": 200_000}]
 
 @pytest.mark.parametrize("file", sorted((CONF / "workloads").glob("*.toml")), ids=lambda file: file.stem)
 def test_every_shipped_workload_plays_with_the_shipped_configuration(file):
-    workload = load(file, Workload).model_copy(update={"duration_s": 20.0})
+    workload = load(file, Workload)
+    workers = sum(kind.replicas * kind.workers for kind in workload.backends)
+    workload = workload.model_copy(update={"duration_s": 20.0 if workers < 500 else 2.0})
     outcome = Simulation(load(CONF / "proxy.toml", ProxySettings), workload).run()
     assert outcome.tallies["default", "batch"].answered > 0
 
@@ -66,6 +68,29 @@ def test_interactive_requests_beside_a_saturating_job_do_not_wait():
     tally = play(workload | {"interactive": interactive}).tallies["b", "interactive"]
     assert quantile(tally.waits_s, 0.99) < 0.01
     assert tally.refused == 0
+
+
+def test_interactive_requests_do_not_wait_while_a_large_backend_is_probed():
+    large = [{"workers": 16, "bytes_per_s": 200_000}]
+    workload = {"duration_s": 120, "backends": large, "batch": [job(tasks=10)]}
+    interactive = [{"tenant": "b", "requests_per_s": 20}]
+    tally = play(workload | {"interactive": interactive}).tallies["b", "interactive"]
+    assert quantile(tally.waits_s, 0.999) < 0.01
+
+
+def test_proxies_say_what_they_had_to_do():
+    interactive = [{"tenant": "a", "requests_per_s": 100}]
+    workload = {
+        "duration_s": 60,
+        "backends": TWO_WORKERS,
+        "batch": [job(tasks=40, in_flight=1)],
+        "interactive": interactive,
+    }
+    outcome = play(workload | {"proxies": {"count": 2}}, proxy_settings(queue={"requests": 10}))
+    came = sum(tally.answered + tally.refused for tally in outcome.tallies.values())
+    assert sum(load.requests_per_s for load in outcome.proxies) == pytest.approx(came / 60, rel=0.05)
+    assert all(10 <= load.most_waiting <= 14 for load in outcome.proxies)
+    assert [set(load) for load in figures(outcome)["proxies"]] == [{"requests_per_s", "most_waiting"}] * 2
 
 
 def test_a_flood_of_interactive_requests_does_not_stop_a_job():

@@ -51,6 +51,17 @@ def test_under_lasting_load_one_or_a_few_wait_inside_the_backend(workers):
     assert workers <= limit.value <= 2 * workers + 1
 
 
+def test_a_probe_lowers_it_to_the_workers_and_is_no_lasting_change():
+    limit = AdaptiveLimit(2.0, 4.0)
+    limit.stated(8)
+    now_s, seen = 0.0, set()
+    for _ in range(400):
+        now_s = fed(limit, seconds=queueing(8), count=1, start_s=now_s)
+        seen.add((limit.value == 8, limit.lasting > 8))
+        assert limit.value in {8, limit.lasting}
+    assert (True, True) in seen
+
+
 def test_failures_lower_it_and_success_raises_it_again():
     limit = AdaptiveLimit(2.0, 4.0)
     limit.stated(8)

@@ -79,6 +79,24 @@ def test_beyond_its_limit_a_backend_has_so_many_extra_slots():
     assert pick(some, chosen(), 0.0, beyond_limit=2) is some[0]
 
 
+class ProbingLimit(FixedLimit):
+    """At one for a moment."""
+
+    @property
+    def value(self):
+        return 1
+
+    @property
+    def lasting(self):
+        return super().value
+
+
+def test_what_goes_beyond_the_limit_does_not_wait_for_a_probe():
+    some = [Backend("http://b", ProbingLimit(3), ready=True, in_flight=3)]
+    assert pick(some, chosen(), 0.0) is None
+    assert pick(some, chosen(), 0.0, beyond_limit=1) is some[0]
+
+
 def test_one_that_was_ejected_is_not_chosen():
     some = backends(0, 100)
     ejections = Ejections(EjectionRule(failures=1, eject_s=10))
