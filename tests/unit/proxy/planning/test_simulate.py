@@ -80,7 +80,8 @@ def test_interactive_requests_do_not_wait_while_a_large_backend_is_probed():
 
 def test_proxies_say_what_they_had_to_do():
     interactive = [{"tenant": "a", "requests_per_s": 100}]
-    workload = {
+    jobs = [job(tasks=40, in_flight=1)]
+    workload = {"duration_s": 60, "backends": TWO_WORKERS, "batch": jobs, "interactive": interactive}
         "duration_s": 60,
         "backends": TWO_WORKERS,
         "batch": [job(tasks=40, in_flight=1)],
