@@ -82,11 +82,6 @@ def test_proxies_say_what_they_had_to_do():
     interactive = [{"tenant": "a", "requests_per_s": 100}]
     jobs = [job(tasks=40, in_flight=1)]
     workload = {"duration_s": 60, "backends": TWO_WORKERS, "batch": jobs, "interactive": interactive}
-        "duration_s": 60,
-        "backends": TWO_WORKERS,
-        "batch": [job(tasks=40, in_flight=1)],
-        "interactive": interactive,
-    }
     outcome = play(workload | {"proxies": {"count": 2}}, proxy_settings(queue={"requests": 10}))
     came = sum(tally.answered + tally.refused for tally in outcome.tallies.values())
     assert sum(load.requests_per_s for load in outcome.proxies) == pytest.approx(came / 60, rel=0.05)
