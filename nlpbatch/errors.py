@@ -2,6 +2,7 @@
 
     NlpbatchError
     ├── ConfigError              config_invalid         a configuration file or option is wrong
+    │   └── StorageFull          storage_full           there is no room, or no quota, left where it writes
     ├── TooManyErrors            too_many_errors        more rows of a run failed than it may have
     ├── UnreadableInput          unreadable_input       no file of a run's input can be read
     ├── RequestError                                    the caller's fault; sending it again changes nothing
@@ -93,6 +94,12 @@ class ConfigError(NlpbatchError):
     """A configuration file or a command's option is wrong."""
 
     code = "config_invalid"
+
+
+class StorageFull(ConfigError):
+    """A file system has no room left, or the directory no quota; the same command succeeds once there is some."""
+
+    code = "storage_full"
 
 
 class TooManyErrors(NlpbatchError):

@@ -10,9 +10,11 @@ from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from nlpbatch.errors import ConfigError
+from nlpbatch.errors import ConfigError, StorageFull
 from nlpbatch.spark.jvm_locale import check_file_names
 
+_FULL: Final = ("No space left on device", "DiskSpace quota", "NameSpace quota", "StorageSpace quota")
+"""What Java and HDFS say when nothing more can be written."""
 _REMEDY: Final = "check it and Spark's configuration"
 _RENAMES: Final = 8
 """Files that are renamed at a time: object stores copy a file to rename it."""
@@ -28,6 +30,7 @@ class Storage:
 
     Raises:
         ConfigError: Not a path, or a file system that Spark doesn't know, can't reach or may not use; from methods too.
+        StorageFull: From methods that write: no room or quota is left.
 
     """
 
@@ -184,6 +187,10 @@ class Storage:
             yield
         except (Py4JError, PySparkException, ConnectionError) as error:
             reason = first_line(error)
+            if any(said in reason for said in _FULL):
+                raise StorageFull(
+                    f"path {self._directory!r} has no room left: {reason}: make room and start again, it resumes"
+                ) from error
             remedy = next((remedy for said, remedy in _REMEDIES.items() if said in reason), _REMEDY)
             raise ConfigError(f"path {self._directory!r} can't be used: {reason}: {remedy}") from error
 

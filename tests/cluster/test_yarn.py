@@ -9,6 +9,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from nlpbatch.wire.fields import TOKEN_FIELDS
+
 PATIENCE_S = 240
 PARTS = 6
 BATCH_BYTES = 50_000
@@ -143,9 +145,12 @@ def test_a_full_disk_is_reported_and_the_run_resumes_once_there_is_room(
     yarn, hadoop, stack, source, some_reviews, fetch
 ):
     hadoop.shell("-mkdir", "-p", "/small")
-    hadoop.admin("-setSpaceQuota", "3m", "/small")  # HDFS counts a whole block for each file being written
+    hadoop.admin("-setSpaceQuota", "5m", "/small")
     output = f"{hadoop.url}/small/out"
-    options = ("--input", source, "--text", "review", "--output", output, "--batch-bytes", BATCH_BYTES)
+    # All fields, for the rows are to need more than the quota.
+    fields = ",".join(TOKEN_FIELDS)
+    asked = ("--text", "review", "--fields", fields, "--batch-bytes", BATCH_BYTES)
+    options = ("--input", source, "--output", output, *asked)
     given = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key}
     with yarn.submit("analyze.py", *options, **given) as first:
         said, _ = first.communicate(timeout=PATIENCE_S)
