@@ -1,8 +1,7 @@
 """A worker: a forked child that analyses one document at a time and writes on the scoreboard which.
 
-Between two documents it looks for an interactive job, which goes first. It does as little else there as it can: an
-analysis pushes the code for it out of the processor's caches. So the documents of a job are read before the first is
-analysed, and all outcomes are encoded after the last.
+Between two documents it looks for an interactive job, which goes first. It does as little else there as it can:
+the documents of a job are read together before the first is analysed, and all outcomes are encoded after the last.
 """
 
 import gc

@@ -4,12 +4,12 @@
 
 Bare Kiwi tokenizes in a process of its own and drops the tokens. The worker is one of a real pool, forked from a real
 forkserver; it analyses the same reviews and encodes the answer as Arrow. They take turns, in changing order, at parts
-of the reviews, and neither sees a part twice before it is timed: the second time, it is in the processor's caches.
+of the reviews, and neither sees a part twice before it is timed: the second time is faster.
 Afterwards every field of every token is compared. One loaded Kiwi is up to 4 % faster than the next, so all processes
 are started several times, each time for another share of the reviews.
 
 Each step of a worker is then timed by itself, over and over, in a process that holds one engine: that is the least it
-costs. Between two analyses it costs several times that, because an analysis pushes its code and data out of the caches.
+costs. Between two analyses it may cost more, when an analysis has pushed its code and data out of the processor's caches.
 """
 
 import argparse
