@@ -9,7 +9,8 @@ Afterwards every field of every token is compared. One loaded Kiwi is up to 4 % 
 are started several times, each time for another share of the reviews.
 
 Each step of a worker is then timed by itself, over and over, in a process that holds one engine: that is the least it
-costs. Between two analyses it may cost more, when an analysis has pushed its code and data out of the processor's caches.
+costs. Between two analyses it may cost more, when an analysis has pushed its code and data out of the processor's
+caches.
 """
 
 import argparse
