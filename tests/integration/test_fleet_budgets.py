@@ -137,7 +137,7 @@ async def test_a_flush_forgets_nothing_not_even_of_a_proxy_that_has_ended(store,
     async with FakeBackend() as backend, running_fleet(backend, store.url, tmp_path, 1, tenants=home) as (first,):
         async with running_fleet(backend, store.url, tmp_path, 1, tenants=home) as (second,):
             assert await send_all(second, 12) == 12
-        await until(lambda: day(first).others_bytes == 12 * COST, 2)
+        await until(lambda: day(first).others_bytes == 12 * COST)
         assert await send_all(first, 3) == 3
         with Redis(port=store.port) as client:
             client.flushall()
