@@ -50,6 +50,7 @@ class LeasedQuota(Quota):
         """By how many they are divided; None once the store has granted a lease."""
         self._lease_bytes = 0
         self._slots = 0
+        self._returned_slots = 0
         self._level_bytes: int | None = None  # None: never heard of
         self._elsewhere_bytes = 0
         self._free_slots: int | None = None
@@ -206,6 +207,9 @@ class LeasedQuota(Quota):
             self._rejoins,
         )
         self._spent_bytes = self._unmet_requests = self._needed_bytes = 0
+        # The store may give them to another proxy before its answer is here.
+        self._returned_slots = max(0, self._slots - wanted_slots)
+        self._slots -= self._returned_slots
         return report
 
     def settle(self, report: Report, grant: Grant, now_ns: int) -> None:
@@ -217,6 +221,7 @@ class LeasedQuota(Quota):
         self._demand *= keep
         self._lease_bytes = grant.lease_bytes - self._spent_bytes
         self._slots, self._free_slots = grant.slots, grant.free_slots
+        self._returned_slots = 0
         self._level_bytes, self._elsewhere_bytes = grant.level_bytes, grant.elsewhere_bytes
         self._reported_ns, self._filled_ns = now_ns, now_ns
         self._rejoins = self._rejoins and not report.rejoins
@@ -226,6 +231,8 @@ class LeasedQuota(Quota):
         """Report it again: nothing is known of what the store did with it, and twice is better than not at all."""
         self._spent_bytes += report.spent_bytes
         self._needed_bytes = max(self._needed_bytes, report.needed_bytes)
+        self._slots += self._returned_slots
+        self._returned_slots = 0
 
     def begin(self, parts: int, rank: int, now_ns: int) -> None:
         """Begin with this proxy's part of a full quota, until the first lease, which what was spent comes off."""
@@ -249,6 +256,7 @@ class LeasedQuota(Quota):
             self._filled_ns = now_ns
         self._fill(now_ns)
         self.parts = parts
+        self._returned_slots = 0
         if (concurrency := self.rule.concurrency) is not None:
             self._slots = concurrency // parts + (rank < concurrency % parts)
 

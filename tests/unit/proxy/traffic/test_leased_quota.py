@@ -45,7 +45,7 @@ def test_slots_are_leased_like_bytes():
 
 
 def test_what_is_spent_while_the_store_answers_comes_off_the_new_lease():
-    one = quota()
+    one = quota(Rule(bytes_per_s=1000, burst_bytes=10_000))
     granted(one, 0, lease_bytes=3000, slots=10)
     assert passes(one, 1000, 1)
     report = one.report(2)
@@ -214,3 +214,38 @@ def test_slots_that_were_in_use_are_kept_for_a_while_if_there_are_plenty():
     assert one.report(6 * SECOND).wanted_slots == 0
     granted(one, SECOND, slots=8, free_slots=3)
     assert one.report(SECOND + 1).wanted_slots == 0
+
+
+def test_slots_that_a_report_gives_back_are_not_used_while_the_store_answers():
+    one = quota(Rule(concurrency=100))
+    granted(one, 0, slots=4)
+    assert [passes(one, 1, 1) for _ in range(2)] == [True, True]
+    report = one.report(2)
+    assert report.wanted_slots == 2  # so that the store may give two to another proxy
+    assert not passes(one, 1, 3)
+    one.settle(report, Grant(0, 0, 0, 2, 98), 4)
+    assert not passes(one, 1, 5)
+
+
+def test_a_request_that_waits_for_an_exchange_finds_the_slot_that_others_gave_back_meanwhile():
+    one = quota(Rule(concurrency=100))
+    granted(one, 0, slots=4, free_slots=96)
+    assert [passes(one, 1, 1) for _ in range(4)] == [True] * 4
+    assert one.lacks_lease(1, 2)
+    one.expect(1)
+    for _ in range(3):
+        one.release(0.1)
+    report = one.report(6 * SECOND)  # what was in use is not kept in stock any more
+    for _ in range(2):
+        if not one.lacks_lease(1, 6 * SECOND):
+            assert passes(one, 1, 6 * SECOND)
+    one.settle(report, Grant(0, 0, 0, report.wanted_slots, 90), 6 * SECOND)
+    one.arrives(1)
+    assert passes(one, 1, 6 * SECOND)
+
+
+def test_slots_are_still_there_if_the_store_did_not_answer():
+    one = quota(Rule(concurrency=100))
+    granted(one, 0, slots=4)
+    one.unsettle(one.report(1))
+    assert [passes(one, 1, 2) for _ in range(5)] == [True] * 4 + [False]
