@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from aiohttp import web
 
@@ -44,14 +45,28 @@ class CountingBackend:
         return sum(size for at_s, size in self.seen if from_s <= at_s < until_s)
 
 
+class Backend(Protocol):
+    """What runs as a backend in this process."""
+
+    url: str
+
+    async def analyze(self, request: web.Request) -> web.Response:
+        """Answer a request."""
+
+    async def readyz(self, request: web.Request) -> web.Response:
+        """Say how many workers there are."""
+
+
+AnyBackend = TypeVar("AnyBackend", bound=Backend)
+
+
 @asynccontextmanager
-async def counting_backend() -> AsyncIterator[CountingBackend]:
-    """Run one in this process."""
-    backend = CountingBackend()
+async def running_backend(backend: AnyBackend) -> AsyncIterator[AnyBackend]:
+    """Run a backend in this process; its requests end when their callers hang up."""
     app = web.Application(client_max_size=2**26)
     app.router.add_post("/v1/analyze", backend.analyze)
     app.router.add_get("/readyz", backend.readyz)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
     port = free_port()
     await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -37,10 +37,10 @@ from proxy.config import ProxySettings
 from proxy.planning.report import figures
 from proxy.planning.simulate import Simulation, SimulationResult
 from proxy.planning.workloads import Workload
-from tests.benchmarks.fleet import ProxyProcess, running_fleet
+from tests.benchmarks.fleet import ProxyProcess, running_backend, running_fleet
 from tests.benchmarks.load_scene import KEYS, Counts, Scene, percentile
 from tests.benchmarks.replicas import metric
-from tests.benchmarks.served_backend import BACKEND, ServedBackend, served
+from tests.benchmarks.served_backend import BACKEND, ServedBackend
 
 Figures = dict[str, Any]
 TASKS = {"a": (20, 2, 32 * KIB), "b": (40, 2, 32 * KIB), "c": (10, 1, 8 * KIB)}
@@ -94,7 +94,7 @@ class PlacedSimulation(Simulation):
 
 async def compare(count: int, seconds: float) -> Figures:
     """Return real and simulated figures of so many proxies, and their ratios."""
-    async with served() as first, served() as second:
+    async with running_backend(ServedBackend()) as first, running_backend(ServedBackend()) as second:
         backends = [first, second]
         config = CONFIG.format_map({name: json.dumps(entry) for name, (_, entry) in KEYS.items()})
         config += f'[[backends]]\nurl = "{second.url}"\n'

@@ -13,7 +13,7 @@ import time
 
 import aiohttp
 
-from tests.benchmarks.fleet import KEY, CountingBackend, ProxyProcess, counting_backend, running_fleet
+from tests.benchmarks.fleet import KEY, CountingBackend, ProxyProcess, running_backend, running_fleet
 from tests.fakes.running_store import RunningStore
 
 BODY_BYTES = 32 * 1024
@@ -89,7 +89,7 @@ async def main() -> None:
     parser.add_argument("--rate", type=int, default=3_000_000, help="the quota, bytes a second")
     parser.add_argument("--kill", choices=("proxy", "store", "nothing"), default="proxy")
     arguments = parser.parse_args()
-    async with counting_backend() as backend:
+    async with running_backend(CountingBackend()) as backend:
         figures = await measure(arguments, backend)
     print(json.dumps(figures, indent=2))
     bursts = arguments.proxies if arguments.kill == "store" else 1

@@ -3,8 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -79,21 +78,3 @@ class ServedBackend:
     async def readyz(self, _: web.Request) -> web.Response:
         """Say how many workers there are."""
         return web.json_response({"status": "ready", "workers": BACKEND["workers"]})
-
-
-@asynccontextmanager
-async def served() -> AsyncIterator[ServedBackend]:
-    """Run one."""
-    backend = ServedBackend()
-    app = web.Application(client_max_size=2**26)
-    app.router.add_post("/v1/analyze", backend.analyze)
-    app.router.add_get("/readyz", backend.readyz)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
-    await runner.setup()
-    port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    backend.url = f"http://127.0.0.1:{port}"
-    try:
-        yield backend
-    finally:
-        await runner.cleanup()
