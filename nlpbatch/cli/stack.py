@@ -102,8 +102,8 @@ class Stack:
 
     def _start(self, directory: Path) -> None:
         options = self.options
-        api_port, port = _ports(options)
-        self.api, self.service = f"http://{_HOST}:{api_port}", f"http://{_HOST}:{port}"
+        api_port, _ = _ports(options)
+        self.api = f"http://{_HOST}:{api_port}"
         level = "info" if options.verbose else "warning"
         server = [
             "--config",
@@ -115,6 +115,9 @@ class Stack:
         if options.proxy_config is None:  # a given one may have faults, which show at once if it starts meanwhile
             self._wait_ready("api", self.api)  # else the proxy would warn of an API that is loading Kiwi
         proxy = options.proxy_config or self._write_proxy_config(directory, level)
+        with _hold(options.port, "--port") as held:  # a free port found before the API was ready may be taken by now
+            port = int(held.getsockname()[1])
+        self.service = f"http://{_HOST}:{port}"
         self._spawn(
             "proxy",
             "proxy",
