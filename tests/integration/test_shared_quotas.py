@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,14 @@ async def send(proxy):
     from tests.fakes.running_proxy import AUTHORIZED  # noqa: PLC0415
 
     return await proxy.ask(headers=AUTHORIZED | JSON_HEADERS, data=b"x" * BODY_BYTES)
+
+
+def waited_for_cpu_s():
+    """Return the seconds in which this process was ready to run, but others had the cores; 0 where that isn't known."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 async def saturate(proxy, until_s, pause_s, passed):
@@ -109,7 +118,7 @@ async def test_many_callers_that_begin_together_far_from_every_limit_are_never_r
 async def test_a_skewed_load_uses_the_whole_quota_and_no_more(redis):
     rate, burst, seconds = 1_000_000, 200_000, 6.0
     async with fleet(redis, 3, bytes_per_s=rate, burst_bytes=burst) as proxies:
-        started_s, passed = time.monotonic(), []
+        started_s, waited_s, passed = time.monotonic(), waited_for_cpu_s(), []
         until_s = started_s + seconds
         callers = [saturate(proxies[0], until_s, 0.0, passed) for _ in range(20)]
         callers += [saturate(proxies[number], until_s, 0.3, passed) for number in (1, 2)]
@@ -117,7 +126,8 @@ async def test_a_skewed_load_uses_the_whole_quota_and_no_more(redis):
         elapsed_s = max(at_s for at_s, _ in passed) - started_s
         total = sum(size for _, size in passed)
         assert total <= rate * elapsed_s + burst + 2 * BODY_BYTES
-        assert total >= 0.95 * rate * seconds
+        # Callers that don't get a core when it is their turn come late.
+        assert total >= 0.95 * rate * (seconds - (waited_for_cpu_s() - waited_s))
 
 
 async def insist(proxy):
