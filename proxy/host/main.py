@@ -57,7 +57,7 @@ async def run_host(read: Callable[[], ProxySettings], path: Path, processes: int
 
     Raises:
         ConfigError: The settings are wrong or don't fit several processes, or an address can't be bound.
-        ServiceUnreachable: A worker ended while it was started.
+        ServiceUnreachable: A worker ended before any had started.
         ServiceTimeout: The workers were not ready in time.
 
     """
@@ -175,17 +175,22 @@ async def _serve(
 async def _joined(supervisor: Supervisor, stop: asyncio.Event) -> bool:
     """Wait until all workers have joined; return whether they have, and not been told to stop before.
 
+    Once one has joined, another that ends is replaced: it isn't the configuration's fault.
+
     Raises:
-        ServiceUnreachable: One has ended.
+        ServiceUnreachable: One has ended before any had joined.
         ServiceTimeout: It took too long.
 
     """
     loop = asyncio.get_running_loop()
-    until_s = loop.time() + _START_TIMEOUT_S
+    until_s, one_joined = loop.time() + _START_TIMEOUT_S, False
     while not all(worker.current for worker in supervisor.workers):
         if stop.is_set():
             return False
-        if any(worker.ended for worker in supervisor.workers):
+        one_joined = one_joined or any(worker.current for worker in supervisor.workers)
+        if one_joined:
+            _replace_ended(supervisor)
+        elif any(worker.ended for worker in supervisor.workers):
             raise ServiceUnreachable("a worker ended while it was started: see its own message above")
         if loop.time() > until_s:
             raise ServiceTimeout(f"the workers did not start within {_START_TIMEOUT_S:.0f} s: start fewer processes")
@@ -199,11 +204,16 @@ async def _tend(supervisor: Supervisor, store: HostStore | None) -> None:
         await asyncio.sleep(_TEND_S)
         if store is not None:
             store.tend()
-        for worker in supervisor.workers:
-            if worker.ended:
-                supervisor.ended(worker)
-            if worker.tend():
-                supervisor.started(worker, again=True)
+        _replace_ended(supervisor)
+
+
+def _replace_ended(supervisor: Supervisor) -> None:
+    """Start the workers again that have died, each after its pause."""
+    for worker in supervisor.workers:
+        if worker.ended:
+            supervisor.ended(worker)
+        if worker.tend():
+            supervisor.started(worker, again=True)
 
 
 async def _count(supervisor: Supervisor) -> None:

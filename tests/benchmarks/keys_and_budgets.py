@@ -59,10 +59,7 @@ async def measure_burst(url: str, directory: Path, callers: tuple[int, ...], req
             sent += 1
 
     groups = {"tenants": tenants, "concurrency": WIDE}
-    async with (
-        FakeBackend() as backend,
-        running_fleet(backend, url, directory, len(callers), shared={"timeout_s": 0.05}, **groups) as fleet,
-    ):
+    async with FakeBackend() as backend, running_fleet(backend, url, directory, len(callers), **groups) as fleet:
         await until(lambda: all(len(member.proxy.fleet.members.alive) == len(fleet) for member in fleet))
         await asyncio.sleep(1)
         started_s = time.monotonic()

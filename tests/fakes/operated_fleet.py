@@ -83,8 +83,7 @@ async def running_fleet(
     """
     secret = directory / "fleet-secret"
     secret.write_text("a secret of the fleet", encoding="utf-8")
-    # On a busy machine a store that is there may answer late.
-    shared = {"url": store_url, "secret_file": str(secret), "timeout_s": 5.0} | groups.pop("shared", {})
+    shared = {"url": store_url, "secret_file": str(secret)} | groups.pop("shared", {})
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(running_member(backend, shared=shared, **groups)) for _ in range(count)]
 

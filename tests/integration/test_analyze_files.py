@@ -293,7 +293,9 @@ def test_two_processes_never_write_one_output(service, longer, tmp_path):
     given = ("analyze", longer, "-o", tmp_path / "t.parquet", "--text", "review")
     with subprocess.Popen(command(*given), env=environment(**service), stderr=subprocess.DEVNULL) as process:
         wait_for((tmp_path / ".t.parquet.part" / "run.json").exists)
+        process.send_signal(signal.SIGSTOP)  # else it may be done before the other one has begun
         code, _, err = run(*given, **service)
+        process.send_signal(signal.SIGCONT)
         assert code == 2
         assert "another process is writing" in err
         assert process.wait(DONE_IN_S) == 0

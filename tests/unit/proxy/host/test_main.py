@@ -1,8 +1,10 @@
+import asyncio
 import os
+from types import SimpleNamespace
 
 import pytest
 
-from nlpbatch.errors import ConfigError
+from nlpbatch.errors import ConfigError, ServiceUnreachable
 from nlpbatch.serving import reuse_port
 from nlpbatch.serving.reuse_port import check_supported
 from proxy.host import main as module
@@ -58,3 +60,48 @@ def test_a_directory_too_deep_for_sockets_is_refused_with_the_remedy(tmp_path):
     check_socket_paths(tmp_path.parents[2])
     with pytest.raises(ConfigError, match="107 is the most: set TMPDIR"):
         check_socket_paths(tmp_path / ("x" * 100))
+
+
+class FakeWorker:
+    """A worker that joins or ends at a given look of the supervisor, and joins at once when it is started again."""
+
+    def __init__(self, *, joins_at=None, ends_at=None):
+        self.looks, self.joins_at, self.ends_at, self.starts = 0, joins_at, ends_at, 1
+        self.ended = self.current = False
+
+    def look(self):
+        self.looks += 1
+        self.current = self.current or self.looks == self.joins_at
+        self.ended = self.ended or self.looks == self.ends_at
+
+    def tend(self):
+        if not self.ended:
+            return False
+        self.ended, self.current, self.starts = False, True, self.starts + 1
+        return True
+
+
+async def joined(monkeypatch, *workers):
+    """Wait for the workers, each looked at once in every turn of the loop."""
+
+    async def no_pause(_):
+        for worker in workers:
+            worker.look()
+
+    def ignore(*_, **__):
+        pass
+
+    monkeypatch.setattr(module.asyncio, "sleep", no_pause)
+    supervisor = SimpleNamespace(workers=workers, ended=ignore, started=ignore)
+    return await module._joined(supervisor, asyncio.Event())
+
+
+async def test_a_worker_that_ends_before_any_has_joined_ends_the_start(monkeypatch):
+    with pytest.raises(ServiceUnreachable, match="a worker ended while it was started"):
+        await joined(monkeypatch, FakeWorker(joins_at=3), FakeWorker(ends_at=2))
+
+
+async def test_a_worker_that_ends_after_another_has_joined_is_replaced(monkeypatch):
+    workers = FakeWorker(joins_at=1), FakeWorker(ends_at=2)
+    assert await joined(monkeypatch, *workers)
+    assert [worker.starts for worker in workers] == [1, 2]
