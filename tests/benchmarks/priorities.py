@@ -47,7 +47,7 @@ from tests.benchmarks.load_scene import KEYS, Scene
 from tests.benchmarks.priority_phases import Bench, Phase, Policy, cores, cpu_per_byte, mean, times
 from tests.benchmarks.processes import free_port, running, wait_ready
 from tests.benchmarks.proxy_load import make_bodies
-from tests.benchmarks.replicas import Replica, running_all
+from tests.benchmarks.replicas import Replica, running_all, write_config
 
 Figures = dict[str, Any]
 WARM_UP_S = 3.0
@@ -187,7 +187,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         directory, urls = Path(name), {}
         server = directory / "server.toml"
-        server.write_text(f'log_level = "warning"\n[pool]\nworkers = {arguments.workers}\n', encoding="utf-8")
+        write_config(server, arguments.workers)
         (replica,) = stack.enter_context(running_all(server, 1))
         for policy, kind in POLICIES.items():
             file, port = directory / f"{policy}.toml", free_port()

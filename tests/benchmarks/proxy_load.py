@@ -31,7 +31,7 @@ from tests.benchmarks.calibration import Fault
 from tests.benchmarks.load_scene import KEYS, Scene, percentile
 from tests.benchmarks.predictions import predict
 from tests.benchmarks.processes import free_port, running, wait_ready
-from tests.benchmarks.replicas import Replica, failing_peer, running_all
+from tests.benchmarks.replicas import Replica, failing_peer, running_all, write_config
 
 Figures = dict[str, Any]
 BODIES = 200
@@ -200,7 +200,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         server = directory / "server.toml"
-        server.write_text('log_level = "warning"\n[pool]\nworkers = 1\n[cache]\nsize_bytes = 0\n', encoding="utf-8")
+        write_config(server, workers=1)
         with running_all(server, arguments.replicas) as replicas:
             for scene in arguments.only.split(","):
                 results[scene] = asyncio.run(play(scene, replicas, arguments, directory))

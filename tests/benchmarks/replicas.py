@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.benchmarks.meter import cpu_s, descendants
 from tests.benchmarks.processes import Process, free_port, running, started, wait_ready
+from tests.fakes.no_cache import NO_CACHE
 
 _PEER = Path(__file__).parents[1] / "fakes" / "failing_peer.py"
 
@@ -66,6 +67,15 @@ class Replica:
     def workers_cpu_s(self) -> float:
         """Return the CPU seconds of the processes below it."""
         return sum(cpu_s(pid) for pid in descendants(self.process.pid) if pid != self.process.pid)
+
+
+def write_config(file: Path, workers: int) -> None:
+    """Write the configuration of an API with so many workers, which analyses each text that it gets.
+
+    It keeps no answers either: a request that a failing peer lost is work again, as in the simulator.
+    """
+    kept = NO_CACHE.read_text(encoding="utf-8")
+    file.write_text(f"{kept}[replay]\nsize_bytes = 0\n[pool]\nworkers = {workers}\n", encoding="utf-8")
 
 
 @contextlib.contextmanager
