@@ -129,7 +129,7 @@ def measure_chars_per_s() -> float:
     print("measuring …", file=sys.stderr)
     lines = DOCUMENTS.read_text(encoding="utf-8").splitlines()
     texts = [str(json.loads(line)["text"]) for line in lines]
-    perform = text_performer(KiwiEngine(EngineSpec("default", None, {}, {})), Options())
+    perform = text_performer(KiwiEngine(EngineSpec("default")), Options())
     _pass(texts, perform)  # the first goes through code and tables that aren't in the caches yet
     started_s, done = time.perf_counter(), 0
     while time.perf_counter() - started_s < _MEASURED_S:

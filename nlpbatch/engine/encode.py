@@ -101,6 +101,7 @@ _ARROW: Final[dict[str, Callable[[Sequence[Any], Options], pa.Array]]] = {
     "text": lambda rows, _: pa.array(rows, pa.string()),
     "positions": _position_lists,
     "space_insertions": lambda rows, _: pa.array(rows, pa.list_(pa.bool_())),
+    "result": lambda rows, options: pa.array(rows, options.result_type),
 }
 
 
@@ -135,6 +136,7 @@ _JSON: Final[dict[str, Callable[[Options], Callable[[Any], Any]]]] = {
     "text": lambda _: str,
     "positions": lambda _: lambda spans: [{"start": start, "end": end} for start, end in spans],
     "space_insertions": lambda _: list,
+    "result": lambda _: lambda result: result,
 }
 
 

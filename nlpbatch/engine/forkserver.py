@@ -18,7 +18,6 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
@@ -26,11 +25,11 @@ import pyarrow as pa
 from nlpbatch.engine import frames, worker
 from nlpbatch.engine.encode import ENCODERS
 from nlpbatch.engine.job import Job
-from nlpbatch.engine.kiwi import KiwiEngine
+from nlpbatch.engine.loading import check_one_thread, load
 from nlpbatch.engine.protocol import Engine, EngineSpec
 from nlpbatch.engine.scoreboard import NONE, Scoreboard
 from nlpbatch.errors import ConfigError
-from nlpbatch.wire.options import Options
+from nlpbatch.wire.options.offered import trials
 
 _MESSAGE_BYTES = 4096
 _WARM_UP = "아버지가 방에 들어가신다. 형태소 분석기를 불러왔습니다."
@@ -136,16 +135,16 @@ def main() -> int:
             return 0  # the pool is gone already
         spec = EngineSpec.from_json(frame[0])
         started_s = time.monotonic()
-        engine = KiwiEngine(spec)
+        engine = load(spec)
         _warm_up(engine)
+        check_one_thread()
     except ConfigError as error:
         _send(control, {"failed": error.message})
         return 1
     except Exception as error:  # noqa: BLE001  (whatever it is, the pool reports it)
         _send(control, {"failed": f"{type(error).__name__}: {error}"})
         return 1
-    loaded = asdict(engine.info) | {"load_s": time.monotonic() - started_s}
-    _send(control, {"loaded": loaded})
+    _send(control, {"loaded": {"info": engine.info.to_json(), "load_s": time.monotonic() - started_s}})
     ForkServer(control, Scoreboard(arguments.scoreboard, arguments.slots), engine).run()
     return 0
 
@@ -154,8 +153,8 @@ def _warm_up(engine: Engine) -> None:
     """Analyse a text here, so that workers share the memory that the first analysis takes."""
     documents = pa.array([_WARM_UP.encode(), _DECOMPOSED.encode(), None], pa.binary())
     for encoding in ENCODERS:
-        job = Job(0, encoding, Options(), documents, {})
-        worker.run(engine, job, lambda _: None)
+        for options in trials(engine.info.operations):
+            worker.run(engine, Job(0, encoding, options, documents, {}), lambda _: None)
     gc.collect()
     # Frozen objects are not visited by the collector, so their pages stay shared with the workers.
     gc.freeze()

@@ -132,7 +132,7 @@ class ForkServerClient:
         loop = asyncio.get_running_loop()
         try:
             await loop.sock_sendall(control, frames.pack(self._spec.to_json(), b""))
-            content = await loop.sock_recv(control, _MESSAGE_BYTES)
+            content = await _receive_line(control)
         except ConnectionError:
             content = b""
         message: dict[str, Any] = json.loads(content) if content else {"failed": await self._exit_report()}
@@ -140,9 +140,16 @@ class ForkServerClient:
             self._close_control()
             raise ConfigError(f"analyzer {self._spec.name!r} can't be loaded: {message['failed']}")
         loaded: dict[str, Any] = message["loaded"]
-        _log.info("engine loaded", extra={"analyzer": self._spec.name} | loaded)
+        info = EngineInfo.from_json(loaded["info"])
+        about = {
+            "engine": info.engine,
+            "model": info.model,
+            "fingerprint": info.fingerprint,
+            "load_s": loaded["load_s"],
+        }
+        _log.info("engine loaded", extra={"analyzer": self._spec.name} | about)
         self._loaded.set()
-        return EngineInfo(loaded["engine"], loaded["model"], loaded["fingerprint"])
+        return info
 
     def _start_process(self) -> socket.socket:
         """Start a process and return our end of its control socket."""
@@ -235,3 +242,14 @@ class ForkServerClient:
         if self._control is not None:
             self._control.close()
             self._control = None
+
+
+async def _receive_line(control: socket.socket) -> bytes:
+    """Return the first message, empty if the other side has closed the socket; nothing follows it before a fork."""
+    content = b""
+    while not content.endswith(b"\n"):
+        more = await asyncio.get_running_loop().sock_recv(control, _MESSAGE_BYTES)
+        if not more:
+            return b""
+        content += more
+    return content

@@ -13,8 +13,10 @@ from kiwipiepy.utils import Stopwords
 
 from nlpbatch.engine.dictionary import add
 from nlpbatch.engine.fingerprint import fingerprint
+from nlpbatch.engine.operations import OPERATIONS_OF_TEXT_ENGINES, Perform, performer
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec, EngineToken, Tokenize
-from nlpbatch.wire.options import MATCH_OPTIONS, NO_TYPOS, STANDARD_DIALECT, TYPOS
+from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.options import MATCH_OPTIONS, NO_TYPOS, STANDARD_DIALECT, TYPOS, Options
 from nlpbatch.wire.options.offered import ENABLED_DIALECTS
 from nlpbatch.wire.tags import split_morpheme
 
@@ -73,18 +75,31 @@ class KiwiEngine:
         with warnings.catch_warnings():
             # No threads, because this process forks; 0 used to mean "all cores" and now warns.
             warnings.simplefilter("ignore", DeprecationWarning)
-            self._kiwi: Any = _Kiwi(num_workers=0, model_type=spec.model, **_load_arguments(spec.load))
+            self._kiwi: Any = _Kiwi(num_workers=0, **_load_arguments(spec.load))
         self._options = dict(spec.options)
         self._stopwords = Stopwords()
         engine = f"kiwipiepy {kiwipiepy.__version__.strip()}"
         model = f"{self._kiwi.model_type} {kiwipiepy_model.__version__.strip()}"
         add(self._kiwi, list(spec.dictionary))
         words = [(entry.kind, entry.values) for entry in spec.dictionary]
-        settings = {"load": dict(spec.load), "options": self._options} | ({"dictionary": words} if words else {})
-        self.info = EngineInfo(engine, model, fingerprint(engine=engine, model=model, settings=settings))
+        load = {name: value for name, value in spec.load.items() if name != "model"}  # `model` above says more
+        settings = {"load": load, "options": self._options} | ({"dictionary": words} if words else {})
+        self.info = EngineInfo(
+            engine,
+            model,
+            fingerprint(engine=engine, model=model, settings=settings),
+            OPERATIONS_OF_TEXT_ENGINES,
+            options={**load, **self._options, "dictionary_entries": len(words)},
+            fields=tuple(TOKEN_FIELDS),
+            tagset="kiwi",
+        )
         for typos in TYPOS:
             # Kiwi prepares a set of typos on its first use: here, once, in memory that all workers share.
             self._kiwi.tokenize(_SHORT, typos=typos)
+
+    def performer(self, options: Options) -> Perform:
+        """Return the function that performs an operation on a document's content."""
+        return performer(self, options)
 
     def tokenizer(self, options: Mapping[str, Any]) -> Tokenize:
         """Return a function that returns Kiwi's tokens of a text."""
@@ -148,8 +163,10 @@ class KiwiEngine:
 
 
 def _load_arguments(load: Mapping[str, Any]) -> dict[str, Any]:
-    dialects = {ENABLED_DIALECTS: _dialects(load[ENABLED_DIALECTS])} if ENABLED_DIALECTS in load else {}
-    return {**load, **dialects}
+    arguments = {"model_type" if name == "model" else name: value for name, value in load.items()}
+    if ENABLED_DIALECTS in load:
+        arguments[ENABLED_DIALECTS] = _dialects(load[ENABLED_DIALECTS])
+    return arguments
 
 
 def _dialects(names: Iterable[str]) -> str:

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from nlpbatch.engine.contents import Chunks, Morphemes, Text
 from nlpbatch.engine.parts import Whole, join, take_apart
-from nlpbatch.engine.protocol import Engine, EngineToken, Tokenize
+from nlpbatch.engine.protocol import EngineToken, MorphemeEngine, Tokenize, Tokenizer
 from nlpbatch.engine.writing import glue
+from nlpbatch.wire import media
+from nlpbatch.wire.analyzer import OfferedOperation
 from nlpbatch.wire.options import Operation, Options
 from nlpbatch.wire.outcome import DocumentError
 from nlpbatch.wire.tags import matching, split_stop_word
@@ -44,6 +46,7 @@ class Analysed:
     text: str | None = None
     positions: Sequence[tuple[int, int]] | None = None
     space_insertions: Sequence[bool] | None = None
+    result: Any = None
 
     @property
     def token_count(self) -> int:
@@ -61,18 +64,19 @@ TextPerform = Callable[[str], Analysed]
 TokenFilter = Callable[[Sequence[EngineToken]], Sequence[EngineToken]]
 
 
-def performer(engine: Engine, options: Options) -> Perform:
+def performer(engine: MorphemeEngine, options: Options) -> Perform:
     """Return the function that performs the operation of the options on a document's content."""
     return _MAKERS[options.operation](engine, options)
 
 
-def text_performer(engine: Engine, options: Options) -> TextPerform:
+def text_performer(engine: MorphemeEngine, options: Options) -> TextPerform:
     """Return the function that performs the operation of the options on a text."""
     perform = performer(engine, options)
     return lambda text: perform(Text(text))
 
 
-def _analyze(engine: Engine, options: Options) -> Perform:
+def token_performer(engine: Tokenizer, options: Options) -> Perform:
+    """Return the function that analyses a text by an engine that only makes tokens."""
     keep = _filter(engine, options)
     tokenize = engine.tokenizer(options.kiwi)
 
@@ -82,14 +86,22 @@ def _analyze(engine: Engine, options: Options) -> Perform:
             return Analysed(keep(tokens))
         return Analysed(keep(tokens), sentences=list(_sentences(tokens)))
 
+    return perform
+
+
+def _analyze(engine: MorphemeEngine, options: Options) -> Perform:
+    if not options.is_ranked:
+        return token_performer(engine, options)
+    keep = _filter(engine, options)
+
     def choose(content: Text) -> Analysed:
         whole = take_apart(content.text, content.spans)
         return Analysed(candidates=list(_candidates(engine, options, keep, whole)))
 
-    return choose if options.is_ranked else perform
+    return choose
 
 
-def _split_sentences(engine: Engine, options: Options) -> Perform:
+def _split_sentences(engine: MorphemeEngine, options: Options) -> Perform:
     keep = _filter(engine, options)
     tokenize = engine.tokenizer(options.kiwi)
 
@@ -104,7 +116,7 @@ def _split_sentences(engine: Engine, options: Options) -> Perform:
     return perform
 
 
-def _space(engine: Engine, options: Options) -> Perform:
+def _space(engine: MorphemeEngine, options: Options) -> Perform:
     def perform(content: Text) -> Analysed:
         parts = take_apart(content.text).parts
         return Analysed(text="".join(engine.space(part.text, reset=options.reset_whitespace) for part in parts))
@@ -112,7 +124,7 @@ def _space(engine: Engine, options: Options) -> Perform:
     return perform
 
 
-def _join(engine: Engine, options: Options) -> Perform:
+def _join(engine: MorphemeEngine, options: Options) -> Perform:
     def perform(content: Morphemes) -> Analysed:
         text, positions = engine.join(content.entries, lm_search=options.lm_search)
         return Analysed(text=text, positions=positions)
@@ -120,7 +132,7 @@ def _join(engine: Engine, options: Options) -> Perform:
     return perform
 
 
-def _glue(engine: Engine, _: Options) -> Perform:
+def _glue(engine: MorphemeEngine, _: Options) -> Perform:
     def perform(content: Chunks) -> Analysed:
         text, insertions = glue(content.chunks, content.new_lines, engine.score)
         return Analysed(text=text, space_insertions=insertions)
@@ -128,16 +140,27 @@ def _glue(engine: Engine, _: Options) -> Perform:
     return perform
 
 
-_MAKERS: Final[dict[Operation, Callable[[Engine, Options], Perform]]] = {
+_MAKERS: Final[dict[Operation, Callable[[MorphemeEngine, Options], Perform]]] = {
     "analyze": _analyze,
     "sentences": _split_sentences,
     "space": _space,
     "join": _join,
     "glue": _glue,
 }
+_MEANINGS: Final[dict[Operation, str]] = {
+    "analyze": "the morphemes of texts, with part of speech and place",
+    "sentences": "the sentences of texts",
+    "space": "texts with their spacing corrected",
+    "join": "texts of morphemes",
+    "glue": "texts of chunks, with blanks where they belong",
+}
+OPERATIONS_OF_TEXT_ENGINES: Final = tuple(
+    OfferedOperation(name, media.OPERATION_PATHS[name], meaning) for name, meaning in _MEANINGS.items()
+)
+"""What an engine offers that is a `MorphemeEngine`; the first is all of a `Tokenizer`."""
 
 
-def _filter(engine: Engine, options: Options) -> TokenFilter:
+def _filter(engine: Tokenizer, options: Options) -> TokenFilter:
     if options.tags is None and not options.stopwords:
         return lambda tokens: tokens
     wanted = None if options.tags is None else matching(options.tags)
@@ -149,7 +172,7 @@ def _filter(engine: Engine, options: Options) -> TokenFilter:
     return keep
 
 
-def _stop_words(engine: Engine, stopwords: bool | tuple[str, ...]) -> Callable[[EngineToken], bool]:  # noqa: FBT001
+def _stop_words(engine: Tokenizer, stopwords: bool | tuple[str, ...]) -> Callable[[EngineToken], bool]:  # noqa: FBT001
     """Return the function that recognises stop words: the engine's own, or those of the caller."""
     if isinstance(stopwords, bool):
         return engine.is_stopword if stopwords else lambda _: False
@@ -188,7 +211,7 @@ def _sentences(tokens: Iterable[Any]) -> Iterable[FoundSentence]:
         yield FoundSentence(start, end)
 
 
-def _candidates(engine: Engine, options: Options, keep: TokenFilter, whole: Whole) -> Iterable[ScoredTokens]:
+def _candidates(engine: MorphemeEngine, options: Options, keep: TokenFilter, whole: Whole) -> Iterable[ScoredTokens]:
     """Yield the n-th best analysis of the text: the n-th best of each part, or the last of a part that has fewer."""
     by_part = [engine.candidates(part.text, options.top_n, options.kiwi, whole.spans_of(part)) for part in whole.parts]
     for rank in range(max(map(len, by_part), default=0)):

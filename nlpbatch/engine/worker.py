@@ -10,17 +10,19 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from nlpbatch.engine import frames
 from nlpbatch.engine.contents import Content, read_content, read_plain
 from nlpbatch.engine.encode import ENCODERS
 from nlpbatch.engine.job import Job, JobFailure, JobResult
-from nlpbatch.engine.operations import Analysed, performer
+from nlpbatch.engine.operations import Analysed
 from nlpbatch.engine.packing import InvalidDocument
 from nlpbatch.engine.protocol import Engine
 from nlpbatch.engine.scoreboard import NONE, Scoreboard
 from nlpbatch.wire.options import Operation
+from nlpbatch.wire.options.offered import with_result_type
 from nlpbatch.wire.outcome import ANALYSIS_FAILED, INVALID_DOCUMENT, INVALID_TEXT, DocumentError
 
 ReportPosition = Callable[[int], None]
@@ -94,7 +96,8 @@ def run(engine: Engine, job: Job, report_position: ReportPosition, pause: Pause 
     started_s = time.perf_counter()
     paused_s = 0.0
     try:
-        perform = performer(engine, job.options)
+        job = replace(job, options=with_result_type(job.options, engine.info.operations))
+        perform = engine.performer(job.options)
     except (ValueError, TypeError) as error:  # UnicodeError is a ValueError
         return JobFailure("options", f"the engine does not take these options: {_reason(error)}: change or omit them")
     except Exception as error:  # noqa: BLE001

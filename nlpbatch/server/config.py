@@ -1,9 +1,11 @@
 """The API's whole configuration as frozen values; `conf/server.toml` shows every key with its reason."""
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, StringConstraints, model_validator
 
 from nlpbatch.engine.dictionary import Entry
 from nlpbatch.engine.limits import PoolLimits
@@ -97,8 +99,29 @@ class CacheSettings(Settings):
 
 
 class AnalyzerSettings(Settings):
-    """One analyzer: Kiwi's model and options, under Kiwi's names and with Kiwi's defaults."""
+    """One analyzer: its engine, and what that is loaded with."""
 
+    engine: str = Field("kiwi", min_length=1, max_length=200)
+    """kiwi, mecab, python:package.module:factory, or the name of an installed engine; see `engine.loading`."""
+    dictionaries: list[str] = Field(default_factory=list, max_length=100)
+    """Files with words of one's own, from the configuration file's directory on; see `engine.dictionary`."""
+
+    def to_spec(self, name: str, dictionary: tuple[Entry, ...] = (), directory: Path | None = None) -> EngineSpec:
+        """Return the value that the engine takes.
+
+        Args:
+            name: Name of the analyzer.
+            dictionary: The entries of its dictionaries.
+            directory: Where modules of one's own are.
+
+        """
+        raise NotImplementedError
+
+
+class KiwiSettings(AnalyzerSettings):
+    """Kiwi's model and options, under Kiwi's names and with Kiwi's defaults."""
+
+    engine: Literal["kiwi"] = "kiwi"
     model: Literal["cong", "cong-global"] | None = None
     """Kiwi's model_type; None takes the default of the installed model package."""
     integrate_allomorph: bool = True
@@ -119,16 +142,53 @@ class AnalyzerSettings(Settings):
     typo_cost_threshold: float = Field(2.5, ge=0, le=100)
     enabled_dialects: list[Dialect] = Field(default_factory=list)
     """Dialects to load, which requests may then allow; all of them take 28 s and 2.2 GB."""
-    dictionaries: list[str] = Field(default_factory=list, max_length=100)
-    """Files with words of one's own, from the configuration file's directory on; see `engine.dictionary`."""
 
-    def to_spec(self, name: str, dictionary: tuple[Entry, ...] = ()) -> EngineSpec:
-        """Return the value that the engine takes, with the entries of its dictionaries."""
-        load = {"integrate_allomorph", "load_default_dict", "load_typo_dict", "load_multi_dict"}
-        options: dict[str, Any] = self.model_dump(exclude=load | {"model", "dictionaries", ENABLED_DIALECTS})
+    def to_spec(self, name: str, dictionary: tuple[Entry, ...] = (), directory: Path | None = None) -> EngineSpec:
+        """Return the value that the engine takes; Kiwi needs no directory."""
+        del directory
+        load = {"model", "integrate_allomorph", "load_default_dict", "load_typo_dict", "load_multi_dict"}
+        options: dict[str, Any] = self.model_dump(exclude=load | {"engine", "dictionaries", ENABLED_DIALECTS})
         # Left out where there are none: an analyzer without dialects keeps the fingerprint that it had before this key.
         dialects = {ENABLED_DIALECTS: sorted(set(self.enabled_dialects))} if self.enabled_dialects else {}
-        return EngineSpec(name, self.model, self.model_dump(include=load) | dialects, options, dictionary)
+        return EngineSpec(name, "kiwi", self.model_dump(include=load) | dialects, options, dictionary)
+
+
+class OtherEngineSettings(AnalyzerSettings):
+    """An engine that isn't part of this package, with settings of its own."""
+
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """What the engine, or the factory of functions, is called with."""
+
+    @model_validator(mode="after")
+    def _has_no_dictionaries(self) -> Self:
+        if self.dictionaries:
+            raise ValueError(f"engine {self.engine!r} takes no dictionaries: name its files in settings")
+        return self
+
+    def to_spec(self, name: str, dictionary: tuple[Entry, ...] = (), directory: Path | None = None) -> EngineSpec:
+        """Return the value that the engine takes."""
+        base = "" if directory is None else str(directory.resolve())
+        return EngineSpec(name, self.engine, self.settings, dictionary=dictionary, directory=base)
+
+
+_SETTINGS: dict[str, type[AnalyzerSettings]] = {"kiwi": KiwiSettings}
+"""Settings of the engines of this package, by their names."""
+
+
+def _analyzer(given: Any) -> Any:
+    """Return the settings of an analyzer, by its engine."""
+    if isinstance(given, AnalyzerSettings):
+        return given
+    engine = given.get("engine", "kiwi") if isinstance(given, Mapping) else "kiwi"
+    settings = _SETTINGS.get(engine, OtherEngineSettings) if isinstance(engine, str) else KiwiSettings
+    return settings.model_validate(given)
+
+
+AnyAnalyzerSettings = Annotated[
+    KiwiSettings | OtherEngineSettings,
+    PlainValidator(_analyzer),
+    PlainSerializer(lambda settings: settings.model_dump()),
+]
 
 
 class ServerSettings(Settings):
@@ -140,7 +200,7 @@ class ServerSettings(Settings):
     replay: ReplaySettings = ReplaySettings()
     cache: CacheSettings = CacheSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    analyzers: dict[AnalyzerName, AnalyzerSettings] = Field({"default": AnalyzerSettings()}, min_length=1)
+    analyzers: dict[AnalyzerName, AnyAnalyzerSettings] = Field({"default": KiwiSettings()}, min_length=1)
 
 
 def usable_cores() -> int:

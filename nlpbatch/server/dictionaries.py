@@ -29,6 +29,7 @@ class Dictionaries:
     def __init__(self, name: str, settings: AnalyzerSettings, base: Path) -> None:
         self._name = name
         self._settings = settings
+        self._base = base
         self._files = [base / file for file in settings.dictionaries]
         self._stamps: list[tuple[int, int, int]] = []
 
@@ -54,7 +55,7 @@ class Dictionaries:
                 faults.append(error.message)
         if faults:
             raise ConfigError("\n".join(faults))
-        return self._settings.to_spec(self._name, tuple(entries))
+        return self._settings.to_spec(self._name, tuple(entries), self._base)
 
 
 async def keep_current(dictionaries: Dictionaries, versions: Versions, metrics: ServerMetrics) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -32,7 +32,7 @@ from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.arrow import join_answer
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import OPERATIONS, Operation, Options
-from nlpbatch.wire.options.offered import check_offered
+from nlpbatch.wire.options.offered import resolve
 from nlpbatch.wire.outcome import TRANSIENT_CODES
 from nlpbatch.wire.priority import is_batch
 
@@ -108,7 +108,7 @@ class Routes:
         version = self._analyzers.get(parsed.options.analyzer, pinned)
         info = version.info
         _check_pinned(pinned, info)
-        check_offered(parsed.options, info)
+        parsed = replace(parsed, options=resolve(parsed.options, info))
         urgent = not is_batch(request.headers.get(media.PRIORITY))
         question = Question(info.fingerprint, encoding, parsed.options, urgent=urgent)
         served = await self._cache.analyze(version.pool, parsed.documents, question)

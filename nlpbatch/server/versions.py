@@ -18,7 +18,6 @@ from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.errors import NoCapacity
 from nlpbatch.server import smoke
 from nlpbatch.wire.analyzer import AnalyzerInfo
-from nlpbatch.wire.fields import TOKEN_FIELDS
 
 _LOADING_S: Final = 2.0
 """Half of the time that loading usually takes."""
@@ -121,10 +120,12 @@ class Versions:
                 fingerprint=loaded.fingerprint,
                 engine=loaded.engine,
                 model=loaded.model,
-                options={**spec.load, **spec.options, "dictionary_entries": len(spec.dictionary)},
-                fields=tuple(TOKEN_FIELDS),
+                options=loaded.options,
+                fields=loaded.fields,
+                operations=loaded.operations,
+                tagset=loaded.tagset,
             )
-            await smoke.check(pool)
+            await smoke.check(pool, info)
         except BaseException:
             await self._end(pool)
             raise

@@ -48,7 +48,15 @@ def _suggest(location: KeyPath, model: type[BaseModel]) -> str:
         field = getattr(group, "model_fields", {}).get(part)
         # In dict[Name, Group], list[Group] and tuple[Group, ...] the next part is a name or a position.
         group = _given(field.annotation) if field is not None else _item_type(group)
-    return nearest(str(location[-1]), getattr(group, "model_fields", {}))
+    return nearest(str(location[-1]), _fields_of(group))
+
+
+def _fields_of(group: Any) -> dict[str, Any]:
+    """Return the fields of a group; of all that it may be, where there is a choice."""
+    found = dict(getattr(group, "model_fields", {}))
+    for type_ in () if found else get_args(group):
+        found |= _fields_of(type_)
+    return found
 
 
 def _given(annotation: Any) -> Any:

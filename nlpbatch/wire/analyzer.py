@@ -1,10 +1,28 @@
-"""The answer of `GET /v1/analyzers`: the analyzers, their versions, the fields they offer and the size limits."""
+"""The answer of `GET /v1/analyzers`: the analyzers, their versions, what they offer, and the size limits."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from nlpbatch.wire.limits import SizeLimits
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedOperation:
+    """Something that an analyzer can be asked for.
+
+    Args:
+        name: Of an operation of every engine, such as "analyze"; or what a function of one's own is called.
+        path: Where to send requests for it.
+        meaning: One line for people.
+        result: Type of the results of a function of one's own, as `wire.results` has it; None for other operations.
+
+    """
+
+    name: str
+    path: str
+    meaning: str
+    result: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +35,9 @@ class AnalyzerInfo:
         engine: Engine and version, such as "kiwipiepy 0.24.1".
         model: Model and version.
         options: The options it was configured with.
-        fields: The token fields it offers.
+        fields: The token fields it offers; none if it has no tokens.
+        operations: What it can be asked for; empty in the answer of a service that doesn't say.
+        tagset: The tag set of its tokens, a name of `wire.tags.TAGSETS`; '' if it has no tokens.
 
     """
 
@@ -27,6 +47,8 @@ class AnalyzerInfo:
     model: str
     options: Mapping[str, Any]
     fields: tuple[str, ...]
+    operations: tuple[OfferedOperation, ...] = ()
+    tagset: str = "kiwi"
 
     def to_json(self) -> dict[str, Any]:
         """Return the members of the answer."""
@@ -35,8 +57,23 @@ class AnalyzerInfo:
     @classmethod
     def from_json(cls, members: Mapping[str, Any]) -> Self:
         """Return the value of one member of the answer's `analyzers`."""
-        known = {name: members[name] for name in cls.__slots__}
-        return cls(**known | {"fields": tuple(known["fields"])})
+        names = ("name", "fingerprint", "engine", "model", "options")
+        offered = (OfferedOperation(**_known(one)) for one in members.get("operations", ()))
+        return cls(
+            *(members[name] for name in names),
+            fields=tuple(members["fields"]),
+            operations=tuple(offered),
+            tagset=members.get("tagset", "kiwi"),
+        )
+
+    def operation(self, name: str) -> OfferedOperation | None:
+        """Return what it offers under a name."""
+        return next((one for one in self.operations if one.name == name), None)
+
+
+def _known(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that this version knows."""
+    return {name: members[name] for name in OfferedOperation.__slots__ if name in members}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from nlpbatch.errors import UnexpectedAnswer
+from nlpbatch.errors import InternalError, UnexpectedAnswer
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from nlpbatch.wire.options import DOCUMENT_MEMBERS, Operation, Options
 
@@ -62,6 +62,11 @@ _SPAN_TYPE = pa.struct(_SPAN)
 ERROR_TYPE = pa.struct([pa.field("code", pa.string()), pa.field("message", pa.string())])
 
 _ARROW_TYPES = {"string": pa.string(), "int32": pa.int32(), "float32": pa.float32(), "bool": pa.bool_()}
+_PLAIN_TYPES = {
+    "text": pa.string(),
+    "positions": pa.list_(_SPAN_TYPE),
+    "space_insertions": pa.list_(pa.bool_()),
+}
 _FINGERPRINT_KEY = b"nlpbatch.fingerprint"
 _ANALYZER_KEY = b"nlpbatch.analyzer"
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"  # continuation marker, then a message of length 0
@@ -74,14 +79,14 @@ def token_type(fields: Sequence[str]) -> pa.DataType:
 
 def column_type(name: str, options: Options) -> pa.DataType:
     """Return the type of an answer's column of this name; see `Options.columns`."""
-    if name == "text":
-        return pa.string()
+    if name in _PLAIN_TYPES:
+        return _PLAIN_TYPES[name]
+    if name == "result":
+        if options.result_type is None:
+            raise InternalError("the type of a result isn't known here: report it")
+        return options.result_type
     if name == "sentences":
         return pa.list_(sentence_type(options))
-    if name == "positions":
-        return pa.list_(_SPAN_TYPE)
-    if name == "space_insertions":
-        return pa.list_(pa.bool_())
     tokens = pa.list_(token_type(options.fields))
     if name == "tokens":
         return tokens

@@ -29,12 +29,14 @@ SENTENCES_PATH = "/v1/sentences"
 SPACE_PATH = "/v1/space"
 JOIN_PATH = "/v1/join"
 GLUE_PATH = "/v1/glue"
+CALL_PATH = "/v1/call"
 OPERATION_PATHS = {
     "analyze": ANALYZE_PATH,
     "sentences": SENTENCES_PATH,
     "space": SPACE_PATH,
     "join": JOIN_PATH,
     "glue": GLUE_PATH,
+    "call": CALL_PATH,
 }
 QUARANTINE_PATH = "/quarantine"
 """The operator's: not under /v1/, which the proxy passes on."""

@@ -139,6 +139,7 @@ class Outcome:
         text: Of `space`, `join` and `glue`.
         positions: Of `join` if requested: start and end of each morpheme in the text.
         space_insertions: Of `glue` if requested: for each chunk but the last, whether a blank follows it.
+        result: Of `call`: a dictionary, or a list of them, with the members that the operation declares.
 
     """
 
@@ -149,6 +150,7 @@ class Outcome:
     text: str | None = None
     positions: tuple[tuple[int, int], ...] | None = None
     space_insertions: tuple[bool, ...] | None = None
+    result: dict[str, Any] | list[dict[str, Any]] | None = None
 
     @classmethod
     def from_json(cls, members: Mapping[str, Any], columns: Sequence[str] = ("tokens",)) -> "Outcome":
@@ -163,6 +165,7 @@ class Outcome:
             given.get("text"),
             given.get("positions"),
             given.get("space_insertions"),
+            given.get("result"),
         )
 
 
@@ -181,6 +184,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _result(value: Any) -> Any:
+    if not isinstance(value, dict | list):
+        raise TypeError
+    return value
+
+
 _READ: Final[dict[str, Callable[[Any], Any]]] = {
     "tokens": _tokens,
     "sentences": lambda rows: tuple(map(_sentence, rows)),
@@ -188,6 +197,7 @@ _READ: Final[dict[str, Callable[[Any], Any]]] = {
     "text": _text,
     "positions": lambda rows: tuple((row["start"], row["end"]) for row in rows),
     "space_insertions": tuple,
+    "result": _result,
 }
 
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from nlpbatch.engine.kiwi import KiwiEngine
 from nlpbatch.engine.operations import text_performer
-from nlpbatch.server.config import AnalyzerSettings
+from nlpbatch.server.config import KiwiSettings
 from nlpbatch.wire.options import Options
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     reviews = ds.dataset(arguments.input).head(60_000, columns=[arguments.text]).column(0).to_pylist()
-    perform = text_performer(KiwiEngine(AnalyzerSettings().to_spec("default")), Options())
+    perform = text_performer(KiwiEngine(KiwiSettings().to_spec("default")), Options())
     perform(reviews[0])
     gc.disable()  # as in a worker
     figures: dict[str, dict[str, float]] = {}

@@ -21,7 +21,7 @@ from nlpbatch.engine.kiwi import KiwiEngine
 from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.operations import performer
 from nlpbatch.engine.scoreboard import Scoreboard
-from nlpbatch.server.config import AnalyzerSettings
+from nlpbatch.server.config import KiwiSettings
 from nlpbatch.wire.arrow import answer_schema, encode_batch_message
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from nlpbatch.wire.options import Options
@@ -34,7 +34,7 @@ FIELD_SETS = {"default fields": Options(), "all fields": Options(fields=tuple(TO
 
 def spec() -> Any:
     """Return the API's default analyzer."""
-    return AnalyzerSettings().to_spec("default")
+    return KiwiSettings().to_spec("default")
 
 
 class Replay:

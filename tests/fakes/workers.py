@@ -148,7 +148,7 @@ class CountingObserver:
 def new_pool(forkserver: FakeForkServer, observer: CountingObserver | None = None, **limits: int) -> WorkerPool:
     """Return a pool that gets its workers there; by default, each document is a chunk of its own."""
     known = {"workers": 1, "chunk_documents": 1} | limits
-    pool = WorkerPool(EngineSpec("default", None, {}, {}), PoolLimits(**known), observer or CountingObserver())
+    pool = WorkerPool(EngineSpec("default"), PoolLimits(**known), observer or CountingObserver())
     pool._forkserver = forkserver
     forkserver.scoreboard = pool._scoreboard
     return pool

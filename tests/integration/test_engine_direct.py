@@ -9,7 +9,7 @@ import pytest
 from nlpbatch.engine.dictionary import Entry
 from nlpbatch.engine.kiwi import KiwiEngine
 from nlpbatch.engine.protocol import EngineSpec
-from nlpbatch.server.config import AnalyzerSettings
+from nlpbatch.server.config import KiwiSettings
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from nlpbatch.wire.options import TYPOS
 
@@ -37,7 +37,7 @@ OPTIONS: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def engine() -> KiwiEngine:
-    return KiwiEngine(AnalyzerSettings().to_spec("default"))
+    return KiwiEngine(KiwiSettings().to_spec("default"))
 
 
 def read(tokens: Any) -> list[Any]:
@@ -53,7 +53,7 @@ def test_its_tokens_are_those_of_tokenize_with_the_same_options(engine: KiwiEngi
 
 def test_rules_of_the_dictionary_hold(kiwi: kiwipiepy.Kiwi) -> None:
     rule = Entry("", "pattern", (r"[0-9]+년", "NNP"))
-    engine = KiwiEngine(EngineSpec("default", None, {}, {}, (rule,)))
+    engine = KiwiEngine(EngineSpec("default", dictionary=(rule,)))
     found, plain = read(engine.tokenizer({})(TEXTS[-1])), read(kiwi.tokenize(TEXTS[-1]))
     assert found == read(engine._kiwi.tokenize(TEXTS[-1]))
     assert ("2017년", "NNP") in {token[:2] for token in found} - {token[:2] for token in plain}

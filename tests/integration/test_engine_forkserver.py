@@ -21,7 +21,7 @@ from nlpbatch.wire.options import Options
 from tests.fakes.running_api import PATIENCE_S, ROOT, alive, children
 from tests.fakes.workers import CountingObserver
 
-SPEC = EngineSpec("default", None, {}, {})
+SPEC = EngineSpec("default")
 
 
 @pytest.fixture(autouse=True)

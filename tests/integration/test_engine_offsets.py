@@ -11,7 +11,7 @@ from nlpbatch.engine.kiwi import KiwiEngine
 from nlpbatch.engine.normalise import normalise
 from nlpbatch.engine.operations import text_performer
 from nlpbatch.engine.split import LIMIT
-from nlpbatch.server.config import AnalyzerSettings
+from nlpbatch.server.config import KiwiSettings
 from nlpbatch.wire.options import Options
 
 CASES = 10_000 if os.environ.get("CI") else 500
@@ -31,7 +31,7 @@ TEXTS = st.one_of(PLAIN, PLAIN.map(lambda text: unicodedata.normalize("NFD", tex
 
 @pytest.fixture(scope="module")
 def engine():
-    return KiwiEngine(AnalyzerSettings().to_spec("default"))
+    return KiwiEngine(KiwiSettings().to_spec("default"))
 
 
 @pytest.fixture(scope="module")

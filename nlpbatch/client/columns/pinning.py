@@ -7,7 +7,7 @@ from nlpbatch.errors import FingerprintMismatch, UnknownAnalyzer, UnknownField
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import Options
-from nlpbatch.wire.options.offered import check_offered
+from nlpbatch.wire.options.offered import resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def choose(catalogue: Catalogue, asked: Options, service: str) -> AnalyzerInfo:
             f"choose from {', '.join(info.fields)}",
             field=missing[0],
         )
-    check_offered(asked, info)
+    resolve(asked, info)
     return info
 
 

@@ -17,6 +17,7 @@ _SUMMARIES: Final[dict[Operation, str]] = {
     "space": "Correct the spacing of texts",
     "join": "Make texts of morphemes",
     "glue": "Put chunks of texts together, with blanks where they belong",
+    "call": "Call an operation of an analyzer with functions of one's own; see GET /v1/analyzers for their results",
 }
 _ABOUT: Final = (
     "Korean morphological analysis with Kiwi. Everything under /v1/ is passed on by the proxy, which asks for a key; "

@@ -67,7 +67,7 @@ def option_schema(option: Option, operation: Operation) -> Schema:
     """Return the schema of one option's value where an operation is asked."""
     schema = _value_schema(option) | {"description": option.meaning}
     if not option.kiwi:
-        default = getattr(Options(operation), option.name)
+        default = getattr(Options(operation), option.held_in)
         if default is not None:
             schema["default"] = list(default) if isinstance(default, tuple) else default
     return schema
@@ -140,6 +140,7 @@ _ASKED: Final[dict[Operation, Sequence[Options]]] = {
     "space": (Options("space"),),
     "join": (Options("join"), Options("join", return_positions=True)),
     "glue": (Options("glue"), Options("glue", return_space_insertions=True)),
+    "call": (Options("call"),),
 }
 """Options whose answers differ in their members."""
 
@@ -163,6 +164,9 @@ def _outcome(options: Options) -> Schema:
 def _column(name: str, options: Options) -> Schema:
     if name == "text":
         return {"type": "string"}
+    if name == "result":
+        row: Schema = {"type": "object"}
+        return {"anyOf": [row, _array(row)], "description": "as the operation declares it in GET /v1/analyzers"}
     if name == "sentences":
         whole = "SentenceWithTokens" if options.return_tokens else "Sentence"
         return _array(reference(whole if options.operation == "sentences" else "Span"))

@@ -1,8 +1,8 @@
 """The options of one request, read from JSON members, a query string or Python arguments."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.wire.fields import DEFAULT_FIELDS
@@ -15,6 +15,9 @@ from nlpbatch.wire.options.table import (
     options_of,
 )
 from nlpbatch.wire.options.values import check_value, parse_text, shown, to_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _WRITING: Final = frozenset({"space", "join", "glue"})
 """Operations that answer with a text."""
@@ -29,6 +32,8 @@ class Options:
 
     Args:
         kiwi: Kiwi's own options, by name; for others the analyzer's configuration holds.
+        called: Of `call`, the analyzer's own operation; '' is its only one.
+        result_type: Of `call`, the type that the analyzer declares; it doesn't travel with a request.
 
     """
 
@@ -46,6 +51,8 @@ class Options:
     return_space_insertions: bool = False
     reset_whitespace: bool = False
     kiwi: Mapping[str, Any] = field(default_factory=dict)
+    called: str = ""
+    result_type: "pa.DataType | None" = None
 
     @property
     def is_ranked(self) -> bool:
@@ -57,6 +64,8 @@ class Options:
         """Return the columns that an answer has for each document, beside its error."""
         if self.operation in _WRITING:
             return ("text", *(column for option, column in _WRITTEN.items() if getattr(self, option)))
+        if self.operation == "call":
+            return ("result",)
         if self.operation == "sentences":
             return ("sentences",)
         if self.is_ranked:
@@ -71,9 +80,9 @@ class Options:
         for option in known:
             if option.kiwi:
                 continue
-            value = getattr(self, option.name)
+            value = getattr(self, option.held_in)
             always = option.name == "analyzer" or (option.name == "fields" and self.operation == "analyze")
-            if always or value != getattr(plain, option.name):
+            if always or value != getattr(plain, option.held_in):
                 members[option.name] = list(value) if isinstance(value, tuple) else value
         return members | {name: list(value) if isinstance(value, tuple) else value for name, value in self.kiwi.items()}
 
@@ -142,12 +151,12 @@ def _plain(name: str, value: Any) -> Any:
 _DEFAULTS: Final = {operation: Options(operation) for operation in OPERATIONS}
 DEFAULT_OPTIONS: Final = _DEFAULTS["analyze"]
 _PLAIN: Final = _DEFAULTS["sentences"]
-_OWN: Final = frozenset(member.name for member in fields(Options))
 
 
 def _made(operation: Operation, given: Mapping[str, Any]) -> Options:
-    own = {name: value for name, value in given.items() if name in _OWN}
-    options = replace(_DEFAULTS[operation], **own, kiwi={k: v for k, v in given.items() if k not in _OWN})
+    own = {OPTIONS[name].held_in: value for name, value in given.items() if not OPTIONS[name].kiwi}
+    kiwi = {name: value for name, value in given.items() if OPTIONS[name].kiwi}
+    options = replace(_DEFAULTS[operation], **own, kiwi=kiwi)
     if options.is_ranked and options.sentences:
         asked = "top_n over 1" if options.top_n > 1 else "candidates"
         raise InvalidRequest(f"{asked} and sentences: candidates may differ in their sentences: ask for one")

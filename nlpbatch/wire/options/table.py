@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from nlpbatch.wire.tags import TAGS
 
-Operation = Literal["analyze", "sentences", "space", "join", "glue"]
+Operation = Literal["analyze", "sentences", "space", "join", "glue", "call"]
 OPERATIONS: Final[tuple[Operation, ...]] = get_args(Operation)
 DOCUMENT_MEMBERS: Final[Mapping[Operation, tuple[str, ...]]] = MappingProxyType(
     {
@@ -17,6 +17,7 @@ DOCUMENT_MEMBERS: Final[Mapping[Operation, tuple[str, ...]]] = MappingProxyType(
         "space": ("texts",),
         "join": ("morphemes",),
         "glue": ("chunks", "insert_new_lines"),
+        "call": ("texts",),
     }
 )
 """The members of a JSON request with the documents, and with the extra member of each if it is given."""
@@ -87,6 +88,7 @@ class Option:
         maximum: Of a number, or of the number of strings.
         morphemes: Whether its strings are morphemes: a form, or form/TAG.
         switch: Whether true or false may replace the strings.
+        member: The member of `Options` that holds it, if that has another name.
 
     """
 
@@ -100,6 +102,12 @@ class Option:
     maximum: int = _MAX_WORDS
     morphemes: bool = False
     switch: bool = False
+    member: str = ""
+
+    @property
+    def held_in(self) -> str:
+        """Return the name of the member of `Options`."""
+        return self.member or self.name
 
 
 def _kiwi(name: str, meaning: str, operations: tuple[Operation, ...] = _MORPHEMES) -> Option:
@@ -167,6 +175,13 @@ _ALL = (
     Option("return_positions", "boolean", ("join",), "also answer where each morpheme is in the text"),
     Option("return_space_insertions", "boolean", ("glue",), "also answer between which chunks a blank was put"),
     Option("reset_whitespace", "boolean", ("space",), "forget the blanks that the text has, too"),
+    Option(
+        "operation",
+        "string",
+        ("call",),
+        "one of the analyzer's own operations; may be left out where it has only one",
+        member="called",
+    ),
 )
 OPTIONS: Final[Mapping[str, Option]] = MappingProxyType({option.name: option for option in _ALL})
 

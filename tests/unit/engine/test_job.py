@@ -65,5 +65,5 @@ def test_a_result_comes_out_of_its_frame_as_it_went_in(result):
 
 
 def test_a_spec_comes_out_of_json_as_it_went_in():
-    spec = EngineSpec("default", None, {"load_typo_dict": True}, {"typos": None, "typo_cost_threshold": 2.5})
+    spec = EngineSpec("default", "kiwi", {"load_typo_dict": True}, {"typos": None, "typo_cost_threshold": 2.5})
     assert EngineSpec.from_json(spec.to_json()) == spec

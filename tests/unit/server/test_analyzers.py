@@ -6,7 +6,7 @@ import pytest
 from nlpbatch.engine.answer import PoolAnswer
 from nlpbatch.errors import ConfigError, NoCapacity, UnknownAnalyzer
 from nlpbatch.server.analyzers import Analyzers
-from nlpbatch.server.config import AnalyzerSettings, PoolSettings, ServerSettings
+from nlpbatch.server.config import KiwiSettings, PoolSettings, ServerSettings
 from nlpbatch.server.metrics import ServerMetrics
 from tests.fakes.engine import WordEngine
 
@@ -46,7 +46,7 @@ def pools():
 @pytest.fixture
 def analyzers(pools):
     settings = ServerSettings(
-        pool=PoolSettings(workers=2), analyzers={"default": AnalyzerSettings(), "legal": AnalyzerSettings(z_coda=False)}
+        pool=PoolSettings(workers=2), analyzers={"default": KiwiSettings(), "legal": KiwiSettings(z_coda=False)}
     )
     return Analyzers(settings, ServerMetrics(), new_pool=lambda spec, *_: pools[spec.name])
 

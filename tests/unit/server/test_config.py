@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.server.config import AnalyzerSettings, ServerSettings, usable_cores
+from nlpbatch.server.config import KiwiSettings, ServerSettings, usable_cores
 from nlpbatch.serving.settings import check, load
 
 SHIPPED = Path(__file__).parents[3] / "conf" / "server.toml"
@@ -16,7 +16,7 @@ def test_the_shipped_file_shows_every_key_with_its_default() -> None:
     shown = SHIPPED.read_text(encoding="utf-8")
     for group in ("listen", "limits", "pool", "replay", "cache"):
         assert set(members[group]) == set(type(getattr(ServerSettings(), group)).model_fields) - {"tls"}
-    for name in AnalyzerSettings.model_fields:
+    for name in KiwiSettings.model_fields:
         assert f"{name} = " in shown
 
 
@@ -50,7 +50,7 @@ def test_no_workers_asked_for_means_one_for_each_core() -> None:
 
 
 def test_kiwis_options_reach_the_engine_under_kiwis_names() -> None:
-    spec = AnalyzerSettings(model="cong", split_complex=True, load_typo_dict=False).to_spec("legal")
+    spec = KiwiSettings(model="cong", split_complex=True, load_typo_dict=False).to_spec("legal")
     assert (spec.name, spec.model) == ("legal", "cong")
     assert spec.load["load_typo_dict"] is False
     assert spec.options["split_complex"] is True
