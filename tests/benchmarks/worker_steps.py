@@ -19,7 +19,7 @@ from nlpbatch.engine.forkserver import _warm_up
 from nlpbatch.engine.job import Job, JobResult
 from nlpbatch.engine.kiwi import KiwiEngine
 from nlpbatch.engine.limits import PoolLimits
-from nlpbatch.engine.operations import performer
+from nlpbatch.engine.operations import Perform, performer
 from nlpbatch.engine.scoreboard import Scoreboard
 from nlpbatch.server.config import KiwiSettings
 from nlpbatch.wire.arrow import answer_schema, encode_batch_message
@@ -44,6 +44,10 @@ class Replay:
         self.info = engine.info
         self.seen: dict[str, Any] = {}
         self._tokenize: Callable[[str], Any] = engine.tokenizer({})
+
+    def performer(self, options: Options) -> Perform:
+        """Return the function that performs an operation with tokens that are replayed."""
+        return performer(self, options)  # type: ignore[arg-type]
 
     def tokenizer(self, _: Mapping[str, Any]) -> Callable[[str], Any]:
         """Return the function that replays."""

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nlpbatch.engine.operations import OPERATIONS_OF_TEXT_ENGINES, Perform, performer
 from nlpbatch.engine.protocol import EngineInfo, Tokenize
+from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.options import Options
 
 
 @dataclass
@@ -50,10 +53,15 @@ class WordToken:
 class WordEngine:
     """Raises for a text that holds `raises`."""
 
-    info = EngineInfo("words 1", "none 1", "f" * 32)
+    info = EngineInfo(
+        "words 1", "none 1", "f" * 32, OPERATIONS_OF_TEXT_ENGINES, fields=tuple(TOKEN_FIELDS), tagset="kiwi"
+    )
 
     def __init__(self, raises: str = "\0") -> None:
         self._raises = raises
+
+    def performer(self, options: Options) -> Perform:
+        return performer(self, options)
 
     def tokenizer(self, _: Mapping[str, Any]) -> Tokenize:
         return self.tokens

@@ -5,9 +5,10 @@ The analyzer called `broken` can't be loaded. OBEDIENT_MODEL in the environment 
 
 import os
 import sys
+from dataclasses import replace
 
 from nlpbatch.engine import forkserver
-from nlpbatch.engine.protocol import EngineInfo, EngineSpec
+from nlpbatch.engine.protocol import EngineSpec
 from tests.fakes.engine import ObedientEngine
 
 
@@ -17,10 +18,10 @@ def load(spec: EngineSpec) -> ObedientEngine:
         raise ValueError("there is no such option")
     engine = ObedientEngine()
     if model := os.environ.get("OBEDIENT_MODEL"):
-        engine.info = EngineInfo("words 1", model, model.ljust(32, "0"))
+        engine.info = replace(engine.info, model=model, fingerprint=model.ljust(32, "0"))
     return engine
 
 
 if __name__ == "__main__":
-    forkserver.KiwiEngine = load
+    forkserver.load = load
     sys.exit(forkserver.main())

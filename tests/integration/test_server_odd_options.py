@@ -115,7 +115,7 @@ def _query_text(value):
 
 
 @pytest.mark.parametrize("send", [_json, _arrow], ids=["json", "arrow"])
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one != "call"])
 def test_no_value_of_an_option_costs_a_worker_or_more_than_a_second(api, operation, send):
     chance = random.Random(f"{operation} {send.__name__}")
     workers, lost = set(api.workers()), api.metric("nlpbatch_workers_lost_total")

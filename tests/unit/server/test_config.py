@@ -51,7 +51,7 @@ def test_no_workers_asked_for_means_one_for_each_core() -> None:
 
 def test_kiwis_options_reach_the_engine_under_kiwis_names() -> None:
     spec = KiwiSettings(model="cong", split_complex=True, load_typo_dict=False).to_spec("legal")
-    assert (spec.name, spec.model) == ("legal", "cong")
+    assert (spec.name, spec.engine, spec.load["model"]) == ("legal", "kiwi", "cong")
     assert spec.load["load_typo_dict"] is False
     assert spec.options["split_complex"] is True
     assert not set(spec.load) & set(spec.options)
