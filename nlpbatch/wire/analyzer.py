@@ -57,13 +57,16 @@ class AnalyzerInfo:
     @classmethod
     def from_json(cls, members: Mapping[str, Any]) -> Self:
         """Return the value of one member of the answer's `analyzers`."""
-        names = ("name", "fingerprint", "engine", "model", "options")
         offered = (OfferedOperation(**_known(one)) for one in members.get("operations", ()))
         return cls(
-            *(members[name] for name in names),
-            fields=tuple(members["fields"]),
-            operations=tuple(offered),
-            tagset=members.get("tagset", "kiwi"),
+            members["name"],
+            members["fingerprint"],
+            members["engine"],
+            members["model"],
+            members["options"],
+            tuple(members["fields"]),
+            tuple(offered),
+            members.get("tagset", "kiwi"),
         )
 
     def operation(self, name: str) -> OfferedOperation | None:

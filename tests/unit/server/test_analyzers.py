@@ -1,5 +1,6 @@
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ class FakePool:
     """A pool that loads, or fails to, when the test says so."""
 
     def __init__(self) -> None:
+        self.info = WordEngine.info
         self.loaded = asyncio.Event()
         self.workers = self.busy = self.queued_bytes = 0
         self.error: Exception | None = None
@@ -29,7 +31,7 @@ class FakePool:
         if self.error is not None:
             raise self.error
         self.workers = 2
-        return WordEngine.info
+        return self.info
 
     async def analyze(self, documents, **_):
         return PoolAnswer([b"{}"], len(documents), 0, Counter(), 0.0, 0.0)
@@ -48,7 +50,12 @@ def analyzers(pools):
     settings = ServerSettings(
         pool=PoolSettings(workers=2), analyzers={"default": KiwiSettings(), "legal": KiwiSettings(z_coda=False)}
     )
-    return Analyzers(settings, ServerMetrics(), new_pool=lambda spec, *_: pools[spec.name])
+
+    def new_pool(spec, *_):
+        pools[spec.name].info = replace(WordEngine.info, options=spec.options)
+        return pools[spec.name]
+
+    return Analyzers(settings, ServerMetrics(), new_pool=new_pool)
 
 
 async def settle() -> None:
