@@ -33,6 +33,7 @@ from proxy.metrics import Metrics
 from proxy.operating.audit import NOBODY, Actor
 from proxy.operating.changes import changed
 from proxy.operating.operating import Operating
+from proxy.scaling import Scaling
 from proxy.shared.clock import FleetClock
 from proxy.shared.fleet import Fleet
 from proxy.traffic.controller import TrafficController
@@ -80,6 +81,8 @@ class Proxy:
             make_quota=Quota if leases is None else leases.make_quota,
             epoch_offset_s=clock.offset_s,
         )
+        self.scaling = Scaling(settings, self.traffic, self.fleet)
+        self.metrics.watch_scaling(lambda: self.scaling.wanted_workers)
         self.gate = Gate(self.traffic, self.metrics.refused, None if leases is None else leases.refresh)
         upstream = settings.upstream
         self._upstream = Upstream(self.live)
@@ -136,6 +139,7 @@ class Proxy:
         self.backends.health = Health(self._upstream, self.gate.pump)
         await self.take_over_backends()
         self._tasks.append(asyncio.create_task(self._rediscover(), name="discovery"))
+        self._tasks.append(asyncio.create_task(self.scaling.watch(), name="scaling"))
         if self.fleet is not None:
             exchange = self.fleet.demands.exchange_forever(self.traffic.queue.demand, self._share_with_others)
             self._tasks.append(asyncio.create_task(exchange, name="demands"))
@@ -178,6 +182,7 @@ class Proxy:
         settings, upstream = snapshot.settings, snapshot.settings.upstream
         self.traffic.adopt(settings)
         self.backends.adopt(settings)
+        self.scaling.adopt(settings)
         self.backends.set(addresses)
         self._answers.settings = settings.replay
         self._budget.ratio, self._budget.min_retries = upstream.retry_ratio, upstream.retry_min
@@ -257,6 +262,7 @@ class Proxy:
             "in_progress": self._drain.in_progress,
             "replay_bytes": self._answers.size_bytes,
             "backends": self.backends.to_json(),
+            "scaling": self.scaling.to_json(),
             "tenants": tenants,
             "shared": None if self.fleet is None else self.fleet.to_json(),
             "peer_answers": None if self._peers is None else self._peers.to_json(),

@@ -172,6 +172,28 @@ class UpstreamSettings(Settings):
     """Certificates that https backends are checked against; without it, the system's."""
 
 
+class ScalingSettings(Settings):
+    """How many workers are wanted, which the proxy says and something else makes true; see `traffic.wanted_workers`."""
+
+    min_workers: int = Field(1, ge=0, le=100_000)
+    max_workers: int | None = Field(None, ge=1, le=100_000)
+    busy_part: float = Field(0.8, gt=0, le=1)
+    """The part of the time that workers should be busy."""
+    interactive_wait_s: float = Field(0.5, gt=0, le=3600)
+    """The longest that interactive requests should wait."""
+    batch_wait_s: float = Field(10.0, gt=0, le=3600)
+    up_window_s: float = Field(15.0, ge=0, le=3600)
+    """More workers are wanted after they would have been useful for so long."""
+    down_window_s: float = Field(180.0, ge=0, le=24 * 3600)
+    """Fewer are wanted after they would have been enough for so long."""
+
+    @model_validator(mode="after")
+    def _max_is_max(self) -> Self:
+        if self.max_workers is not None and self.max_workers < self.min_workers:
+            raise ValueError(f"max_workers {self.max_workers} is under min_workers {self.min_workers}: raise it")
+        return self
+
+
 class ReplaySettings(Settings):
     """Answers kept for a request that comes again with the same Idempotency-Key."""
 
@@ -265,6 +287,7 @@ class ProxySettings(Settings):
     classes: ClassesSettings = ClassesSettings()
     concurrency: ConcurrencySettings = ConcurrencySettings()
     upstream: UpstreamSettings = UpstreamSettings()
+    scaling: ScalingSettings = ScalingSettings()
     replay: ReplaySettings = ReplaySettings()
     shared: SharedSettings = SharedSettings()
     peer: PeerSettings = PeerSettings()

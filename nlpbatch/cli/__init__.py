@@ -16,6 +16,7 @@ from nlpbatch.cli import (
     proxy,
     run,
     sample,
+    scale,
     serve,
     up,
 )
@@ -43,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         demo,
         serve,
         proxy,
+        scale,
     ):
         command.add_parser(commands)
     return parser

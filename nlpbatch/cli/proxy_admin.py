@@ -44,7 +44,7 @@ def ask(
 
     url = f"{admin.rstrip('/')}{path}"
     body = None if members is None else json.dumps(members).encode()
-    actor = (_user() if by is None else by).encode("utf-8", "replace").decode("latin-1")  # as http.client sends it
+    actor = (user_name() if by is None else by).encode("utf-8", "replace").decode("latin-1")  # as http.client sends it
     headers = {"Content-Type": "application/json", ACTOR: actor}
     try:
         answer = urllib3.PoolManager(retries=False, timeout=_TIMEOUT_S).request(method, url, body=body, headers=headers)
@@ -62,7 +62,8 @@ def ask(
     return found
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Return the name of the user who runs this process, '' if it has none."""
     try:
         return getpass.getuser()[:64]
     except (OSError, KeyError, ImportError):  # a container may have no name for its user

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 _STATED: Final = ("workers",)
 """Numbers that a backend states of itself, to each process the same."""
+_OF_ALL: Final = ("scaling",)
+"""Members in which each process speaks for all."""
 
 
 def merged(values: Sequence[Any]) -> Any:
@@ -20,7 +22,7 @@ def merged(values: Sequence[Any]) -> Any:
     first = values[0]
     if all(isinstance(value, dict) for value in values):
         names = dict.fromkeys(name for value in values for name in value)
-        return {name: merged([value[name] for value in values if name in value]) for name in names}
+        return {name: _merged_member(name, [value[name] for value in values if name in value]) for name in names}
     if all(isinstance(value, bool) for value in values):
         return any(values)
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
@@ -28,6 +30,10 @@ def merged(values: Sequence[Any]) -> Any:
     if all(isinstance(value, list) for value in values) and _have_urls([one for value in values for one in value]):
         return _merged_by_url([one for value in values for one in value])
     return first
+
+
+def _merged_member(name: str, values: list[Any]) -> Any:
+    return values[0] if name in _OF_ALL else merged(values)
 
 
 def _have_urls(entries: list[Any]) -> bool:

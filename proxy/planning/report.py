@@ -39,7 +39,7 @@ def figures(result: SimulationResult) -> dict[str, Any]:
         "utilisation": round(result.utilisation, 4),
         "proxies": proxies,
         "tenants": tenants,
-    }
+    } | ({"scaling": _scaling(result)} if result.scaling else {})
 
 
 def show(result: SimulationResult, console: Console) -> None:
@@ -61,7 +61,22 @@ def show(result: SimulationResult, console: Console) -> None:
     console.print(f"{_busiest(result)}\n")
     for (tenant, class_name), tally in sorted(result.tallies.items()):
         console.print(f"{_picture(tally, result.duration_s)}  {tenant} {class_name}")
+    if result.scaling:
+        numbers = [workers for _, workers, _ in result.scaling]
+        console.print(f"{_workers_over_time(result)}  workers, {min(numbers):,} to {max(numbers):,}")
     console.print(f"0 s{'throughput over time':^{_COLUMNS - 4}}{result.duration_s:g} s")
+
+
+def _scaling(result: SimulationResult) -> list[dict[str, float]]:
+    return [{"at_s": round(at_s, 1), "workers": workers, "wanted": wanted} for at_s, workers, wanted in result.scaling]
+
+
+def _workers_over_time(result: SimulationResult) -> str:
+    """Return a bar for each sixtieth of the time, as high as the number of workers at its end."""
+    ends = [result.duration_s * (number + 1) / _COLUMNS for number in range(_COLUMNS)]
+    numbers = [max(at for at in enumerate(result.scaling) if at[1][0] <= end or not at[0])[1][1] for end in ends]
+    most = max(*numbers, 1)
+    return "".join(_BARS[round(one / most * (len(_BARS) - 1))] for one in numbers)
 
 
 def _busiest(result: SimulationResult) -> str:

@@ -16,6 +16,7 @@ from proxy.planning.calls import SimulatedCall, Tally
 from proxy.planning.failed_calls import FailedCalls
 from proxy.planning.simulated_backend import SimulatedBackend, Timeline
 from proxy.planning.simulated_proxy import SimulatedProxy, World
+from proxy.planning.simulated_scaler import SimulatedScaler
 from proxy.planning.simulated_store import SimulatedStore
 from proxy.planning.workloads import FaultWork, InteractiveWork, JobWork, Workload
 from proxy.traffic.admission import Refuse
@@ -49,6 +50,8 @@ class SimulationResult:
     utilisation: float
     """Part of all workers' time in which they were busy."""
     proxies: tuple[ProxyLoad, ...]
+    scaling: tuple[tuple[float, int, int], ...] = ()
+    """With a scaler: whenever one changed, the time, the workers that there were, and those that were wanted."""
 
 
 class Simulation:
@@ -79,6 +82,17 @@ class Simulation:
         self._store = SimulatedStore(names) if len(names) > 1 else None
         world = World(self._served, self, self._timeline, self._random, self._store)
         self._proxies = [SimulatedProxy(name, settings, world) for name in names]
+        self._scaler = None
+        if workload.scaler is not None:
+            self._scaler = SimulatedScaler(
+                workload.scaler,
+                workload.backends[0],
+                settings.scaling,
+                self._proxies,
+                self._served,
+                self._timeline,
+                self._random,
+            )
         self._tallies: dict[tuple[str, ClassName], Tally] = {}
         self._names = 0
 
@@ -93,11 +107,18 @@ class Simulation:
             self._timeline.after(job.start_s, _JobPlayer(self, job).start)
         for work in workload.interactive:
             self._timeline.after(work.start_s, partial(self._call_interactively, work))
+        if self._scaler is not None:
+            self._scaler.start()
         self._timeline.run(workload.duration_s)
-        workers_s = sum(served.kind.workers for served in self._served) * workload.duration_s
+        end_s = workload.duration_s
+        workers_s = sum(
+            served.kind.workers * ((end_s if served.left_s is None else served.left_s) - served.joined_s)
+            for served in self._served
+        )
         utilisation = sum(served.busy_s for served in self._served) / workers_s
         loads = tuple(ProxyLoad(proxy.arrived / workload.duration_s, proxy.most_waiting) for proxy in self._proxies)
-        return SimulationResult(workload.duration_s, self._tallies, min(1.0, utilisation), loads)
+        steps = () if self._scaler is None else tuple(self._scaler.steps)
+        return SimulationResult(workload.duration_s, self._tallies, min(1.0, utilisation), loads, steps)
 
     def call(
         self,

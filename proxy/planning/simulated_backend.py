@@ -77,6 +77,9 @@ class SimulatedBackend:
     slowness: float = 1.0
     busy_s: float = 0.0
     """Seconds of work done by all workers."""
+    joined_s: float = 0.0
+    left_s: float | None = None
+    """When it was taken out: it ends what it has, and gets nothing more."""
     _urgent: deque[_Work] = field(default_factory=deque)
     _batch: deque[_Work] = field(default_factory=deque)
     _running: list[_Work] = field(default_factory=list)

@@ -83,10 +83,16 @@ class SimulatedProxy:
 
     def start(self) -> None:
         """Watch the backends, and exchange what is shared, from now on."""
-        self._check_health()
+        self._check_health_forever()
         if self._store is not None:
             self._exchange_forever()
             self._share_forever()
+
+    def join(self, served: SimulatedBackend) -> None:
+        """Use another backend from now on."""
+        backend = self._backend(len(self._served), served)
+        self._backends.append(backend)
+        self.check_health()
 
     def kill(self) -> None:
         """Lose everything that is here: callers see their connections end."""
@@ -102,7 +108,7 @@ class SimulatedProxy:
         """Begin again, knowing nothing."""
         self.up = True
         self._begin()
-        self._check_health(once=True)
+        self.check_health()
 
     def send(self, call: SimulatedCall) -> Ticket | Refuse:
         """Take a request; return its ticket, or why it is refused."""
@@ -123,14 +129,12 @@ class SimulatedProxy:
 
     def _begin(self) -> None:
         settings = self._settings
-        ejections = Ejections(ejection_rule(settings.upstream))
+        self._ejections = Ejections(ejection_rule(settings.upstream))
         self._served: dict[Backend, SimulatedBackend] = {}
-        for number, served in enumerate(self._all):
-            backend = Backend(f"http://simulated-{number}", new_limit(settings.concurrency), Breaker(ejections))
-            self._served[backend] = served
+        self._backends = [self._backend(number, served) for number, served in enumerate(self._all)]
         self.traffic = TrafficController(
             settings,
-            list(self._served),
+            self._backends,
             chance=self._random.random,
             choose=self._random.randrange,
             make_quota=Quota if self._store is None else LeasedQuota,
@@ -140,6 +144,12 @@ class SimulatedProxy:
         self._under_way: dict[SimulatedCall, None] = {}
         if self._store is not None:
             self._store.alive.add(self.name)
+
+    def _backend(self, number: int, served: SimulatedBackend) -> Backend:
+        limit = new_limit(self._settings.concurrency)
+        backend = Backend(f"http://simulated-{number}", limit, Breaker(self._ejections))
+        self._served[backend] = served
+        return backend
 
     def _dispatch(self) -> None:
         now_s = self._timeline.now_s
@@ -182,13 +192,17 @@ class SimulatedProxy:
         if call is not None:
             self._callers.refused(call, self.traffic.expire(ticket, self._timeline.now_s))
 
-    def _check_health(self, *, once: bool = False) -> None:
+    def check_health(self) -> None:
+        """Ask all backends whether they are ready."""
         for backend, served in self._served.items():
-            backend.asked, backend.ready, backend.workers = True, not served.down, served.kind.workers
+            ready = not served.down and served.left_s is None
+            backend.asked, backend.ready, backend.workers = True, ready, served.kind.workers
             backend.limit.stated(served.kind.workers)
         self._dispatch()
-        if not once:
-            self._timeline.after(self._settings.upstream.health_period_s, self._check_health)
+
+    def _check_health_forever(self) -> None:
+        self.check_health()
+        self._timeline.after(self._settings.upstream.health_period_s, self._check_health_forever)
 
     def _exchange_forever(self) -> None:
         if self.up:

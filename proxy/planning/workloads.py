@@ -80,6 +80,15 @@ class ProxiesWork(Settings):
         return self
 
 
+class ScalerWork(Settings):
+    """Something that starts and ends replicas of the first kind of backend, as the proxies want."""
+
+    period_s: float = Field(10.0, gt=0, le=3600)
+    """How often it looks at what is wanted."""
+    start_s: float = Field(30.0, ge=0, le=3600)
+    """What a replica takes to start."""
+
+
 class FaultWork(Settings):
     """Something that goes wrong for a time: at one backend, at one proxy, or with the store of several."""
 
@@ -108,6 +117,8 @@ class Workload(Settings):
     backends: Annotated[list[BackendWork], Field(min_length=1)]
     faults: tuple[FaultWork, ...] = ()
     proxies: ProxiesWork = ProxiesWork()
+    scaler: ScalerWork | None = None
+    """Without one, the backends stay as they are."""
 
     @model_validator(mode="after")
     def _faults_have_proxies(self) -> Self:

@@ -5,7 +5,7 @@ While the store is away, those who were alive before still count: limits are div
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from proxy.shared.store import Script, Store, StoreAway
@@ -53,6 +53,7 @@ class Member:
         config: Stands for the configuration in force: two that limit alike have the same.
         version: Of nlpbatch.
         draining: Whether it takes no more work.
+        load: What there is to do there; see `traffic.wanted_workers.Load`.
 
     """
 
@@ -65,6 +66,7 @@ class Member:
     config: str = ""
     version: str = ""
     draining: bool = False
+    load: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, id_: str, members: Mapping[str, Any]) -> "Member":

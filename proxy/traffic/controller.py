@@ -36,8 +36,9 @@ from proxy.traffic.quotas import MakeQuota, Over, Quota, Quotas, charge_all, fir
 from proxy.traffic.reservations import Reservation, Reservations
 from proxy.traffic.sharing import Sharing
 from proxy.traffic.slots import Backend, Lease, Slots, stating
-from proxy.traffic.ticket import Arrival, Backlog, ClassName, Ticket
+from proxy.traffic.ticket import CLASS_NAMES, Arrival, Backlog, ClassName, Ticket
 from proxy.traffic.waits import Codel, DrainRate
+from proxy.traffic.wanted_workers import Capacity, Load
 
 _NS = 1_000_000_000
 _PAUSED_RETRY_AFTER_S = 30.0
@@ -85,6 +86,7 @@ class TrafficController:
         self._slots = Slots(backends, self.queue, choose)
         self._sharing = Sharing(self.queue, self._slots)
         self._codels: dict[ClassName, Codel] = {}
+        self._done_bytes = 0
         self.adopt(settings)
 
     def adopt(self, settings: ProxySettings) -> None:
@@ -255,6 +257,15 @@ class TrafficController:
         weights = {name: tenant.weight for name, tenant in self._settings.tenants.items()}
         self._sharing.share_with_others(others, weights, self._settings.concurrency.per_worker)
 
+    def load(self) -> Load:
+        """Return what there is to do here, from which the wanted number of workers follows."""
+        waiting = {name: self.queue.waiting_bytes(name) for name in CLASS_NAMES}
+        return Load(waiting, self._slots.in_flight, self._done_bytes)
+
+    def capacity(self) -> Capacity:
+        """Return what the backends that are ready have."""
+        return Capacity(self._slots.workers, self._slots.steady(self._settings.concurrency.per_worker))
+
     def wait_s(self, tenant: str, class_name: ClassName) -> float | None:
         """Return how long a small request of the tenant's would wait now; None if nothing is known."""
         ticket = Ticket(tenant, "", 1, 0.0, class_name)
@@ -320,6 +331,8 @@ class TrafficController:
         ticket = lease.ticket
         self._slots.release(lease, now_s, failed=failed, learn=learn)
         self.queue.finish(ticket)
+        if learn and not failed:
+            self._done_bytes += ticket.cost_bytes
         backlogged = self.queue.requests > 0 and self.queue.of(ticket.tenant, ticket.class_name).requests > 0
         self._rate(ticket).finished(ticket.cost_bytes, now_s, backlogged=backlogged)
         stay_s = now_s - ticket.arrived_s

@@ -251,6 +251,10 @@ class FairQueue:
         flow = self._classes[class_name].tenants.get(tenant)
         return Backlog(flow.requests, flow.size_bytes) if flow is not None else NOTHING
 
+    def waiting_bytes(self, class_name: ClassName) -> int:
+        """Return the bytes of all that waits of a class."""
+        return sum(flow.size_bytes for flow in self._classes[class_name].tenants.values())
+
     def waits_in(self, class_name: ClassName) -> bool:
         """Return whether anything of a class waits."""
         return self._classes[class_name].requests > 0

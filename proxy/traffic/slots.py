@@ -109,6 +109,16 @@ class Slots:
         """Return how many of a tenant's requests are at backends."""
         return self._by_tenant.get(tenant, 0)
 
+    @property
+    def in_flight(self) -> int:
+        """Return the requests at all backends."""
+        return sum(backend.in_flight for backend in self.backends)
+
+    @property
+    def workers(self) -> int:
+        """Return the workers of the backends that are ready."""
+        return sum(backend.workers for backend in self.backends if backend.ready)
+
     def count(self, pin: Pin) -> int:
         """Return the slots of the backends that are ready and serve a pin."""
         return sum(backend.limit.value for backend in serving(pin, self.backends) if backend.ready)

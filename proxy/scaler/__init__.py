@@ -1,0 +1,1 @@
+"""`nlpbatch scale`: makes true what the proxies say of the number of workers."""

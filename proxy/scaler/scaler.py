@@ -1,0 +1,119 @@
+"""Looks at what the proxies want, and asks a target for it; whatever is away, it keeps what there is.
+
+the lease is another scaler's ──> wait
+no proxy answers ───────────────> keep
+the target has what is wanted ──> say what is still pending, once
+else ───────────────────────────> ask for it, and log why
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from nlpbatch.errors import ServiceUnreachable
+from proxy.scaler.targets import NotApplied, Target, Units
+
+_log: Final = logging.getLogger("nlpbatch.scale")
+
+
+class Lease(Protocol):
+    """What one scaler at a time has; see `lease.ScalerLease`."""
+
+    async def hold(self) -> str | None:
+        """Take or renew it; return what keeps this scaler from it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleOptions:
+    """How to scale.
+
+    Args:
+        workers_per_unit: Workers that a container or replica has.
+        min_units: Never fewer.
+        max_units: Never more; None for no bound but the proxies' own.
+        dry_run: Whether to log only what would be done.
+
+    """
+
+    workers_per_unit: int = 1
+    min_units: int = 0
+    max_units: int | None = None
+    dry_run: bool = False
+
+    def units_for(self, workers: int) -> int:
+        """Return the units that so many workers take, within the bounds."""
+        units = max(self.min_units, math.ceil(workers / self.workers_per_unit))
+        return units if self.max_units is None else min(units, self.max_units)
+
+
+class Scaler:
+    """One scaler of one target.
+
+    Args:
+        read: Returns what a proxy says of scaling; raises ServiceUnreachable.
+        target: What is asked for units.
+        options: How to scale.
+        lease: None where there is no shared store, and so only one scaler may run.
+
+    """
+
+    def __init__(
+        self, read: Callable[[], dict[str, Any]], target: Target, options: ScaleOptions, lease: Lease | None
+    ) -> None:
+        self._read, self._target, self._options, self._lease = read, target, options, lease
+        self._asked: int | None = None
+        self._said: tuple[str, str] | None = None
+
+    async def look(self) -> int | None:
+        """Do one round; return the units that were asked for, None if nothing was."""
+        held_up = None if self._lease is None else await self._lease.hold()
+        if held_up is not None:
+            self._asked = None  # another scaler may change it
+            self._say("waiting", held_up)
+            return None
+        try:
+            scaling = await asyncio.to_thread(self._read)
+            wanted, reason = int(scaling["wanted_workers"]), str(scaling["reason"])
+            now = await self._target.now()
+        except (ServiceUnreachable, NotApplied, KeyError, TypeError, ValueError) as error:
+            self._say("kept as it is", getattr(error, "message", str(error)))
+            return None
+        return await self._apply(self._options.units_for(wanted), now, wanted, reason)
+
+    async def run(self, period_s: float) -> None:
+        """Look in every period, until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(period_s)
+
+    async def _apply(self, units: int, now: Units, wanted: int, reason: str) -> int | None:
+        there = self._asked if now.asked is None else now.asked
+        if there == units:
+            if now.pending:
+                self._say("pending", f"{now.pending} of {units} have not started: the cluster has no room for them yet")
+            else:
+                self._said = None
+            return None
+        extra = {"units": units, "before": there, "wanted_workers": wanted, "reason": reason}
+        if self._options.dry_run:
+            self._asked = units if now.asked is None else None
+            _log.info("would scale", extra=extra)
+            return None
+        try:
+            await self._target.apply(units)
+        except NotApplied as error:
+            self._say("not scaled", f"{error}; {there if there is not None else 'what there is'} stays")
+            return None
+        self._asked, self._said = units, None
+        _log.info("scaled", extra=extra)
+        return units
+
+    def _say(self, event: str, reason: str) -> None:
+        """Log something that may last only when it changes."""
+        if self._said != (event, reason):
+            self._said = event, reason
+            _log.warning(event, extra={"reason": reason})

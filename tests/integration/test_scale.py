@@ -1,0 +1,154 @@
+"""`nlpbatch scale` as a process: a proxy's word, real commands, a real store, and a peer in the place of YARN."""
+
+import asyncio
+import json
+import sys
+
+import pytest
+from aiohttp import web
+
+from nlpbatch.errors import ConfigError, ServiceUnreachable
+from proxy.config_shared import SharedSettings
+from proxy.scaler.lease import ScalerLease
+from proxy.scaler.targets import CommandTarget, NotApplied, Units, YarnTarget, read_state
+from proxy.shared.store import Store
+
+WRITE = "import sys; open(sys.argv[1], 'a').write(sys.argv[2] + '\\n')"
+
+
+@pytest.fixture
+async def peer(unused_tcp_port_factory=None):
+    """Return a function that serves answers on a port of its own, by method and path; it notes what came."""
+    runners = []
+
+    async def serve(answers):
+        came = []
+
+        async def handle(request):
+            came.append((request.method, request.path_qs, await request.text()))
+            status, body = answers[request.method, request.path]
+            return web.Response(status=status, text=body, content_type="application/json")
+
+        app = web.Application()
+        app.router.add_route("*", "/{rest:.*}", handle)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        runners.append(runner)
+        return f"http://127.0.0.1:{runner.addresses[0][1]}", came
+
+    yield serve
+    for runner in runners:
+        await runner.cleanup()
+
+
+async def scale(*arguments):
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "nlpbatch", "scale", *map(str, arguments)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode, said.decode()
+
+
+def state(workers):
+    scaling = {"wanted_workers": workers, "workers": 2, "reason": "all 2 workers are busy"}
+    return {("GET", "/state"): (200, json.dumps({"scaling": scaling}))}
+
+
+async def test_a_command_gets_the_number_without_a_shell(peer, tmp_path):
+    admin, _ = await peer(state(7))
+    file = tmp_path / "asked for"
+    command = ["--", sys.executable, "-c", WRITE, file, "{units} of {workers}; $(date)"]
+    common = ["--target", "command", "--admin", admin, "--workers-per-unit", 2, "--once"]
+    code, said = await scale(*common, *command)
+    assert (code, file.read_text()) == (0, "4 of 8; $(date)\n")
+    assert json.loads(said)["event"] == "scaled"
+    assert json.loads(said)["reason"] == "all 2 workers are busy"
+    code, said = await scale(*common, "--dry-run", *command)
+    assert (code, file.read_text()) == (0, "4 of 8; $(date)\n")
+    assert json.loads(said)["event"] == "would scale"
+
+
+async def test_the_first_proxy_that_answers_counts_and_none_is_an_error(peer):
+    admin, _ = await peer(state(7))
+    gone = "http://127.0.0.1:9"
+    assert (await asyncio.to_thread(read_state, [gone, admin]))["wanted_workers"] == 7
+    other, _ = await peer({("GET", "/state"): (200, "{}")})
+    with pytest.raises(ServiceUnreachable, match=r"doesn't answer.*; .*says nothing of scaling"):
+        await asyncio.to_thread(read_state, [gone, other])
+
+
+async def test_a_command_that_fails_says_why():
+    with pytest.raises(ConfigError, match=r"has no number in it: write \{units\}"):
+        CommandTarget(["kubectl", "scale"], 1)
+    for command, reason in (
+        (["/nowhere/at-all", "{units}"], "can't be run"),
+        ([sys.executable, "-c", "import sys; sys.exit('no room for {units}')"], "ended with 1: no room for 3"),
+    ):
+        with pytest.raises(NotApplied, match=reason):
+            await CommandTarget(command, 1).apply(3)
+
+
+async def test_yarn_is_asked_as_its_services_api_wants_it(peer):
+    component = {"name": "api", "number_of_containers": 3, "containers": [{"id": "c1"}]}
+    address, came = await peer(
+        {
+            ("GET", "/app/v1/services/nlp"): (200, json.dumps({"state": "STABLE", "components": [component]})),
+            ("PUT", "/app/v1/services/nlp/components/api"): (200, "{}"),
+        }
+    )
+    target = YarnTarget(address, "nlp", "api", "someone")
+    assert await target.now() == Units(3, pending=2)
+    await target.apply(5)
+    method, path, body = came[-1]
+    assert (method, path) == ("PUT", "/app/v1/services/nlp/components/api?user.name=someone")
+    assert json.loads(body) == {"name": "api", "number_of_containers": 5}
+    with pytest.raises(NotApplied, match=r"no component 'worker': choose from api"):
+        await YarnTarget(address, "nlp", "worker", None).now()
+
+
+async def test_a_yarn_that_refuses_or_is_away_is_named(peer):
+    address, _ = await peer({("GET", "/app/v1/services/nlp"): (404, '{"diagnostics": "Service nlp not found"}')})
+    with pytest.raises(NotApplied, match=r"HTTP 404.*not found.*check --service"):
+        await YarnTarget(address, "nlp", "api", None).now()
+    with pytest.raises(NotApplied, match="doesn't answer"):
+        await YarnTarget("http://127.0.0.1:9", "nlp", "api", None).now()
+
+
+async def test_one_scaler_at_a_time_has_the_lease(redis, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("a secret of the fleet")
+    store = Store(SharedSettings(url=redis.url, secret_file=str(secret), timeout_s=2.0))
+    await store.open()
+    first, second = (ScalerLease(store, "nlp", name, 0.5) for name in ("first", "second"))
+    assert await first.hold() is None
+    assert await second.hold() == "scaler first has the lease"
+    assert await ScalerLease(store, "another service", "second", 0.5).hold() is None
+    await asyncio.sleep(0.3)
+    assert await first.hold() is None
+    await asyncio.sleep(0.3)
+    assert await second.hold() == "scaler first has the lease"
+    await first.give_back()
+    assert await second.hold() is None
+    await asyncio.sleep(0.6)  # it falls silent
+    assert await first.hold() is None
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--target", "command"], "give it after --"),
+        (["--target", "none", "--", "true"], "leave it out"),
+        (["--target", "yarn"], "--target yarn without --yarn"),
+        (["--target", "none", "--workers-per-unit", 0], "--workers-per-unit is 0: give 1"),
+        (["--target", "none", "--min-units", 5, "--max-units", 4], "--max-units 4 is under --min-units 5"),
+    ],
+)
+async def test_wrong_arguments_are_refused_at_once(arguments, says):
+    code, said = await scale(*arguments)
+    assert code == 2
+    assert says in said
