@@ -22,7 +22,7 @@ from typing import Any, Final
 from proxy.config import ScalingSettings
 from proxy.traffic.ticket import CLASS_NAMES, ClassName
 
-_MEMORY_S: Final = 10.0
+_MEMORY_S: Final = 5.0
 """Half-life of the busy part."""
 _SPEED_MEMORY_S: Final = 60.0
 """Half-life of a worker's speed."""
