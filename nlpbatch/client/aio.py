@@ -97,10 +97,26 @@ class AsyncClient(AsyncTableOperations):
         given: dict[str, Any] = {"analyzer": analyzer, "fields": fields, **options}
         return await self.ask_arrow("analyze", texts, if_match=if_match, **given)
 
+    async def call_arrow(
+        self,
+        texts: "pa.Array",
+        *,
+        analyzer: str,
+        operation: str | None = None,
+        if_match: str | None = None,
+    ) -> "pa.Table":
+        """Return a row of `result` or error for each of `texts: string[n]`, in order; see `call`.
+
+        The type of `result` is the one that the operation declares: a struct, or a list of structs.
+        """
+        given = {"analyzer": analyzer, "operation": operation}
+        return await self._perform(self._calls.ask_arrow("call", texts, if_match, given))
+
     async def ask_arrow(
         self,
         operation: Operation,
         documents: "pa.Array",
+        /,  # so that a call may have an option `operation`
         *,
         if_match: str | None = None,
         extra: "pa.Array | None" = None,

@@ -129,6 +129,39 @@ class AsyncOperations(AsyncAnswering):
         return self._ask("space", texts, if_match=if_match, progress=progress, given=given)
 
     @overload
+    def call(  # type: ignore[overload-overlap]
+        self,
+        texts: str | Texts,
+        *,
+        analyzer: str,
+        operation: str | None = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+    ) -> Coroutine[Any, Any, Analysis]: ...
+    @overload
+    def call(
+        self,
+        texts: Iterable[str | None] | AsyncIterable[str | None],
+        *,
+        analyzer: str,
+        operation: str | None = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+    ) -> AsyncOutcomeStream: ...
+    def call(
+        self,
+        texts: str | Texts | Iterable[str | None] | AsyncIterable[str | None],
+        *,
+        analyzer: str,
+        operation: str | None = None,
+        if_match: str | None = None,
+        progress: bool = False,
+    ) -> Coroutine[Any, Any, Analysis] | AsyncOutcomeStream:
+        """Return what an analyzer's own operation makes of each text, as `outcome.result`; see `Client.call`."""
+        given = {"analyzer": analyzer, "operation": operation}
+        return self._ask("call", texts, if_match=if_match, progress=progress, given=given)
+
+    @overload
     def join(  # type: ignore[overload-overlap]
         self,
         morphemes: Collection[Morphemes | None],

@@ -35,6 +35,7 @@ class AsyncTableOperations(AsyncOperations):
         self,
         operation: Operation,
         documents: "pa.Array",
+        /,
         *,
         if_match: str | None = None,
         extra: "pa.Array | None" = None,
@@ -111,7 +112,7 @@ class _Requests:
         self._under_way: set[Future[Any]] = set()
         self._is_cancelled = False
 
-    def ask(self, operation: Operation, documents: "pa.Array", **options: Any) -> "pa.Table":
+    def ask(self, operation: Operation, documents: "pa.Array", /, **options: Any) -> "pa.Table":
         """Return the answer of one request; called in a thread."""
         if self._is_cancelled:
             raise CancelledError

@@ -150,6 +150,49 @@ class Operations(Answering):
         return self._ask("space", texts, if_match=if_match, progress=progress, given=given)
 
     @overload
+    def call(  # type: ignore[overload-overlap]
+        self,
+        texts: str | Texts,
+        *,
+        analyzer: str,
+        operation: str | None = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+    ) -> Analysis: ...
+    @overload
+    def call(
+        self,
+        texts: Iterable[str | None],
+        *,
+        analyzer: str,
+        operation: str | None = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+    ) -> OutcomeStream: ...
+    def call(
+        self,
+        texts: str | Texts | Iterable[str | None],
+        *,
+        analyzer: str,
+        operation: str | None = None,
+        if_match: str | None = None,
+        progress: bool = False,
+    ) -> Analysis | OutcomeStream:
+        """Return what an analyzer's own operation makes of each text, as `outcome.result`: a dictionary, or a list.
+
+        Args:
+            texts: As of `analyze`.
+            analyzer: One of `analyzers()` that has operations of its own.
+            operation: Which of them; may be left out where it has only one.
+            if_match: Fingerprint that the analyzer must have.
+            progress: Whether to show on stderr how far it is.
+
+        Errors are those of `analyze`.
+        """
+        given = {"analyzer": analyzer, "operation": operation}
+        return self._ask("call", texts, if_match=if_match, progress=progress, given=given)
+
+    @overload
     def join(  # type: ignore[overload-overlap]
         self,
         morphemes: Collection[Morphemes | None],

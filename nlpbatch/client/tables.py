@@ -31,6 +31,7 @@ class TableOperations(Operations):
         self,
         operation: Operation,
         documents: "pa.Array",
+        /,
         *,
         if_match: str | None = None,
         extra: "pa.Array | None" = None,

@@ -1,7 +1,7 @@
 """Everything a caller can have got wrong, checked on the driver before the first row is read."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.errors import PySparkImportError, PySparkNotImplementedError
 from pyspark.sql import DataFrame
@@ -20,6 +20,7 @@ from nlpbatch.spark.storage import first_line
 from nlpbatch.spark.task import AnalyzeTask, TaskOptions
 from nlpbatch.suggestions import nearest
 from nlpbatch.wire.options import Operation
+from nlpbatch.wire.options.offered import resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def prepare_task(
     schema: StructType, call: ServiceCall, *, text: str, names: Mapping[str, str], pinned: Pinned
 ) -> tuple[StructType, TaskOptions]:
     """Return the columns that rows of a schema have afterwards, and what a task is given; arguments as of `prepare`."""
+    call = replace(call, asked=resolve(call.asked, pinned.info))
     options = TaskOptions(
         call=call,
         text=schema.names.index(text),

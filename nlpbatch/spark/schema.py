@@ -1,16 +1,19 @@
 """Spark types of the columns that the operations add, derived from the one table of token fields."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
+import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as sf
 from pyspark.sql.types import (
     ArrayType,
     BooleanType,
     DataType,
+    DoubleType,
     FloatType,
     IntegerType,
+    LongType,
     StringType,
     StructField,
     StructType,
@@ -25,7 +28,20 @@ _SPARK_TYPES: Final[dict[str, DataType]] = {
     "float32": FloatType(),
     "bool": BooleanType(),
 }
+_RESULT_TYPES: Final[dict[Any, DataType]] = {
+    pa.string(): StringType(),
+    pa.bool_(): BooleanType(),
+    pa.int32(): IntegerType(),
+    pa.int64(): LongType(),
+    pa.float32(): FloatType(),
+    pa.float64(): DoubleType(),
+}
 _SPAN: Final = [StructField("start", IntegerType()), StructField("end", IntegerType())]
+_PLAIN_TYPES: Final[dict[str, DataType]] = {
+    "text": StringType(),
+    "positions": ArrayType(StructType(_SPAN)),
+    "space_insertions": ArrayType(BooleanType()),
+}
 ERROR_TYPE: Final = StructType(
     [
         StructField("code", StringType()),
@@ -50,12 +66,10 @@ def tokens_type(fields: Sequence[str]) -> ArrayType:
 
 def column_type(name: str, options: Options) -> DataType:
     """Return the type of what is answered for each row under this name; see `Options.columns`."""
-    if name == "text":
-        return StringType()
-    if name == "positions":
-        return ArrayType(StructType(_SPAN))
-    if name == "space_insertions":
-        return ArrayType(BooleanType())
+    if name in _PLAIN_TYPES:
+        return _PLAIN_TYPES[name]
+    if name == "result":
+        return _of_arrow(options.result_type)
     if name == "sentences":
         text = [StructField("text", StringType())] if options.operation == "sentences" else []
         own = [StructField("tokens", tokens_type(options.fields))] if options.return_tokens else []
@@ -64,6 +78,15 @@ def column_type(name: str, options: Options) -> DataType:
     if name == "tokens":
         return tokens
     return ArrayType(StructType([StructField("tokens", tokens), StructField("score", FloatType())]))
+
+
+def _of_arrow(type_: Any) -> DataType:
+    """Return the Spark type of a result's; see `nlpbatch.wire.results`."""
+    if pa.types.is_list(type_):
+        return ArrayType(_of_arrow(type_.value_type))
+    if pa.types.is_struct(type_):
+        return StructType([StructField(field.name, _of_arrow(field.type)) for field in type_])
+    return _RESULT_TYPES[type_]
 
 
 def with_outcome(schema: StructType, names: Mapping[str, str], options: Options, *, arrays: bool = False) -> StructType:

@@ -1,4 +1,4 @@
-"""`analyze`, `sentences`, `space`, `join`, `glue`: add what the service answers on a column to a DataFrame."""
+"""`analyze`, `sentences`, `space`, `join`, `glue`, `call`: add what the service answers on a column to a DataFrame."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -165,6 +165,36 @@ def glue(
     asked = Options.checked("glue", {"analyzer": analyzer})
     names = {"text": into, "error": error}
     return prepare(df, _call(df, service, asked, settings), text=chunks, names=names).apply()
+
+
+def call(
+    df: DataFrame,
+    *,
+    text: str,
+    service: str | Sequence[str],
+    analyzer: str,
+    operation: str | None = None,
+    into: str = "result",
+    error: str = "error",
+    **settings: Unpack[CallSettings],
+) -> DataFrame:
+    """Return the DataFrame with what an analyzer's own operation makes of each text, and `error`, added.
+
+    Args:
+        df: Any DataFrame.
+        text: Its string column.
+        service: Address of the proxy, or several.
+        analyzer: One of the analyzers of `GET /v1/analyzers` that has operations of its own.
+        operation: Which of them; may be left out where it has only one.
+        into: Name of the first added column, whose type is the one that the operation declares.
+        error: Name of the second added column.
+        settings: `api_key`, `job`, `request_bytes`, `in_flight` and `retry` as of `analyze`.
+
+    Raises what `analyze` does; InvalidRequest for an operation that the analyzer doesn't have.
+    """
+    asked = Options.checked("call", {"analyzer": analyzer, "operation": operation})
+    names = {"result": into, "error": error}
+    return prepare(df, _call(df, service, asked, settings), text=text, names=names).apply()
 
 
 def _call(df: DataFrame, service: str | Sequence[str], asked: Options, settings: CallSettings) -> ServiceCall:

@@ -9,6 +9,7 @@ dictionary-encoded columns.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -161,7 +162,7 @@ def decode_answer(body: bytes, *, documents: int, options: Options) -> pa.Table:
             f"the answer of {len(body):,} bytes is not a complete Arrow stream: "
             "check that the service address is an nlpbatch proxy or API"
         ) from error
-    expected = answer_schema(options)
+    expected = answer_schema(_as_stated(options, table.schema))
     if not table.schema.equals(expected, check_metadata=False):
         raise UnexpectedAnswer(
             f"the answer's columns are {_columns(table.schema)}, asked for {_columns(expected)}: "
@@ -173,6 +174,13 @@ def decode_answer(body: bytes, *, documents: int, options: Options) -> pa.Table:
             "check the network between client and service"
         )
     return table
+
+
+def _as_stated(options: Options, schema: pa.Schema) -> Options:
+    """Return the options of a call with the type of the results, which only the service knows if the caller doesn't."""
+    if options.operation != "call" or options.result_type is not None or "result" not in schema.names:
+        return options
+    return replace(options, result_type=schema.field("result").type)
 
 
 def fingerprint_of(table: pa.Table) -> str:

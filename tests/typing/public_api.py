@@ -42,6 +42,8 @@ def blocking() -> None:
         assert_type(client.sentences("가", return_tokens=True, fields=["form"]), Analysis)
         assert_type(client.join([[("덥", "VA"), ("어", "EC")], None], return_positions=True), Analysis)
         assert_type(client.glue([["그 봉", "지"], None], insert_new_lines=[[True, False], None]), Analysis)
+        assert_type(client.call(["가"], analyzer="own", operation="size"), Analysis)
+        assert_type(client.call(iter(["가"]), analyzer="own"), OutcomeStream)
         assert_type(client.analyzers(), Catalogue)
         assert_type(client.stats.snapshot(), ClientStats)
         assert_type(client.stats.snapshot().throttled_s, float)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from nlpbatch.client.sync import Client
-from nlpbatch.errors import FingerprintMismatch, UnknownAnalyzer, UnknownField
+from nlpbatch.errors import FingerprintMismatch, UnknownAnalyzer
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import Options
@@ -35,7 +35,7 @@ def pin_with(client: Client, asked: Options, fingerprint: str | None = None) -> 
     catalogue = client.analyzers()
     info = choose(catalogue, asked, client.service)
     if fingerprint is not None and fingerprint != info.fingerprint:
-        info = _earlier(client, info, fingerprint)
+        info = _earlier(client, info, asked, fingerprint)
     return Pinned(info, catalogue.limits)
 
 
@@ -52,21 +52,20 @@ def choose(catalogue: Catalogue, asked: Options, service: str) -> AnalyzerInfo:
         raise UnknownAnalyzer(
             f"{service} has no analyzer {asked.analyzer!r}: choose from {known}", analyzer=asked.analyzer
         )
-    missing = [name for name in asked.fields if name not in info.fields]
-    if missing:
-        raise UnknownField(
-            f"analyzer {info.name!r} of {service} doesn't offer field {missing[0]!r}: "
-            f"choose from {', '.join(info.fields)}",
-            field=missing[0],
-        )
     resolve(asked, info)
     return info
 
 
-def _earlier(client: Client, info: AnalyzerInfo, fingerprint: str) -> AnalyzerInfo:
-    """Return the analyzer in an earlier version, if a backend still answers for it."""
+def _earlier(client: Client, info: AnalyzerInfo, asked: Options, fingerprint: str) -> AnalyzerInfo:
+    """Return the analyzer in an earlier version, if a backend still answers for it.
+
+    What an earlier version offers isn't stated; its operations and their types are taken to be the same.
+    """
     try:
-        client.analyze("", analyzer=info.name, if_match=fingerprint)
+        if asked.operation == "call":
+            client.call("", analyzer=info.name, operation=asked.called or None, if_match=fingerprint)
+        else:
+            client.analyze("", analyzer=info.name, if_match=fingerprint)
     except FingerprintMismatch as error:
         raise FingerprintMismatch(
             f"analyzer {info.name!r} has fingerprint {info.fingerprint} now, and {fingerprint} is gone"

@@ -32,6 +32,7 @@ class Ask(Protocol):
         self,
         operation: Operation,
         documents: pa.Array,
+        /,
         *,
         if_match: str | None,
         on_answer: Callable[[Trace], None] | None,

@@ -12,6 +12,7 @@ from nlpbatch.spark.runs.layout import RUN
 from nlpbatch.spark.storage import Storage
 from nlpbatch.wire.options import Options
 
+_CALLED = "called"
 _REMEDY = (
     "choose another output, use the settings it was created with, or write a new version beside it with --reprocess"
 )
@@ -50,7 +51,9 @@ class Identity:
 
         """
         members = dict(self.asked)
-        return Options.checked(members.pop("operation", "analyze"), members)
+        operation = members.pop("operation", "analyze")
+        called = {"operation": members.pop(_CALLED)} if _CALLED in members else {}
+        return Options.checked(operation, members | called)
 
     def is_same(self, other: "Identity") -> bool:
         """Return whether nothing differs, the version included."""
@@ -121,8 +124,11 @@ class RunFile:
 
 def identified(asked: Options, analyzer: str) -> dict[str, Any]:
     """Return what is asked of each text as an identity holds it."""
+    members = asked.to_members()
+    if asked.operation == "call":  # whose option `operation` is the analyzer's own
+        members[_CALLED] = members.pop("operation", "")
     operation = {} if asked.operation == "analyze" else {"operation": asked.operation}
-    return {**operation, "analyzer": analyzer, **asked.to_members()}
+    return {"analyzer": analyzer, **members, **operation}
 
 
 def new_name(output: Storage) -> str:

@@ -23,11 +23,9 @@ def resolve(options: Options, info: AnalyzerInfo) -> Options:
         UnknownField: A token field that it doesn't offer.
 
     """
-    if not info.operations:
-        return options  # a service that doesn't say what it offers
     if options.operation == "call":
         return _called(options, info)
-    if info.operation(options.operation) is None:
+    if info.operations and info.operation(options.operation) is None:
         raise InvalidRequest(
             f"analyzer {info.name!r} doesn't offer {options.operation}: {_choice(info)}", path="/analyzer"
         )
@@ -77,6 +75,8 @@ def _called(options: Options, info: AnalyzerInfo) -> Options:
 
 
 def _choice(info: AnalyzerInfo) -> str:
+    if not info.operations:
+        return "its service is of an earlier version, which has none"
     paths = ", ".join(f"{one.name} (POST {one.path})" for one in info.operations)
     return f"choose from {paths}, or ask another analyzer of GET /v1/analyzers"
 
@@ -90,7 +90,7 @@ def _check_tokens(options: Options, info: AnalyzerInfo) -> None:
             f"analyzer {info.name!r} has no token field {missing[0]!r}: choose from {', '.join(info.fields)}",
             field=missing[0],
         )
-    if info.tagset == _KIWI_TAGSET:
+    if info.tagset == _KIWI_TAGSET or not info.operations:  # a service that doesn't say what it offers is Kiwi's
         return
     kiwi_s = [*options.kiwi, *(["stopwords: true"] if options.stopwords is True else ())]
     kiwi_s += [name for name in ("sentences", "candidates") if getattr(options, name)]
