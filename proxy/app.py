@@ -44,6 +44,7 @@ from proxy.upstream.backends import Backends
 from proxy.upstream.client import Upstream
 from proxy.upstream.discovery import Address, Discovery, Lookup, look_up
 from proxy.upstream.health import Health
+from proxy.upstream.registry import Registry
 
 _READING: Final = ("GET", "HEAD")
 _LEDGER_AGAIN_S: Final = 1.0
@@ -101,6 +102,7 @@ class Proxy:
         self.gateway = Gateway(self.live, parts)
         self.response_headers = ResponseHeaders(self.traffic)
         self._discovery = Discovery(lookup)
+        self.registry = Registry(self.live, self.backends, self.traffic, self._upstream, self.fleet)
         self._drain = drain
         self._watched: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -140,6 +142,7 @@ class Proxy:
         await self.take_over_backends()
         self._tasks.append(asyncio.create_task(self._rediscover(), name="discovery"))
         self._tasks.append(asyncio.create_task(self.scaling.watch(), name="scaling"))
+        self._tasks.append(asyncio.create_task(self.registry.watch(self.take_over_backends), name="registrations"))
         if self.fleet is not None:
             exchange = self.fleet.demands.exchange_forever(self.traffic.queue.demand, self._share_with_others)
             self._tasks.append(asyncio.create_task(exchange, name="demands"))
@@ -171,8 +174,7 @@ class Proxy:
 
         """
         before, snapshot = self.settings, Snapshot.of(settings, generation or self.generation + 1)
-        addresses = await self._discovery.addresses(settings.backends)
-        self._swap(snapshot, addresses)
+        self._swap(snapshot, await self._addresses(settings))
         if generation is None:
             self.operating.audit.reloaded(self.generation, changed(before, settings))
 
@@ -199,9 +201,10 @@ class Proxy:
     async def take_over_backends(self) -> None:
         """Look up the backends and use exactly those; unless the configuration has changed meanwhile, which did so."""
         snapshot = self.live.now
-        addresses = await self._discovery.addresses(snapshot.settings.backends)
+        addresses = await self._addresses(snapshot.settings)
         if self.live.now is snapshot:
             self.backends.set(addresses)
+            self.backends.leave(self.registry.leaving)
 
     async def readiness(self) -> tuple[bool, dict[str, Any]]:
         """Return whether a backend is ready, and what is known of each."""
@@ -262,6 +265,7 @@ class Proxy:
             "in_progress": self._drain.in_progress,
             "replay_bytes": self._answers.size_bytes,
             "backends": self.backends.to_json(),
+            "registrations": self.registry.to_json(),
             "scaling": self.scaling.to_json(),
             "tenants": tenants,
             "shared": None if self.fleet is None else self.fleet.to_json(),
@@ -303,6 +307,10 @@ class Proxy:
         root.setLevel(level.upper())
         if actor is not None:
             self.operating.audit.log_level_set(actor, before=before, after=level)
+
+    async def _addresses(self, settings: ProxySettings) -> tuple[Address, ...]:
+        found = await self._discovery.addresses(settings.backends)
+        return tuple(dict.fromkeys((*found, *self.registry.addresses)))
 
     def _watch_tenants(self) -> None:
         for tenant in self.settings.tenants:

@@ -4,9 +4,17 @@ from collections import Counter
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from nlpbatch.serving.listen import EndpointSettings, ListenSettings
+from nlpbatch.serving.secrets import REGISTRATION_VARIABLE, read_secret
 from nlpbatch.serving.settings import Settings
 from nlpbatch.wire.limits import KIB, MIB, SizeLimits
 from proxy.config_ledger import LedgerSettings
@@ -194,6 +202,35 @@ class ScalingSettings(Settings):
         return self
 
 
+class RegistrationSettings(Settings):
+    """Backends that say themselves where they are; off without a secret."""
+
+    secret_file: str | None = None
+    """What the APIs know and nobody else does."""
+    ttl_s: float = Field(15.0, ge=1, le=3600)
+    """A backend that hasn't registered again for so long counts as gone."""
+
+    @model_validator(mode="after")
+    def _has_a_secret(self) -> Self:
+        self.secret()
+        return self
+
+    @property
+    def is_on(self) -> bool:
+        """Return whether backends may register."""
+        return self.secret() is not None
+
+    def secret(self) -> bytes | None:
+        """Return the secret from `secret_file` or the environment; None without one.
+
+        Raises:
+            ValueError: The file can't be read, or the secret has under 16 characters.
+
+        """
+        found = read_secret(self.secret_file, "registration.secret_file", REGISTRATION_VARIABLE)
+        return None if found is None else found.encode()
+
+
 class ReplaySettings(Settings):
     """Answers kept for a request that comes again with the same Idempotency-Key."""
 
@@ -287,11 +324,20 @@ class ProxySettings(Settings):
     classes: ClassesSettings = ClassesSettings()
     concurrency: ConcurrencySettings = ConcurrencySettings()
     upstream: UpstreamSettings = UpstreamSettings()
+    registration: RegistrationSettings = RegistrationSettings()
     scaling: ScalingSettings = ScalingSettings()
     replay: ReplaySettings = ReplaySettings()
     shared: SharedSettings = SharedSettings()
     peer: PeerSettings = PeerSettings()
     ledger: LedgerSettings = LedgerSettings()
     keys: KeysSettings = KeysSettings()
-    backends: Annotated[list[BackendSettings], Field(min_length=1), AfterValidator(_each_backend_once)]
+    backends: Annotated[list[BackendSettings], Field(default_factory=list), AfterValidator(_each_backend_once)]
     tenants: Annotated[dict[TenantName, TenantSettings], Field(min_length=1), AfterValidator(_each_key_once)]
+
+    @field_validator("backends")
+    @classmethod
+    def _has_backends(cls, backends: list[BackendSettings], info: ValidationInfo) -> list[BackendSettings]:
+        registration = info.data.get("registration")  # None if that is wrong
+        if not backends and registration is not None and not registration.is_on:
+            raise ValueError("missing: add [[backends]], or let APIs register themselves: [registration] secret_file")
+        return backends

@@ -9,6 +9,7 @@ from nlpbatch.serving.past_router import PAST_ROUTER, PastRouter
 from nlpbatch.wire.media import LIMITS_PATH, USAGE_PATH
 from proxy.app import Proxy
 from proxy.forwarding.gateway import expect
+from proxy.registration import add_registration_routes
 
 
 class Host(Protocol):
@@ -34,4 +35,5 @@ def add_routes(app: web.Application, proxy: Proxy, host: Host | None = None) -> 
         add_health_routes(app, proxy.readiness, proxy.metrics.registry)
     else:
         add_health_routes(app, host.readiness, proxy.metrics.registry, host.exposition)
+    add_registration_routes(app, proxy.registry)
     app.on_response_prepare.append(proxy.response_headers.on_response_prepare)

@@ -62,6 +62,6 @@ class Scaling:
         if self._fleet is None:
             return own
         members = self._fleet.members
-        members.say(load=own.to_json())
+        members.say(load=own.to_json(), pinned=tuple(sorted(self._traffic.pinned(time.monotonic()))))
         others = (Load.from_json(one.load) for id_, one in members.alive.items() if id_ != members.me.id)
         return sum(others, start=own)

@@ -11,6 +11,7 @@ from nlpbatch.engine.dictionary import Entry
 from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.serving.listen import ListenSettings
+from nlpbatch.serving.secrets import REGISTRATION_VARIABLE, read_secret
 from nlpbatch.serving.settings import Settings
 from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 from nlpbatch.wire.options.offered import ENABLED_DIALECTS
@@ -191,6 +192,41 @@ AnyAnalyzerSettings = Annotated[
 ]
 
 
+class RegisterSettings(Settings):
+    """Proxies that are told where this API is; none are told without addresses."""
+
+    proxies: list[Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@]+$")]] = Field(
+        default_factory=list, max_length=100
+    )
+    """Addresses at which proxies listen for callers; those of a fleet with a shared store need only one of them."""
+    secret_file: str | None = None
+    """What the proxies know, too; else from the environment."""
+    advertise: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@]+$")] | None = None
+    """Where proxies reach this API; without it, the address by which it reaches them, and the port in use."""
+    leave_timeout_s: float = Field(300.0, ge=0, le=24 * 3600)
+    """How long it stays at a stop for runs that no other API has the version of."""
+    ca_file: str | None = None
+    """Certificates that https:// proxies are checked against; without it, the system's."""
+
+    @model_validator(mode="after")
+    def _has_a_secret(self) -> Self:
+        if self.proxies and self.secret() is None:
+            raise ValueError(
+                f"proxies without a secret: set secret_file or ${REGISTRATION_VARIABLE}, the same as in [registration] "
+                "of the proxies"
+            )
+        return self
+
+    def secret(self) -> str | None:
+        """Return the secret; None without one.
+
+        Raises:
+            ValueError: The file can't be read, or the secret has under 16 characters.
+
+        """
+        return read_secret(self.secret_file, "registration.secret_file", REGISTRATION_VARIABLE)
+
+
 class ServerSettings(Settings):
     """The whole of `server.toml`."""
 
@@ -199,6 +235,7 @@ class ServerSettings(Settings):
     pool: PoolSettings = PoolSettings()
     replay: ReplaySettings = ReplaySettings()
     cache: CacheSettings = CacheSettings()
+    registration: RegisterSettings = RegisterSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     analyzers: dict[AnalyzerName, AnyAnalyzerSettings] = Field({"default": KiwiSettings()}, min_length=1)
 

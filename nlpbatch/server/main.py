@@ -12,6 +12,7 @@ from nlpbatch.server.metrics import ServerMetrics
 from nlpbatch.server.outcome_cache.cache import OutcomeCache
 from nlpbatch.server.outcome_cache.metrics import CacheCollector
 from nlpbatch.server.pages import add_pages
+from nlpbatch.server.registrar import Registrar
 from nlpbatch.server.routes import Routes
 from nlpbatch.server.shared_answers import SharedAnswers
 from nlpbatch.serving import logs
@@ -51,7 +52,10 @@ async def run(settings: ServerSettings, base: Path = Path()) -> None:
     analyzers = Analyzers(settings, metrics, base)
     starting = asyncio.create_task(analyzers.start())
     try:
-        await serve(build_app(settings, analyzers, metrics), settings.listen, starting)
+        tls = settings.listen.tls is not None
+        registrar = Registrar(settings.registration, tls=tls) if settings.registration.proxies else None
+        announce = None if registrar is None else registrar.registered
+        await serve(build_app(settings, analyzers, metrics), settings.listen, starting, announce=announce)
     finally:
         starting.cancel()
         await asyncio.wait([starting])

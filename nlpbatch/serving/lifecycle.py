@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Final
@@ -150,6 +150,7 @@ async def serve(
     *,
     shared: bool = False,
     beside: AbstractAsyncContextManager[object] | None = None,
+    announce: Callable[[int], AbstractAsyncContextManager[object]] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain: refuse new work, finish the rest, close.
 
@@ -161,6 +162,7 @@ async def serve(
         shared: Whether other processes listen there as well. Then the drain refuses nothing: new connections go to
             the others, and requests on those that are there are answered, the last time with `Connection: close`.
         beside: Is left when the drain begins.
+        announce: Makes, of the port in use, a context that is left before the drain begins, however long that takes.
 
     Raises:
         ConfigError: The address can't be bound, or the certificate can't be used.
@@ -175,7 +177,8 @@ async def serve(
         app.on_response_prepare.append(partial(_close_when_handing_over, app[DRAIN]))
     async with _running(app, listen, shared=shared) as (runner, listener):
         notify_ready()
-        async with beside or nullcontext():
+        port = listener.sockets[0].getsockname()[1]
+        async with beside or nullcontext(), nullcontext() if announce is None else announce(port):
             await _stopped(stop, starting)
         if shared:
             await _hand_over(app[DRAIN], runner, listener, listen.drain_timeout_s)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-_STATED: Final = ("workers",)
+_STATED: Final = ("workers", "expires_in_s")
 """Numbers that a backend states of itself, to each process the same."""
 _OF_ALL: Final = ("scaling",)
 """Members in which each process speaks for all."""

@@ -54,6 +54,7 @@ class Member:
         version: Of nlpbatch.
         draining: Whether it takes no more work.
         load: What there is to do there; see `traffic.wanted_workers.Load`.
+        pinned: Versions that runs there are pinned to.
 
     """
 
@@ -67,6 +68,7 @@ class Member:
     version: str = ""
     draining: bool = False
     load: Mapping[str, int] = field(default_factory=dict)
+    pinned: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, id_: str, members: Mapping[str, Any]) -> "Member":

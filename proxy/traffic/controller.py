@@ -36,12 +36,14 @@ from proxy.traffic.quotas import MakeQuota, Over, Quota, Quotas, charge_all, fir
 from proxy.traffic.reservations import Reservation, Reservations
 from proxy.traffic.sharing import Sharing
 from proxy.traffic.slots import Backend, Lease, Slots, stating
-from proxy.traffic.ticket import CLASS_NAMES, Arrival, Backlog, ClassName, Ticket
+from proxy.traffic.ticket import CLASS_NAMES, Arrival, Backlog, ClassName, Pin, Ticket
 from proxy.traffic.waits import Codel, DrainRate
 from proxy.traffic.wanted_workers import Capacity, Load
 
 _NS = 1_000_000_000
 _PAUSED_RETRY_AFTER_S = 30.0
+_PINNED_S = 60.0
+"""A run that has sent nothing for so long is taken to have ended."""
 _UNRESERVED = frozenset({"paused", "budget_day", "budget_month"})
 """Causes that no capacity can be reserved for."""
 
@@ -87,6 +89,7 @@ class TrafficController:
         self._sharing = Sharing(self.queue, self._slots)
         self._codels: dict[ClassName, Codel] = {}
         self._done_bytes = 0
+        self._pinned_s: dict[Pin, float] = {}
         self.adopt(settings)
 
     def adopt(self, settings: ProxySettings) -> None:
@@ -131,6 +134,8 @@ class TrafficController:
 
     def arrive(self, arrival: Arrival, now_s: float) -> Ticket | Refuse:
         """Return the ticket that waits for its turn, or why the request is refused; then `dispatch`."""
+        if arrival.pin:
+            self._pinned_s[arrival.pin] = now_s
         quotas = self.quotas.of(arrival.tenant, arrival.key_id)
         reservation = self._reservations.of(arrival.identity, now_s) if self._reservations.open else None
         if reservation is not None and not self._reservations.is_due(reservation, now_s):
@@ -256,6 +261,17 @@ class TrafficController:
         """
         weights = {name: tenant.weight for name, tenant in self._settings.tenants.items()}
         self._sharing.share_with_others(others, weights, self._settings.concurrency.per_worker)
+
+    def pinned(self, now_s: float) -> frozenset[str]:
+        """Return the versions that runs are pinned to here."""
+        self._pinned_s = {pin: at_s for pin, at_s in self._pinned_s.items() if now_s - at_s < _PINNED_S}
+        return frozenset[str]().union(*self._pinned_s)
+
+    def needed_for(self, leaving: Backend, pinned: frozenset[str]) -> list[str]:
+        """Return those of these versions that a backend has, and no other one that is ready and stays."""
+        others = [one for one in self._slots.backends if one is not leaving and one.ready and not one.leaving]
+        elsewhere = frozenset[str]().union(*(one.fingerprints for one in others))
+        return sorted((pinned & leaving.fingerprints) - elsewhere)
 
     def load(self) -> Load:
         """Return what there is to do here, from which the wanted number of workers follows."""

@@ -33,7 +33,7 @@ from typing import Final
 
 from nlpbatch.wire.limits import KIB
 from proxy.traffic.demand import Flow
-from proxy.traffic.ticket import CLASS_NAMES, NOTHING, Backlog, ClassName, OpenTo, Pin, SlotKind, Ticket
+from proxy.traffic.ticket import ANY_VERSION, CLASS_NAMES, NOTHING, Backlog, ClassName, OpenTo, Pin, SlotKind, Ticket
 
 _LEAD_BYTES: Final = 256 * KIB
 """How far a class may be ahead of its share in slots that no worker is idle for."""
@@ -96,7 +96,7 @@ class TenantFlow:
 
     def waits(self, open_to: OpenTo) -> bool:
         """Return whether anything waits that may have the slot."""
-        if self.requests > self.pinned and not self.held_back:
+        if self.requests > self.pinned and not self.held_back and open_to(ANY_VERSION):
             return True
         return self.requests > 0 and any(job.tickets for job in self._jobs_for(open_to))
 
@@ -149,11 +149,7 @@ class TenantFlow:
 
     def _jobs_for(self, open_to: OpenTo) -> list[JobFlow]:
         """Return those whose tickets may have the slot."""
-        return [
-            job
-            for (name, _), job in self.jobs.items()
-            if (not job.pin or open_to(job.pin)) and name not in self.held_back
-        ]
+        return [job for (name, _), job in self.jobs.items() if open_to(job.pin) and name not in self.held_back]
 
     def _count(self, job: JobFlow, ticket: Ticket, sign: int) -> None:
         job.size_bytes += sign * ticket.cost_bytes

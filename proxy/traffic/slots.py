@@ -35,6 +35,7 @@ class Backend:
         fingerprints: The versions it stated; empty if it states none.
         in_flight: Requests it has.
         outstanding_bytes: Their cost.
+        leaving: Whether it gets only requests that are pinned to a version that no other one has.
 
     """
 
@@ -48,6 +49,7 @@ class Backend:
     fingerprints: frozenset[str] = frozenset()
     in_flight: int = 0
     outstanding_bytes: int = 0
+    leaving: bool = False
 
     def usable(self, now_s: float) -> bool:
         """Return whether it may get requests at all."""
@@ -117,7 +119,7 @@ class Slots:
     @property
     def workers(self) -> int:
         """Return the workers of the backends that are ready."""
-        return sum(backend.workers for backend in self.backends if backend.ready)
+        return sum(backend.workers for backend in self.backends if backend.ready and not backend.leaving)
 
     def count(self, pin: Pin) -> int:
         """Return the slots of the backends that are ready and serve a pin."""
@@ -125,7 +127,7 @@ class Slots:
 
     def steady(self, per_worker: float) -> int:
         """Return how many slots keep all workers busy, which more would only keep waiting, within the limits."""
-        ready = (backend for backend in self.backends if backend.ready)
+        ready = (backend for backend in self.backends if backend.ready and not backend.leaving)
         return sum(min(backend.limit.value, max(1, round(per_worker * backend.workers))) for backend in ready)
 
     def is_free(self, pin: Pin, now_s: float) -> bool:
@@ -221,8 +223,9 @@ class Slots:
             kind = SlotKind.EXTRA if interactive_only else self._kind_at(backend)
             if (ticket := self._queue.pop(kind, _OpenTo(backend, self.backends))) is not None:
                 return backend, ticket
-            # No ticket fits a backend with the same versions either.
-            backends = [other for other in backends if other.fingerprints != backend.fingerprints]
+            # No ticket fits a backend with the same versions either, if that leaves or stays as this one does.
+            same = backend.fingerprints, backend.leaving
+            backends = [other for other in backends if (other.fingerprints, other.leaving) != same]
         return None
 
     def _kind_at(self, backend: Backend) -> SlotKind:
@@ -273,9 +276,17 @@ def pick(
 
 def serving(pin: Pin, backends: Sequence[Backend]) -> Sequence[Backend]:
     """Return the backends that a request with that pin may go to."""
+    staying = backends
+    if any(backend.leaving for backend in backends):
+        staying = [backend for backend in backends if not backend.leaving] or backends
     if not pin:
-        return backends
-    return stating(pin, backends) or [backend for backend in backends if not backend.fingerprints] or backends
+        return staying
+    return (
+        stating(pin, staying)
+        or stating(pin, backends)
+        or [backend for backend in staying if not backend.fingerprints]
+        or staying
+    )
 
 
 def stating(pin: Pin, backends: Sequence[Backend]) -> Sequence[Backend]:

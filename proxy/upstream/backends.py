@@ -50,6 +50,15 @@ class Backends:
             if address.url not in known:
                 self._add(address)
 
+    def find(self, url: str) -> Backend | None:
+        """Return the one at an address."""
+        return next((backend for backend in self.all if backend.url == url), None)
+
+    def leave(self, urls: frozenset[str]) -> None:
+        """Let exactly these leave."""
+        for backend in self.all:
+            backend.leaving = backend.url in urls
+
     def to_json(self) -> list[dict[str, Any]]:
         """Return what is known of each."""
         return [
@@ -61,6 +70,7 @@ class Backends:
                 "in_flight": backend.in_flight,
                 "limit": backend.limit.value,
                 "breaker": backend.breaker.state,
+                "leaving": backend.leaving,
             }
             for backend in self.all
         ]

@@ -18,9 +18,10 @@ from nlpbatch.wire import media
 from nlpbatch.wire.limits import KIB, MIB
 from proxy.config import UpstreamSettings
 from proxy.live import Live
+from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.slots import Backend
 from proxy.upstream.connections import Answer, Connections, Destination, Message
-from proxy.upstream.readiness import ask_ready, set_unreachable
+from proxy.upstream.readiness import ask_ready, set_unreachable, try_backend
 
 _WHOLE_ANSWER_BYTES: Final = MIB
 """Up to here an answer is read and sent in one go, which costs least; a longer one is streamed."""
@@ -123,6 +124,11 @@ class Upstream:
     async def close(self) -> None:
         """Close all connections."""
         await self._connections.close()
+
+    async def try_address(self, url: str) -> str | None:
+        """Return why nothing answers at an address as an API would; None if something does, whatever it says."""
+        backend = Backend(url, FixedLimit(1.0))
+        return await try_backend(self, backend, 2 * self.settings.connect_timeout_s)
 
     async def fetch(self, backend: Backend, sent: UpstreamRequest) -> UpstreamResponse:
         """Return the backend's whole answer.

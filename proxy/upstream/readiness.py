@@ -43,6 +43,18 @@ async def ask_ready(upstream: Asks, backend: Backend, timeout_s: float) -> None:
     _note(backend, stated, reason)
 
 
+async def try_backend(upstream: Asks, backend: Backend, timeout_s: float) -> str | None:
+    """Return why nothing answers there as an API would; None if something does, ready or not."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            _read(*await upstream.get(backend, "/readyz", _MAX_BYTES))
+    except (ValueError, AttributeError, TypeError):
+        return "what answers is no API"
+    except Exception as error:  # noqa: BLE001  (whatever is wrong with it, it is not used)
+        return type(error).__name__
+    return None
+
+
 def set_unreachable(backend: Backend, reason: str) -> None:
     """Note that a backend can't be reached; its next health check may say otherwise."""
     _note(backend, _Stated(), reason)

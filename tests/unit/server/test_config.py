@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.server.config import KiwiSettings, ServerSettings, usable_cores
+from nlpbatch.server.config import KiwiSettings, RegisterSettings, ServerSettings, usable_cores
 from nlpbatch.serving.settings import check, load
 
 SHIPPED = Path(__file__).parents[3] / "conf" / "server.toml"
@@ -16,6 +16,8 @@ def test_the_shipped_file_shows_every_key_with_its_default() -> None:
     shown = SHIPPED.read_text(encoding="utf-8")
     for group in ("listen", "limits", "pool", "replay", "cache"):
         assert set(members[group]) == set(type(getattr(ServerSettings(), group)).model_fields) - {"tls"}
+    for name in RegisterSettings.model_fields:
+        assert f"{name} = " in shown
     for name in KiwiSettings.model_fields:
         assert f"{name} = " in shown
 

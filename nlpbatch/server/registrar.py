@@ -1,0 +1,141 @@
+"""Tells proxies where this API is, for as long as it runs, and that it leaves.
+
+start ──> PUT to each proxy, again and again before the registration ends
+stop ───> DELETE at each; one that still needs this version for a run is asked again, until leave_timeout_s
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from nlpbatch.server.config import RegisterSettings
+from nlpbatch.serving.tls import client_context
+
+PATH: Final = "/registrations"
+_TIMEOUT_S: Final = 10.0
+_AGAIN_S: Final = 1.0
+_OFTEN: Final = 3
+"""Registrations in the time that one lasts: two may be lost."""
+_SHOWN: Final = 300
+_log = logging.getLogger("nlpbatch.server")
+
+
+class Registrar:
+    """Registers this API at proxies.
+
+    Args:
+        settings: Which proxies, and how.
+        tls: Whether this API speaks TLS.
+
+    Raises:
+        ConfigError: The certificates that https:// proxies are checked against can't be used.
+
+    """
+
+    def __init__(self, settings: RegisterSettings, *, tls: bool) -> None:
+        self._settings = settings
+        self._scheme = "https" if tls else "http"
+        self._headers = {"Authorization": f"Bearer {settings.secret()}"}
+        self._tls = client_context(settings.ca_file)
+
+    @asynccontextmanager
+    async def registered(self, port: int) -> AsyncIterator[None]:
+        """Be registered for the time of the context; leaving it takes as long as runs need this API.
+
+        Args:
+            port: Where this API listens.
+
+        """
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+        connector = aiohttp.TCPConnector(ssl=self._tls)
+        async with aiohttp.ClientSession(headers=self._headers, timeout=timeout, connector=connector) as session:
+            tasks = [
+                asyncio.create_task(self._register_forever(session, proxy, port), name=f"registration at {proxy}")
+                for proxy in self._settings.proxies
+            ]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await asyncio.gather(*(self._leave(session, proxy, port) for proxy in self._settings.proxies))
+
+    async def _register_forever(self, session: aiohttp.ClientSession, proxy: str, port: int) -> None:
+        said: str | None = None
+        while True:
+            ttl_s, fault = 0.0, ""
+            try:
+                answer = await self._ask(session, "PUT", proxy, port)
+                ttl_s = float(answer["ttl_s"])
+            except (aiohttp.ClientError, TimeoutError, OSError, _Refused, KeyError, TypeError, ValueError) as error:
+                fault = _reason(error)
+            if fault != said:
+                if fault:
+                    _log.warning("not registered", extra={"proxy": proxy, "reason": fault})
+                else:
+                    _log.info("registered", extra={"proxy": proxy})
+            said = fault
+            await asyncio.sleep(ttl_s / _OFTEN if ttl_s else _AGAIN_S)
+
+    async def _leave(self, session: aiohttp.ClientSession, proxy: str, port: int) -> None:
+        """Take it back, and wait as long as runs need this API there."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + self._settings.leave_timeout_s
+        said: list[str] = []
+        while True:
+            try:
+                needed = list((await self._ask(session, "DELETE", proxy, port))["needed_for"])
+            except (aiohttp.ClientError, TimeoutError, OSError, _Refused, KeyError, TypeError, ValueError) as error:
+                _log.warning("not deregistered", extra={"proxy": proxy, "reason": _reason(error)})
+                return  # the registration ends by itself
+            if not needed:
+                return
+            if needed != said:
+                _log.info("still needed", extra={"proxy": proxy, "fingerprints": needed})
+                said = needed
+            if loop.time() >= until_s:
+                _log.warning("leaves though needed", extra={"proxy": proxy, "fingerprints": needed})
+                return
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _ask(self, session: aiohttp.ClientSession, method: str, proxy: str, port: int) -> Any:
+        members = {"url": await asyncio.to_thread(self._url, proxy, port)}
+        async with session.request(method, f"{proxy.rstrip('/')}{PATH}", json=members) as answer:
+            if answer.status >= 400:  # noqa: PLR2004
+                problem = await answer.json(content_type=None)
+                detail = problem.get("detail", "") if isinstance(problem, dict) else ""
+                raise _Refused(f"HTTP {answer.status}: {str(detail)[:_SHOWN]}")
+            return await answer.json()
+
+    def _url(self, proxy: str, port: int) -> str:
+        if self._settings.advertise is not None:
+            parts = urlsplit(self._settings.advertise)
+            return self._settings.advertise if parts.port else f"{self._settings.advertise}:{port}"
+        return f"{self._scheme}://{_own_address(proxy)}:{port}"
+
+
+class _Refused(Exception):
+    """A proxy's answer that is an error; the message is for the log."""
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, _Refused) else type(error).__name__
+
+
+def _own_address(proxy: str) -> str:
+    """Return the address by which this machine reaches a proxy, an IPv6 one in brackets; nothing is sent."""
+    parts = urlsplit(proxy)
+    family, kind, _, _, address = socket.getaddrinfo(
+        parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80), type=socket.SOCK_DGRAM
+    )[0]
+    with socket.socket(family, kind) as one:
+        one.connect(address)
+        host = str(one.getsockname()[0])
+    return f"[{host}]" if family == socket.AF_INET6 else host

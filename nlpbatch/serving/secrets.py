@@ -1,0 +1,40 @@
+"""Secrets that programs share, from a file or from the environment; never from a configuration file itself."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+MIN_SECRET: Final = 16
+REGISTRATION_VARIABLE: Final = "NLPBATCH_REGISTRATION_SECRET"
+"""Has the secret with which APIs register at proxies, where no file is named."""
+
+
+def read_secret(path: str | None, key: str, variable: str) -> str | None:
+    """Return a secret, None without one.
+
+    Args:
+        path: The file that has it, if any.
+        key: What names the file, for messages.
+        variable: The environment's, where there is no file.
+
+    Raises:
+        ValueError: The file can't be read, or the secret has under 16 characters.
+
+    """
+    found = _read(path, key) if path is not None else os.environ.get(variable, "").strip()
+    if path is None and not found:
+        return None
+    if len(found) < MIN_SECRET:
+        raise ValueError(
+            f"the secret has {len(found)} characters, at least {MIN_SECRET} are needed: make one with "
+            "openssl rand -hex 32"
+        )
+    return found
+
+
+def _read(path: str, key: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ValueError(f"{key} {path} can't be read: {reason}: check the path and who may read it") from error

@@ -1,0 +1,76 @@
+"""`/registrations`: APIs say where they are, and that they leave. Known only to those who have the secret."""
+
+import hmac
+import json
+import logging
+import re
+from typing import Any, Final
+
+from aiohttp import web
+
+from nlpbatch.errors import InvalidRequest, NoCapacity, NotFound, Unauthenticated
+from proxy.config import RegistrationSettings
+from proxy.shared.store import StoreAway
+from proxy.upstream.registry import Registry
+
+PATH: Final = "/registrations"
+_URL: Final = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}(/[A-Za-z0-9._~/-]*)?")
+_MAX_BYTES: Final = 4096
+_AGAIN_S: Final = 1.0
+_log = logging.getLogger("nlpbatch.proxy")
+
+
+def add_registration_routes(app: web.Application, registry: Registry) -> None:
+    """Add the endpoints; they answer 404 while registration is off."""
+
+    async def put(request: web.Request) -> web.Response:
+        settings = _admit(request, registry)
+        url = await _url(request)
+        try:
+            await registry.register(url)
+        except StoreAway as error:
+            raise _away(error) from error
+        return web.json_response({"ttl_s": settings.ttl_s})
+
+    async def delete(request: web.Request) -> web.Response:
+        _admit(request, registry)
+        url = await _url(request)
+        try:
+            needed = await registry.deregister(url)
+        except StoreAway as error:
+            raise _away(error) from error
+        return web.json_response({"needed_for": needed})
+
+    app.router.add_put(PATH, put)
+    app.router.add_delete(PATH, delete)
+
+
+def _admit(request: web.Request, registry: Registry) -> RegistrationSettings:
+    settings = registry.settings
+    secret = settings.secret()
+    if secret is None:
+        raise NotFound("registration is off here: set [registration] secret_file in proxy.toml")
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("utf-8", "replace"), secret):
+        _log.warning("registration refused", extra={"peer": request.remote or ""})
+        raise Unauthenticated(
+            "the secret is not that of this proxy's [registration]: give the API the same secret in [registration]"
+        )
+    return settings
+
+
+async def _url(request: web.Request) -> str:
+    if (request.content_length or 0) > _MAX_BYTES:
+        raise InvalidRequest(f'the body is over {_MAX_BYTES:,} bytes: send {{"url": "http://HOST:PORT"}}')
+    try:
+        members: Any = json.loads(await request.read())
+        url = members["url"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        url = None
+    if not isinstance(url, str) or not _URL.fullmatch(url):
+        raise InvalidRequest('no address of a backend: send {"url": "http://HOST:PORT"}', path="/url")
+    return url.rstrip("/")
+
+
+def _away(error: StoreAway) -> NoCapacity:
+    return NoCapacity(f"{error}: register again when it is back", retry_after_s=_AGAIN_S)
