@@ -71,6 +71,15 @@ provide_redis() {
   fi
 }
 
+# Kubernetes' manifests are rendered by kubectl. In CI as root it is installed; elsewhere those tests are skipped without it.
+provide_kubectl() {
+  command -v kubectl >/dev/null && return
+  if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && { apt-get install -y -qq --no-install-recommends kubernetes-client ||
+      apt-get install -y -qq --no-install-recommends kubectl; } >&2
+  fi
+}
+
 # make_environment EXTRAS: creates .venv and installs the project in it, unless that has been done for this pyproject.toml.
 make_environment() {
   local extras=$1 stamp wanted

@@ -2,10 +2,10 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from nlpbatch.serving.listen import EndpointSettings
 from nlpbatch.serving.settings import Settings
@@ -101,9 +101,21 @@ class PeerSettings(EndpointSettings):
     """Where the other proxies of the fleet come in; used only with a shared store."""
 
     advertise: str | None = Field(None, pattern=r"^https?://[^\s/@]+$")
-    """The address that the others are given; without it, http:// or https:// with `host` and the port in use."""
+    """The address that the others are given, in which $NAME is the environment's; without it, http:// or https://
+    with `host` and the port in use."""
     ca_file: str | None = None
     """Certificates that https:// peers are checked against; without it, the system's."""
+
+    @field_validator("advertise", mode="before")
+    @classmethod
+    def _expanded(cls, advertise: Any) -> Any:
+        """Put the environment's values in: a container learns its address there."""
+        if not isinstance(advertise, str) or "$" not in advertise:
+            return advertise
+        expanded = os.path.expandvars(advertise)
+        if "$" in expanded:
+            raise ValueError("a variable in it isn't set: set it in the proxy's environment, or write the address")
+        return expanded
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> Self:
