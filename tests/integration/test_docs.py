@@ -3,6 +3,9 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.fakes.own_service import write_config
+from tests.fakes.running_api import running_api
+
 TEXT = "아버지가 방에 들어가신다"
 WIDTHS = (1280, 400)
 
@@ -229,3 +232,37 @@ def test_own_stop_words_and_typos_are_sent(visit):
     visit.page.fill("#option-typo_cost_threshold", "1.5")
     visit.analyse("아버지가 방에")
     expect(visit.page.locator(".token")).to_have_count(2)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("own")
+    write_config(directory)
+    with running_api("kiwi", directory, (directory / "server.toml").read_text()) as running:
+        yield running
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_operations_of_one_s_own_are_called_and_their_results_are_a_table(browser, own, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    visit = Visit(page, own.url)
+    choices = page.locator("#operations input")
+    expect(choices).to_have_count(1)  # no analyzer here has tokens
+    visit.option("operation", "words")
+    visit.analyse("하나 Two", "call")
+    cells = page.locator(".result-table td")
+    expect(page.locator(".result-table th")).to_have_text(["word", "at", "capital"])
+    expect(cells).to_have_text(["하나", "0", "false", "Two", "3", "true"])
+    visit.option("analyzer", "other")
+    visit.option("operation", "size")
+    visit.analyse("하나 Two", "call")
+    expect(page.locator(".result-table td")).to_have_text(["long", "6", "2"])
+    visit.analyse("raise", "call")
+    expect(page.locator("#result .error")).to_contain_text("analysis_failed")
+    assert not visit.scrolls_sideways()
+    assert visit.complaints == []
+    page.close()
+
+
+def test_a_service_of_kiwi_alone_has_nothing_to_call(visit):
+    expect(visit.page.locator("#operation-call")).to_have_count(0)

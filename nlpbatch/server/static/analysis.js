@@ -9,11 +9,36 @@ const PLACED = ["form", "tag", "start", "end"];
 // Returns the element that shows an outcome; `text` is null if no text was sent, `meanings` explains the tags.
 export function outcomeView(outcome, text, meanings) {
   if (outcome.error) return documentError(outcome.error);
+  if (outcome.result) return resultView(outcome.result);
   if (outcome.candidates) return candidatesView(outcome.candidates, text, meanings);
   if (outcome.tokens) return analysisView(outcome.tokens, outcome.sentences, text, meanings);
   if (outcome.sentences) return sentencesView(outcome.sentences, text, meanings);
   if (text === null) return element("p", { class: "spaced", lang: "ko" }, outcome.text ?? "");
   return spacingView(text, outcome.text ?? "");
+}
+
+// A dictionary as a table of its members, a list of them as one with a row for each.
+function resultView(result) {
+  const rows = Array.isArray(result) ? result : [result];
+  if (!rows.length) return element("p", { class: "hint" }, "An empty list.");
+  const shown = rows.slice(0, MAX_TOKENS);
+  const names = Object.keys(shown[0]);
+  const head = element("tr", {}, names.map((name) => element("th", { scope: "col" }, name)));
+  const body = shown.map((row) => element("tr", {}, names.map((name) => element("td", {}, valueView(row[name])))));
+  const left = rows.length - shown.length;
+  return element(
+    "div",
+    { class: "result-table" },
+    element("table", {}, element("thead", {}, head), element("tbody", {}, body)),
+    left ? element("p", { class: "hint" }, `${left} more rows are not shown.`) : null,
+  );
+}
+
+function valueView(value) {
+  if (value === null) return element("span", { class: "hint" }, "none");
+  if (Array.isArray(value)) return element("ul", {}, value.map((one) => element("li", {}, valueView(one))));
+  if (typeof value === "object") return resultView(value);
+  return String(value);
 }
 
 function documentError(error) {

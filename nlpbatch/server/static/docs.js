@@ -6,7 +6,7 @@ import { optionFields, optionMembers } from "./options.js";
 import { referenceView, schemasView, tagsView } from "./reference.js";
 
 const byId = (id) => document.getElementById(id);
-const state = { description: null, analyzers: ["default"], meanings: {} };
+const state = { description: null, analyzers: [], meanings: {} };
 
 function resolve(schema) {
   const name = schema.$ref?.split("/").at(-1);
@@ -41,10 +41,26 @@ async function start() {
   state.meanings = schemas.Tag["x-meanings"];
   byId("tag-table").replaceChildren(tagsView(state.meanings));
   byId("operations-table").replaceChildren(...referenceView(state.description, resolve), ...schemasView(schemas, resolve));
-  byId("operations").replaceChildren(...operations().map(operationChoice));
-  showOptions();
+  showOperations();
   await showAnalyzers();
   document.documentElement.dataset.ready = "";
+}
+
+// Those that an analyzer offers; as long as nobody says what there is, those of Kiwi.
+function offered(name) {
+  if (!state.analyzers.length) return name === "call" ? [] : [{ name: "default", operations: [] }];
+  return state.analyzers.filter(({ operations }) =>
+    name === "call" ? operations.some((one) => one.result) : !operations.length || operations.some((one) => one.name === name),
+  );
+}
+
+function showOperations() {
+  const before = new FormData(byId("form")).get("operation");
+  const shown = operations().filter(({ name }) => offered(name).length);
+  byId("operations").replaceChildren(...shown.map(operationChoice));
+  const kept = byId(`operation-${before}`);
+  if (kept) kept.checked = true;
+  showOptions();
 }
 
 function operationChoice({ name, summary }, index) {
@@ -54,16 +70,18 @@ function operationChoice({ name, summary }, index) {
 }
 
 function showOptions() {
-  byId("options").replaceChildren(...optionFields(resolve(chosen().schema), state.analyzers, resolve));
+  const { name, schema } = chosen();
+  byId("options").replaceChildren(...optionFields(resolve(schema), offered(name), resolve));
+  // What is called is no option of a call, but what it is about.
+  if (name === "call") byId("options-box").open = true;
 }
 
 // Behind the proxy this needs the key, so it may fail here and be tried again with the first request.
 async function showAnalyzers() {
   try {
     const catalogue = await (await answered("v1/analyzers", { headers: keyHeader() })).json();
-    state.analyzers = catalogue.analyzers.map((one) => one.name);
-    const select = byId("option-analyzer");
-    select.replaceChildren(...state.analyzers.map((name) => element("option", { value: name }, name)));
+    state.analyzers = catalogue.analyzers.map((one) => ({ ...one, operations: one.operations ?? [] }));
+    showOperations();
   } catch (error) {
     if (!(error instanceof Problem)) fail(error);
   }

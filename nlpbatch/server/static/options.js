@@ -24,7 +24,8 @@ function optionField(name, schema, analyzers, resolve) {
 function controlFor(name, schema, analyzers, resolve) {
   const types = [schema.type].flat().filter((one) => one !== "null");
   const [type] = types;
-  if (name === "analyzer") return select(analyzers);
+  if (name === "analyzer") return analyzerSelect(analyzers);
+  if (name === "operation") return calledSelect(analyzers[0]);
   if (type === "boolean") return select(["", "true", "false"], "boolean", leftAlone(schema));
   if (type === "integer" || type === "number") return number(schema, type);
   if (type === "string") return select(["", ...(schema.enum ?? []).filter((one) => one !== null)]);
@@ -32,6 +33,22 @@ function controlFor(name, schema, analyzers, resolve) {
   const words = types.includes("boolean") ? "words-or-true" : "words";
   if (!choices) return element("input", { type: "text", "data-kind": words, placeholder: "방/NNG, …" });
   return several(choices.filter((one) => name !== "fields" || !ALWAYS.includes(one)));
+}
+
+// A choice of analyzers, which changes what can be called if there is such a choice beside it.
+function analyzerSelect(analyzers) {
+  const control = select(analyzers.map((one) => one.name));
+  control.addEventListener("change", () => {
+    const called = document.getElementById("option-operation");
+    if (called) called.replaceChildren(...calledSelect(analyzers.find((one) => one.name === control.value)).children);
+  });
+  return control;
+}
+
+function calledSelect(analyzer) {
+  const own = analyzer.operations.filter((one) => one.result);
+  const options = own.map((one) => element("option", { value: one.name, title: one.meaning }, one.name));
+  return element("select", { "data-kind": "string" }, options);
 }
 
 function leftAlone(schema) {
