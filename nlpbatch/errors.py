@@ -11,6 +11,7 @@
     │   ├── NotFound             not_found
     │   ├── MethodNotAllowed     method_not_allowed
     │   ├── UnknownAnalyzer      unknown_analyzer
+    │   ├── UnknownOperation     unknown_operation
     │   ├── UnknownField         unknown_field
     │   ├── InvalidOption        invalid_option
     │   ├── LengthRequired       length_required
@@ -146,6 +147,12 @@ class UnknownAnalyzer(RequestError):
     """The service has no analyzer of that name."""
 
     code = "unknown_analyzer"
+
+
+class UnknownOperation(RequestError):
+    """The analyzer doesn't offer the operation, or has none of its own of that name."""
+
+    code = "unknown_operation"
 
 
 class UnknownField(RequestError):

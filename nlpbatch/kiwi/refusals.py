@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nlpbatch.errors import ConfigError, InvalidOption, InvalidRequest, NlpbatchError, UnknownAnalyzer, UnknownField
+from nlpbatch.errors import (
+    ConfigError,
+    InvalidOption,
+    InvalidRequest,
+    NlpbatchError,
+    UnknownAnalyzer,
+    UnknownField,
+    UnknownOperation,
+)
 from nlpbatch.wire.outcome import DocumentError
 
 
@@ -33,5 +41,5 @@ def as_kiwi_refuses() -> Iterator[None]:
         yield
     except Refused:
         raise
-    except (InvalidRequest, InvalidOption, UnknownField, UnknownAnalyzer) as error:
+    except (InvalidRequest, InvalidOption, UnknownField, UnknownAnalyzer, UnknownOperation) as error:
         raise Refused(error.message, request_id=error.request_id, **error.details) from error

@@ -57,7 +57,7 @@ def analyze(
 
     Raises:
         InvalidRequest: A column or number that can't be used, named with its remedy.
-        UnknownAnalyzer, UnknownField: The service doesn't offer it.
+        UnknownAnalyzer, UnknownOperation, UnknownField: The service doesn't offer it.
         Unauthenticated, PatienceExhausted: The key is wrong, or the service is away.
         ConfigError: The address or the key can't be used, or the driver lacks a package that PySpark asks for.
 
@@ -190,7 +190,7 @@ def call(
         error: Name of the second added column.
         settings: `api_key`, `job`, `request_bytes`, `in_flight` and `retry` as of `analyze`.
 
-    Raises what `analyze` does; InvalidRequest for an operation that the analyzer doesn't have.
+    Raises what `analyze` does; UnknownOperation for an operation that the analyzer doesn't have.
     """
     asked = Options.checked("call", {"analyzer": analyzer, "operation": operation})
     names = {"result": into, "error": error}

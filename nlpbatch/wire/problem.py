@@ -16,6 +16,7 @@ STATUS_BY_ERROR: Final[Mapping[type[NlpbatchError], int]] = {
     errors.NotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.UnknownAnalyzer: 404,
+    errors.UnknownOperation: 404,
     errors.UnknownField: 422,
     errors.InvalidOption: 422,
     errors.BodyTimeout: 408,

@@ -5,7 +5,7 @@ import pytest
 
 from nlpbatch import AsyncClient, Client
 from nlpbatch.cli.stack import Stack, StackOptions
-from nlpbatch.errors import FingerprintMismatch, InvalidRequest, UnknownAnalyzer
+from nlpbatch.errors import FingerprintMismatch, UnknownAnalyzer, UnknownOperation
 from tests.fakes.own_operations import SIZE, WORDS
 from tests.fakes.own_service import TEXTS, size_of, write_config
 
@@ -75,8 +75,8 @@ async def test_the_asyncio_client_answers_the_same(own, client):
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [
-        ({"analyzer": "own"}, InvalidRequest, "has 2 operations: choose from size, words"),
-        ({"analyzer": "own", "operation": "judge"}, InvalidRequest, "has no operation 'judge': choose from size"),
+        ({"analyzer": "own"}, UnknownOperation, "has 2 operations: choose from size, words"),
+        ({"analyzer": "own", "operation": "judge"}, UnknownOperation, "has no operation 'judge': choose from size"),
         ({"analyzer": "mine", "operation": "size"}, UnknownAnalyzer, "choose from own, other"),
         ({"analyzer": "own", "operation": "size", "if_match": "0" * 32}, FingerprintMismatch, "has fingerprint"),
     ],
@@ -87,13 +87,13 @@ def test_what_the_service_does_not_have_is_named_with_the_choice(client, given, 
 
 
 def test_tokens_of_functions_are_refused_with_what_there_is(client):
-    with pytest.raises(InvalidRequest, match=r"doesn't offer analyze: choose from size \(POST /v1/call\), words"):
+    with pytest.raises(UnknownOperation, match=r"doesn't offer analyze: choose from size \(POST /v1/call\), words"):
         client.analyze("가", analyzer="own")
 
 
 def test_calls_of_kiwi_are_refused_with_what_there_is(stack):
     with (
         Client(stack.service, api_key=stack.api_key) as client,
-        pytest.raises(InvalidRequest, match=r"has no operations to call: choose from analyze \(POST /v1/analyze\)"),
+        pytest.raises(UnknownOperation, match=r"has no operations to call: choose from analyze \(POST /v1/analyze\)"),
     ):
         client.call("가", analyzer="default")

@@ -7,7 +7,7 @@ import pytest
 
 from nlpbatch import Client
 from nlpbatch.cli.stack import Stack, StackOptions
-from nlpbatch.errors import InvalidRequest
+from nlpbatch.errors import UnknownOperation
 from nlpbatch.spark import analyze, call
 from nlpbatch.spark.job import run
 from nlpbatch.spark.options import JobOptions
@@ -54,9 +54,9 @@ def test_a_column_has_the_declared_type_and_what_clients_get(own, df, asked, ope
 
 
 def test_what_the_service_does_not_have_is_said_before_a_row_is_read(df, asked):
-    with pytest.raises(InvalidRequest, match="has no operation 'judge': choose from size, words"):
+    with pytest.raises(UnknownOperation, match="has no operation 'judge': choose from size, words"):
         call(df, **asked, operation="judge")
-    with pytest.raises(InvalidRequest, match="doesn't offer analyze"):
+    with pytest.raises(UnknownOperation, match="doesn't offer analyze"):
         analyze(df, **asked)
 
 

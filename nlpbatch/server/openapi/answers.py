@@ -19,6 +19,7 @@ WORKING: Final[Errors] = (errors.NoCapacity, errors.Draining)
 """Answers of everything under /v1/ while the service starts, is full or shuts down."""
 ASKING: Final[Errors] = (
     errors.UnknownAnalyzer,
+    errors.UnknownOperation,
     errors.NotAcceptable,
     errors.FingerprintMismatch,
     errors.RequestTooLarge,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from nlpbatch.errors import InvalidOption, InvalidRequest, UnknownField
+from nlpbatch.errors import InvalidOption, UnknownField, UnknownOperation
 from nlpbatch.wire.analyzer import AnalyzerInfo, OfferedOperation
 from nlpbatch.wire.options.asked import Options
 from nlpbatch.wire.options.table import STANDARD_DIALECT
@@ -18,7 +18,7 @@ def resolve(options: Options, info: AnalyzerInfo) -> Options:
     """Return the options as the analyzer performs them: with the operation that is called, and its type.
 
     Raises:
-        InvalidRequest: An operation that it doesn't offer.
+        UnknownOperation: An operation that it doesn't offer.
         InvalidOption: An option that it would silently ignore, such as a dialect that it was not loaded with.
         UnknownField: A token field that it doesn't offer.
 
@@ -26,7 +26,7 @@ def resolve(options: Options, info: AnalyzerInfo) -> Options:
     if options.operation == "call":
         return _called(options, info)
     if info.operations and info.operation(options.operation) is None:
-        raise InvalidRequest(
+        raise UnknownOperation(
             f"analyzer {info.name!r} doesn't offer {options.operation}: {_choice(info)}", path="/analyzer"
         )
     _check_tokens(options, info)
@@ -55,18 +55,18 @@ def called_operation(called: str, info: AnalyzerInfo) -> OfferedOperation:
     """Return the operation of one's own that is called; '' is the only one.
 
     Raises:
-        InvalidRequest: The analyzer has none of that name, or several and none is named.
+        UnknownOperation: The analyzer has none of that name, or several and none is named.
 
     """
     own = {one.name: one for one in info.operations if one.result is not None}
     if not own:
-        raise InvalidRequest(f"analyzer {info.name!r} has no operations to call: {_choice(info)}", path="/analyzer")
+        raise UnknownOperation(f"analyzer {info.name!r} has no operations to call: {_choice(info)}", path="/analyzer")
     if called in own:
         return own[called]
     if not called and len(own) == 1:
         return next(iter(own.values()))
     asked = f"has no operation {called[:80]!r}" if called else f"has {len(own)} operations"
-    raise InvalidRequest(f"analyzer {info.name!r} {asked}: choose from {', '.join(own)}", path="/operation")
+    raise UnknownOperation(f"analyzer {info.name!r} {asked}: choose from {', '.join(own)}", path="/operation")
 
 
 def _called(options: Options, info: AnalyzerInfo) -> Options:
