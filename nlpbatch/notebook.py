@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nlpbatch.errors import InvalidRequest
-from nlpbatch.wire.tags import TAG_TABLE
+from nlpbatch.wire.tags import meaning_of
 
 _NEEDED: Final = ("form", "tag", "start", "end")
 _COLOURS: Final = {
@@ -104,10 +104,10 @@ def _word(word: str, tokens: list[Mapping[str, Any]]) -> str:
 
 
 def _morpheme(token: Mapping[str, Any]) -> str:
-    tag = TAG_TABLE.get(token["tag"])
-    about = token["tag"] if tag is None else f"{tag.korean}, {tag.english}"
+    tag = meaning_of(token["tag"])
+    about = f"{tag.korean}, {tag.english}"
     lemma = f"{token['lemma']}: " if token.get("lemma") else ""
-    colour = _COLOURS["other" if tag is None else tag.word_class]
+    colour = _COLOURS[tag.word_class]
     return (
         f"<span style='border-color:{colour}' title='{html.escape(lemma + about, quote=True)}'>"
         f"{html.escape(token['form'])}<small>{html.escape(token['tag'])}</small></span>"

@@ -83,8 +83,8 @@ def _engine(config: Path, name: str) -> "TextPerform":
         ConfigError: There is none of that name, or it can't be loaded.
 
     """
-    from nlpbatch.engine.kiwi import KiwiEngine  # noqa: PLC0415
-    from nlpbatch.engine.operations import text_performer  # noqa: PLC0415
+    from nlpbatch.engine.contents import Text  # noqa: PLC0415
+    from nlpbatch.engine.loading import load as load_engine  # noqa: PLC0415
     from nlpbatch.server.config import ServerSettings  # noqa: PLC0415
     from nlpbatch.server.dictionaries import Dictionaries  # noqa: PLC0415
     from nlpbatch.serving.settings import load  # noqa: PLC0415
@@ -93,7 +93,11 @@ def _engine(config: Path, name: str) -> "TextPerform":
     settings = load(config, ServerSettings)
     if name not in settings.analyzers:
         raise ConfigError(f"{config} has no analyzer {name!r}: choose from {', '.join(settings.analyzers)}")
-    return text_performer(KiwiEngine(Dictionaries(name, settings.analyzers[name], config.parent).spec()), Options())
+    engine = load_engine(Dictionaries(name, settings.analyzers[name], config.parent).spec())
+    if not engine.info.fields:
+        raise ConfigError(f"analyzer {name!r} has no tokens to compare: name analyzers with engine kiwi or mecab")
+    perform = engine.performer(Options())
+    return lambda text: perform(Text(text))
 
 
 def _sample(arguments: argparse.Namespace) -> list[str]:

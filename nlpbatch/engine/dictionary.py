@@ -6,18 +6,18 @@ r"""A user dictionary: one entry a line, its columns separated by tabs; blank li
     /[A-Z]{2}-\d+/          W_SERIAL                    whatever a regular expression matches, as one token
     s/요$/용/               EF         -2.0             variants of all morphemes of a tag, made by a replacement
 
-The first three are Kiwi's own format.
+The first three are Kiwi's own format. Each engine takes some of the kinds, with the tags of its own set.
 """
 
 import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.wire.limits import MIB
-from nlpbatch.wire.tags import TAGS
+from nlpbatch.wire.tags import KIWI_TAGS, MECAB_KO, TAGSETS
 
 EntryKind = Literal["word", "analysed", "pattern", "variants"]
 MAX_BYTES: Final = 64 * MIB
@@ -30,12 +30,12 @@ _PATTERN = re.compile(r"/(.+)/")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry, as Kiwi takes it.
+    """One entry.
 
     Args:
         where: File and line, for messages.
         kind: Kind of the entry.
-        values: The arguments of Kiwi's method for that kind; JSON values.
+        values: JSON values, as Kiwi's method for that kind takes them: form, tag or analysis, and score.
 
     """
 
@@ -44,12 +44,36 @@ class Entry:
     values: tuple[Any, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AcceptedEntries:
+    """The entries that an engine takes: some kinds, with some tags.
+
+    Args:
+        tags: Of the tags of its set those that words may have.
+        kinds: Of entries.
+        refusal: Why it takes no others.
+
+    """
+
+    tags: tuple[str, ...]
+    kinds: tuple[EntryKind, ...] = get_args(EntryKind)
+    refusal: str = ""
+
+
+KIWI_ENTRIES: Final = AcceptedEntries(KIWI_TAGS)
+MECAB_ENTRIES: Final = AcceptedEntries(
+    tuple(tag for tag in TAGSETS[MECAB_KO] if tag not in {"UNKNOWN", "UNA", "NA", "VSV"}),
+    ("word", "analysed"),
+    "MeCab takes words only: write each form out",
+)
+
+
 class _Fault(ValueError):
     """A line that can't be used; the message has the reason."""
 
 
-def parse(content: bytes, name: str) -> list[Entry]:
-    """Return the entries of a file.
+def parse(content: bytes, name: str, accepted: AcceptedEntries = KIWI_ENTRIES) -> list[Entry]:
+    """Return the entries of a file, for an engine that takes some kinds.
 
     Raises:
         ConfigError: Lines that can't be used, up to 20 of them, each with file, line and reason.
@@ -62,7 +86,7 @@ def parse(content: bytes, name: str) -> list[Entry]:
     seen: dict[tuple[EntryKind, tuple[Any, ...]], int] = {}
     for number, line in _lines(content, name):
         try:
-            kind, values = _entry(line)
+            kind, values = _entry(line, accepted)
         except _Fault as fault:
             faults.append(f"{name}:{number}: {fault}")
             continue
@@ -88,23 +112,30 @@ def _lines(content: bytes, name: str) -> Iterator[tuple[int, str]]:
             yield number, stripped
 
 
-def _entry(line: str) -> tuple[EntryKind, tuple[Any, ...]]:
+def _entry(line: str, accepted: AcceptedEntries) -> tuple[EntryKind, tuple[Any, ...]]:
     columns = [column.strip() for column in line.split("\t")]
     if not 2 <= len(columns) <= 3:  # noqa: PLR2004  (form, tag, score)
         raise _Fault(f"{len(columns)} columns: write form, tag and perhaps a score, with tabs between them")
     form, meaning, *rest = columns
     score = _score(rest[0]) if rest else 0.0
     if (variants := _VARIANTS.fullmatch(form)) is not None:
-        return "variants", (_tag(meaning), _regex(variants[1]), variants[2], score)
+        _check_kind("variants", accepted)
+        return "variants", (_tag(meaning, accepted), _regex(variants[1]), variants[2], score)
     if (pattern := _PATTERN.fullmatch(form)) is not None:
+        _check_kind("pattern", accepted)
         if rest:
             raise _Fault("a pattern takes no score: leave it out")
-        return "pattern", (_regex(pattern[1]), _tag(meaning))
+        return "pattern", (_regex(pattern[1]), _tag(meaning, accepted))
     if not 0 < len(form) <= _FORM_CODE_POINTS:
         raise _Fault(f"the form has {len(form)} code points, must be 1 to {_FORM_CODE_POINTS}: shorten it")
     if "/" in meaning:
-        return "analysed", (form, _analysis(meaning), score)
-    return "word", (form, _tag(meaning), score)
+        return "analysed", (form, _analysis(meaning, accepted), score)
+    return "word", (form, _tag(meaning, accepted), score)
+
+
+def _check_kind(kind: EntryKind, accepted: AcceptedEntries) -> None:
+    if kind not in accepted.kinds:
+        raise _Fault(accepted.refusal)
 
 
 def _score(text: str) -> float:
@@ -117,9 +148,9 @@ def _score(text: str) -> float:
     return score
 
 
-def _tag(text: str) -> str:
-    if text not in TAGS:
-        raise _Fault(f"there is no tag {text[:20]!r}: choose from {', '.join(TAGS)}")
+def _tag(text: str, accepted: AcceptedEntries) -> str:
+    if text not in accepted.tags:
+        raise _Fault(f"there is no tag {text[:20]!r}: choose from {', '.join(accepted.tags)}")
     return text
 
 
@@ -133,11 +164,11 @@ def _regex(text: str) -> str:
     return text
 
 
-def _analysis(text: str) -> tuple[tuple[str, str], ...]:
+def _analysis(text: str, accepted: AcceptedEntries) -> tuple[tuple[str, str], ...]:
     parts = [_ANALYSIS.fullmatch(part.strip()) for part in text.split("+")]
     if not all(parts):
         raise _Fault("no analysis: write it as 사귀/VV + 었/EP + 다/EF")
-    return tuple((part[1], _tag(part[2])) for part in parts if part is not None)
+    return tuple((part[1], _tag(part[2], accepted)) for part in parts if part is not None)
 
 
 def add(kiwi: Any, entries: list[Entry]) -> None:

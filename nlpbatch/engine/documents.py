@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nlpbatch.engine.columns import pack_lists, read_extra
-from nlpbatch.engine.packing import encode_text, pack_chunks, pack_extra, pack_morphemes
+from nlpbatch.engine.packing import PART_END, encode_text, pack_chunks, pack_extra, pack_morphemes, unpack_extra
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.wire.arrow import DOCUMENT_COLUMNS, document_type
 from nlpbatch.wire.documents import check_documents
@@ -169,3 +169,9 @@ def _check_room(size_bytes: int, room_bytes: int) -> None:
 def size_bytes_of(documents: pa.Array) -> int:
     """Return the bytes of all documents of `documents: binary[n]`; a null has none."""
     return int(pc.sum(pc.binary_length(documents)).as_py() or 0)
+
+
+def have_spans(documents: pa.Array) -> bool:
+    """Return whether one of the documents of `analyze` has spans, see `engine.packing`."""
+    marked = pc.filter(documents, pc.starts_with(documents, PART_END))
+    return any(unpack_extra(document.as_py())[1] for document in marked)

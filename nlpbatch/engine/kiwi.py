@@ -15,10 +15,10 @@ from nlpbatch.engine.dictionary import add
 from nlpbatch.engine.fingerprint import fingerprint
 from nlpbatch.engine.operations import OPERATIONS_OF_TEXT_ENGINES, Perform, performer
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec, EngineToken, Tokenize
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 from nlpbatch.wire.options import MATCH_OPTIONS, NO_TYPOS, STANDARD_DIALECT, TYPOS, Options
 from nlpbatch.wire.options.offered import ENABLED_DIALECTS
-from nlpbatch.wire.tags import split_morpheme
+from nlpbatch.wire.tags import KIWI, split_morpheme
 
 _SHORT: Final = "가"
 _MATCH: Final = {name: int(kiwipiepy.Match[name.upper()]) for name in MATCH_OPTIONS}
@@ -90,8 +90,8 @@ class KiwiEngine:
             fingerprint(engine=engine, model=model, settings=settings),
             OPERATIONS_OF_TEXT_ENGINES,
             options={**load, **self._options, "dictionary_entries": len(words)},
-            fields=tuple(TOKEN_FIELDS),
-            tagset="kiwi",
+            fields=KIWI_FIELDS,
+            tagset=KIWI,
         )
         for typos in TYPOS:
             # Kiwi prepares a set of typos on its first use: here, once, in memory that all workers share.

@@ -14,7 +14,7 @@ from nlpbatch.wire import media
 from nlpbatch.wire.analyzer import OfferedOperation
 from nlpbatch.wire.options import Operation, Options
 from nlpbatch.wire.outcome import DocumentError
-from nlpbatch.wire.tags import matching, split_stop_word
+from nlpbatch.wire.tags import matcher, single_tags, split_stop_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +163,13 @@ OPERATIONS_OF_TEXT_ENGINES: Final = tuple(
 def _filter(engine: Tokenizer, options: Options) -> TokenFilter:
     if options.tags is None and not options.stopwords:
         return lambda tokens: tokens
-    wanted = None if options.tags is None else matching(options.tags)
+    is_requested = None if options.tags is None else matcher(options.tags)
     is_stopword = _stop_words(engine, options.stopwords)
 
     def keep(tokens: Sequence[EngineToken]) -> Sequence[EngineToken]:
-        return [token for token in tokens if (wanted is None or token.tag in wanted) and not is_stopword(token)]
+        return [
+            token for token in tokens if (is_requested is None or is_requested(token.tag)) and not is_stopword(token)
+        ]
 
     return keep
 
@@ -179,7 +181,11 @@ def _stop_words(engine: Tokenizer, stopwords: bool | tuple[str, ...]) -> Callabl
     entries = frozenset(map(split_stop_word, stopwords))
 
     def is_stop_word(token: EngineToken) -> bool:
-        return not entries.isdisjoint(((token.form, token.tag), (token.form, None), (None, token.tag)))
+        form, tag = token.form, token.tag
+        if not entries.isdisjoint(((form, tag), (form, None), (None, tag))):
+            return True
+        # A token of several tags is left out if all of them are: with /EF, 입니다/VCP+EF is not.
+        return "+" in tag and all((None, part) in entries for part in single_tags(tag))
 
     return is_stop_word
 

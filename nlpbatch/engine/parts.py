@@ -53,21 +53,30 @@ def take_apart(text: str, spans: Sequence[Any] = ()) -> Whole:
     return Whole(normalised, [TextPart(composed[start:end], start) for start, end in split(composed, uncut)], placed)
 
 
-class MovedToken:
-    """A token of the engine's whose positions are those in the whole text; everything else is the token's own."""
+class PlacedToken:
+    """A token of the engine's at its place in the whole text; everything else is the token's own."""
 
-    __slots__ = ("_token", "end", "len", "line_number", "paired_token", "sent_position", "start")
+    __slots__ = ("_token", "end", "len", "start")
 
-    def __init__(self, token: Any, span: tuple[int, int], *, lines: int, sentences: int, tokens: int) -> None:
+    def __init__(self, token: Any, span: tuple[int, int]) -> None:
         self._token = token
         self.start, self.end = span
         self.len = self.end - self.start
-        self.line_number = token.line_number + lines
-        self.sent_position = token.sent_position + sentences
-        self.paired_token = token.paired_token + tokens if token.paired_token >= 0 else token.paired_token
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._token, name)
+
+
+class MovedToken(PlacedToken):
+    """A token of Kiwi's, whose counts go on from part to part, too."""
+
+    __slots__ = ("line_number", "paired_token", "sent_position")
+
+    def __init__(self, token: Any, span: tuple[int, int], *, lines: int, sentences: int, tokens: int) -> None:
+        super().__init__(token, span)
+        self.line_number = token.line_number + lines
+        self.sent_position = token.sent_position + sentences
+        self.paired_token = token.paired_token + tokens if token.paired_token >= 0 else token.paired_token
 
 
 def join(whole: Whole, found: Iterable[Sequence[EngineToken]]) -> Sequence[EngineToken]:
@@ -81,7 +90,10 @@ def join(whole: Whole, found: Iterable[Sequence[EngineToken]]) -> Sequence[Engin
         before = len(moved)
         for token in tokens:
             span = whole.normalised.span(token.start + part.start, token.end + part.start)
-            moved.append(MovedToken(token, span, lines=lines, sentences=sentences, tokens=before))
+            if hasattr(token, "sent_position"):
+                moved.append(MovedToken(token, span, lines=lines, sentences=sentences, tokens=before))
+            else:
+                moved.append(PlacedToken(token, span))
         lines += len(LINE_END.findall(part.text))
-        sentences = moved[-1].sent_position + 1 if moved else 0
+        sentences = getattr(moved[-1], "sent_position", -1) + 1 if moved else 0
     return moved

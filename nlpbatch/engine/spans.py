@@ -8,7 +8,7 @@ from typing import Any, Final
 from nlpbatch.engine.normalise import Normalised
 from nlpbatch.engine.packing import InvalidDocument, encode_text
 from nlpbatch.engine.split import LIMIT
-from nlpbatch.wire.tags import TAGS
+from nlpbatch.wire.tags import KIWI_TAGS
 
 LONGEST: Final = LIMIT // 2
 """Largest number of code points of a span: a text is cut into parts, and no span is cut."""
@@ -97,8 +97,8 @@ def check_tag(tag: str, where: str) -> None:
         InvalidDocument: It is none; the message doesn't repeat it, because it may be text.
 
     """
-    if tag not in TAGS:
-        raise InvalidDocument(f"{where} has an unknown tag: choose from {', '.join(TAGS)}")
+    if tag not in KIWI_TAGS:
+        raise InvalidDocument(f"{where} has an unknown tag: choose from {', '.join(KIWI_TAGS)}")
 
 
 def _is_unicode(text: str) -> bool:

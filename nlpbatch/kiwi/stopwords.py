@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from nlpbatch.kiwi.refusals import Refused
 from nlpbatch.kiwi.tokens import Token
-from nlpbatch.wire.tags import TAGS
+from nlpbatch.wire.tags import KIWI_TAGS
 
 _DEFAULT_TAG: Final = "NNP"
 # From kiwipiepy (Apache-2.0): the tags of symbols, and the 100 most frequent morphemes of its corpora.
@@ -100,6 +100,6 @@ def _pair(token: Any) -> tuple[str, str]:
         form, tag = token
     except (TypeError, ValueError):
         raise Refused(f"a stop word is a {type(token).__name__}: give a string or a tuple of form and tag") from None
-    if not isinstance(tag, str) or tag not in TAGS:
-        raise Refused(f"{tag!r} is an invalid tag: choose from {', '.join(TAGS)}")
+    if not isinstance(tag, str) or tag not in KIWI_TAGS:
+        raise Refused(f"{tag!r} is an invalid tag: choose from {', '.join(KIWI_TAGS)}")
     return form, tag

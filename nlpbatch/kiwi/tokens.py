@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS, TOKEN_FIELDS
 
-FIELDS: Final = tuple(name for name in TOKEN_FIELDS if name != "end")
+FIELDS: Final = tuple(name for name in KIWI_FIELDS if name != "end")
 """Fields requested from the service; `end` follows from the others."""
 _SEQUENCE: Final = ("form", "tag", "start", "len")
 _CONJUGATED: Final = frozenset({"VV", "VA", "VX", "VCP", "VCN"})

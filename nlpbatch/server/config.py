@@ -3,11 +3,11 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, StringConstraints, model_validator
 
-from nlpbatch.engine.dictionary import Entry
+from nlpbatch.engine.dictionary import KIWI_ENTRIES, MECAB_ENTRIES, AcceptedEntries, Entry
 from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.serving.listen import ListenSettings
@@ -102,6 +102,8 @@ class CacheSettings(Settings):
 class AnalyzerSettings(Settings):
     """One analyzer: its engine, and what that is loaded with."""
 
+    entries: ClassVar[AcceptedEntries] = KIWI_ENTRIES
+    """What its dictionaries may hold."""
     engine: str = Field("kiwi", min_length=1, max_length=200)
     """kiwi, mecab, python:package.module:factory, or the name of an installed engine; see `engine.loading`."""
     dictionaries: list[str] = Field(default_factory=list, max_length=100)
@@ -154,6 +156,18 @@ class KiwiSettings(AnalyzerSettings):
         return EngineSpec(name, "kiwi", self.model_dump(include=load) | dialects, options, dictionary)
 
 
+class MecabSettings(AnalyzerSettings):
+    """MeCab-ko with the dictionary mecab-ko-dic, in a sixth of Kiwi's time."""
+
+    entries: ClassVar[AcceptedEntries] = MECAB_ENTRIES
+    engine: Literal["mecab"] = "mecab"
+
+    def to_spec(self, name: str, dictionary: tuple[Entry, ...] = (), directory: Path | None = None) -> EngineSpec:
+        """Return the value that the engine takes; MeCab needs no directory."""
+        del directory
+        return EngineSpec(name, self.engine, dictionary=dictionary)
+
+
 class OtherEngineSettings(AnalyzerSettings):
     """An engine that isn't part of this package, with settings of its own."""
 
@@ -172,7 +186,7 @@ class OtherEngineSettings(AnalyzerSettings):
         return EngineSpec(name, self.engine, self.settings, dictionary=dictionary, directory=base)
 
 
-_SETTINGS: dict[str, type[AnalyzerSettings]] = {"kiwi": KiwiSettings}
+_SETTINGS: dict[str, type[AnalyzerSettings]] = {"kiwi": KiwiSettings, "mecab": MecabSettings}
 """Settings of the engines of this package, by their names."""
 
 
@@ -186,7 +200,7 @@ def _analyzer(given: Any) -> Any:
 
 
 AnyAnalyzerSettings = Annotated[
-    KiwiSettings | OtherEngineSettings,
+    KiwiSettings | MecabSettings | OtherEngineSettings,
     PlainValidator(_analyzer),
     PlainSerializer(lambda settings: settings.model_dump()),
 ]

@@ -50,7 +50,7 @@ class Dictionaries:
         faults: list[str] = []
         for file in self._files:
             try:
-                entries += parse(_read(file, self._name), str(file))
+                entries += parse(_read(file, self._name), str(file), self._settings.entries)
             except ConfigError as error:
                 faults.append(error.message)
         if faults:

@@ -32,9 +32,10 @@ from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.arrow import join_answer
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import OPERATIONS, Operation, Options
-from nlpbatch.wire.options.offered import resolve
+from nlpbatch.wire.options.offered import resolve, spans_refused
 from nlpbatch.wire.outcome import TRANSIENT_CODES
 from nlpbatch.wire.priority import is_batch
+from nlpbatch.wire.tags import KIWI
 
 _CHOOSING_HEADERS: Final = (media.IDEMPOTENCY_KEY, "Content-Type", "Content-Encoding", "Accept", "If-Match")
 
@@ -109,6 +110,8 @@ class Routes:
         info = version.info
         _check_pinned(pinned, info)
         parsed = replace(parsed, options=resolve(parsed.options, info))
+        if operation == "analyze" and info.tagset != KIWI and documents.have_spans(parsed.documents):
+            raise spans_refused(info)
         urgent = not is_batch(request.headers.get(media.PRIORITY))
         question = Question(info.fingerprint, encoding, parsed.options, urgent=urgent)
         served = await self._cache.analyze(version.pool, parsed.documents, question)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 from nlpbatch.errors import UnknownField
 
@@ -15,7 +15,7 @@ class TokenField:
     """One attribute of a token.
 
     Args:
-        name: The name in every encoding; Kiwi's own where Kiwi has one.
+        name: The name in every encoding; the engine's own where it has one.
         type: The Arrow type; JSON follows from it.
         meaning: One line for people.
         nullable: Whether a token may have none.
@@ -28,12 +28,15 @@ class TokenField:
     nullable: bool = False
 
 
-_ALL = (
+_OF_ALL: Final = (
     TokenField("form", "string", "surface form of the morpheme"),
-    TokenField("tag", "string", "part of speech in the Sejong tag set as Kiwi extends it"),
+    TokenField("tag", "string", "part of speech in the tag set of the analyzer"),
     TokenField("start", "int32", "first code point in the text as it was sent, inclusive"),
     TokenField("end", "int32", "last code point in the text as it was sent, exclusive"),
     TokenField("len", "int32", "code points covered: end - start"),
+)
+_OOV: Final = TokenField("oov", "bool", "whether the word was unknown and guessed")
+_OF_KIWI: Final = (
     TokenField("lemma", "string", "dictionary form; verbs and adjectives end in -다"),
     TokenField("base_form", "string", "form of the underlying dictionary entry ('' for unknown words)"),
     TokenField("raw_form", "string", "form as matched in the text, before normalisation"),
@@ -42,7 +45,7 @@ _ALL = (
     TokenField("word_position", "int32", "blank-separated word (eojeol) within the sentence, from 0"),
     TokenField("line_number", "int32", "line the token is in, from 0"),
     TokenField("score", "float32", "log-probability that the language model gives the token"),
-    TokenField("oov", "bool", "whether the word was unknown and guessed"),
+    _OOV,
     TokenField("typo_cost", "float32", "cost of the spelling correction applied; 0 for none"),
     TokenField("sense", "int32", "number of the sense among homographs, 0 if not distinguished"),
     TokenField("paired_token", "int32", "index of the matching bracket or quote, -1 for none"),
@@ -51,8 +54,22 @@ _ALL = (
     TokenField("base_id", "int32", "number of the underlying dictionary entry"),
     TokenField("dialect", "int32", "dialects that the morpheme belongs to, as Kiwi's bits; 0 for standard Korean"),
 )
+_OF_MECAB: Final = (
+    TokenField("semantic", "string", "semantic class in mecab-ko-dic, such as 지명", nullable=True),
+    TokenField("has_jongseong", "bool", "whether the last syllable has a final consonant", nullable=True),
+    TokenField("reading", "string", "how the word is read, in Hangul", nullable=True),
+    TokenField("type", "string", "Inflect, Compound or Preanalysis if it is made of several morphemes", nullable=True),
+    TokenField("start_pos", "string", "part of speech of the first of several morphemes", nullable=True),
+    TokenField("end_pos", "string", "part of speech of the last of several morphemes", nullable=True),
+    TokenField("expression", "string", "the morphemes it is made of, such as 가/VV/*+았/EP/*", nullable=True),
+)
 
-TOKEN_FIELDS: Mapping[str, TokenField] = MappingProxyType({field.name: field for field in _ALL})
+TOKEN_FIELDS: Mapping[str, TokenField] = MappingProxyType(
+    {field.name: field for field in (*_OF_ALL, *_OF_KIWI, *_OF_MECAB)}
+)
+"""Those of all engines; an analyzer states its own on `GET /v1/analyzers`."""
+KIWI_FIELDS: tuple[str, ...] = tuple(field.name for field in (*_OF_ALL, *_OF_KIWI))
+MECAB_FIELDS: tuple[str, ...] = tuple(field.name for field in (*_OF_ALL, _OOV, *_OF_MECAB))
 DEFAULT_FIELDS: tuple[str, ...] = ("form", "tag", "start", "end")
 
 

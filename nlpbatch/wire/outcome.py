@@ -74,6 +74,13 @@ class Token:
         id: int
         base_id: int
         dialect: int
+        semantic: str | None
+        has_jongseong: bool | None
+        reading: str | None
+        type: str | None
+        start_pos: str | None
+        end_pos: str | None
+        expression: str | None
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         object.__setattr__(self, "_values", dict(values))

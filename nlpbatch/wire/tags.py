@@ -1,7 +1,12 @@
-"""Kiwi's part-of-speech tags: the Sejong tag set, as Kiwi extends it, with the meaning of each."""
+"""The part-of-speech tags that tokens have, by tag set, with the meaning of each.
 
-from collections.abc import Mapping
+Both sets follow the Sejong tag set: `kiwi` as Kiwi extends it, `mecab-ko` as the dictionary mecab-ko-dic does. There, a
+token may have several tags, joined by +: 갔 is VV+EP.
+"""
+
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -26,7 +31,7 @@ class Tag:
     english: str
 
 
-_ALL: Final = (
+_KIWI: Final = (
     Tag("NNG", "noun", "일반 명사", "common noun"),
     Tag("NNP", "noun", "고유 명사", "proper noun"),
     Tag("NNB", "noun", "의존 명사", "dependent noun"),
@@ -92,14 +97,57 @@ _ALL: Final = (
     Tag("Z_SIOT", "other", "사이시옷", "saisiot"),
     *(Tag(f"USER{n}", "other", f"사용자 정의 {n}", f"user-defined {n}") for n in range(5)),
 )
-TAG_TABLE: Final[Mapping[str, Tag]] = MappingProxyType({tag.name: tag for tag in _ALL})
+_MECAB_KO_ONLY: Final = (
+    Tag("NNBC", "noun", "단위 명사", "noun of a unit"),
+    Tag("VSV", "verb", "동사 파생", "verb by derivation"),
+    Tag("SC", "symbol", "구분자", "separating mark , · / :"),
+    Tag("SY", "symbol", "기타 기호", "symbol of another kind"),
+    Tag("NA", "other", "분석 불능 범주", "not to be analysed"),
+    Tag("UNA", "other", "미분석 어절", "not analysed"),
+    Tag("UNKNOWN", "other", "미등록어", "word that the dictionary lacks"),
+)
+_KIWI_ONLY: Final = frozenset({"SP", "SS", "SO", "SW", "SB", "UN", "XSM"})
+"""Beside those with -, _ or a number in their names."""
+KIWI: Final = "kiwi"
+MECAB_KO: Final = "mecab-ko"
+TAG_TABLE: Final[Mapping[str, Tag]] = MappingProxyType({tag.name: tag for tag in (*_KIWI, *_MECAB_KO_ONLY)})
+"""The tags of any set; those that several have mean the same."""
 TAGS: Final = tuple(TAG_TABLE)
+TAGSETS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        KIWI: tuple(tag.name for tag in _KIWI),
+        MECAB_KO: (
+            *(tag.name for tag in _KIWI if tag.name.isalpha() and tag.name not in _KIWI_ONLY),
+            *(tag.name for tag in _MECAB_KO_ONLY),
+        ),
+    }
+)
+"""The tags of each set, by its name as `AnalyzerInfo.tagset` has it."""
+KIWI_TAGS: Final = TAGSETS[KIWI]
 """VV, VA, VX and XSA include their regular (-R) and irregular (-I) kinds."""
 
 
-def matching(tags: tuple[str, ...]) -> frozenset[str]:
-    """Return the tags that tokens may have to be among those that were requested."""
-    return frozenset(tag for tag in TAGS if tag in tags or tag.partition("-")[0] in tags)
+def single_tags(tag: str) -> list[str]:
+    """Return the tags that are joined by + in the tag of a token."""
+    return tag.split("+")
+
+
+def matcher(tags: Collection[str]) -> Callable[[str], bool]:
+    """Return whether a token of this tag is among those requested: one of its tags is, or what one is a kind of."""
+
+    @cache
+    def is_requested(tag: str) -> bool:
+        return any(part in tags or part.partition("-")[0] in tags for part in single_tags(tag))
+
+    return is_requested
+
+
+def meaning_of(tag: str) -> Tag:
+    """Return the meaning of a token's tag, also of one that joins several; an unknown one means itself."""
+    known = [TAG_TABLE.get(part, Tag(part, "other", part, part)) for part in single_tags(tag)]
+    return Tag(
+        tag, known[0].word_class, " + ".join(one.korean for one in known), " + ".join(one.english for one in known)
+    )
 
 
 def split_morpheme(entry: str) -> tuple[str, str | None]:

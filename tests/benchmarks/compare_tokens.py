@@ -1,12 +1,14 @@
-"""Compares every row and every field with `Kiwi().tokenize`, and ends in 1 on any difference.
+"""Compares every row and every field with `Kiwi().tokenize` or `MeCab().parse`, and ends in 1 on any difference.
 
     spark-submit jobs/analyze.py --input IN --text review --output OUT --service URL --fields <all of them>
     python tests/benchmarks/compare_tokens.py --input IN --text review --output-of-job OUT
 
     python tests/benchmarks/compare_tokens.py --input IN --text review --service URL --sample 10000
 
+With --engine mecab they are compared with MeCab's own; the analyzer of that service, or of that job, must be MeCab.
+python-mecab-ko counts places from the first token on, where blanks precede that: such rows are counted apart.
 With --output-of-job it also checks that the output has exactly the rows of the input, in whatever order.
-All cores are used, each with a Kiwi of its own (0.8 GB); memory doesn't grow with the data.
+All cores are used, each with an engine of its own (Kiwi takes 0.8 GB); memory doesn't grow with the data.
 """
 
 import argparse
@@ -16,27 +18,30 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from kiwipiepy import Kiwi
 
 from nlpbatch import Client
 from nlpbatch.engine.normalise import normalise
 from nlpbatch.wire.arrow import answer_schema
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS, MECAB_FIELDS
 from nlpbatch.wire.options import Options
 
 _BATCH_ROWS = 1000
 _PENDING_PER_WORKER = 3
 _PROGRESS_S = 10.0
 _SHOWN = 5
+_FIELDS = {"kiwi": KIWI_FIELDS, "mecab": tuple(name for name in MECAB_FIELDS if name != "oov")}
+"""Those that the engine by itself gives, too."""
+_MECABS_BLANKS = " \t\n\v\r"
 
 
 @dataclass
@@ -46,6 +51,8 @@ class Tally:
     equal: int = 0
     normalised: int = 0
     """Texts with decomposed or invisible characters, whose tokens are those of the text without."""
+    moved: int = 0
+    """Texts that begin with blanks, whose tokens are MeCab's at their place in the text."""
     different: int = 0
     without_text: int = 0
     differences: list[str] = field(default_factory=list)
@@ -54,6 +61,7 @@ class Tally:
         """Add another tally to this one."""
         self.equal += other.equal
         self.normalised += other.normalised
+        self.moved += other.moved
         self.different += other.different
         self.without_text += other.without_text
         self.differences = [*self.differences, *other.differences][:_SHOWN]
@@ -77,20 +85,23 @@ def main() -> int:
         print(f"different: {line}")
     print(f"compared {', '.join(_fields(compared, arguments))}")
     print(
-        f"equal {tally.equal:,}, normalised {tally.normalised:,}, different {tally.different:,}, "
-        f"without text {tally.without_text:,}, of {total:,} rows in {time.monotonic() - started_s:,.0f} s"
+        f"equal {tally.equal:,}, normalised {tally.normalised:,}, moved {tally.moved:,}, "
+        f"different {tally.different:,}, without text {tally.without_text:,}, "
+        f"of {total:,} rows in {time.monotonic() - started_s:,.0f} s"
     )
     return 0 if tally.equal and not tally.different and rows else 1
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Compare tokens with Kiwi's own, row by row and field by field.")
+    parser = argparse.ArgumentParser(description="Compare tokens with the engine's own, row by row and field by field.")
     parser.add_argument("--input", required=True, help="Parquet file or directory with the texts")
     parser.add_argument("--text", required=True, metavar="COLUMN", help="its string column")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--output-of-job", metavar="DIR", help="what jobs/analyze.py wrote for this input")
     source.add_argument("--service", metavar="URL", help="send the texts there instead")
     parser.add_argument("--api-key", default=os.environ.get("NLPBATCH_API_KEY"), help="key for it (NLPBATCH_API_KEY)")
+    parser.add_argument("--engine", choices=tuple(_FIELDS), default="kiwi", help="whose tokens to compare with")
+    parser.add_argument("--analyzer", default="default", help="analyzer of the service to ask (default: %(default)s)")
     parser.add_argument("--encoding", choices=("arrow", "json"), default="arrow", help="how to ask the service")
     parser.add_argument("--sample", type=int, metavar="N", help="compare about N rows, spread evenly")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), metavar="N")
@@ -100,7 +111,7 @@ def _parse() -> argparse.Namespace:
 def _fields(compared: ds.Dataset, arguments: argparse.Namespace) -> list[str]:
     """Return the fields to compare: all that are offered, or those that the job was asked for."""
     if arguments.service:
-        return list(TOKEN_FIELDS)
+        return list(_FIELDS[arguments.engine])
     return [item.name for item in compared.schema.field("tokens").type.value_type]
 
 
@@ -118,7 +129,7 @@ def _batches(compared: ds.Dataset, arguments: argparse.Namespace, step: int) -> 
 def _parallel(arguments: argparse.Namespace, batches: Iterable[pa.RecordBatch]) -> Iterator[Tally]:
     """Yield the tally of each batch, with few of them under way at a time."""
     context = multiprocessing.get_context("spawn")  # Kiwi's threads wouldn't survive a fork
-    given = (arguments.service, arguments.api_key, arguments.encoding)
+    given = (arguments.engine, arguments.service, arguments.api_key, arguments.encoding, arguments.analyzer)
     pending: deque[Future[Tally]] = deque()
     with ProcessPoolExecutor(arguments.workers, context, initializer=_prepare, initargs=given) as pool:
         for batch in batches:
@@ -132,10 +143,39 @@ def _parallel(arguments: argparse.Namespace, batches: Iterable[pa.RecordBatch]) 
 _prepared: dict[str, Any] = {}
 
 
-def _prepare(service: str | None, api_key: str | None, encoding: str) -> None:
-    _prepared["kiwi"] = Kiwi()
+def _prepare(engine: str, service: str | None, api_key: str | None, encoding: str, analyzer: str) -> None:
+    _prepared["tokenize"] = _kiwi() if engine == "kiwi" else _mecab()
     _prepared["client"] = Client(service, api_key=api_key) if service else None
     _prepared["ask"] = _ask_json if encoding == "json" else _ask
+    _prepared["asked"] = Options(analyzer=analyzer, fields=_FIELDS[engine])
+
+
+def _kiwi() -> Callable[[str], Sequence[Any]]:
+    from kiwipiepy import Kiwi  # noqa: PLC0415  (takes 0.8 GB)
+
+    return Kiwi().tokenize
+
+
+def _mecab() -> Callable[[str], Sequence[Any]]:
+    """Return `MeCab().parse` with tokens that have our names for what they hold."""
+    from mecab import MeCab  # noqa: PLC0415
+
+    parse = MeCab().parse
+
+    def tokenize(text: str) -> list[Any]:
+        return [
+            SimpleNamespace(
+                form=one.surface,
+                tag=one.feature.pos,
+                start=one.span.start,
+                end=one.span.end,
+                len=one.span.end - one.span.start,
+                **one.feature._asdict(),
+            )
+            for one in parse(text)
+        ]
+
+    return tokenize
 
 
 def _compare(batch: pa.RecordBatch) -> Tally:
@@ -149,27 +189,28 @@ def _compare(batch: pa.RecordBatch) -> Tally:
 
 
 def _ask(texts: pa.Array) -> tuple[pa.Array, pa.Array]:
-    answer = _prepared["client"].analyze_arrow(texts, fields=tuple(TOKEN_FIELDS)).combine_chunks()
+    asked = _prepared["asked"]
+    answer = _prepared["client"].analyze_arrow(texts, analyzer=asked.analyzer, fields=asked.fields).combine_chunks()
     return answer.column("tokens").chunk(0), answer.column("error").chunk(0)
 
 
 def _ask_json(texts: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Ask in JSON, and return the columns that Arrow would have brought."""
-    options = Options(fields=tuple(TOKEN_FIELDS))
+    options = _prepared["asked"]
     rows = [
         {
             "tokens": outcome.tokens if outcome.tokens is None else [token.as_dict() for token in outcome.tokens],
             "error": outcome.error and {"code": outcome.error.code, "message": outcome.error.message},
         }
-        for outcome in _prepared["client"].analyze(texts.to_pylist(), fields=options.fields)
+        for outcome in _prepared["client"].analyze(texts.to_pylist(), analyzer=options.analyzer, fields=options.fields)
     ]
     answer = pa.RecordBatch.from_pylist(rows, schema=answer_schema(options))
     return answer.column("tokens"), answer.column("error")
 
 
 def _expected(texts: pa.Array, names: list[str], type_: pa.DataType) -> pa.Array:
-    """Return Kiwi's own tokens in the type of those to compare; null for null."""
-    per_text = [[] if text is None else _prepared["kiwi"].tokenize(text) for text in texts.to_pylist()]
+    """Return the engine's own tokens in the type of those to compare; null for null."""
+    per_text = [[] if text is None else _prepared["tokenize"](text) for text in texts.to_pylist()]
     flat = list(chain.from_iterable(per_text))
     columns = [
         pa.array(list(map(attrgetter(name), flat)), item.type)
@@ -190,6 +231,8 @@ def _row_by_row(texts: pa.Array, tokens: pa.Array, errors: pa.Array, expected: p
         if error is None and found == wanted:
             tally.equal += text is not None
             tally.without_text += text is None
+        elif error is None and _is_moved(text, found, wanted):
+            tally.moved += 1
         elif error is None and _is_normalised(text, found):
             tally.normalised += 1
         else:
@@ -199,9 +242,17 @@ def _row_by_row(texts: pa.Array, tokens: pa.Array, errors: pa.Array, expected: p
     return tally
 
 
+def _is_moved(text: str, found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> bool:
+    """Return whether all tokens are those wanted, later by the blanks before the first."""
+    blanks = len(text) - len(text.lstrip(_MECABS_BLANKS))
+    if not blanks:
+        return False
+    return found == [token | {name: token[name] + blanks for name in ("start", "end")} for token in wanted]
+
+
 def _is_normalised(text: str, found: list[dict[str, Any]]) -> bool:
     whole = normalise(text)
-    wanted = [(token.form, token.tag) for token in _prepared["kiwi"].tokenize(whole.text)]
+    wanted = [(token.form, token.tag) for token in _prepared["tokenize"](whole.text)]
     return whole.text != text and [(token["form"], token["tag"]) for token in found] == wanted
 
 
@@ -209,11 +260,11 @@ def _difference(found: list[dict[str, Any]] | None, error: dict[str, str] | None
     if error is not None:
         return f"error {error['code']}"
     if found is None or wanted is None or len(found) != len(wanted):
-        return f"{found and len(found)} tokens, Kiwi gives {wanted and len(wanted)}"
+        return f"{found and len(found)} tokens, the engine gives {wanted and len(wanted)}"
     position = next(at for at, token in enumerate(found) if token != wanted[at])
     pairs = ((name, found[position][name], value) for name, value in wanted[position].items())
-    name, ours, kiwis = next(pair for pair in pairs if pair[1] != pair[2])
-    return f"token {position}, {name}: {ours!r}, Kiwi gives {kiwis!r}"
+    name, ours, its = next(pair for pair in pairs if pair[1] != pair[2])
+    return f"token {position}, {name}: {ours!r}, the engine gives {its!r}"
 
 
 def _check_rows(source: str, compared: ds.Dataset) -> bool:

@@ -39,7 +39,7 @@ from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.pool import WorkerPool
 from nlpbatch.engine.protocol import EngineInfo
 from nlpbatch.wire.arrow import decode_answer, join_answer, token_type
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 from nlpbatch.wire.options import Options
 from tests.benchmarks.meter import descendants
 from tests.benchmarks.worker_steps import FIELD_SETS, STEP_DOCUMENTS, spec, time_steps
@@ -82,7 +82,7 @@ def serve_bare(channel: Connection) -> None:
 def all_fields(documents: Sequence[Sequence[Any]]) -> pa.Array:
     """Return all fields of Kiwi's tokens, as an answer has them."""
     flat = list(chain.from_iterable(documents))
-    type_ = token_type(tuple(TOKEN_FIELDS))
+    type_ = token_type(KIWI_FIELDS)
     columns = [pa.array(list(map(attrgetter(field.name), flat)), field.type) for field in type_]
     offsets = pa.array(list(accumulate(map(len, documents), initial=0)), pa.int32())
     return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(columns, fields=list(type_)))

@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 
 PATIENCE_S = 240
 PARTS = 6
@@ -148,7 +148,7 @@ def test_a_full_disk_is_reported_and_the_run_resumes_once_there_is_room(
     hadoop.admin("-setSpaceQuota", "5m", "/small")
     output = f"{hadoop.url}/small/out"
     # All fields, for the rows are to need more than the quota.
-    fields = ",".join(TOKEN_FIELDS)
+    fields = ",".join(KIWI_FIELDS)
     asked = ("--text", "review", "--fields", fields, "--batch-bytes", BATCH_BYTES)
     options = ("--input", source, "--output", output, *asked)
     given = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key}

@@ -10,7 +10,7 @@ from typing import Any
 
 from nlpbatch.engine.operations import OPERATIONS_OF_TEXT_ENGINES, Perform, performer
 from nlpbatch.engine.protocol import EngineInfo, Tokenize
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 from nlpbatch.wire.options import Options
 
 
@@ -53,9 +53,7 @@ class WordToken:
 class WordEngine:
     """Raises for a text that holds `raises`."""
 
-    info = EngineInfo(
-        "words 1", "none 1", "f" * 32, OPERATIONS_OF_TEXT_ENGINES, fields=tuple(TOKEN_FIELDS), tagset="kiwi"
-    )
+    info = EngineInfo("words 1", "none 1", "f" * 32, OPERATIONS_OF_TEXT_ENGINES, fields=KIWI_FIELDS, tagset="kiwi")
 
     def __init__(self, raises: str = "\0") -> None:
         self._raises = raises

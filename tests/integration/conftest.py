@@ -11,7 +11,7 @@ from kiwipiepy import Kiwi
 from playwright.sync_api import sync_playwright
 
 from nlpbatch.kiwi import Kiwi as ServedKiwi
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 from tests.fakes.running_api import Api, running_api
 from tests.fakes.running_store import RunningStore, running_store
 
@@ -54,7 +54,7 @@ def sample(reviews: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def expected(kiwi: Kiwi, sample: list[str]) -> list[list[dict]]:
     """Kiwi's own tokens of the sample, with every field that the API offers."""
-    return [[{name: getattr(token, name) for name in TOKEN_FIELDS} for token in row] for row in kiwi.tokenize(sample)]
+    return [[{name: getattr(token, name) for name in KIWI_FIELDS} for token in row] for row in kiwi.tokenize(sample)]
 
 
 @pytest.fixture

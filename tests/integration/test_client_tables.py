@@ -10,7 +10,7 @@ import pytest
 from nlpbatch import AsyncClient, Client, RetryPolicy
 from nlpbatch.errors import InvalidRequest, Unauthenticated, UnknownAnalyzer
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.media import JSON
 from tests.fakes.service import FINGERPRINT, ScriptedService, hang, problem, reply
@@ -46,7 +46,7 @@ def client(request, api):
 
 
 def catalogue():
-    info = AnalyzerInfo("default", FINGERPRINT, "scripted", "none", {}, tuple(TOKEN_FIELDS))
+    info = AnalyzerInfo("default", FINGERPRINT, "scripted", "none", {}, KIWI_FIELDS)
     return reply(200, json.dumps(Catalogue((info,), SizeLimits()).to_json()).encode(), JSON)
 
 

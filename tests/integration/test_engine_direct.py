@@ -10,10 +10,10 @@ from nlpbatch.engine.dictionary import Entry
 from nlpbatch.engine.kiwi import KiwiEngine
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.server.config import KiwiSettings
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 from nlpbatch.wire.options import TYPOS
 
-FIELDS = attrgetter(*TOKEN_FIELDS)
+FIELDS = attrgetter(*KIWI_FIELDS)
 TEXTS = [
     "",
     " \n",

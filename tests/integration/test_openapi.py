@@ -13,7 +13,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from nlpbatch.server.config import ServerSettings
 from nlpbatch.server.openapi.document import openapi_document
 from nlpbatch.wire.arrow import encode_request
+from nlpbatch.wire.fields import KIWI_FIELDS
 from nlpbatch.wire.media import ARROW_STREAM, JSON
+from nlpbatch.wire.tags import KIWI_TAGS
 from tests.fakes.running_api import PATIENCE_S, running_api
 
 # As many texts as may be sent are sent, too: of 10,000, other tests see to.
@@ -52,10 +54,13 @@ def only(encoding, document, locations=("query", "header")):
 
 
 def sayable(document):
-    """Leave out what a description can't say: arrays as long as another, and which dialects an analyzer has."""
+    """Leave out what a description can't say: arrays as long as another, and what only other analyzers have."""
     for schema in document["components"]["schemas"].values():
         for name in ("pretokenized", "insert_new_lines", "allowed_dialects"):
             schema.get("properties", {}).pop(name, None)
+        if "fields" in schema.get("properties", {}) and "items" in schema["properties"]["fields"]:
+            schema["properties"]["fields"]["items"]["enum"] = list(KIWI_FIELDS)
+    document["components"]["schemas"]["Tag"]["enum"] = list(KIWI_TAGS)
     return document
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from nlpbatch.wire.analyze import parse_answer
 from nlpbatch.wire.arrow import decode_answer, fingerprint_of
-from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS
+from nlpbatch.wire.fields import DEFAULT_FIELDS, KIWI_FIELDS
 from nlpbatch.wire.media import ANALYZE_PATH, ARROW_STREAM
 from nlpbatch.wire.options import Options
 
-FIELDS = tuple(TOKEN_FIELDS)
+FIELDS = KIWI_FIELDS
 ODD = [
     "a\0b",
     "끝\uffff",

@@ -10,7 +10,7 @@ import pytest
 
 from nlpbatch.engine.split import LIMIT
 from nlpbatch.errors import InvalidRequest
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 from nlpbatch.wire.options import MATCH_OPTIONS
 
 LINES = 600
@@ -178,8 +178,8 @@ def test_a_long_text_is_analysed_whole_and_its_tokens_are_where_they_are(ask):
 
 
 def test_every_field_of_a_long_text_is_there(ask):
-    (one,) = ask("analyze", [LONG], fields=tuple(TOKEN_FIELDS))
-    assert set(one["tokens"][-1]) == set(TOKEN_FIELDS)
+    (one,) = ask("analyze", [LONG], fields=KIWI_FIELDS)
+    assert set(one["tokens"][-1]) == set(KIWI_FIELDS)
 
 
 @pytest.mark.parametrize(

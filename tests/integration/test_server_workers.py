@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 from tests.fakes.running_api import Api, alive, children, descriptors, eventually
 
-FIELDS = tuple(TOKEN_FIELDS)
+FIELDS = KIWI_FIELDS
 BACK_WITHIN_S = 2.0
 """The bar is 0.1 s; the machines that run tests are noisy."""
 

@@ -13,7 +13,7 @@ import pytest
 
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.media import JSON
 from tests.fakes.service import FINGERPRINT, ScriptedService, reply
@@ -31,7 +31,7 @@ def kiwi_tokens() -> Callable[[str], list[dict[str, Any]]]:
     kiwi = Kiwi()
 
     def tokens(text: str) -> list[dict[str, Any]]:
-        return [{name: getattr(token, name) for name in TOKEN_FIELDS} for token in kiwi.tokenize(text)]
+        return [{name: getattr(token, name) for name in KIWI_FIELDS} for token in kiwi.tokenize(text)]
 
     return tokens
 
@@ -42,7 +42,7 @@ def scripted():
     services = []
 
     def start(*steps, offers: bool = True, limits: SizeLimits | None = None) -> ScriptedService:
-        info = AnalyzerInfo("default", FINGERPRINT, "scripted", "none", {}, tuple(TOKEN_FIELDS))
+        info = AnalyzerInfo("default", FINGERPRINT, "scripted", "none", {}, KIWI_FIELDS)
         catalogue = reply(200, json.dumps(Catalogue((info,), limits or SizeLimits()).to_json()).encode(), JSON)
         service = ScriptedService(*([catalogue] if offers else []), *steps)
         services.append(service)

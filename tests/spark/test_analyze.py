@@ -13,7 +13,7 @@ from pyspark.sql.types import StructField
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.spark import analyze
 from nlpbatch.spark.schema import ERROR_TYPE, tokens_type
-from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS
+from nlpbatch.wire.fields import DEFAULT_FIELDS, KIWI_FIELDS
 from tests.fakes.service import analysis
 
 TEXT = "아버지가 방에 들어가신다"
@@ -35,7 +35,7 @@ def forms(row):
 
 
 def test_every_field_of_every_token_is_what_kiwi_gives(spark, analyzed, sample, kiwi_tokens):
-    df = analyzed(spark.read.parquet(str(sample)), fields=tuple(TOKEN_FIELDS))
+    df = analyzed(spark.read.parquet(str(sample)), fields=KIWI_FIELDS)
     rows = df.select("review", "tokens", "error").collect()
     assert len(rows) == 1004
     different = [

@@ -16,7 +16,7 @@ import pyspark
 import pytest
 
 from nlpbatch.cli.bundle import write_bundle
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 from tests.fakes.bare_python import python_with
 
 ROOT = Path(__file__).parents[2]
@@ -181,7 +181,7 @@ def finished(submit, stack, reviews, tmp_path_factory):
     done = submit(
         ROOT / "jobs" / "analyze.py",
         *("--input", source, "--text", "review", "--output", output, "--service", stack.service),
-        *("--fields", ",".join(TOKEN_FIELDS)),
+        *("--fields", ",".join(KIWI_FIELDS)),
         files=[bundle],
         conf={
             "spark.eventLog.enabled": "true",

@@ -10,12 +10,12 @@ from nlpbatch.spark.run_plan import plan_run
 from nlpbatch.spark.runs.identity import RunFile
 from nlpbatch.spark.storage import Storage
 from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.media import JSON
 from tests.fakes.service import FINGERPRINT, problem, reply
 
-OFFERED = AnalyzerInfo("default", FINGERPRINT, "scripted", "none", {}, tuple(TOKEN_FIELDS))
+OFFERED = AnalyzerInfo("default", FINGERPRINT, "scripted", "none", {}, KIWI_FIELDS)
 CATALOGUE = reply(200, json.dumps(Catalogue((OFFERED,), SizeLimits()).to_json()).encode(), JSON)
 GONE = problem(FingerprintMismatch("that version is gone"))
 

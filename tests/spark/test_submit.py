@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pyspark
 import pytest
 
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 
 ROOT = Path(__file__).parents[2]
 SPARK_SUBMIT = Path(pyspark.__file__).parent / "bin" / "spark-submit"
@@ -50,7 +50,7 @@ def finished(stack, reviews, tmp_path_factory):
     folder = tmp_path_factory.mktemp("submit")
     output = folder / "out"
     config = folder / "job.toml"
-    fields = ", ".join(f'"{name}"' for name in TOKEN_FIELDS)
+    fields = ", ".join(f'"{name}"' for name in KIWI_FIELDS)
     config.write_text(f'text = "movie_id"\nin_flight = 3\nfields = [{fields}]\n')
     done = submit(
         *("--config", config, "--input", reviews, "--text", "review", "--output", output),

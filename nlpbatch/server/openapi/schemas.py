@@ -10,7 +10,7 @@ from nlpbatch.wire.fields import TOKEN_FIELDS, FieldType
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import MAX_WORD_CODE_POINTS, OPERATIONS, Operation, Option, Options, options_of
 from nlpbatch.wire.outcome import DOCUMENT_CODES, DocumentError
-from nlpbatch.wire.tags import TAG_TABLE, TAGS
+from nlpbatch.wire.tags import TAG_TABLE, TAGS, TAGSETS
 
 Schema = dict[str, Any]
 
@@ -181,21 +181,32 @@ def _token() -> Schema:
     """Return the schema of a token, which has those of the fields that were requested."""
     properties = {}
     for name, field in TOKEN_FIELDS.items():
-        schema = dict(reference("Tag") if name == "tag" else _JSON_TYPES[field.type])
+        schema = _tags_of_token() if name == "tag" else dict(_JSON_TYPES[field.type])
         if field.nullable:
             schema["type"] = [schema["type"], "null"]
         properties[name] = schema | {"description": field.meaning}
     return {"type": "object", "properties": properties, "minProperties": 1, "additionalProperties": False}
 
 
+def _tags_of_token() -> Schema:
+    """Return the schema of a token's tag: MeCab-ko joins several by +."""
+    return {"anyOf": [reference("Tag"), {"type": "string", "pattern": r"^[A-Z]+(\+[A-Z]+)+$"}]}
+
+
 def _tag() -> Schema:
     meanings = {
-        tag.name: {"class": tag.word_class, "korean": tag.korean, "english": tag.english} for tag in TAG_TABLE.values()
+        tag.name: {
+            "class": tag.word_class,
+            "korean": tag.korean,
+            "english": tag.english,
+            "tagsets": [name for name, tags in TAGSETS.items() if tag.name in tags],
+        }
+        for tag in TAG_TABLE.values()
     }
     return {
         "type": "string",
         "enum": list(TAGS),
-        "description": "part of speech in the Sejong tag set as Kiwi extends it",
+        "description": "part of speech, of the tag set that GET /v1/analyzers states for the analyzer",
         "x-meanings": meanings,
     }
 

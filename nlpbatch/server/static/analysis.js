@@ -103,8 +103,15 @@ function placed(view, row, first, last) {
   return view;
 }
 
+// Returns the meaning of a tag; MeCab-ko joins several by +, and the first decides about the colour.
+function meaningOf(tag, meanings) {
+  const found = tag.split("+").map((one) => meanings[one] ?? { class: "other", korean: "", english: one });
+  const joined = (name) => found.map((one) => one[name]).join(" + ");
+  return { class: found[0].class, korean: joined("korean"), english: joined("english") };
+}
+
 function tokenView(token, meanings) {
-  const meaning = meanings[token.tag] ?? { class: "other", korean: "", english: token.tag };
+  const meaning = meaningOf(token.tag, meanings);
   const extras = Object.entries(token).filter(([name]) => !PLACED.includes(name));
   const attributes = {
     class: `token ${meaning.class}`,

@@ -97,7 +97,9 @@ export function schemasView(schemas, resolve) {
   return [element("h3", {}, "Schemas"), ...views];
 }
 
+// A tag that only some of the tag sets have says which.
 export function tagsView(meanings) {
+  const sets = new Set(Object.values(meanings).flatMap((meaning) => meaning.tagsets));
   const items = Object.entries(meanings).map(([tag, meaning]) =>
     element(
       "li",
@@ -107,6 +109,7 @@ export function tagsView(meanings) {
       element("span", { lang: "ko" }, meaning.korean),
       " ",
       element("span", {}, meaning.english),
+      meaning.tagsets.length < sets.size ? element("span", { class: "hint" }, ` (${meaning.tagsets.join(", ")})`) : null,
     ),
   );
   return element("ul", { class: "legend" }, items);

@@ -8,10 +8,10 @@ from nlpbatch.errors import InvalidOption, UnknownField, UnknownOperation
 from nlpbatch.wire.analyzer import AnalyzerInfo, OfferedOperation
 from nlpbatch.wire.options.asked import Options
 from nlpbatch.wire.options.table import STANDARD_DIALECT
+from nlpbatch.wire.tags import KIWI, TAGSETS, single_tags, split_stop_word
 
 ENABLED_DIALECTS: Final = "enabled_dialects"
 """Member of an analyzer's options: the dialects that it was loaded with."""
-_KIWI_TAGSET: Final = "kiwi"
 
 
 def resolve(options: Options, info: AnalyzerInfo) -> Options:
@@ -90,7 +90,8 @@ def _check_tokens(options: Options, info: AnalyzerInfo) -> None:
             f"analyzer {info.name!r} has no token field {missing[0]!r}: choose from {', '.join(info.fields)}",
             field=missing[0],
         )
-    if info.tagset == _KIWI_TAGSET or not info.operations:  # a service that doesn't say what it offers is Kiwi's
+    _check_tags(options, info)
+    if info.tagset == KIWI or not info.operations:  # a service that doesn't say what it offers is Kiwi's
         return
     kiwi_s = [*options.kiwi, *(["stopwords: true"] if options.stopwords is True else ())]
     kiwi_s += [name for name in ("sentences", "candidates") if getattr(options, name)]
@@ -99,6 +100,25 @@ def _check_tokens(options: Options, info: AnalyzerInfo) -> None:
         raise InvalidOption(
             f"{kiwi_s[0]} is Kiwi's, but analyzer {info.name!r} is {info.engine}: omit it, or ask another analyzer",
             path=f"/{kiwi_s[0].partition(':')[0]}",
+        )
+
+
+def _check_tags(options: Options, info: AnalyzerInfo) -> None:
+    known = TAGSETS.get(info.tagset)
+    if known is None:
+        return  # an engine with tags of its own
+    stop_words = options.stopwords if isinstance(options.stopwords, tuple) else ()
+    named = [("tags", tag) for tag in options.tags or ()]
+    named += [
+        ("stopwords", part) for entry in stop_words for part in single_tags(split_stop_word(entry)[1] or known[0])
+    ]
+    missing = next(((option, tag) for option, tag in named if tag not in known), None)
+    if missing is not None:
+        option, tag = missing
+        raise InvalidOption(
+            f"{option} has {tag!r}, but the tokens of analyzer {info.name!r} have tags of {info.tagset}: choose from "
+            f"{', '.join(known)}",
+            path=f"/{option}",
         )
 
 
@@ -111,3 +131,11 @@ def _check_dialects(options: Options, info: AnalyzerInfo) -> None:
                 f"{', '.join(enabled)}: choose from these, or set enabled_dialects of the analyzer in the service",
                 path=f"/allowed_dialects/{position}",
             )
+
+
+def spans_refused(info: AnalyzerInfo) -> InvalidOption:
+    """Return the error of `pretokenized` for an analyzer whose engine would ignore it."""
+    return InvalidOption(
+        f"pretokenized is Kiwi's, but analyzer {info.name!r} is {info.engine}: omit it, or ask another analyzer",
+        path="/pretokenized",
+    )

@@ -117,7 +117,13 @@ def _kiwi(name: str, meaning: str, operations: tuple[Operation, ...] = _MORPHEME
 _ALL = (
     Option("analyzer", "string", OPERATIONS, "one of the analyzers of GET /v1/analyzers"),
     Option("fields", "strings", _MORPHEMES, "token fields to answer with, in this order", choices=tuple(TOKEN_FIELDS)),
-    Option("tags", "strings", _MORPHEMES, "answer with these only; VV includes VV-R and VV-I", choices=TAGS),
+    Option(
+        "tags",
+        "strings",
+        _MORPHEMES,
+        "answer with tokens of these only; VV includes VV-R and VV-I, and a token of VV+EC",
+        choices=TAGS,
+    ),
     Option(
         "top_n",
         "integer",

@@ -8,7 +8,7 @@ from typing import Any, Final
 from nlpbatch.errors import InvalidOption, InvalidRequest
 from nlpbatch.wire.fields import check_fields
 from nlpbatch.wire.options.table import MAX_WORD_CODE_POINTS, Option
-from nlpbatch.wire.tags import TAGS, split_morpheme, split_stop_word
+from nlpbatch.wire.tags import KIWI_TAGS, TAGS, single_tags, split_morpheme, split_stop_word
 
 _SHOWN: Final = 80
 _WANTED: Final = {
@@ -129,8 +129,7 @@ def _strings(option: Option, values: Sequence[Any], path: str) -> tuple[str, ...
                 f"{option.name}[{position}] is {shown(value)}: choose from {choices}", path=f"{path}/{position}"
             )
         if option.morphemes:
-            _, tag = split_stop_word(value) if option.switch else split_morpheme(value)
-            _check_tag(f"{option.name}[{position}] is {shown(value)}", tag, f"{path}/{position}")
+            _check_tag(option, f"{option.name}[{position}] is {shown(value)}", value, f"{path}/{position}")
     return tuple(values)
 
 
@@ -143,11 +142,13 @@ def _tags(values: Sequence[str], path: str) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _check_tag(entry: str, tag: str | None, path: str) -> None:
-    if tag is not None and tag not in TAGS:
+def _check_tag(option: Option, entry: str, value: str, path: str) -> None:
+    _, tag = split_stop_word(value) if option.switch else split_morpheme(value)
+    known = KIWI_TAGS if option.kiwi else TAGS
+    if tag is not None and not all(part in known for part in single_tags(tag)):
         raise InvalidOption(
             f"{entry}: there is no tag {shown(tag)}: send a form or form/TAG with one of "
-            f"{', '.join(TAGS)}; a form that has a slash itself needs its tag",
+            f"{', '.join(known)}; a form that has a slash itself needs its tag",
             path=path,
         )
 

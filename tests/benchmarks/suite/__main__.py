@@ -3,7 +3,8 @@
     python -m tests.benchmarks.suite --input reviews.parquet --text review --rows 150000 --rounds 3 --report report/
 
 Each turn has an API and a proxy of its own that have seen nothing, and must show its work: all documents with bare
-Kiwi's number of tokens, every distinct text analysed, the CPU time that Kiwi takes. One that shows less ends the suite.
+Kiwi's number of tokens, every distinct text analysed, the CPU time that Kiwi takes. With `--engine mecab`, all analyse
+with MeCab. One that shows less ends the suite.
 
 `rounds.jsonl` in the report's directory has each turn as soon as it is over. Ray and distribatch are installed in
 environments of their own, in the cache; without a network they are left out, and the report says why. `--record FILE`
@@ -22,7 +23,7 @@ from pathlib import Path
 from nlpbatch.cli.class_archive import make_archive
 from nlpbatch.cli.local_spark import class_archive
 from nlpbatch.cli.stack import stop_on_signals
-from tests.benchmarks.suite.contenders import BARE, CONTENDERS
+from tests.benchmarks.suite.contenders import BARE, ENGINES
 from tests.benchmarks.suite.environments import Unavailable, provide
 from tests.benchmarks.suite.figures import MIN_ROUNDS, NoVerdict, worse
 from tests.benchmarks.suite.inputs import FILES_PER_CORE, Texts, prepare
@@ -43,12 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         parts = arguments.cores * FILES_PER_CORE
         texts = prepare(arguments.input, arguments.text, arguments.rows, parts, work / "input")
         note(f"{texts.documents:,} documents, {arguments.rounds} rounds, {arguments.cores} cores")
-        key = key_of(texts.documents, arguments.cores)
+        key = key_of(texts.documents, arguments.cores, arguments.engine)
         before = recorded(arguments.check, key) if arguments.check else {}
         results, skipped = _rounds(arguments, texts, work)
     memory = measure_memory(arguments.input, arguments.text, arguments.memory_rows, arguments.memory)
     ratios = ratios_of(results)
-    report = summarise(results, ratios | memory_ratios(memory), memory, skipped, arguments.cores)
+    report = summarise(results, ratios | memory_ratios(memory), memory, skipped, arguments.cores, arguments.engine)
     file = arguments.report / "report.json"
     file.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     markdown = to_markdown(report, draw(report, arguments.report))
@@ -73,17 +74,21 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=0, help="only the first so many (default: all)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--only", default=",".join(CONTENDERS), help="contenders, by commas; bare is always one")
+    parser.add_argument("--engine", choices=tuple(ENGINES), default="kiwi", help="what all of them analyse with")
+    parser.add_argument("--only", help="contenders, by commas; bare is always one (default: all)")
     parser.add_argument("--memory", default="", help="also measure memory with so many workers, such as 2,4,8")
     parser.add_argument("--memory-rows", type=int, default=20_000, help="rows for that")
     parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="directory to write")
     parser.add_argument("--record", type=Path, metavar="FILE.json", help="keep the ratios there")
     parser.add_argument("--check", type=Path, metavar="FILE.json", help="compare the ratios with those kept there")
     arguments = parser.parse_args(argv)
-    arguments.only = list(dict.fromkeys((BARE, *arguments.only.split(","))))
-    unknown = [name for name in arguments.only if name not in CONTENDERS]
+    known = ENGINES[arguments.engine]
+    arguments.only = list(dict.fromkeys((BARE, *(arguments.only.split(",") if arguments.only else known))))
+    unknown = [name for name in arguments.only if name not in known]
     if unknown:
-        parser.error(f"there is no contender {unknown[0]!r}: choose of {', '.join(CONTENDERS)}")
+        parser.error(f"there is no contender {unknown[0]!r} with {arguments.engine}: choose of {', '.join(known)}")
+    if arguments.memory and arguments.engine != "kiwi":
+        parser.error("--memory is measured with --engine kiwi only: leave it out")
     if (arguments.check or arguments.record) and arguments.rounds < MIN_ROUNDS:
         parser.error(f"{arguments.rounds} rounds have no spread to compare: --rounds {MIN_ROUNDS} or more")
     if arguments.check and not arguments.check.is_file():
@@ -111,22 +116,22 @@ def _rounds(
         NotDone: One failed, or didn't do the work.
 
     """
-    names, skipped = list(arguments.only), {}
+    names, skipped, contenders = list(arguments.only), {}, ENGINES[arguments.engine]
     for name in arguments.only:
         try:
-            provide(CONTENDERS[name].needs)
+            provide(contenders[name].needs)
         except Unavailable as error:
             skipped[name] = str(error)
     results: dict[str, list[Measured]] = {name: [] for name in names if name not in skipped}
     for number in range(arguments.rounds):
         for name in _order(list(results), number):
             try:
-                measured = take_turn(name, texts, arguments.cores, work)
+                measured = take_turn(name, texts, arguments.cores, work, contenders)
             except Unavailable as error:
                 skipped[name] = str(error)
                 del results[name]
                 continue
-            check_work(name, measured, results[BARE][-1] if name != BARE else measured, texts)
+            check_work(name, measured, results[BARE][-1] if name != BARE else measured, texts, contenders)
             line = json.dumps({"round": number + 1, "contender": name, **measured})
             note(line)
             with (arguments.report / "rounds.jsonl").open("a", encoding="utf-8") as file:

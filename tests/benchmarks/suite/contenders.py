@@ -1,4 +1,4 @@
-"""Who takes part: how each one is started, which processes run Kiwi for it, and what it needs to be installed."""
+"""Who takes part: how each one is started, which processes run the engine for it, and what it needs to be installed."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nlpbatch.cli.local_spark import spark_submit
+from tests.fakes.no_cache import NO_CACHE
 
 ROOT = Path(__file__).parents[3]
 SCRIPTS = Path(__file__).parents[1] / "contenders"
@@ -49,9 +50,11 @@ class Contender:
     Args:
         label: What it is, for people.
         command: What runs it; the last line of its output is JSON with documents, tokens and seconds.
-        kiwi: The role of the processes that run Kiwi.
+        kiwi: The role of the processes that run Kiwi, or the other engine.
         is_served: Whether it needs API and proxy.
         needs: Packages that the project doesn't have.
+        config: The API's configuration.
+        min_cpu: Least CPU time, of that of the bare engine in the same round: whoever takes less hasn't analysed all.
 
     """
 
@@ -60,6 +63,8 @@ class Contender:
     kiwi: str = KIWI_WORKERS
     is_served: bool = False
     needs: tuple[str, ...] = ()
+    config: Path = NO_CACHE
+    min_cpu: float = 0.5
 
 
 def _bare(turn: Turn) -> list[str]:
@@ -84,6 +89,14 @@ def _aiohttp_client(turn: Turn) -> list[str]:
     return [sys.executable, str(SCRIPTS / "aiohttp_client.py"), *turn.arguments, str(turn.service), in_flight]
 
 
+def _bare_mecab(turn: Turn) -> list[str]:
+    return [sys.executable, str(SCRIPTS / "bare_mecab.py"), str(turn.source), turn.text, str(turn.cores)]
+
+
+def _udf_mecab(turn: Turn) -> list[str]:
+    return spark_submit(str(turn.cores), SCRIPTS / "udf_mecab.py", *turn.arguments)
+
+
 def _ray_actors(turn: Turn) -> list[str]:
     return [str(turn.python), str(SCRIPTS / "ray_actors.py"), *turn.arguments, str(turn.cores)]
 
@@ -106,6 +119,17 @@ CONTENDERS: Mapping[str, Contender] = {
     ),
     "distribatch": Contender("distribatch", _distribatch, needs=("distribatch",)),
 }
+
+
+_MECAB_TOML = Path(__file__).with_name("mecab.toml")
+_MECAB_MIN_CPU = 0.3
+"""A worker of the API takes half of the CPU time of `MeCab().parse`, see `engine.mecab`."""
+MECAB_CONTENDERS: Mapping[str, Contender] = {
+    BARE: Contender("MeCab alone on all cores, neither Spark nor files", _bare_mecab, kiwi="python of bare"),
+    JOB: Contender("Spark → proxy → API → Parquet", _job, is_served=True, config=_MECAB_TOML, min_cpu=_MECAB_MIN_CPU),
+    UDF: Contender("MeCab in every Python worker of Spark", _udf_mecab, kiwi="python of udf"),
+}
+ENGINES: Mapping[str, Mapping[str, Contender]] = {"kiwi": CONTENDERS, "mecab": MECAB_CONTENDERS}
 
 
 def role_of(name: str, command: list[str]) -> str:

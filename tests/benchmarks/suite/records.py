@@ -7,9 +7,9 @@ from pathlib import Path
 from tests.benchmarks.suite.figures import NoVerdict, Ratio
 
 
-def key_of(documents: int, cores: int) -> str:
+def key_of(documents: int, cores: int, engine: str = "kiwi") -> str:
     """Return under which name ratios are kept: they depend on how much was analysed, and on how many cores."""
-    return f"{documents} documents, {cores} cores"
+    return f"{documents} documents, {cores} cores" + (f", {engine}" if engine != "kiwi" else "")
 
 
 def record(file: Path, key: str, ratios: Mapping[str, Ratio]) -> None:

@@ -7,10 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.suite.contenders import BARE, CONTENDERS, JOB, KIWI_WORKERS
+from tests.benchmarks.suite.contenders import BARE, ENGINES, JOB, KIWI_WORKERS, Contender
 from tests.benchmarks.suite.figures import Ratio, Spread, against, cpu_overhead, speeds
 from tests.benchmarks.suite.pictures import NAMES
 
+PACKAGES = {"kiwi": "kiwipiepy", "mecab": "python-mecab-ko"}
 AT_WORK, STARTED = "seconds", "process_s"
 _HOW = (
     "Medians, in brackets the least and the greatest of the rounds. The contenders take turns, each with a service of "
@@ -41,6 +42,7 @@ def summarise(
     memory: Sequence[Mapping[str, Any]],
     skipped: Mapping[str, str],
     cores: int,
+    engine: str = "kiwi",
 ) -> dict[str, Any]:
     """Return the whole report as JSON has it.
 
@@ -50,6 +52,7 @@ def summarise(
         memory: By the number of workers.
         skipped: Why a contender took no part.
         cores: That they had.
+        engine: What they analyse with.
 
     """
     return {
@@ -58,21 +61,23 @@ def summarise(
             "cpu": _cpu_model(),
             "python": platform.python_version(),
             "system": platform.platform(),
-            **{name: version(name) for name in ("pyspark", "pyarrow", "kiwipiepy")},
+            **{name: version(name) for name in ("pyspark", "pyarrow", PACKAGES[engine])},
         },
+        "engine": engine,
         "documents": results[BARE][0]["documents"],
         "rounds": len(results[BARE]),
-        "contenders": {name: _contender(name, rounds) for name, rounds in results.items()},
+        "contenders": {name: _contender(ENGINES[engine][name], rounds) for name, rounds in results.items()},
         "ratios": {name: ratio.to_json() for name, ratio in ratios.items()},
         "memory": list(memory),
         "skipped": dict(skipped),
     }
 
 
-def _contender(name: str, rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _contender(contender: Contender, rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     roles = sorted({role for one in rounds for role in one["cpu_by_process_s"]})
     return {
-        "label": CONTENDERS[name].label,
+        "label": contender.label,
+        "engine_role": contender.kiwi,
         "documents": rounds[0]["documents"],
         "documents_per_s": Spread.of(speeds(rounds, AT_WORK)).to_json(),
         "documents_per_s_started": Spread.of(speeds(rounds, STARTED)).to_json(),
@@ -91,14 +96,14 @@ def _contender(name: str, rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]
 def to_markdown(report: Mapping[str, Any], pictures: Sequence[str]) -> str:
     """Return the report for people; pictures are files beside it."""
     machine = report["machine"]
-    versions = [f"{name} {machine[name]}" for name in ("python", "pyspark", "pyarrow", "kiwipiepy")]
+    versions = [f"{name} {machine[name]}" for name in ("python", "pyspark", "pyarrow", PACKAGES[report["engine"]])]
     where = ", ".join((machine["cpu"], machine["system"], *versions))
     lines = [
         f"# {report['documents']:,} documents, {report['rounds']} rounds, {machine['cores']} cores",
         "",
         f"{where}. {_HOW}",
         "",
-        "| | documents/s at work | with its start | peak of memory (PSS) | CPU s, all | of that Kiwi |",
+        "| | documents/s at work | with its start | peak of memory (PSS) | CPU s, all | of that the engine |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     lines += [_row(name, one) for name, one in report["contenders"].items()]
@@ -126,7 +131,7 @@ def to_markdown(report: Mapping[str, Any], pictures: Sequence[str]) -> str:
 
 
 def _row(name: str, one: Mapping[str, Any]) -> str:
-    cpu_s, kiwi_s = sum(one["cpu_s"].values()), one["cpu_s"].get(CONTENDERS[name].kiwi, 0.0)
+    cpu_s, kiwi_s = sum(one["cpu_s"].values()), one["cpu_s"].get(one["engine_role"], 0.0)
     cells = (
         f"{name}: {one['label']}",
         _spread(one["documents_per_s"]),

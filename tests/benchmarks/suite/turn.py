@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,23 +16,22 @@ import urllib3
 from nlpbatch.cli.local_spark import environment
 from nlpbatch.cli.stack import Stack, StackOptions
 from tests.benchmarks.meter import Meter
-from tests.benchmarks.suite.contenders import CONTENDERS, JOB, Turn, role_of, said
+from tests.benchmarks.suite.contenders import CONTENDERS, JOB, Contender, Turn, role_of, said
 from tests.benchmarks.suite.environments import Unavailable, provide
 from tests.benchmarks.suite.inputs import Texts
-from tests.fakes.no_cache import NO_CACHE
 
 Measured = dict[str, Any]
 TOKENS_APART = 1e-4
 """Invisible characters are left out by the service: six of 712,404 reviews have other tokens than in bare Kiwi."""
-MIN_CPU = 0.5
-"""Of bare Kiwi's CPU time in the same round: whoever takes less hasn't analysed all."""
 
 
 class NotDone(Exception):
     """A contender failed, or didn't do what it was measured for; the message says which."""
 
 
-def take_turn(name: str, texts: Texts, cores: int, work: Path) -> Measured:
+def take_turn(
+    name: str, texts: Texts, cores: int, work: Path, contenders: Mapping[str, Contender] = CONTENDERS
+) -> Measured:
     """Return what one contender took.
 
     Its service is new: an older one might answer from what it has kept.
@@ -41,9 +41,13 @@ def take_turn(name: str, texts: Texts, cores: int, work: Path) -> Measured:
         NotDone: It failed.
 
     """
-    contender = CONTENDERS[name]
+    contender = contenders[name]
     python, target = provide(contender.needs), work / name
-    with Stack(StackOptions(workers=cores, server_config=NO_CACHE)) if contender.is_served else nullcontext() as stack:
+    with (
+        Stack(StackOptions(workers=cores, server_config=contender.config))
+        if contender.is_served
+        else nullcontext() as stack
+    ):
         turn = Turn(python, texts.directory, texts.column, target, cores, stack.service if stack else None)
         measured = _measure(name, contender.command(turn), stack)
         if name == JOB:
@@ -96,7 +100,9 @@ def _analysed_code_points(api: str) -> int:
     return int(sum(map(float, re.findall(r"^nlpbatch_code_points_total\{.*\} (\S+)$", metrics, re.MULTILINE))))
 
 
-def check_work(name: str, measured: Measured, bare: Measured, texts: Texts) -> None:
+def check_work(
+    name: str, measured: Measured, bare: Measured, texts: Texts, contenders: Mapping[str, Contender] = CONTENDERS
+) -> None:
     """Refuse a contender that didn't do what it was measured for.
 
     Args:
@@ -104,17 +110,18 @@ def check_work(name: str, measured: Measured, bare: Measured, texts: Texts) -> N
         measured: What it took and said.
         bare: The same of bare Kiwi in the same round.
         texts: What it had to analyse.
+        contenders: All, by name.
 
     Raises:
         NotDone: With what is missing.
 
     """
-    contender, faults = CONTENDERS[name], []
+    contender, faults = contenders[name], []
     if measured["documents"] != texts.documents:
         faults.append(f"{measured['documents']:,} documents of {texts.documents:,}")
     if abs(measured["tokens"] / bare["tokens"] - 1) > TOKENS_APART:
-        faults.append(f"{measured['tokens']:,} tokens, bare Kiwi has {bare['tokens']:,}")
-    cpu_s, least_s = measured["cpu_by_process_s"].get(contender.kiwi, 0.0), MIN_CPU * bare["cpu_s"]
+        faults.append(f"{measured['tokens']:,} tokens, the bare engine has {bare['tokens']:,}")
+    cpu_s, least_s = measured["cpu_by_process_s"].get(contender.kiwi, 0.0), contender.min_cpu * bare["cpu_s"]
     if cpu_s < least_s:
         faults.append(f"{cpu_s:.1f} s of CPU in {contender.kiwi}, at least {least_s:.1f} s are needed")
     if contender.is_served and measured["analysed_code_points"] < texts.distinct_code_points:

@@ -44,7 +44,7 @@ def test_the_report_has_every_figure_and_names_its_pictures(tmp_path):
     ("change", "fault"),
     [
         ({"documents": 99}, "99 documents of 100"),
-        ({"tokens": 998}, "998 tokens, bare Kiwi has 1,000"),
+        ({"tokens": 998}, "998 tokens, the bare engine has 1,000"),
         ({"cpu_by_process_s": {"kiwi workers": 4.9}}, "4.9 s of CPU in kiwi workers, at least 5.0 s are needed"),
         ({"analysed_code_points": 49}, "49 code points of 50 analysed"),
     ],

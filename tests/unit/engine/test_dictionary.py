@@ -1,6 +1,6 @@
 import pytest
 
-from nlpbatch.engine.dictionary import MAX_BYTES, Entry, add, parse
+from nlpbatch.engine.dictionary import MAX_BYTES, MECAB_ENTRIES, Entry, add, parse
 from nlpbatch.errors import ConfigError
 
 GOOD = """\
@@ -101,3 +101,25 @@ def test_an_entry_that_kiwi_refuses_is_named_with_its_line():
     with pytest.raises(ConfigError, match=r"d\.tsv:5: Kiwi doesn't take it: cannot find the original morpheme"):
         add(kiwi, entries(GOOD))
     assert kiwi.words[0] == ("밀크티", "NNP", 0.0)
+
+
+def test_mecab_takes_words_and_analyses_with_its_own_tags():
+    lines = "밀크티\tNNBC\n사겼다\t사귀/VV + 었/EP + 다/EF\t-1\n"
+    assert [entry.kind for entry in parse(lines.encode(), "d.tsv", MECAB_ENTRIES)] == ["word", "analysed"]
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("밀크티\tVV-R", "there is no tag 'VV-R': choose from NNG"),
+        ("밀크티\tUNKNOWN", "there is no tag 'UNKNOWN'"),
+        ("사겼다\t사귀/VV-R + 다/EF", "there is no tag 'VV-R'"),
+        ("/a+/\tNNP", "MeCab takes words only: write each form out"),
+        ("s/요$/용/\tEF", "MeCab takes words only: write each form out"),
+    ],
+)
+def test_what_mecab_has_not_is_named_with_its_line(line, wanted):
+    with pytest.raises(ConfigError) as caught:
+        parse(f"# first\n{line}\n".encode(), "d.tsv", MECAB_ENTRIES)
+    assert caught.value.message.startswith("d.tsv:2: ")
+    assert wanted in caught.value.message

@@ -3,13 +3,13 @@ import signal
 
 import pytest
 
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 from tests.fakes.engine import ObedientEngine, WordEngine
 
 
 def test_a_token_has_every_field_that_is_offered():
     (token,) = WordEngine().tokens("가")
-    assert all(hasattr(token, name) for name in TOKEN_FIELDS)
+    assert all(hasattr(token, name) for name in KIWI_FIELDS)
 
 
 def test_offsets_are_code_points_of_the_text():

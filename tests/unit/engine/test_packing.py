@@ -10,11 +10,11 @@ from nlpbatch.engine.documents import from_json, from_stream
 from nlpbatch.engine.packing import InvalidDocument
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.wire.arrow import document_type, encode_request
-from nlpbatch.wire.tags import TAGS
+from nlpbatch.wire.tags import KIWI_TAGS
 
 MORPHEME = pa.struct([("form", pa.string()), ("tag", pa.string()), ("space", pa.bool_())])
 FORMS = st.text(max_size=8)
-MORPHEMES = st.lists(st.tuples(FORMS, st.sampled_from(TAGS), st.sampled_from([None, True, False])), max_size=6)
+MORPHEMES = st.lists(st.tuples(FORMS, st.sampled_from(KIWI_TAGS), st.sampled_from([None, True, False])), max_size=6)
 
 
 @given(st.lists(st.none() | MORPHEMES, max_size=6))

@@ -12,12 +12,12 @@ from nlpbatch.engine.job import Encoding, Job, JobFailure, JobResult, read_answe
 from nlpbatch.engine.scoreboard import NONE, Scoreboard
 from nlpbatch.engine.worker import run, serve
 from nlpbatch.wire.arrow import decode_answer, join_answer
-from nlpbatch.wire.fields import TOKEN_FIELDS
+from nlpbatch.wire.fields import KIWI_FIELDS
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.outcome import DocumentError
 from tests.fakes.engine import ObedientEngine, WordEngine, WordToken
 
-FIELDS = tuple(TOKEN_FIELDS)
+FIELDS = KIWI_FIELDS
 
 
 def work(texts: list[str | None], encoding: Encoding = "json", *, fields: tuple[str, ...] = FIELDS, **job) -> JobResult:

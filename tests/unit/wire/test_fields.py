@@ -1,7 +1,7 @@
 import pytest
 
 from nlpbatch.errors import UnknownField
-from nlpbatch.wire.fields import DEFAULT_FIELDS, TOKEN_FIELDS, check_fields
+from nlpbatch.wire.fields import DEFAULT_FIELDS, KIWI_FIELDS, MECAB_FIELDS, TOKEN_FIELDS, check_fields
 
 
 def test_known_fields_come_back_in_the_order_asked_for():
@@ -30,5 +30,10 @@ def test_every_field_has_a_meaning_for_people():
     assert all(field.meaning and name == field.name for name, field in TOKEN_FIELDS.items())
 
 
-def test_only_a_script_may_be_missing():
-    assert [name for name, field in TOKEN_FIELDS.items() if field.nullable] == ["script"]
+def test_of_kiwis_fields_only_a_script_may_be_missing():
+    assert [name for name in KIWI_FIELDS if TOKEN_FIELDS[name].nullable] == ["script"]
+
+
+def test_every_engine_has_the_fields_that_are_requested_by_default():
+    assert set(DEFAULT_FIELDS) <= set(KIWI_FIELDS) & set(MECAB_FIELDS)
+    assert set(KIWI_FIELDS) | set(MECAB_FIELDS) == set(TOKEN_FIELDS)
