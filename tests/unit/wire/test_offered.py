@@ -3,7 +3,7 @@
 import pytest
 
 from nlpbatch.engine.operations import OPERATIONS_OF_TEXT_ENGINES
-from nlpbatch.errors import InvalidOption, InvalidRequest, UnknownField
+from nlpbatch.errors import InvalidOption, UnknownField, UnknownOperation
 from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.fields import KIWI_FIELDS, MECAB_FIELDS
 from nlpbatch.wire.options import Options
@@ -48,5 +48,5 @@ def test_what_it_would_ignore_is_refused_with_the_choice(info, given, error, wan
 
 @pytest.mark.parametrize("operation", ["sentences", "space", "join", "glue", "call"])
 def test_operations_that_it_lacks_are_refused(operation):
-    with pytest.raises(InvalidRequest, match=r"analyzer 'fast' (doesn't offer|has no operations)"):
+    with pytest.raises(UnknownOperation, match=r"analyzer 'fast' (doesn't offer|has no operations)"):
         resolve(Options(operation), MECAB)
