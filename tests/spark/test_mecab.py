@@ -3,7 +3,7 @@
 import pytest
 from mecab import MeCab
 
-from nlpbatch.errors import InvalidOption, InvalidRequest, UnknownField
+from nlpbatch.errors import InvalidOption, UnknownField, UnknownOperation
 from nlpbatch.spark import analyze, space
 from nlpbatch.wire.fields import MECAB_FIELDS
 from tests.fakes.running_api import running_api
@@ -65,5 +65,5 @@ def test_what_it_has_not_is_refused_before_a_task_runs(spark, asked, options, er
 
 
 def test_an_operation_that_it_lacks_is_refused_before_a_task_runs(spark, asked):
-    with pytest.raises(InvalidRequest, match="analyzer 'fast' doesn't offer space"):
+    with pytest.raises(UnknownOperation, match="analyzer 'fast' doesn't offer space"):
         space(spark.createDataFrame([(TEXT,)], ["review"]), **asked)
