@@ -8,7 +8,8 @@ Each look proposes a number of workers:
         2, if all are busy and requests wait: jobs send as much as they are advised to, so that nobody knows how much
     as many as before, if none is there: an outage is no lack of work
 
-at most twice as many as there are. A wait is what the class has waiting, divided by the speed at which workers were
+at most twice as many as there are. A worker is busy if there is a request for it: a second one for each, which jobs
+keep there for the moment when the first is done, makes none busier. A wait is what the class has waiting, divided by the speed at which workers were
 seen to work. What is wanted rises to the least proposal of the last `up_window_s`, and falls to the greatest of the
 last `down_window_s`: short peaks and pauses change nothing, and workers that are just starting aren't asked for twice,
 because a proposal starts from those that are there. Source of the windows: Kubernetes' HorizontalPodAutoscaler.
@@ -75,7 +76,7 @@ class Capacity:
 
     Args:
         workers: Of the backends that are ready.
-        slots: Requests that keep all of them busy.
+        slots: Requests that keep all of them busy, without a pause between two.
         known: Whether every backend has been asked.
 
     """
@@ -164,10 +165,10 @@ class WantedWorkers:
             proposal = math.ceil(capacity.workers * min(ratio, _GROWTH) - 1e-6)
         else:
             proposal = max(before, 1 if any(load.waiting_bytes.values()) else 0)
-        lasting = proposal
+        workers = self._windowed(before, proposal, now_s)
         if now_s - self._began_s < self.settings.down_window_s:
-            before, lasting = max(before, capacity.workers), max(proposal, capacity.workers)
-        workers = self._bounded(self._windowed(before, lasting, now_s))
+            workers = max(workers, capacity.workers)
+        workers = self._bounded(workers)
         if workers != self._bounded(proposal):
             reason += f"; {workers} until that has lasted, or for what there was before"
         elif workers != proposal:
@@ -180,7 +181,7 @@ class WantedWorkers:
 
     def _measure(self, loads: Mapping[str, Load], capacity: Capacity, now_s: float) -> None:
         in_flight = sum(load.in_flight for load in loads.values())
-        busy = min(1.0, in_flight / capacity.slots) if capacity.slots else 0.0
+        busy = min(1.0, in_flight / capacity.workers) if capacity.workers else 0.0
         elapsed_s, self._looked_s = now_s - self._looked_s, now_s
         self._busy = busy if self._busy is None else _mixed(self._busy, busy, elapsed_s, _MEMORY_S)
         done_bytes = {name: load.done_bytes for name, load in loads.items()}

@@ -10,11 +10,14 @@ SPEED = 200_000
 
 
 def load(*, busy: float, workers: int, at_s: float, batch_s: float = 0.0, interactive_s: float = 0.0) -> Load:
-    """Return what makes `workers` so busy, with so much waiting, at a worker's speed since time 0."""
+    """Return what makes `workers` so busy, with so much waiting, at a worker's speed since time 0.
+
+    Workers that are busy all the time have a second request each.
+    """
     whole = SPEED * workers
     return Load(
         {"batch": round(batch_s * whole), "interactive": round(interactive_s * whole)},
-        round(busy * PER_WORKER * workers),
+        round(busy * workers) if busy < 1 else PER_WORKER * workers,
         round(at_s * whole * min(1.0, busy)),
     )
 
