@@ -9,10 +9,11 @@ Each look proposes a number of workers:
     as many as before, if none is there: an outage is no lack of work
 
 at most twice as many as there are. A worker is busy if there is a request for it: a second one for each, which jobs
-keep there for the moment when the first is done, makes none busier. A wait is what the class has waiting, divided by the speed at which workers were
-seen to work. What is wanted rises to the least proposal of the last `up_window_s`, and falls to the greatest of the
-last `down_window_s`: short peaks and pauses change nothing, and workers that are just starting aren't asked for twice,
-because a proposal starts from those that are there. Source of the windows: Kubernetes' HorizontalPodAutoscaler.
+keep there for the moment when the first is done, makes none busier. A wait is what the class has waiting, divided by
+the speed at which workers were seen to work. What is wanted rises to the least proposal of the last `up_window_s`, and
+falls to the greatest of the last `down_window_s`: short peaks and pauses change nothing, and workers that are just
+starting aren't asked for twice, because a proposal starts from those that are there. Source of the windows:
+Kubernetes' HorizontalPodAutoscaler.
 
 A proxy that has just started knows neither which workers there are nor whether they were needed: it is not settled for
 `up_window_s`, and wants none of those that it sees fewer for `down_window_s`.
