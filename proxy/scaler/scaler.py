@@ -83,10 +83,12 @@ class Scaler:
             wanted, reason = int(scaling["wanted_workers"]), str(scaling["reason"])
             now = await self._target.now()
         except (ServiceUnreachable, NotApplied, KeyError, TypeError, ValueError) as error:
-            return self._keep("kept as it is", getattr(error, "message", str(error)))
+            self._keep("kept as it is", getattr(error, "message", str(error)))
+            return None
         if self._options.max_units is None and scaling.get("max_workers") is None:
             remedy = "set max_workers in [scaling] of proxy.toml, or --max-units"
-            return self._keep("kept as it is", f"nothing bounds the number, and a job takes what it gets: {remedy}")
+            self._keep("kept as it is", f"nothing bounds the number, and a job takes what it gets: {remedy}")
+            return None
         return await self._apply(self._options.units_for(wanted), now, wanted, reason)
 
     async def run(self, period_s: float, stop: asyncio.Event) -> None:
@@ -112,9 +114,10 @@ class Scaler:
                 self._said = None
             return None
         if now.pending and there is not None and units > there:
-            return self._keep(
+            self._keep(
                 "pending", f"{now.pending} of {there} have not started: {units} are asked for when the cluster has room"
             )
+            return None
         extra = {"units": units, "before": there, "wanted_workers": wanted, "reason": reason}
         if self._options.dry_run:
             self._asked = units if now.asked is None else None
@@ -125,7 +128,8 @@ class Scaler:
         try:
             await self._target.apply(units)
         except NotApplied as error:
-            return self._keep("not scaled", f"{error}; {there if there is not None else 'what there is'} stays")
+            self._keep("not scaled", f"{error}; {there if there is not None else 'what there is'} stays")
+            return None
         self._asked, self._said = units, None
         _log.info("scaled", extra=extra)
         return units
