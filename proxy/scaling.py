@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from proxy.config import ProxySettings
@@ -35,6 +36,8 @@ class Scaling:
         self._traffic = traffic
         self._fleet = fleet
         self._wanted = WantedWorkers(settings.scaling)
+        self._began_s: float | None = None
+        self._registering_s = _registering_s(settings)
         self._said: Mapping[str, Any] | None = None
 
     @property
@@ -45,6 +48,7 @@ class Scaling:
     def adopt(self, settings: ProxySettings) -> None:
         """Decide by these settings from now on."""
         self._wanted.settings = settings.scaling
+        self._registering_s = _registering_s(settings)
 
     def to_json(self) -> dict[str, Any]:
         """Return what an operator wants to see."""
@@ -61,7 +65,10 @@ class Scaling:
     def look(self, now_s: float) -> None:
         """Decide anew what is wanted."""
         before = self.wanted_workers
+        self._began_s = now_s if self._began_s is None else self._began_s
         own, capacity = self._traffic.load(), self._traffic.capacity()
+        if now_s - self._began_s < self._registering_s:
+            capacity = replace(capacity, known=False)
         if self._fleet is None:
             latest = self._wanted.look({"": own}, capacity, now_s)
             self._said = latest.to_json() if latest.settled else None
@@ -75,6 +82,11 @@ class Scaling:
         if before != self.wanted_workers and self._said is not None:
             extra = {"workers": self.wanted_workers, "before": before, "reason": self._said["reason"]}
             _log.info("workers wanted", extra=extra)
+
+
+def _registering_s(settings: ProxySettings) -> float:
+    """Return after how long all backends that register themselves have done so, at a proxy that has just started."""
+    return settings.registration.ttl_s if settings.registration.is_on else 0.0
 
 
 def agreed(members: Iterable[Member], *, store_away: bool) -> Mapping[str, Any] | None:

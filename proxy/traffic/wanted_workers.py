@@ -16,7 +16,7 @@ starting aren't asked for twice, because a proposal starts from those that are t
 Kubernetes' HorizontalPodAutoscaler.
 
 A proxy that has just started knows neither which workers there are nor whether they were needed: it is not settled for
-`up_window_s`, and wants none of those that it sees fewer for `down_window_s`.
+`up_window_s`, or for `down_window_s` if it sees none, and wants none of those that it sees fewer for `down_window_s`.
 """
 
 import math
@@ -78,7 +78,7 @@ class Capacity:
     Args:
         workers: Of the backends that are ready.
         slots: Requests that keep all of them busy, without a pause between two.
-        known: Whether every backend has been asked.
+        known: Whether all backends are known, and each has been asked.
 
     """
 
@@ -143,6 +143,7 @@ class WantedWorkers:
         self._speed = _Speed()
         self._busy: float | None = None
         self._began_s: float | None = None
+        self._seen = False
         self._looked_s = 0.0
         self._proposals: deque[tuple[float, int]] = deque()
 
@@ -174,7 +175,9 @@ class WantedWorkers:
             reason += f"; {workers} until that has lasted, or for what there was before"
         elif workers != proposal:
             reason += f"; {workers} is the bound"
-        settled = capacity.known and now_s - self._began_s >= self.settings.up_window_s
+        self._seen = self._seen or capacity.workers > 0
+        settled_s = self.settings.up_window_s if self._seen else self.settings.down_window_s
+        settled = capacity.known and now_s - self._began_s >= settled_s
         waits_s = self._waits_s(load, capacity.workers)
         busy = self._busy or 0.0
         self.latest = Wanted(workers, reason, cause, proposal, capacity.workers, busy, waits_s, settled)

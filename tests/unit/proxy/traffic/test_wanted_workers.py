@@ -140,6 +140,15 @@ def test_a_proxy_that_starts_wants_none_fewer_of_the_workers_that_it_finds_one_a
     assert found[-1].workers == 1
 
 
+@pytest.mark.parametrize("waiting", [0, 1000])
+def test_a_proxy_that_sees_no_worker_at_its_start_is_not_settled_for_the_longer_window(waiting):
+    decider = WantedWorkers(ScalingSettings(up_window_s=15.0, down_window_s=180.0))
+    found = [decider.look({"": Load({"batch": waiting})}, Capacity(0, 0), float(at_s)) for at_s in range(200)]
+    assert [one.settled for one in found] == [False] * 180 + [True] * 20
+    seen = decider.look({"": Load()}, Capacity(2, 4), 200.0)
+    assert seen.settled
+
+
 def test_it_is_not_settled_before_each_backend_was_asked():
     decider = WantedWorkers(ScalingSettings(up_window_s=0.0))
     assert not decider.look({"": Load()}, Capacity(2, 4, known=False), 0.0).settled
