@@ -49,7 +49,6 @@ class Metrics:
         self._ledger_entries = self._gauge("ledger_pending_entries", "Counts that are not in the ledger yet")
         self._ledger_age_s = self._gauge("ledger_pending_seconds", "Age of the oldest of them")
         self._ledger_errors = self._counter("ledger_errors", "What went wrong with the ledger", "kind")
-        self._wanted_workers = self._gauge("wanted_workers", "Workers that all proxies together want: take the maximum")
         self._peer_fetches = self._counter("peer_fetches", "Answers asked of other proxies", "outcome")
         self._take_overs = self._counter("take_overs", "Requests taken over from another proxy that had no answer")
 
@@ -96,9 +95,9 @@ class Metrics:
         self._proxies.set_function(lambda: len(fleet.members.alive))
         self._configs.set_function(lambda: len({member.config for member in fleet.members.alive.values()}))
 
-    def watch_scaling(self, wanted_workers: Callable[[], float]) -> None:
-        """Show how many workers are wanted from now on."""
-        self._wanted_workers.set_function(wanted_workers)
+    def watch_scaling(self, wanted_workers: Callable[[], float | None]) -> None:
+        """Show how many workers are wanted from now on; nothing while that isn't known."""
+        self.registry.register(_WantedWorkers(wanted_workers))
 
     def refused(self, tenant: str, cause: str) -> None:
         """Count a refusal."""
@@ -172,6 +171,22 @@ class _Budgets(Collector):
         for tenant, budget in self._budgets():
             if budget.left_bytes is not None:
                 family.add_metric((tenant, budget.kind), budget.left_bytes)
+        yield family
+
+
+class _WantedWorkers(Collector):
+    """How many workers are wanted; no sample while that isn't known, for 0 would end them all."""
+
+    def __init__(self, wanted_workers: Callable[[], float | None]) -> None:
+        self._wanted_workers = wanted_workers
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Return them as Prometheus reads them."""
+        about = "Workers that all proxies together want: take the maximum"
+        family = GaugeMetricFamily("nlpbatch_proxy_wanted_workers", about)
+        workers = self._wanted_workers()
+        if workers is not None:
+            family.add_metric((), workers)
         yield family
 
 

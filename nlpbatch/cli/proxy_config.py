@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,11 +40,16 @@ def add_parsers(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     explain = actions.add_parser(
         "explain",
         help="say which limit binds for a tenant's requests",
-        description="List all limits that a tenant's requests meet, and how much each allows; the first one binds.",
+        description="List all limits that a tenant's requests meet, and how much each allows; the first one binds. "
+        "Then say how many workers would be wanted for all that the tenant may send.",
     )
     explain.add_argument("--config", type=Path, required=True, metavar="FILE", help="proxy.toml")
     explain.add_argument("--tenant", required=True, metavar="NAME", help="whose requests")
-    explain.add_argument("--admin", metavar="URL", help="of a running proxy: also say what is left of budgets there")
+    explain.add_argument(
+        "--admin",
+        metavar="URL",
+        help="of a running proxy: also say what is left of budgets and how many workers are wanted there",
+    )
     explain.add_argument("--bytes", type=int, default=65_536, metavar="N", help="size of each request (default 65,536)")
     explain.add_argument(
         "--class", dest="class_name", choices=("interactive", "batch"), default="batch", help="(default batch)"
@@ -100,7 +106,7 @@ def run_explain(arguments: argparse.Namespace) -> int:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from proxy.planning.explain import Load, allowances  # noqa: PLC0415
+    from proxy.planning.explain import Load, allowances, workers_for  # noqa: PLC0415
 
     settings = _load(arguments.config)
     _check_load(arguments, settings)
@@ -114,14 +120,25 @@ def run_explain(arguments: argparse.Namespace) -> int:
         requests = "any" if unlimited else f"{one.bytes_per_s / load.size_bytes:,.2f}"
         table.add_row("" if number else "[bold]binds[/]", escape(one.name), rate, requests, escape(one.note))
     print_table(table)
+    print(f"workers: {workers_for(settings, load)}")
     if arguments.admin is not None:
-        print(_left_of_budget(arguments.admin, arguments.tenant))
+        state = ask(arguments.admin, "GET", "/state")
+        print(_wanted_now(state, arguments.admin))
+        print(_left_of_budget(state, arguments.admin, arguments.tenant))
     return 0
 
 
-def _left_of_budget(admin: str, tenant: str) -> str:
+def _wanted_now(state: Mapping[str, Any], admin: str) -> str:
+    """Return how many workers a running proxy wants, with its reason."""
+    scaling = state.get("scaling") or {}
+    if scaling.get("wanted_workers") is None:
+        return f"{admin} doesn't say how many workers are wanted: {scaling.get('reason', 'it is of an older version')}"
+    return f"{scaling['wanted_workers']:,} workers are wanted, {scaling['workers']:,} are ready: {scaling['reason']}"
+
+
+def _left_of_budget(state: Mapping[str, Any], admin: str, tenant: str) -> str:
     """Return what is left of a tenant's budgets at a running proxy, a line for each."""
-    budgets = ask(admin, "GET", "/state").get("tenants", {}).get(tenant, {}).get("budget")
+    budgets = state.get("tenants", {}).get(tenant, {}).get("budget")
     if not budgets:
         return f"{tenant} has no budget at {admin}"
     return "\n".join(

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import signal
 import socket
 import uuid
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from proxy.scaler.targets import Target
 
 _LEASE_PERIODS = 3
+_LEASE_S = 30.0
+"""Beside the periods: the longest that a change may take."""
 _MAX = 1_000_000
 
 
@@ -25,7 +28,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "scale",
         help="have as many API workers run as the proxies want",
         description="Read from a proxy how many workers it wants (proxy.toml, [scaling]), and ask YARN, or a command "
-        "of your own, for as many. Runs until it is stopped; with no proxy or target it keeps what there is.",
+        "of your own, for as many. Runs until it is stopped; whatever is away, it keeps what there is. Needs a bound: "
+        "max_workers in [scaling], or --max-units.",
     )
     parser.add_argument("--target", choices=("yarn", "command", "none"), required=True, help="what is scaled")
     parser.add_argument(
@@ -40,7 +44,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--min-units", type=int, default=0, metavar="N", help="never fewer containers (default 0)")
     parser.add_argument("--max-units", type=int, metavar="N", help="never more containers")
     parser.add_argument("--period", type=float, default=10.0, metavar="SECONDS", help="between two looks (default 10)")
-    parser.add_argument("--once", action="store_true", help="look once and end")
+    parser.add_argument("--once", action="store_true", help="look once and end: with 1, if something was in the way")
     parser.add_argument("--dry-run", action="store_true", help="log what would be done, and do nothing")
     parser.add_argument(
         "--config",
@@ -63,16 +67,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Scale until stopped; with --once, return 0."""
+    """Scale until stopped; with --once, return 1 if something kept it from making true what is wanted."""
     from nlpbatch.serving import logs  # noqa: PLC0415  (starts fast)
 
     _check(arguments)
     logs.configure("info")
-    asyncio.run(_scale(arguments))
-    return 0
+    return asyncio.run(_scale(arguments))
 
 
-async def _scale(arguments: argparse.Namespace) -> None:
+async def _scale(arguments: argparse.Namespace) -> int:
     from proxy.scaler.lease import ScalerLease  # noqa: PLC0415
     from proxy.scaler.scaler import ScaleOptions, Scaler  # noqa: PLC0415
     from proxy.scaler.targets import read_state  # noqa: PLC0415
@@ -87,13 +90,16 @@ async def _scale(arguments: argparse.Namespace) -> None:
     if store is not None:
         await store.open()
         me = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-        lease = ScalerLease(store, arguments.service, me, _LEASE_PERIODS * arguments.period)
+        lease = ScalerLease(store, arguments.service, me, _LEASE_PERIODS * arguments.period + _LEASE_S)
     scaler = Scaler(lambda: read_state(arguments.admin or [ADMIN]), _target(arguments), options, lease)
     try:
         if arguments.once:
             await scaler.look()
-        else:
-            await scaler.run(arguments.period)
+            return int(scaler.held_up)
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        await scaler.run(arguments.period, stop)
+        return 0
     finally:
         if lease is not None and store is not None:
             await lease.give_back()

@@ -33,7 +33,10 @@ def merged(values: Sequence[Any]) -> Any:
 
 
 def _merged_member(name: str, values: list[Any]) -> Any:
-    return values[0] if name in _OF_ALL else merged(values)
+    if name not in _OF_ALL:
+        return merged(values)
+    # A process that has just started knows nothing yet.
+    return next((value for value in values if value.get("wanted_workers") is not None), values[0])
 
 
 def _have_urls(entries: list[Any]) -> bool:

@@ -1,11 +1,14 @@
-"""Which limit binds for a tenant's requests of a size: every limit on the way with what it allows. Pure."""
+"""Which limit binds for a tenant's requests of a size, and how many workers they take. Pure.
+
+Every limit on the way is listed with what it allows.
+"""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from proxy.config import BudgetSettings, ProxySettings, QuotaSettings
+from proxy.config import BudgetSettings, ProxySettings, QuotaSettings, TenantSettings
 from proxy.traffic.calendar import DAY_S
 from proxy.traffic.quotas import rule_of
 from proxy.traffic.shares import contended_shares
@@ -60,15 +63,44 @@ def allowances(settings: ProxySettings, load: Load) -> list[Allowance]:
     """
     tenant = settings.tenants[load.tenant]
     found = [
-        _body(settings, load),
-        *_quota("quota", settings.quota, load),
-        *_quota(f"tenants.{load.tenant}.quota", tenant.quota, load),
+        *_admitted(settings, tenant, load),
         *_quota(f"tenants.{load.tenant}.key_quota (one key)", tenant.key_quota, load),
-        *_budget(load.tenant, tenant.budget),
         *_queue(settings, load),
         *_backends(settings, load),
     ]
     return sorted(found, key=lambda allowance: allowance.bytes_per_s)
+
+
+def workers_for(settings: ProxySettings, load: Load) -> str:
+    """Return in words how many workers would be wanted for all that the tenant may send.
+
+    Raises:
+        KeyError: The configuration has no such tenant.
+
+    """
+    scaling = settings.scaling
+    narrowest = min(_admitted(settings, settings.tenants[load.tenant], load), key=lambda one: one.bytes_per_s)
+    most = scaling.max_workers
+    if math.isinf(narrowest.bytes_per_s):
+        bound = "without end: set scaling.max_workers" if most is None else f"up to scaling.max_workers, {most:,}"
+        return f"no limit but the workers: what waits would want more of them, {bound}"
+    needed = math.ceil(narrowest.bytes_per_s / (load.worker_bytes_per_s * scaling.busy_part) - 1e-6)
+    wanted = max(scaling.min_workers, needed if most is None else min(needed, most))
+    bounds = "" if wanted == needed else f"; scaling wants {scaling.min_workers:,} at least"
+    if most is not None and needed > most:
+        bounds = f"; scaling wants {most:,} at most, which analyse {most * load.worker_bytes_per_s:,.0f} bytes/s"
+    return (
+        f"{narrowest.name} lets {narrowest.bytes_per_s:,.0f} bytes/s through, which {needed:,} workers analyse that "
+        f"are busy {scaling.busy_part:.0%} of the time{bounds}"
+    )
+
+
+def _admitted(settings: ProxySettings, tenant: TenantSettings, load: Load) -> Iterator[Allowance]:
+    """Yield the limits on what all keys of a tenant may send."""
+    yield _body(settings, load)
+    yield from _quota("quota", settings.quota, load)
+    yield from _quota(f"tenants.{load.tenant}.quota", tenant.quota, load)
+    yield from _budget(load.tenant, tenant.budget)
 
 
 def _body(settings: ProxySettings, load: Load) -> Allowance:

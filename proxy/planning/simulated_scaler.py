@@ -9,7 +9,7 @@ from proxy.config import ScalingSettings
 from proxy.planning.simulated_backend import SimulatedBackend, Timeline
 from proxy.planning.simulated_proxy import SimulatedProxy
 from proxy.planning.workloads import BackendWork, ScalerWork
-from proxy.traffic.wanted_workers import Load, WantedWorkers
+from proxy.traffic.wanted_workers import WantedWorkers
 
 _LOOK_S: Final = 1.0
 
@@ -62,13 +62,13 @@ class SimulatedScaler:
         up = [proxy for proxy in self._proxies if proxy.up]
         if not up:
             return
-        load = sum((proxy.traffic.load() for proxy in up), start=Load())
-        self._wanted.look(load, up[0].traffic.capacity(), self._timeline.now_s)
+        loads = {proxy.name: proxy.traffic.load() for proxy in up}
+        self._wanted.look(loads, up[0].traffic.capacity(), self._timeline.now_s)
         self._note()
 
     def _apply(self) -> None:
         latest = self._wanted.latest
-        if latest is None:
+        if latest is None or not latest.settled:
             return
         there = [one for one in self._served if one.left_s is None]
         missing = math.ceil(latest.workers / self._kind.workers) - len(there) - self._starting

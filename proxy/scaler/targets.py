@@ -11,7 +11,9 @@ import urllib3
 
 from nlpbatch.errors import ConfigError, ServiceUnreachable
 
-_TIMEOUT_S: Final = 30.0
+_TIMEOUT_S: Final = 10.0
+COMMAND_TIMEOUT_S: Final = 30.0
+"""How long a command may take."""
 _SHOWN: Final = 300
 
 
@@ -107,12 +109,12 @@ class CommandTarget:
         except OSError as error:
             raise NotApplied(f"{command[0]} can't be run: {error.strerror}") from error
         try:
-            async with asyncio.timeout(_TIMEOUT_S):
+            async with asyncio.timeout(COMMAND_TIMEOUT_S):
                 _, said = await process.communicate()
         except TimeoutError:
             process.kill()
             await process.wait()
-            raise NotApplied(f"{command[0]} took longer than {_TIMEOUT_S:g} s and was killed") from None
+            raise NotApplied(f"{command[0]} took longer than {COMMAND_TIMEOUT_S:g} s and was killed") from None
         if process.returncode:
             words = " ".join(said.decode(errors="replace").split())[-_SHOWN:]
             raise NotApplied(f"{command[0]} ended with {process.returncode}: {words or 'it said nothing'}")
@@ -192,13 +194,13 @@ class YarnTarget:
 
 
 def read_state(admins: Sequence[str]) -> dict[str, Any]:
-    """Return what the first of these proxies that answers says of scaling.
+    """Return what the first of these proxies that knows says of scaling.
 
     Args:
         admins: Addresses of admin listeners.
 
     Raises:
-        ServiceUnreachable: None answers, or it is no proxy that says so.
+        ServiceUnreachable: None answers, is a proxy that says so, or has run for long enough to know.
 
     """
     faults = []
@@ -212,7 +214,9 @@ def read_state(admins: Sequence[str]) -> dict[str, Any]:
         except (ValueError, KeyError, TypeError):
             faults.append(f"{admin} says nothing of scaling: is it the admin listener of a proxy of this version?")
         else:
-            return scaling
+            if scaling.get("wanted_workers") is not None:
+                return scaling
+            faults.append(f"{admin} doesn't know yet: {scaling.get('reason')}")
     raise ServiceUnreachable("; ".join(faults))
 
 

@@ -55,6 +55,7 @@ class Member:
         draining: Whether it takes no more work.
         load: What there is to do there; see `traffic.wanted_workers.Load`.
         pinned: Versions that runs there are pinned to.
+        wanted: How many workers it wants for all, with the reason; see `traffic.wanted_workers.Wanted`.
 
     """
 
@@ -69,6 +70,7 @@ class Member:
     draining: bool = False
     load: Mapping[str, int] = field(default_factory=dict)
     pinned: tuple[str, ...] = ()
+    wanted: Mapping[str, Any] | None = None
 
     @classmethod
     def from_json(cls, id_: str, members: Mapping[str, Any]) -> "Member":

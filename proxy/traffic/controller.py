@@ -280,7 +280,8 @@ class TrafficController:
 
     def capacity(self) -> Capacity:
         """Return what the backends that are ready have."""
-        return Capacity(self._slots.workers, self._slots.steady(self._settings.concurrency.per_worker))
+        steady = self._slots.steady(self._settings.concurrency.per_worker)
+        return Capacity(self._slots.workers, steady, known=all(one.asked for one in self._slots.backends))
 
     def wait_s(self, tenant: str, class_name: ClassName) -> float | None:
         """Return how long a small request of the tenant's would wait now; None if nothing is known."""

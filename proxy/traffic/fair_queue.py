@@ -248,8 +248,9 @@ class FairQueue:
         return Backlog(flow.requests, flow.size_bytes) if flow is not None else NOTHING
 
     def waiting_bytes(self, class_name: ClassName) -> int:
-        """Return the bytes of all that waits of a class."""
-        return sum(flow.size_bytes for flow in self._classes[class_name].tenants.values())
+        """Return the bytes of all that waits of a class for want of a slot: what is paused waits for an operator."""
+        tenants = self._classes[class_name].tenants
+        return sum(flow.size_bytes for name, flow in tenants.items() if name not in self.paused)
 
     def waits_in(self, class_name: ClassName) -> bool:
         """Return whether anything of a class waits."""

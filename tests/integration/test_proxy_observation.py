@@ -29,7 +29,7 @@ async def test_it_is_ready_as_soon_as_one_backend_is_and_lists_all():
         await proxy.until_ready()
         got = await proxy.ask("GET", "/readyz", headers={})
         assert (got.status, got.json["ready"]) == (200, True)
-    idle = {"in_flight": 0, "breaker": "closed"}
+    idle = {"in_flight": 0, "breaker": "closed", "leaving": False}
     assert got.json["backends"] == [
         {"url": first.url, "ready": False, "workers": 2, "fingerprints": ["f1", "f2"], "limit": 4} | idle,
         {"url": second.url, "ready": True, "workers": 5, "fingerprints": [], "limit": 20} | idle,

@@ -12,6 +12,7 @@ from proxy.config_shared import SharedSettings
 from proxy.scaler.lease import ScalerLease
 from proxy.scaler.targets import CommandTarget, NotApplied, Units, YarnTarget, read_state
 from proxy.shared.store import Store
+from tests.fakes.running_proxy import ENTRY
 
 WRITE = "import sys; open(sys.argv[1], 'a').write(sys.argv[2] + '\\n')"
 
@@ -54,7 +55,7 @@ async def scale(*arguments):
 
 
 def state(workers):
-    scaling = {"wanted_workers": workers, "workers": 2, "reason": "all 2 workers are busy"}
+    scaling = {"wanted_workers": workers, "workers": 2, "reason": "all 2 workers are busy", "max_workers": 16}
     return {("GET", "/state"): (200, json.dumps({"scaling": scaling}))}
 
 
@@ -79,6 +80,59 @@ async def test_the_first_proxy_that_answers_counts_and_none_is_an_error(peer):
     other, _ = await peer({("GET", "/state"): (200, "{}")})
     with pytest.raises(ServiceUnreachable, match=r"doesn't answer.*; .*says nothing of scaling"):
         await asyncio.to_thread(read_state, [gone, other])
+    fresh, _ = await peer(state(None))
+    assert (await asyncio.to_thread(read_state, [fresh, admin]))["wanted_workers"] == 7
+    with pytest.raises(ServiceUnreachable, match=r"doesn't know yet: all 2"):
+        await asyncio.to_thread(read_state, [fresh])
+
+
+async def test_once_ends_with_1_if_it_could_not_be_made_true(peer):
+    admin, _ = await peer(state(7))
+    code, said = await scale("--target", "none", "--admin", "http://127.0.0.1:9", "--once")
+    assert (code, json.loads(said)["event"]) == (1, "kept as it is")
+    failing = ["--", sys.executable, "-c", "import sys; sys.exit('no room for {units}')"]
+    code, said = await scale("--target", "command", "--admin", admin, "--once", *failing)
+    assert (code, json.loads(said)["event"]) == (1, "not scaled")
+    assert "ended with 1: no room for 7; what there is stays" in json.loads(said)["reason"]
+
+
+async def test_of_two_scalers_one_works_until_it_is_stopped_and_the_other_goes_on(peer, redis, tmp_path):
+    admin, _ = await peer(state(7))
+    (tmp_path / "secret").write_text("a secret of the fleet")
+    config = tmp_path / "proxy.toml"
+    config.write_text(
+        f'[shared]\nurl = "{redis.url}"\nsecret_file = "{tmp_path / "secret"}"\ntimeout_s = 2.0\n'
+        f'[[backends]]\nurl = "http://127.0.0.1:9"\n[tenants.a]\nkeys = [{json.dumps(ENTRY)}]\n'
+    )
+    files = [tmp_path / name for name in ("first", "second")]
+
+    async def start(file):
+        command = ["--", sys.executable, "-c", WRITE, str(file), "{units}"]
+        options = ["--target", "command", "--admin", admin, "--config", str(config), "--period", "0.2"]
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "nlpbatch", "scale", *options, *command), stderr=asyncio.subprocess.PIPE
+        )
+
+    async def until(there):
+        async with asyncio.timeout(60):
+            while not there():
+                await asyncio.sleep(0.05)
+
+    processes = [await start(files[0])]
+    try:
+        await until(files[0].exists)
+        processes.append(await start(files[1]))
+        assert json.loads(await asyncio.wait_for(processes[1].stderr.readline(), 60))["event"] == "waiting"
+        assert not files[1].exists()
+        processes[0].terminate()
+        assert await asyncio.wait_for(processes[0].wait(), 60) == 0
+        await until(files[1].exists)  # at once: the first has given its lease back
+        assert [file.read_text() for file in files] == ["7\n", "7\n"]
+    finally:
+        for process in processes:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
 
 async def test_a_command_that_fails_says_why():

@@ -1,3 +1,4 @@
+import asyncio
 import logging
 
 import pytest
@@ -39,14 +40,14 @@ class FakeLease:
 class Said:
     """What proxies say: a number at each look, or None where none answers."""
 
-    def __init__(self, *numbers):
-        self.numbers = list(numbers)
+    def __init__(self, *numbers, most=100):
+        self.numbers, self.most = list(numbers), most
 
     def __call__(self):
         number = self.numbers.pop(0)
         if number is None:
             raise ServiceUnreachable("no proxy answers")
-        return {"wanted_workers": number, "reason": "all 4 workers are busy"}
+        return {"wanted_workers": number, "reason": "all 4 workers are busy", "max_workers": self.most}
 
 
 async def played(target, *numbers, lease=None, **options):
@@ -93,10 +94,50 @@ async def test_containers_that_wait_for_room_are_not_asked_for_again_and_named_o
     assert [one.reason for one in caplog.records] == ["2 of 5 have not started: the cluster has no room for them yet"]
 
 
+async def test_more_is_not_asked_for_while_the_cluster_has_no_room_but_less_is(caplog):
+    target = FakeTarget(5, pending=2)
+    assert await played(target, 8, 9, 8, 4) == [None, None, None, 4]
+    assert [one.reason for one in caplog.records] == [
+        "2 of 5 have not started: 8 are asked for when the cluster has room",
+        "2 of 5 have not started: 9 are asked for when the cluster has room",
+        "2 of 5 have not started: 8 are asked for when the cluster has room",
+    ]
+
+
 async def test_another_scaler_works_until_its_lease_is_over():
     target = FakeTarget()
     other = "scaler b has the lease"
-    assert await played(target, 5, 5, 5, lease=FakeLease(None, other, None)) == [5, None, 5]
+    assert await played(target, 5, 5, 5, lease=FakeLease(None, None, other, None, None)) == [5, None, 5]
+
+
+async def test_a_lease_that_was_lost_during_the_look_stops_the_change():
+    target = FakeTarget()
+    assert await played(target, 5, lease=FakeLease(None, "scaler b has the lease")) == [None]
+    assert not target.calls
+
+
+async def test_what_nothing_bounds_is_kept(caplog):
+    target = FakeTarget(2)
+    scaler = Scaler(Said(5, 5, most=None), target, ScaleOptions(), None)
+    assert await scaler.look() is None
+    assert scaler.held_up
+    assert caplog.records[0].reason == (
+        "nothing bounds the number, and a job takes what it gets: set max_workers in [scaling] of proxy.toml, "
+        "or --max-units"
+    )
+    assert await Scaler(Said(5, most=None), target, ScaleOptions(max_units=4), None).look() == 4
+
+
+async def test_it_stops_between_two_looks():
+    target, stop = FakeTarget(), asyncio.Event()
+
+    class Stopping(Said):
+        def __call__(self):
+            stop.set()
+            return super().__call__()
+
+    await Scaler(Stopping(5, 6), target, ScaleOptions(), None).run(1000.0, stop)
+    assert target.calls == [5]
 
 
 async def test_a_dry_run_changes_nothing_and_says_what_it_would_do(caplog):

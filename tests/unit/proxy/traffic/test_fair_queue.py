@@ -361,6 +361,16 @@ def test_a_paused_tenant_s_requests_stay_where_they_are():
     assert [one.tenant for one in drain(queue)] == ["a", "a"]
 
 
+def test_what_is_paused_does_not_wait_for_workers():
+    queue = FairQueue({})
+    fill(queue, [("a", ""), ("b", "")], 2)
+    all_bytes = queue.waiting_bytes("batch")
+    assert all_bytes == queue.of("a").size_bytes + queue.of("b").size_bytes
+    queue.paused = frozenset({"a"})
+    assert queue.waiting_bytes("batch") == queue.of("b").size_bytes < all_bytes
+    assert queue.waiting_bytes("interactive") == 0
+
+
 def test_new_weights_hold_for_what_waits_already():
     queue = FairQueue({})
     fill(queue, [("a", ""), ("b", "")], 100)
