@@ -33,6 +33,7 @@ from proxy.metrics import Metrics
 from proxy.operating.audit import NOBODY, Actor
 from proxy.operating.changes import changed
 from proxy.operating.operating import Operating
+from proxy.request_log import RequestLog
 from proxy.scaling import Scaling
 from proxy.shared.clock import FleetClock
 from proxy.shared.fleet import Fleet
@@ -98,7 +99,9 @@ class Proxy:
         store = None if self.fleet is None else self.fleet.store
         self.ledger = Ledger(settings.ledger, store, self.metrics.ledger_failed)
         delivery = Delivery(self.gate, self._budget, self._upstream, self.ledger, self.metrics)
-        parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self.ledger, self._peers)
+        self._request_log = RequestLog(settings.request_log, self.metrics.request_log_lost)
+        request_log = self._request_log if self._request_log.is_on else None
+        parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self.ledger, self._peers, request_log)
         self.gateway = Gateway(self.live, parts)
         self.response_headers = ResponseHeaders(self.traffic)
         self._discovery = Discovery(lookup)
@@ -141,6 +144,7 @@ class Proxy:
         self.backends.health = Health(self._upstream, self.gate.pump)
         await self.take_over_backends()
         self._tasks.append(asyncio.create_task(self._rediscover(), name="discovery"))
+        self._tasks.append(asyncio.create_task(self._request_log.run(), name="request log"))
         self._tasks.append(asyncio.create_task(self.scaling.watch(), name="scaling"))
         self._tasks.append(asyncio.create_task(self.registry.watch(self.take_over_backends), name="registrations"))
         if self.fleet is not None:
@@ -159,6 +163,7 @@ class Proxy:
         await self._single_flight.close()
         await self._upstream.close()
         await self.ledger.close()
+        await self._request_log.close()
         if self.fleet is not None:
             await self.fleet.close()
 

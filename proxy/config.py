@@ -54,7 +54,7 @@ TenantName = Annotated[str, StringConstraints(pattern=TENANT_NAME)]
 ClassName = Literal["interactive", "batch"]
 
 
-NEEDS_RESTART: Final = ("listen", "admin", "shared", "peer", "ledger", "keys")
+NEEDS_RESTART: Final = ("listen", "admin", "shared", "peer", "ledger", "request_log", "keys")
 """Groups about open sockets, connections and files: a reload leaves them as they were."""
 
 
@@ -241,6 +241,19 @@ class ReplaySettings(Settings):
     ttl_s: float = Field(600.0, gt=0, le=24 * 3600)
 
 
+class RequestLogSettings(Settings):
+    """A record of requests, without texts; off without a directory."""
+
+    directory: str | None = Field(None, min_length=1)
+    format: Literal["jsonl", "parquet"] = "jsonl"
+    sample: float = Field(1.0, gt=0, le=1)
+    """The part of the requests that is written, by chance."""
+    rotate_bytes: int = Field(128 * MIB, ge=64 * KIB, le=64 * GIB)
+    """A file of lines that is larger is followed by another one."""
+    keep_files: int = Field(20, ge=1, le=100_000)
+    """The oldest files in the directory beyond so many are removed."""
+
+
 class KeysSettings(Settings):
     """Keys that are made and revoked while the proxy runs."""
 
@@ -330,6 +343,7 @@ class ProxySettings(Settings):
     shared: SharedSettings = SharedSettings()
     peer: PeerSettings = PeerSettings()
     ledger: LedgerSettings = LedgerSettings()
+    request_log: RequestLogSettings = RequestLogSettings()
     keys: KeysSettings = KeysSettings()
     backends: Annotated[list[BackendSettings], Field(default_factory=list), AfterValidator(_each_backend_once)]
     tenants: Annotated[dict[TenantName, TenantSettings], Field(min_length=1), AfterValidator(_each_key_once)]

@@ -49,6 +49,7 @@ class Metrics:
         self._ledger_entries = self._gauge("ledger_pending_entries", "Counts that are not in the ledger yet")
         self._ledger_age_s = self._gauge("ledger_pending_seconds", "Age of the oldest of them")
         self._ledger_errors = self._counter("ledger_errors", "What went wrong with the ledger", "kind")
+        self._unlogged = self._counter("request_log_lost", "Records of requests that could not be written")
         self._peer_fetches = self._counter("peer_fetches", "Answers asked of other proxies", "outcome")
         self._take_overs = self._counter("take_overs", "Requests taken over from another proxy that had no answer")
 
@@ -94,6 +95,10 @@ class Metrics:
         self._store_away.set_function(lambda: fleet.store.away)
         self._proxies.set_function(lambda: len(fleet.members.alive))
         self._configs.set_function(lambda: len({member.config for member in fleet.members.alive.values()}))
+
+    def request_log_lost(self, records: int) -> None:
+        """Count records of requests that could not be written."""
+        self._unlogged.inc(records)
 
     def watch_scaling(self, wanted_workers: Callable[[], float | None]) -> None:
         """Show how many workers are wanted from now on; nothing while that isn't known."""

@@ -200,6 +200,7 @@ def _answer(encoding: Encoding, parsed: ParsedRequest, info: AnalyzerInfo, serve
         "ETag": media.etag(info.fingerprint),
         media.SERVER_TIMING: timing,
         media.DOCUMENTS: str(len(parsed.documents)),
+        media.ANALYZER: info.name,
         media.CACHED: str(served.cached),
     } | _transient(answer)
     return Answer(body, media.ARROW_STREAM if encoding == "arrow" else media.JSON, headers)

@@ -21,6 +21,8 @@ DOCUMENTS = "Nlpbatch-Documents"
 """Header of an answer: how many documents the request had, for those who count without reading bodies."""
 CACHED = "Nlpbatch-Cached"
 """Header of an answer: how many of its documents got the outcome of the same text that came before."""
+ANALYZER = "Nlpbatch-Analyzer"
+"""Header of an answer: the name of the analyzer, for those who count without reading bodies."""
 ACTOR = "Nlpbatch-Actor"
 """Names who sends a request to a proxy's admin listener, for its audit log."""
 

@@ -6,10 +6,12 @@ The body is read only when the request has a slot, so that a waiting request hol
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import HttpVersion11, web
 from multidict import CIMultiDict, istr
@@ -22,9 +24,18 @@ from nlpbatch.errors import (
     RequestTooLarge,
     UnsupportedMediaType,
 )
-from nlpbatch.serving.problems import LOG_KEY
+from nlpbatch.serving.problems import LOG_KEY, REQUEST_ID_KEY
 from nlpbatch.serving.reading import hold_body, read_all, wide_reads
-from nlpbatch.wire.media import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JOB, PREFER, PRIORITY, pinned_to
+from nlpbatch.wire.media import (
+    ANALYZER,
+    DOCUMENTS,
+    IDEMPOTENCY_KEY,
+    IDEMPOTENCY_REPLAYED,
+    JOB,
+    PREFER,
+    PRIORITY,
+    pinned_to,
+)
 from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.problem import status_of
 from proxy.config import LimitSettings
@@ -36,6 +47,7 @@ from proxy.forwarding.single_flight import Fetch, Flight, SingleFlight, idempote
 from proxy.ledger.ledger import HUNG_UP, Ledger
 from proxy.live import Live
 from proxy.metrics import UNKNOWN_TENANT, Metrics
+from proxy.request_log import RequestLog
 from proxy.shared.claims import Claim
 from proxy.traffic.slots import Lease
 from proxy.traffic.ticket import ANY_VERSION, Arrival, ClassName
@@ -46,6 +58,8 @@ _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 # As istr, names needn't be folded for each look-up.
 _IDEMPOTENCY_KEY, _PREFER, _PRIORITY, _JOB_NAME = map(istr, (IDEMPOTENCY_KEY, PREFER, PRIORITY, JOB))
 _IF_MATCH, _CONTENT_ENCODING = istr("If-Match"), istr("Content-Encoding")
+_CODE: Final = "code"
+"""Stands among the headers for the code of an error, which has none."""
 _GET_COST_BYTES: Final = 1024
 """What a request without a body costs: little, but not nothing."""
 
@@ -64,6 +78,8 @@ class Parts:
     ledger: Ledger
     peers: PeerAnswers | None = None
     """Without a fleet there are none."""
+    request_log: RequestLog | None = None
+    """None where no record of requests is wanted."""
 
 
 class Gateway:
@@ -85,13 +101,16 @@ class Gateway:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Return the backend's answer, or raise why there is none."""
-        tenant, status, size_bytes = UNKNOWN_TENANT, 500, 0
+        tenant, status, size_bytes, began_s = UNKNOWN_TENANT, 500, 0, time.monotonic()
+        headers: Mapping[str, str] = {}
         try:
             tenant, key_id = self.authenticate(request)
             response = await self._forward(request, tenant, key_id)
-            status, size_bytes = response.status, _size_bytes(response)
+            status, size_bytes, headers = response.status, _size_bytes(response), response.headers
         except NlpbatchError as error:
             status = status_of(error)
+            if self._parts.request_log is not None:
+                headers = {_CODE: error.code}
             raise
         except (asyncio.CancelledError, ConnectionError):
             status = HUNG_UP
@@ -100,6 +119,8 @@ class Gateway:
             self._parts.metrics.answered(tenant, status, size_bytes)
             if ARRIVAL_KEY in request and COUNTED_KEY not in request:
                 self._parts.ledger.ended(request[ARRIVAL_KEY], status, request.content_length or 0)
+            if self._parts.request_log is not None:
+                self._parts.request_log.add(_record(request, status, size_bytes, headers, time.monotonic() - began_s))
         return response
 
     def authenticate(self, request: web.Request) -> tuple[str, str]:
@@ -258,6 +279,34 @@ class Gateway:
                 limit=self._limits.body_bytes,
             )
         return max(length, _GET_COST_BYTES)
+
+
+def _record(
+    request: web.Request, status: int, size_bytes: int, headers: Mapping[str, str], seconds: float
+) -> dict[str, Any]:
+    """Return what the request log has of a request: nothing of its body, nor of its query."""
+    known, arrival = request.get(LOG_KEY, {}), request.get(ARRIVAL_KEY)
+    documents = headers.get(DOCUMENTS, "")
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "request_id": request[REQUEST_ID_KEY],
+        "tenant": None if arrival is None else arrival.tenant,
+        "key": None if arrival is None else arrival.key_id,
+        "job": None if arrival is None else arrival.job or None,
+        "class": None if arrival is None else arrival.class_name,
+        "method": request.method,
+        "path": request.path,
+        "analyzer": headers.get(ANALYZER),
+        "fingerprint": headers.get("ETag", "").strip('"') or None,
+        "status": status,
+        "code": headers.get(_CODE),
+        "request_bytes": request.content_length or 0,
+        "answer_bytes": size_bytes,
+        "documents": int(documents) if documents.isdecimal() else None,
+        "replayed": bool(known.get("replayed", False)),
+        "queue_s": known.get("queue_s"),
+        "seconds": round(seconds, 4),
+    }
 
 
 def _continue_at(claim: Claim | None, request: web.Request) -> None:

@@ -54,6 +54,7 @@ ANSWER_HEADERS: Final = tuple(
         "Allow",
         media.SERVER_TIMING,
         media.DOCUMENTS,
+        media.ANALYZER,
         media.CACHED,
         media.IDEMPOTENCY_REPLAYED,
     )

@@ -22,6 +22,7 @@ _ANSWERED: Final = {
     "ETag": "the analyzer's fingerprint, for If-Match",
     media.SERVER_TIMING: "`queue` and `analysis` in milliseconds; the proxy adds `admission`",
     media.DOCUMENTS: "how many documents the request had",
+    media.ANALYZER: "the name of the analyzer that answered",
     media.CACHED: "how many of them got the outcome of the same text that came before",
 }
 
