@@ -183,6 +183,49 @@ def test_files_are_refused_before_anything_is_written(own, source, tmp_path, fir
     assert not output.exists()
 
 
+def test_tables_and_readers_get_a_column_of_the_declared_type(client):
+    table = pa.table({"text": pa.array(TEXTS), "lines": pa.array([[text, "둘"] for text in TEXTS])})
+    outcomes = client.call([*TEXTS, "둘"], analyzer="single")
+    found = client.call_table(table, text=["text", "lines"], analyzer="single")
+    assert found.schema.field("text_result").type == NESTED
+    assert found.column("text_result").to_pylist() == [one.result for one in outcomes[:-1]]
+    of_lines = [[one.result, outcomes[-1].result] for one in outcomes[:-1]]
+    assert found.column("lines_result").to_pylist() == of_lines
+    assert found.schema.metadata[b"nlpbatch.analyzer"] == b"single"
+    reader = client.call_table(table.to_reader(2), text="text", analyzer="own", operation="words")
+    assert reader.schema.field("result").type == WORDS
+    words = client.call(TEXTS, analyzer="own", operation="words")
+    assert reader.read_all().column("result").to_pylist() == [one.result for one in words]
+
+
+async def test_tables_of_the_asyncio_client_are_the_same(own, client):
+    table = pa.table({"text": pa.array(TEXTS)})
+    expected = client.call_table(table, text="text", analyzer="own", operation="size")
+    async with AsyncClient(own.service, api_key=own.api_key) as other:
+        found = await other.call_table(table, text="text", analyzer="own", operation="size")
+        assert found.schema == expected.schema
+        assert found.column("result").equals(expected.column("result"))
+        reader = await other.call_table(table.to_reader(2), text="text", analyzer="own", operation="size")
+        rows = [row async for batch in reader for row in batch.column("result").to_pylist()]
+    assert rows == expected.column("result").to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"text": "text", "analyzer": "own"}, "has 2 operations: choose from size, words"),
+        ({"text": "txt", "analyzer": "single"}, "there is no column 'txt'"),
+        ({"text": "id", "analyzer": "single"}, "column 'id' is int64, not string"),
+        ({"text": "result", "analyzer": "single"}, "there is a column 'result' already"),
+    ],
+)
+def test_tables_that_can_not_be_answered_are_refused_before_a_text_is_sent(client, given, says):
+    table = pa.table({"id": range(len(TEXTS)), "text": pa.array(TEXTS), "result": pa.array(TEXTS)})
+    with pytest.raises(InvalidRequest, match=says):
+        client.call_table(table, **given)
+    assert client.stats.snapshot().requests <= 1
+
+
 def test_tables_of_functions_are_refused_with_what_there_is(client):
     with pytest.raises(UnknownOperation, match=r"doesn't offer analyze: choose from size"):
         client.analyze_table(pa.table({"text": TEXTS}), text="text", analyzer="own")

@@ -167,7 +167,12 @@ def test_a_recipe_calls_what_its_section_names(spark, own, df, tmp_path):
         "analyze": {"columns": ["review"], "analyzer": "own", "operation": "call", "options": {"operation": "size"}},
         "sink": {"path": str(output)},
     }
-    RecipeRun(spark, Recipe.check(sections), RunOptions(service=own.service, api_key=own.api_key), print).run()
+    there = RunOptions(service=own.service, api_key=own.api_key)
+    wrong = sections | {"analyze": sections["analyze"] | {"options": {"operation": "judge"}}}
+    with pytest.raises(ConfigError, match=r"\[analyze\] .* has no operation 'judge': choose from size, words"):
+        RecipeRun(spark, Recipe.check(wrong), there, print).run()
+    assert not output.exists()
+    RecipeRun(spark, Recipe.check(sections), there, print).run()
     written = ds.dataset(output / "analyzed", format="parquet", partitioning="hive").to_table().to_pylist()
     expected = results_of(own, "size")
     assert [row["result"] for row in sorted(written, key=lambda row: row["id"])] == [
