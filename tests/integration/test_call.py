@@ -211,17 +211,17 @@ async def test_tables_of_the_asyncio_client_are_the_same(own, client):
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("given", "error", "says"),
     [
-        ({"text": "text", "analyzer": "own"}, "has 2 operations: choose from size, words"),
-        ({"text": "txt", "analyzer": "single"}, "there is no column 'txt'"),
-        ({"text": "id", "analyzer": "single"}, "column 'id' is int64, not string"),
-        ({"text": "result", "analyzer": "single"}, "there is a column 'result' already"),
+        ({"text": "text", "analyzer": "own"}, UnknownOperation, "has 2 operations: choose from size, words"),
+        ({"text": "txt", "analyzer": "single"}, InvalidRequest, "there is no column 'txt'"),
+        ({"text": "id", "analyzer": "single"}, InvalidRequest, "column 'id' is int64, not string"),
+        ({"text": "result", "analyzer": "single"}, InvalidRequest, "there is a column 'result' already"),
     ],
 )
-def test_tables_that_can_not_be_answered_are_refused_before_a_text_is_sent(client, given, says):
+def test_tables_that_can_not_be_answered_are_refused_before_a_text_is_sent(client, given, error, says):
     table = pa.table({"id": range(len(TEXTS)), "text": pa.array(TEXTS), "result": pa.array(TEXTS)})
-    with pytest.raises(InvalidRequest, match=says):
+    with pytest.raises(error, match=says):
         client.call_table(table, **given)
     assert client.stats.snapshot().requests <= 1
 

@@ -60,7 +60,7 @@ class TableCall:
         """Return the answer, which sends nothing before it is read.
 
         Raises:
-            UnknownAnalyzer, UnknownField, InvalidOption, InvalidRequest: The service doesn't offer it.
+            UnknownAnalyzer, UnknownOperation, UnknownField, InvalidOption: The service doesn't offer it.
             InvalidRequest: A column of a call can't be used.
 
         """

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from nlpbatch.errors import InvalidRequest, UnexpectedAnswer
+from nlpbatch.errors import UnexpectedAnswer, UnknownOperation
 from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.options import Options
 from nlpbatch.wire.options.offered import resolve
@@ -36,7 +36,7 @@ def test_a_call_gets_its_type_and_the_name_of_the_only_operation():
     ],
 )
 def test_what_can_not_be_called_is_named_with_the_choice(called, operations, says):
-    with pytest.raises(InvalidRequest, match=says):
+    with pytest.raises(UnknownOperation, match=says):
         resolve(Options("call", called=called), info(*operations))
 
 
@@ -46,7 +46,7 @@ def test_a_service_of_an_earlier_version_is_asked_for_tokens_as_before():
 
 
 def test_functions_are_not_asked_for_tokens():
-    with pytest.raises(InvalidRequest, match=r"doesn't offer analyze: choose from size \(POST /v1/call\)"):
+    with pytest.raises(UnknownOperation, match=r"doesn't offer analyze: choose from size \(POST /v1/call\)"):
         resolve(Options(), info(SIZE))
 
 
