@@ -1,15 +1,17 @@
-"""The arguments of `nlpbatch analyze FILE -o OUT.parquet --text COLUMN`, which analyses files without Spark."""
+"""The arguments of `nlpbatch analyze FILE -o OUT.parquet --text COLUMN`, and of `call`: files without Spark."""
 
 import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nlpbatch.cli.sample import add_format_arguments, local_file
 from nlpbatch.cli.texts import service_of
 from nlpbatch.errors import ConfigError
-from nlpbatch.wire.options import Options
+from nlpbatch.wire.options import Operation, Options
+
+_OUTPUTS: Final = {"analyze": "tokens.parquet", "call": "results.parquet"}
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +33,7 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
     add_format_arguments(files)
 
 
-def check_texts(arguments: argparse.Namespace) -> None:
+def check_texts(arguments: argparse.Namespace, operation: Operation = "analyze") -> None:
     """Refuse options of files without -o, and say so if a text is the name of a file.
 
     Raises:
@@ -47,12 +49,12 @@ def check_texts(arguments: argparse.Namespace) -> None:
     if named is not None:
         print(
             f"nlpbatch: {named!r} is analysed as a text; for the file of this name: "
-            f"nlpbatch analyze {named} -o tokens.parquet --text COLUMN",
+            f"nlpbatch {operation} {named} -o {_OUTPUTS[operation]} --text COLUMN",
             file=sys.stderr,
         )
 
 
-def run_files(arguments: argparse.Namespace, given: Mapping[str, Any]) -> int:
+def run_files(arguments: argparse.Namespace, given: Mapping[str, Any], operation: Operation = "analyze") -> int:
     """Analyse files, write the result and print the summary; return 3 if a file was set aside.
 
     Raises:
@@ -63,7 +65,7 @@ def run_files(arguments: argparse.Namespace, given: Mapping[str, Any]) -> int:
         raise ConfigError("-o is given, but no file: name one, or a directory or glob", option="--output")
     for one in arguments.texts:
         local_file(arguments.output, source=one)
-    service, asked = service_of(arguments), Options.checked("analyze", {"analyzer": arguments.analyzer, **given})
+    service, asked = service_of(arguments), Options.checked(operation, {"analyzer": arguments.analyzer, **given})
     try:
         from nlpbatch.cli.file_analysis import analyze_files  # noqa: PLC0415  (pyarrow, which others do without)
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""`nlpbatch analyze FILE -o OUT.parquet --text COLUMN`: tokens for the rows of files, without Spark; needs pyarrow."""
+"""`nlpbatch analyze FILE -o OUT.parquet --text COLUMN`, and `call`: answers for the rows of files; needs pyarrow."""
 
 import argparse
 import os
@@ -21,7 +21,7 @@ from nlpbatch.files.source import ReadOptions, Source
 from nlpbatch.files.summary import Summary
 from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.formats.malformed import CORRUPT
-from nlpbatch.wire.options import Options
+from nlpbatch.wire.options import Operation, Options
 
 SET_ASIDE: Final = 3
 """Exit code of an analysis that is done, except for files that can't be read."""
@@ -55,15 +55,15 @@ def analyze_files(arguments: argparse.Namespace, service: str, asked: Options) -
             **_in_flight(arguments),
         )
         summary = _run(analysis, source)
-    return _report(summary, as_json=arguments.json)
+    return _report(summary, asked.operation, as_json=arguments.json)
 
 
 def _run(analysis: FileAnalysis, source: Source) -> Summary:
-    command = job_command(analysis.inputs, analysis.text, analysis.service)
+    command = job_command(analysis.inputs, analysis.text, analysis.service, analysis.asked)
     hint = LargeHint(command, sum(file.size_bytes for file in analysis.files))
     _note(hint.at_start())
     began_s = time.monotonic()
-    with progress_of("analyze", source.rows, shown=True) as advance:
+    with progress_of(analysis.asked.operation, source.rows, shown=True) as advance:
 
         def done(rows: int) -> None:
             advance(rows)
@@ -72,8 +72,8 @@ def _run(analysis: FileAnalysis, source: Source) -> Summary:
         return analysis.run(source, done, _note)
 
 
-def _report(summary: Summary, *, as_json: bool) -> int:
-    print(f"analyze: done\n{summary.to_text()}", file=sys.stderr)
+def _report(summary: Summary, operation: Operation, *, as_json: bool) -> int:
+    print(f"{operation}: done\n{summary.to_text()}", file=sys.stderr)
     if as_json:
         sys.stdout.write(summary.to_json())
     if not summary.set_aside:

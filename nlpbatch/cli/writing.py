@@ -64,6 +64,7 @@ _MEMBERS: Final[dict[str, Callable[[Any], Any]]] = {
     "text": lambda text: text,
     "positions": _positions,
     "space_insertions": lambda flags: flags,
+    "result": lambda result: result,
 }
 
 

@@ -18,7 +18,7 @@ from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from nlpbatch.client.columns.table_call import TableAnswer
+    from nlpbatch.client.columns.table_call import TableAnswer, TableCall
 
 
 class AsyncTableOperations(AsyncOperations):
@@ -87,6 +87,50 @@ class AsyncTableOperations(AsyncOperations):
         from nlpbatch.client.columns.table_call import TableCall  # noqa: PLC0415  (pyarrow)
 
         call = TableCall(table, text, {"analyzer": analyzer, "fields": fields, **options})
+        return await self._answered(call, if_match, progress=progress)
+
+    @overload
+    async def call_table(
+        self,
+        table: "pa.Table",
+        *,
+        text: str | Sequence[str],
+        analyzer: str,
+        operation: str | None = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+    ) -> "pa.Table": ...
+    @overload
+    async def call_table(  # type: ignore[overload-cannot-match]
+        self,
+        table: "pa.RecordBatchReader",
+        *,
+        text: str | Sequence[str],
+        analyzer: str,
+        operation: str | None = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+    ) -> "AsyncBatchReader": ...
+    async def call_table(
+        self,
+        table: Any,
+        *,
+        text: str | Sequence[str],
+        analyzer: str,
+        operation: str | None = None,
+        if_match: str | None = None,
+        progress: bool = False,
+    ) -> Any:
+        """Return the table with `result` and `error` added; arguments and errors are those of `Client.call_table`.
+
+        For a RecordBatchReader, an `AsyncBatchReader` is returned.
+        """
+        from nlpbatch.client.columns.table_call import TableCall  # noqa: PLC0415  (pyarrow)
+
+        call = TableCall(table, text, {"analyzer": analyzer, "operation": operation}, "call")
+        return await self._answered(call, if_match, progress=progress)
+
+    async def _answered(self, call: "TableCall", if_match: str | None, *, progress: bool) -> Any:
         requests = _Requests(self.ask_arrow)
         answer = call.begin(
             requests.ask,
@@ -144,7 +188,7 @@ class AsyncBatchReader(AsyncIterator["pa.RecordBatch"]):
         self.schema: pa.Schema = answer.schema
         self._answer = answer
         self._requests = requests
-        self._progress = progress_of("analyze", rows, shown=shown)
+        self._progress = progress_of(answer.operation, rows, shown=shown)
         self._advance = self._progress.__enter__()
         self._is_open = True
         self._taking: asyncio.Future[Any] | None = None

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from nlpbatch.client.messages import Attempt, HttpAnswer
-from nlpbatch.errors import FingerprintMismatch, UnexpectedAnswer
+from nlpbatch.errors import FingerprintMismatch, NlpbatchError, NotFound, UnexpectedAnswer
 from nlpbatch.wire import media
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.problem import from_answer
@@ -19,7 +19,7 @@ def success_body(attempt: Attempt, answer: HttpAnswer) -> bytes:
             "which is not followed: give the final address"
         )
     if not 200 <= answer.status < 300:  # noqa: PLR2004
-        raise from_answer(answer.status, answer.headers, answer.body, now_s=time.time())
+        raise _refusal(attempt, answer)
     given = media.media_type(answer.headers.get("Content-Type"))
     accepted = attempt.request.headers["Accept"]
     if given != accepted:
@@ -28,6 +28,16 @@ def success_body(attempt: Attempt, answer: HttpAnswer) -> bytes:
             "check that the address is an nlpbatch service"
         )
     return answer.body
+
+
+def _refusal(attempt: Attempt, answer: HttpAnswer) -> NlpbatchError:
+    """Return the error that an answer means, with a remedy where the service has no such operation."""
+    error = from_answer(answer.status, answer.headers, answer.body, now_s=time.time())
+    path = attempt.request.target.partition("?")[0]
+    if not isinstance(error, NotFound) or path not in media.OPERATION_PATHS.values():
+        return error
+    remedy = f"{attempt.service} doesn't have {path}: check the address, and that its version is at least this client's"
+    return NotFound(f"{error.message}; {remedy}", request_id=error.request_id, **error.details)
 
 
 def check_pinned(if_match: str | None, fingerprint: str) -> None:

@@ -16,6 +16,8 @@ from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from nlpbatch.client.columns.table_call import TableCall
+
 
 class TableOperations(Operations):
     """Analyses tables; needs pyarrow."""
@@ -102,10 +104,64 @@ class TableOperations(Operations):
         from nlpbatch.client.columns.table_call import TableCall  # noqa: PLC0415  (pyarrow)
 
         call = TableCall(table, text, {"analyzer": analyzer, "fields": fields, **options})
+        return self._answered(call, if_match, progress=progress)
+
+    @overload
+    def call_table(
+        self,
+        table: "pa.Table",
+        *,
+        text: str | Sequence[str],
+        analyzer: str,
+        operation: str | None = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+    ) -> "pa.Table": ...
+    @overload
+    def call_table(  # type: ignore[overload-cannot-match]
+        self,
+        table: "pa.RecordBatchReader",
+        *,
+        text: str | Sequence[str],
+        analyzer: str,
+        operation: str | None = ...,
+        if_match: str | None = ...,
+        progress: bool = ...,
+    ) -> "pa.RecordBatchReader": ...
+    def call_table(
+        self,
+        table: Any,
+        *,
+        text: str | Sequence[str],
+        analyzer: str,
+        operation: str | None = None,
+        if_match: str | None = None,
+        progress: bool = False,
+    ) -> Any:
+        """Return the table with `result` and `error` added: what an analyzer's own operation makes of each text.
+
+        The type of `result` is the one that the operation declares. Everything else is as of `analyze_table`.
+
+        Args:
+            table: As of `analyze_table`.
+            text: The column, of strings or lists of strings, or several.
+            analyzer: One of `analyzers()` that has operations of its own.
+            operation: Which of them; may be left out where it has only one.
+            if_match: As of `analyze_table`.
+            progress: As of `analyze_table`.
+
+        Raises what `analyze_table` does.
+        """
+        from nlpbatch.client.columns.table_call import TableCall  # noqa: PLC0415  (pyarrow)
+
+        call = TableCall(table, text, {"analyzer": analyzer, "operation": operation}, "call")
+        return self._answered(call, if_match, progress=progress)
+
+    def _answered(self, call: "TableCall", if_match: str | None, *, progress: bool) -> Any:
         answer = call.begin(
             self.ask_arrow, self.analyzers(), self.service, if_match, clock=self._clock, pool_size=self._pool_size
         )
         if call.rows is None:
             return answer.to_reader(progress=progress)
-        with progress_of("analyze", call.rows, shown=progress) as advance:
+        with progress_of(answer.operation, call.rows, shown=progress) as advance:
             return answer.to_table(advance)

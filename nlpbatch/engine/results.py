@@ -1,6 +1,7 @@
 """Checks that a result has the type that its operation declares, before it is written. Messages never quote values."""
 
 import math
+import struct
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ Check = Callable[[Any], Any]
 """Returns a value as it is written; raises WrongResult."""
 _INT_BITS: Final = {pa.int32(): 31, pa.int64(): 63}
 _MAX_FLOAT32: Final = float.fromhex("0x1.fffffep+127")
+_FLOAT32: Final = struct.Struct("f")
 
 
 class WrongResult(Exception):
@@ -95,15 +97,18 @@ def _integer(type_: pa.DataType, where: str) -> Check:
 
 
 def _number(type_: pa.DataType, where: str) -> Check:
+    is_single = type_ == pa.float32()
+
     def check(value: Any) -> Any:
         if value is None:
             return None
         if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
             raise _wrong(where, value, type_)
         number = float(value)
-        if not math.isfinite(number) or (type_ == pa.float32() and abs(number) > _MAX_FLOAT32):
+        if not math.isfinite(number) or (is_single and abs(number) > _MAX_FLOAT32):
             raise WrongResult(f"{where} is not finite in {type_}: JSON has no such number; declare None for it")
-        return number
+        # Rounded here, so that JSON has the number that Arrow has.
+        return _FLOAT32.unpack(_FLOAT32.pack(number))[0] if is_single else number
 
     return check
 

@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
 
@@ -34,6 +35,7 @@ from nlpbatch.formats.spark_schema import footer_metadata, spark_json
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.options import Options
+from nlpbatch.wire.options.offered import resolve
 from nlpbatch.wire.priority import BATCH
 
 Advance = Callable[[int], None]
@@ -90,16 +92,26 @@ class FileAnalysis:
             PatienceExhausted: The service stayed away for longer than the retry policy allows.
 
         """
-        text_columns(source.schema, self.text, self.asked)
+        given = self._resolved()
+        text_columns(source.schema, self.text, given.asked)
         if self.output.exists() and not self.overwrite:
             raise ConfigError(f"{self.output} exists: give --overwrite to replace it, or choose another with -o")
         with PartStore(self.output).locked() as store:
-            return _Run(self, source, store, note).work(advance)
+            return _Run(given, source, store, note).work(advance)
+
+    def _resolved(self) -> Self:
+        """Return it with what is called and the type of its results, which only the service knows."""
+        if self.asked.operation != "call":
+            return self
+        with Client(self.service, api_key=self.api_key, retry=self.retry) as client:
+            info = pin_with(client, self.asked).info
+        return replace(self, asked=resolve(self.asked, info))
 
     def identity(self) -> Identity:
         """Return what a later start must not change."""
         reader = {name: getattr(self.reader, name) for name in ReadOptions.__slots__}
         files = [[file.path, file.size_bytes, file.mtime_ns] for file in self.files]
+        # Of a call, `operation` becomes the analyzer's own, which has the name of none of the service's.
         asked = {"operation": self.asked.operation, "analyzer": self.asked.analyzer, **self.asked.to_members()}
         return Identity(files, reader, list(self.text), asked)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nlpbatch.wire.limits import GIB
+from nlpbatch.wire.options import DEFAULT_OPTIONS, Options
 
 MAX_BYTES: Final = GIB
 MAX_LEFT_S: Final = 30 * 60.0
@@ -51,8 +52,11 @@ class LargeHint:
         return f"{why}; to use a cluster, and more workers at once, submit the job instead: {self.command}"
 
 
-def job_command(inputs: Sequence[str], text: Sequence[str], service: str) -> str:
+def job_command(inputs: Sequence[str], text: Sequence[str], service: str, asked: Options = DEFAULT_OPTIONS) -> str:
     """Return the command that submits the job for an input."""
     columns = [part for name in text for part in ("--text", name)]
     given = ["--input", inputs[0], *columns, "--output", "OUTPUT_DIRECTORY", "--service", service]
+    if asked.operation == "call":
+        given += ["--analyzer", asked.analyzer, "--operation", "call"]
+        given += ["--option", f"operation={asked.called}"] if asked.called else []
     return shlex.join(["spark-submit", "jobs/analyze.py", *given])

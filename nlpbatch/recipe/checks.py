@@ -1,7 +1,8 @@
 """Checks a recipe before anything is done, because hours may pass between a dump and its features."""
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from py4j.protocol import Py4JError
@@ -9,7 +10,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.types import ArrayType, AtomicType, DataType, StringType, StructType
 
-from nlpbatch.errors import ConfigError, InvalidRequest
+from nlpbatch.errors import ConfigError, RequestError
 from nlpbatch.formats.encodings import known_encoding
 from nlpbatch.formats.names import format_of
 from nlpbatch.recipe.recipe_file import Recipe
@@ -17,7 +18,7 @@ from nlpbatch.recipe.settings import SourceSettings
 from nlpbatch.recipe.stages import check_directories, stages_of
 from nlpbatch.recipe.stages.dump import query_frame
 from nlpbatch.recipe.stages.stage import DUMP, StageContext
-from nlpbatch.spark.pinning import Pinned
+from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.runs.columns import RunAnalysis, text_columns
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.listing import list_files
@@ -46,7 +47,7 @@ def check_early(context: StageContext, only: str | None) -> None:
         ConfigError: All that is wrong, a line for each fault.
 
     """
-    spark, recipe, stages = context.spark, context.recipe, stages_of(context)
+    recipe, stages = context.recipe, stages_of(context)
     wanted = [stage.name for stage in stages if only in (None, stage.name)]
     for name in wanted:
         _check_packages(name)
@@ -62,7 +63,7 @@ def check_early(context: StageContext, only: str | None) -> None:
         faults = list(_faults(recipe, {field.name: field.dataType for field in schema}))
         if faults:
             raise ConfigError("\n".join(faults))
-        _try_stages(spark, recipe, schema)
+        _try_stages(context, wanted, schema)
 
 
 def _check_packages(stage: str) -> None:
@@ -105,26 +106,32 @@ def _of_files(spark: SparkSession, source: SourceSettings, where: str | None) ->
     return look.schema
 
 
-def _try_stages(spark: SparkSession, recipe: Recipe, schema: StructType) -> None:
+def _try_stages(context: StageContext, wanted: Sequence[str], schema: StructType) -> None:
     """Run analyze and features on the source's columns without a row.
 
     Raises:
         ConfigError: They would fail, with the reason.
+        PatienceExhausted: The service, which alone knows what a call returns, is away.
 
     """
+    spark, recipe = context.spark, context.recipe
     analyze, section = recipe.analyze, "[analyze]"
     if analyze is None:
         return
-    call = analyze.job_options(input="", output="", service=_NOWHERE).call("check")
+    call, pinned = analyze.job_options(input="", output="", service=_NOWHERE).call("check"), _UNPINNED
     texts = text_columns(schema, analyze.columns, call.asked)
     try:
-        analysed = RunAnalysis(texts, call, _UNPINNED).apply(spark.createDataFrame([], schema), None)
+        if call.asked.operation == "call":
+            if "analyze" not in wanted:
+                return
+            pinned = pin(replace(call, service=context.service(), api_key=context.options.api_key))
+        analysed = RunAnalysis(texts, call, pinned).apply(spark.createDataFrame([], schema), None)
         if recipe.features is not None:
             from nlpbatch.recipe.feature_columns import check_features  # noqa: PLC0415  (pyspark.ml needs numpy)
 
             section = "[features]"
             check_features(analysed, texts, recipe.features, recipe.sink)
-    except InvalidRequest as error:
+    except RequestError as error:
         raise ConfigError(f"{section} {error.message}") from error
     except (PySparkException, Py4JError) as error:
         raise ConfigError(f"{section} can't be done with these columns: {first_line(error)}") from error

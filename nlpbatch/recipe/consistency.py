@@ -29,6 +29,11 @@ def inconsistencies(sections: Mapping[str, Any]) -> list[str]:
         faults.append("[profile] reports on a sample: add [sample]")
     if "profile" in sections and analyze is None:
         faults.append("[profile] needs to know which columns are text: add [analyze] with columns")
+    if "profile" in sections and analyze is not None and analyze.operation == "call" and sections["profile"].tokens:
+        faults.append(
+            f"[profile] counts tokens, which analyzer {analyze.analyzer!r} of [analyze] operation 'call' doesn't give: "
+            "set [profile] tokens = 0"
+        )
     if features is not None:
         faults += [*_feature_faults(features, analyze), *_name_faults(features, sink)]
     return faults

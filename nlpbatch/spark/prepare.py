@@ -68,7 +68,8 @@ def prepare_task(
     schema: StructType, call: ServiceCall, *, text: str, names: Mapping[str, str], pinned: Pinned
 ) -> tuple[StructType, TaskOptions]:
     """Return the columns that rows of a schema have afterwards, and what a task is given; arguments as of `prepare`."""
-    call = replace(call, asked=resolve(call.asked, pinned.info))
+    if call.asked.operation == "call":  # all else was checked when the version was pinned
+        call = replace(call, asked=resolve(call.asked, pinned.info))
     options = TaskOptions(
         call=call,
         text=schema.names.index(text),

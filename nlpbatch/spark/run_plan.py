@@ -19,6 +19,7 @@ from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.versions import newest, next_version
 from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.spark.storage import Storage
+from nlpbatch.wire.options.offered import resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def _identity(options: JobOptions, source: Input, pinned: Pinned, url: str) -> I
         format=source.format,
         reader=dict(source.reader),
         text=options.text,
-        asked=identified(options.asked(), pinned.info.name),
+        asked=identified(resolve(options.asked(), pinned.info), pinned.info.name),
         schema=source.schema.simpleString(),
         fingerprint=pinned.info.fingerprint,
         where=options.where,

@@ -93,7 +93,7 @@ def type_from_json(value: Any) -> pa.DataType:
     """
     try:
         return check_result_type(_type(value, MAX_DEPTH))
-    except (KeyError, TypeError, ValueError, ConfigError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, ConfigError) as error:
         raise UnexpectedAnswer(
             "the service states a result type that this client doesn't know: install the service's version of nlpbatch"
         ) from error

@@ -1,11 +1,16 @@
 """Operations of one's own through both clients, in JSON and Arrow, on a real service."""
 
+import json
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch import AsyncClient, Client
 from nlpbatch.cli.stack import Stack, StackOptions
-from nlpbatch.errors import FingerprintMismatch, UnknownAnalyzer, UnknownOperation
+from nlpbatch.errors import FingerprintMismatch, InvalidRequest, UnknownAnalyzer, UnknownOperation
+from tests.fakes.commands import run
+from tests.fakes.own_nested import NESTED
 from tests.fakes.own_operations import SIZE, WORDS
 from tests.fakes.own_service import TEXTS, size_of, write_config
 
@@ -56,6 +61,16 @@ def test_arrow_has_the_declared_types_and_the_same_values(client):
         assert codes == [one.error and one.error.code for one in outcomes]
 
 
+def test_nested_results_are_the_same_in_json_and_arrow_to_the_last_bit(client):
+    table = client.call_arrow(pa.array(TEXTS), analyzer="single")
+    assert table.schema.field("result").type == NESTED
+    outcomes = client.call(TEXTS, analyzer="single", operation="nest")
+    assert table.column("result").to_pylist() == [one.result for one in outcomes]
+    first, empty = outcomes[0].result, outcomes[4].result
+    assert first["of"]["of"]["big"] == 2**53 + 1
+    assert (empty["parts"], empty["flags"], empty["ids"]) == ([], None, [None, []])
+
+
 def test_streams_and_many_texts_keep_their_order(client):
     texts = [f"text {number}" for number in range(5000)]
     streamed = list(client.call(iter(texts), analyzer="own", operation="words"))
@@ -97,3 +112,120 @@ def test_calls_of_kiwi_are_refused_with_what_there_is(stack):
         pytest.raises(UnknownOperation, match=r"has no operations to call: choose from analyze \(POST /v1/analyze\)"),
     ):
         client.call("가", analyzer="default")
+
+
+@pytest.fixture
+def command(own):
+    def call(*arguments):
+        return run("call", *arguments, NLPBATCH_SERVICE=own.service, NLPBATCH_API_KEY=own.api_key)
+
+    return call
+
+
+def test_the_command_writes_results_for_people_and_programs(command):
+    code, out, err = command("--analyzer", "own", "--operation", "words", "하나 Two", "")
+    assert (code, err) == (0, "")
+    assert [json.loads(line)["word"] for line in out.splitlines()] == ["하나", "Two", ""]
+    code, out, err = command("--analyzer", "own", "--operation", "size", "--json", "raise", "가")
+    assert code == 1
+    assert "1 analysis_failed" in err
+    raised, right = map(json.loads, out.splitlines())
+    assert (raised["result"], raised["error"]["code"]) == (None, "analysis_failed")
+    assert right == {"result": size_of("가"), "error": None}
+
+
+def test_the_command_names_the_choice(command):
+    code, out, err = command("--analyzer", "own", "가")
+    assert (code, out) == (2, "")
+    assert "has 2 operations: choose from size, words" in err
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "texts.parquet"
+    pq.write_table(pa.table({"id": range(len(TEXTS)), "text": pa.array(TEXTS)}), path)
+    return path
+
+
+@pytest.mark.parametrize(("analyzer", "operation", "type_"), [("own", "size", SIZE), ("single", "nest", NESTED)])
+def test_files_get_a_column_of_the_declared_type(command, client, source, tmp_path, analyzer, operation, type_):
+    output = tmp_path / "results.parquet"
+    # Of `single`, the operation is left out.
+    named = ["--operation", operation] if analyzer == "own" else []
+    code, out, err = command(source, "-o", output, "--analyzer", analyzer, *named, "--json")
+    assert (code, json.loads(out)["tokens"]) == (0, 0), err
+    assert "call: done" in err
+    table, dead = pq.read_table(output), pq.read_table(tmp_path / "results.dead.parquet")
+    assert (table.column_names, table.schema.field("result").type) == (["id", "text", "result", "error"], type_)
+    outcomes = client.call(TEXTS, analyzer=analyzer, operation=operation)
+    wrong = [number for number, one in enumerate(outcomes) if one.error]
+    assert dead.column("id").to_pylist() == wrong
+    assert {row["id"]: row["result"] for row in table.to_pylist()} == {
+        number: one.result for number, one in enumerate(outcomes) if number not in wrong
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "given", "says"),
+    [
+        ("call", ["--analyzer", "own"], "has 2 operations: choose from size, words"),
+        ("call", ["--analyzer", "own", "--operation", "judge"], "has no operation 'judge': choose from size, words"),
+        ("call", ["--analyzer", "single", "--text", "id"], "column 'id' is int64, not string"),
+        ("analyze", ["--analyzer", "own"], "doesn't offer analyze: choose from size"),
+    ],
+)
+def test_files_are_refused_before_anything_is_written(own, source, tmp_path, first, given, says):
+    output = tmp_path / "results.parquet"
+    service = {"NLPBATCH_SERVICE": own.service, "NLPBATCH_API_KEY": own.api_key}
+    code, _, err = run(first, source, "-o", output, *given, **service)
+    assert code == 2
+    assert says in err
+    assert not output.exists()
+
+
+def test_tables_and_readers_get_a_column_of_the_declared_type(client):
+    table = pa.table({"text": pa.array(TEXTS), "lines": pa.array([[text, "둘"] for text in TEXTS])})
+    outcomes = client.call([*TEXTS, "둘"], analyzer="single")
+    found = client.call_table(table, text=["text", "lines"], analyzer="single")
+    assert found.schema.field("text_result").type == NESTED
+    assert found.column("text_result").to_pylist() == [one.result for one in outcomes[:-1]]
+    of_lines = [[one.result, outcomes[-1].result] for one in outcomes[:-1]]
+    assert found.column("lines_result").to_pylist() == of_lines
+    assert found.schema.metadata[b"nlpbatch.analyzer"] == b"single"
+    reader = client.call_table(table.to_reader(2), text="text", analyzer="own", operation="words")
+    assert reader.schema.field("result").type == WORDS
+    words = client.call(TEXTS, analyzer="own", operation="words")
+    assert reader.read_all().column("result").to_pylist() == [one.result for one in words]
+
+
+async def test_tables_of_the_asyncio_client_are_the_same(own, client):
+    table = pa.table({"text": pa.array(TEXTS)})
+    expected = client.call_table(table, text="text", analyzer="own", operation="size")
+    async with AsyncClient(own.service, api_key=own.api_key) as other:
+        found = await other.call_table(table, text="text", analyzer="own", operation="size")
+        assert found.schema == expected.schema
+        assert found.column("result").equals(expected.column("result"))
+        reader = await other.call_table(table.to_reader(2), text="text", analyzer="own", operation="size")
+        rows = [row async for batch in reader for row in batch.column("result").to_pylist()]
+    assert rows == expected.column("result").to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "says"),
+    [
+        ({"text": "text", "analyzer": "own"}, UnknownOperation, "has 2 operations: choose from size, words"),
+        ({"text": "txt", "analyzer": "single"}, InvalidRequest, "there is no column 'txt'"),
+        ({"text": "id", "analyzer": "single"}, InvalidRequest, "column 'id' is int64, not string"),
+        ({"text": "result", "analyzer": "single"}, InvalidRequest, "there is a column 'result' already"),
+    ],
+)
+def test_tables_that_can_not_be_answered_are_refused_before_a_text_is_sent(client, given, error, says):
+    table = pa.table({"id": range(len(TEXTS)), "text": pa.array(TEXTS), "result": pa.array(TEXTS)})
+    with pytest.raises(error, match=says):
+        client.call_table(table, **given)
+    assert client.stats.snapshot().requests <= 1
+
+
+def test_tables_of_functions_are_refused_with_what_there_is(client):
+    with pytest.raises(UnknownOperation, match=r"doesn't offer analyze: choose from size"):
+        client.analyze_table(pa.table({"text": TEXTS}), text="text", analyzer="own")

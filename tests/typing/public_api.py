@@ -66,6 +66,8 @@ async def asynchronous() -> None:
         assert_type(client.analyze(texts()), AsyncOutcomeStream)
         assert_type([outcome async for outcome in client.space(texts())], list[Outcome])
         assert_type(await client.join([[("가", "NNG")]]), Analysis)
+        assert_type(await client.call(["가"], analyzer="own", operation="size"), Analysis)
+        assert_type(client.call(texts(), analyzer="own"), AsyncOutcomeStream)
         assert_type(client.glue(iter([["가", "나"]])), AsyncOutcomeStream)
         assert_type(await client.limits(), CallerLimits)
         assert_type(client.stats.snapshot().requests, int)
@@ -102,6 +104,7 @@ def mistakes(client: Client, outcome: Outcome) -> None:
     client.analyze([1, 2])  # type: ignore[list-item]
     client.analyze("가", "default")  # type: ignore[call-overload]
     client.analyze("가", analyser="default")  # type: ignore[call-overload]
+    client.call("가", operation="size")  # type: ignore[call-overload]
     Client()  # type: ignore[call-arg]
     Client("http://proxy", "key")  # type: ignore[call-arg]
     Client("http://proxy", priority=6)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A call of `analyze_table`: checked before any request, then answered batch by batch."""
+"""A call of `analyze_table` or `call_table`: checked before any request, then answered batch by batch."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
@@ -14,7 +14,8 @@ from nlpbatch.client.progress import progress_of
 from nlpbatch.clock import Clock
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.wire.analyzer import Catalogue
-from nlpbatch.wire.options import Options
+from nlpbatch.wire.options import Operation, Options
+from nlpbatch.wire.options.offered import resolve
 
 
 class TableCall:
@@ -24,6 +25,7 @@ class TableCall:
         table: A Table or a RecordBatchReader.
         text: The column to analyse, or several.
         given: The options.
+        operation: What is asked of each text.
 
     Raises:
         InvalidRequest: Neither table nor reader, or a column or an option that can't be used.
@@ -31,7 +33,9 @@ class TableCall:
 
     """
 
-    def __init__(self, table: Any, text: str | Sequence[str], given: Mapping[str, Any]) -> None:
+    def __init__(
+        self, table: Any, text: str | Sequence[str], given: Mapping[str, Any], operation: Operation = "analyze"
+    ) -> None:
         if not isinstance(table, pa.Table | pa.RecordBatchReader):
             raise InvalidRequest(
                 f"table is a {type(table).__name__}: give a pyarrow.Table or a pyarrow.RecordBatchReader, such as "
@@ -41,8 +45,9 @@ class TableCall:
         self._texts = (text,) if isinstance(text, str) else tuple(text)
         if not self._texts:
             raise InvalidRequest("text names no column: name one")
-        self._asked = Options.checked("analyze", given)
-        text_columns(table.schema, self._texts, self._asked)
+        self._asked = Options.checked(operation, given)
+        if operation != "call":  # whose results have a type that only the service knows
+            text_columns(table.schema, self._texts, self._asked)
 
     @property
     def rows(self) -> int | None:
@@ -55,16 +60,18 @@ class TableCall:
         """Return the answer, which sends nothing before it is read.
 
         Raises:
-            UnknownAnalyzer, UnknownField, InvalidOption: The service doesn't offer it.
+            UnknownAnalyzer, UnknownOperation, UnknownField, InvalidOption: The service doesn't offer it.
+            InvalidRequest: A column of a call can't be used.
 
         """
         info = choose(catalogue, self._asked, service)
+        asked = resolve(self._asked, info)
         info = replace(info, fingerprint=if_match or info.fingerprint)
         analysis = TableAnalysis(
             ask,
             self._table.schema,
             self._texts,
-            self._asked,
+            asked,
             pinned=Pinned(info, catalogue.limits),
             clock=clock,
             in_flight=min(IN_FLIGHT, pool_size),
@@ -72,7 +79,7 @@ class TableCall:
         metadata = {"nlpbatch.analyzer": info.name, "nlpbatch.fingerprint": info.fingerprint}
         schema = analysis.schema.with_metadata({**(self._table.schema.metadata or {}), **metadata})
         batches = self._table.to_batches() if isinstance(self._table, pa.Table) else self._table
-        return TableAnswer(schema, analysis.answer(batches))
+        return TableAnswer(schema, analysis.answer(batches), asked.operation)
 
 
 class TableAnswer:
@@ -81,11 +88,13 @@ class TableAnswer:
     Args:
         schema: Its columns, with the analyzer's name and version in the metadata.
         batches: The rows, in order.
+        operation: What is asked, for those who watch.
 
     """
 
-    def __init__(self, schema: pa.Schema, batches: Generator[pa.RecordBatch, None, None]) -> None:
+    def __init__(self, schema: pa.Schema, batches: Generator[pa.RecordBatch, None, None], operation: Operation) -> None:
         self.schema = schema
+        self.operation = operation
         self.batches = batches
 
     def to_table(self, advance: Callable[[int], None]) -> pa.Table:
@@ -100,7 +109,7 @@ class TableAnswer:
         """Return a reader; dropping it ends the requests under way."""
 
         def rows() -> Generator[pa.RecordBatch, None, None]:
-            with progress_of("analyze", None, shown=progress) as advance, closing(self.batches) as batches:
+            with progress_of(self.operation, None, shown=progress) as advance, closing(self.batches) as batches:
                 for batch in batches:
                     advance(batch.num_rows)
                     yield batch.replace_schema_metadata(self.schema.metadata)

@@ -4,7 +4,7 @@ import pytest
 
 from nlpbatch import errors
 from nlpbatch.client.messages import HttpAnswer
-from nlpbatch.wire.media import ARROW_STREAM, JSON
+from nlpbatch.wire.media import ARROW_STREAM, JSON, PROBLEM_JSON, REQUEST_ID
 from tests.fakes.transports import EMPTY, answer
 
 
@@ -30,6 +30,18 @@ def test_an_answer_that_was_not_asked_for_is_refused_at_once(driver, given, why)
     calls = driver(given)
     with pytest.raises(errors.UnexpectedAnswer, match=why):
         calls.analyze("가")
+    assert len(calls.transport.requests) == 1
+
+
+@pytest.mark.parametrize("content_type", [PROBLEM_JSON, "text/html"])
+def test_a_service_that_lacks_an_operation_is_named_with_the_remedy(driver, content_type):
+    body = b'{"code": "not_found", "detail": "no such path: /v1/analyze", "status": 404}'
+    calls = driver(HttpAnswer(404, {"Content-Type": content_type, REQUEST_ID: "r1"}, body))
+    with pytest.raises(
+        errors.NotFound, match="doesn't have /v1/analyze: check the address, and that its version"
+    ) as it:
+        calls.analyze("가")
+    assert it.value.request_id == "r1"
     assert len(calls.transport.requests) == 1
 
 

@@ -90,6 +90,13 @@ def test_every_option_of_the_library_can_be_given():
     )
 
 
+def test_an_own_operation_is_named_as_an_option():
+    given = [*REQUIRED, "--service", "http://proxy", "--operation", "call", "--analyzer", "own"]
+    asked = analyze.parse([*given, "--option", "operation=size"]).asked()
+    assert (asked.operation, asked.analyzer, asked.called) == ("call", "own", "size")
+    assert analyze.parse(given).asked().called == ""
+
+
 def test_address_and_key_may_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("NLPBATCH_SERVICE", "http://from-environment")
     monkeypatch.setenv("NLPBATCH_API_KEY", "key-from-environment")

@@ -38,6 +38,7 @@ def faults(**changes):
         {"features": FeatureSettings(unit="forms"), "analyze": AnalyzeSettings(("a",), fields=("form",))},
         {"features": None, "analyze": AnalyzeSettings(("a",), operation="sentences")},
         {"features": None, "analyze": AnalyzeSettings(("a",), options={"top_n": 3})},
+        {"features": None, "profile": ProfileSettings(tokens=0), "analyze": AnalyzeSettings(("a",), operation="call")},
     ],
 )
 def test_settings_that_go_together_have_no_faults(changes):
@@ -98,6 +99,13 @@ def test_an_option_that_is_a_key_of_its_own_is_sent_there(name):
 def test_fields_of_tokens_are_refused_for_an_operation_without_tokens():
     found = faults(features=None, analyze=AnalyzeSettings(("review",), operation="space", fields=("form",)))
     assert found == ["[analyze] fields choose parts of tokens, and 'space' returns no tokens: leave them out"]
+
+
+def test_a_report_of_tokens_is_refused_where_own_operations_are_called():
+    analyze = AnalyzeSettings(("review",), operation="call", analyzer="own", options={"operation": "size"})
+    (found,) = faults(features=None, analyze=analyze)
+    assert "analyzer 'own'" in found
+    assert found.endswith("set [profile] tokens = 0")
 
 
 def test_options_that_the_operation_does_not_have_are_refused():
