@@ -79,13 +79,13 @@ async def _scale(arguments: argparse.Namespace) -> int:
     from proxy.scaler.lease import ScalerLease  # noqa: PLC0415
     from proxy.scaler.scaler import ScaleOptions, Scaler  # noqa: PLC0415
     from proxy.scaler.targets import read_state  # noqa: PLC0415
-    from proxy.shared.store import Store  # noqa: PLC0415
+    from proxy.shared.store import SharedStore  # noqa: PLC0415
 
     options = ScaleOptions(
         arguments.workers_per_unit, arguments.min_units, arguments.max_units, dry_run=arguments.dry_run
     )
     shared = _shared(arguments.config)
-    store = None if shared is None else Store(shared)
+    store = None if shared is None else SharedStore(shared)
     lease = None
     if store is not None:
         await store.open()

@@ -12,7 +12,7 @@ from nlpbatch.client.aio_tables import AsyncTableOperations
 from nlpbatch.client.aiohttp_transport import AiohttpTransport
 from nlpbatch.client.answers import advise
 from nlpbatch.client.attempts import RequestAttempts
-from nlpbatch.client.bulk import Bulk, Part
+from nlpbatch.client.bulk import Bulk, RequestPart
 from nlpbatch.client.calls import Answered, Call, Calls, Trace
 from nlpbatch.client.endpoints import Endpoints
 from nlpbatch.client.messages import Attempt, HttpAnswer
@@ -186,7 +186,7 @@ class AsyncClient(AsyncTableOperations):
 
         return await AsyncRetrying(sleep=self._sleep, **attempts.hooks())(attempt)
 
-    async def _answer_part(self, bulk: Bulk, part: Part) -> Analysis:
+    async def _answer_part(self, bulk: Bulk, part: RequestPart) -> Analysis:
         steps = bulk.answer(part)
         try:
             call = next(steps)
@@ -200,7 +200,7 @@ class AsyncClient(AsyncTableOperations):
         except StopIteration as end:
             return cast("Analysis", end.value)
 
-    async def _answers(self, bulk: Bulk, parts: AsyncIterator[Part]) -> AsyncGenerator[Analysis, None]:
+    async def _answers(self, bulk: Bulk, parts: AsyncIterator[RequestPart]) -> AsyncGenerator[Analysis, None]:
         first = await anext(parts)
         yield await self._answer_part(bulk, first)
         if first.last:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Corout
 from contextlib import aclosing
 from typing import Any
 
-from nlpbatch.client.bulk import Bulk, KnownLimits, Part, bounds, interrupted, joined, parts_of_async
+from nlpbatch.client.bulk import Bulk, KnownLimits, RequestPart, bounds, interrupted, joined, parts_of_async
 from nlpbatch.client.calls import Calls
 from nlpbatch.client.documents import Item, as_async, check_documents, each_item, each_item_async, is_counted
 from nlpbatch.client.endpoints import Endpoints
@@ -31,7 +31,7 @@ class AsyncAnswering(ABC):
         return self._endpoints.service
 
     @abstractmethod
-    def _answers(self, bulk: Bulk, parts: AsyncIterator[Part]) -> AsyncGenerator[Analysis, None]:
+    def _answers(self, bulk: Bulk, parts: AsyncIterator[RequestPart]) -> AsyncGenerator[Analysis, None]:
         """Yield the answer to each part, in order."""
 
     def _ask(

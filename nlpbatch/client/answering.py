@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
-from nlpbatch.client.bulk import Bulk, KnownLimits, Part, bounds, interrupted, joined, parts_of
+from nlpbatch.client.bulk import Bulk, KnownLimits, RequestPart, bounds, interrupted, joined, parts_of
 from nlpbatch.client.calls import Calls
 from nlpbatch.client.documents import Item, check_documents, each_item, is_counted
 from nlpbatch.client.endpoints import Endpoints
@@ -30,7 +30,7 @@ class Answering(ABC):
         return self._endpoints.service
 
     @abstractmethod
-    def _answers(self, bulk: Bulk, parts: Iterator[Part]) -> Iterator[Analysis]:
+    def _answers(self, bulk: Bulk, parts: Iterator[RequestPart]) -> Iterator[Analysis]:
         """Yield the answer to each part, in order."""
 
     def _ask(

@@ -36,7 +36,7 @@ _NOTHING: Final = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RequestPart:
     """The documents of one request.
 
     Args:
@@ -56,7 +56,7 @@ def bounds(pool_size: int) -> Bounds:
     return Bounds(min(IN_FLIGHT, pool_size), _AHEAD, _HELD_BYTES)
 
 
-def parts_of(items: Iterable[Item]) -> Iterator[Part]:
+def parts_of(items: Iterable[Item]) -> Iterator[RequestPart]:
     """Yield the documents in parts, at least one; the last part is marked as such.
 
     An error of the source is raised after the documents before it.
@@ -77,7 +77,7 @@ def parts_of(items: Iterable[Item]) -> Iterator[Part]:
             yield part
 
 
-async def parts_of_async(items: AsyncIterator[Item]) -> AsyncIterator[Part]:
+async def parts_of_async(items: AsyncIterator[Item]) -> AsyncIterator[RequestPart]:
     """Yield the same parts as `parts_of`, from an asynchronous source."""
     cutter = _Cutter()
     while True:
@@ -99,7 +99,7 @@ class _Cutter:
         self._filling: Filling[Item] = Filling(most_bytes=PART_BYTES, most_documents=PART_DOCUMENTS)
         self.is_begun = False
 
-    def add(self, item: Item) -> Part | None:
+    def add(self, item: Item) -> RequestPart | None:
         """Add a document; return the part before it if that is full."""
         size_bytes = _size_bytes(item)
         full = None if self._filling.has_room(size_bytes) else self.rest()
@@ -107,11 +107,11 @@ class _Cutter:
         self.is_begun = True
         return full
 
-    def rest(self, *, last: bool = False) -> Part:
+    def rest(self, *, last: bool = False) -> RequestPart:
         """Return the documents added since the last part."""
         size_bytes = self._filling.size_bytes
         self.is_begun = False
-        return Part(self._filling.take(), size_bytes, last)
+        return RequestPart(self._filling.take(), size_bytes, last)
 
 
 class KnownLimits:
@@ -148,7 +148,7 @@ class Bulk:
         self._options = Options.checked(operation, given)
         self._pinned = if_match
 
-    def answer(self, part: Part) -> Steps:
+    def answer(self, part: RequestPart) -> Steps:
         """Return the outcomes of a part's documents; the first part must be answered before another is begun.
 
         Raises:

@@ -62,7 +62,7 @@ def fault_of(error: NlpbatchError) -> Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChosenAddress:
     """The address of one attempt.
 
     Args:
@@ -120,25 +120,25 @@ class Endpoints:
         """Return all addresses as one string, in the order given."""
         return urls_of(self.addresses)
 
-    def choose(self, now_s: float) -> Choice:
+    def choose(self, now_s: float) -> ChosenAddress:
         """Return where the next attempt goes."""
         with self._lock:
-            return Choice(self._order[self._present], self._turn, now_s)
+            return ChosenAddress(self._order[self._present], self._turn, now_s)
 
-    def offers_other(self, choice: Choice, now_s: float) -> bool:
+    def offers_other(self, choice: ChosenAddress, now_s: float) -> bool:
         """Return whether the next attempt goes to another address, which isn't in back-off."""
         with self._lock:
             address = self._order[self._present]
             return address != choice.address and self._records[address].due_s <= now_s
 
-    def answered(self, choice: Choice, now_s: float) -> None:
+    def answered(self, choice: ChosenAddress, now_s: float) -> None:
         """Record an answer that shows that the address works."""
         with self._lock:
             if choice.turn == self._turn:
                 self._answered_s = now_s
                 self._records[choice.address] = _Record()
 
-    def failed(self, choice: Choice, error: NlpbatchError, now_s: float) -> bool:
+    def failed(self, choice: ChosenAddress, error: NlpbatchError, now_s: float) -> bool:
         """Record that an address is at fault; return whether the client moves to another one because of it."""
         with self._lock:
             record = self._records[choice.address]

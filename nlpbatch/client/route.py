@@ -1,7 +1,7 @@
 """One request's way through the addresses of its client. Pure: time is an argument."""
 
 from nlpbatch.client.address import ServiceAddress
-from nlpbatch.client.endpoints import Choice, Endpoints, Fault, fault_of
+from nlpbatch.client.endpoints import ChosenAddress, Endpoints, Fault, fault_of
 from nlpbatch.client.failures import NotConnected
 from nlpbatch.errors import Draining, NlpbatchError
 
@@ -16,8 +16,8 @@ class Route:
 
     def __init__(self, endpoints: Endpoints) -> None:
         self._endpoints = endpoints
-        self._choice: Choice | None = None
-        self._doubted: Choice | None = None
+        self._choice: ChosenAddress | None = None
+        self._doubted: ChosenAddress | None = None
         self._failures = 0
         self._goes_on_at_once = False
         self._leaves_draining = False

@@ -10,7 +10,7 @@ from tenacity import Retrying
 from nlpbatch.client import cancellation
 from nlpbatch.client.answers import advise
 from nlpbatch.client.attempts import RequestAttempts
-from nlpbatch.client.bulk import Bulk, Part
+from nlpbatch.client.bulk import Bulk, RequestPart
 from nlpbatch.client.calls import Answered, Call, Calls, Trace
 from nlpbatch.client.endpoints import Endpoints
 from nlpbatch.client.messages import Attempt, HttpAnswer
@@ -205,7 +205,7 @@ class Client(TableOperations):
         sleep = self._clock.sleep if cancelled_by is None else cancelled_by.sleep
         return Retrying(sleep=sleep, **attempts.hooks())(attempt)
 
-    def _answer_part(self, bulk: Bulk, part: Part) -> Analysis:
+    def _answer_part(self, bulk: Bulk, part: RequestPart) -> Analysis:
         steps = bulk.answer(part)
         try:
             call = next(steps)
@@ -219,14 +219,14 @@ class Client(TableOperations):
         except StopIteration as end:
             return cast("Analysis", end.value)
 
-    def _answers(self, bulk: Bulk, parts: Iterator[Part]) -> Iterator[Analysis]:
+    def _answers(self, bulk: Bulk, parts: Iterator[RequestPart]) -> Iterator[Analysis]:
         first = next(parts)
         yield self._answer_part(bulk, first)
         if first.last:
             return
         cancelling = cancellation.Cancellation(self._clock)
 
-        def call(part: Part) -> Analysis:
+        def call(part: RequestPart) -> Analysis:
             return cancelling.call(partial(self._answer_part, bulk), part)
 
         for _, analysis in in_order(

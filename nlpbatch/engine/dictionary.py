@@ -29,7 +29,7 @@ _PATTERN = re.compile(r"/(.+)/")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DictionaryEntry:
     """One entry.
 
     Args:
@@ -72,7 +72,7 @@ class _Fault(ValueError):
     """A line that can't be used; the message has the reason."""
 
 
-def parse(content: bytes, name: str, accepted: AcceptedEntries = KIWI_ENTRIES) -> list[Entry]:
+def parse(content: bytes, name: str, accepted: AcceptedEntries = KIWI_ENTRIES) -> list[DictionaryEntry]:
     """Return the entries of a file, for an engine that takes some kinds.
 
     Raises:
@@ -81,7 +81,7 @@ def parse(content: bytes, name: str, accepted: AcceptedEntries = KIWI_ENTRIES) -
     """
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{name} has {len(content):,} bytes, the limit is {MAX_BYTES:,}: split it over files")
-    entries: list[Entry] = []
+    entries: list[DictionaryEntry] = []
     faults: list[str] = []
     seen: dict[tuple[EntryKind, tuple[Any, ...]], int] = {}
     for number, line in _lines(content, name):
@@ -93,7 +93,7 @@ def parse(content: bytes, name: str, accepted: AcceptedEntries = KIWI_ENTRIES) -
         before = seen.setdefault((kind, values), number)
         if before != number:
             faults.append(f"{name}:{number}: the same as line {before}: leave one out")
-        entries.append(Entry(f"{name}:{number}", kind, values))
+        entries.append(DictionaryEntry(f"{name}:{number}", kind, values))
     if faults:
         more = len(faults) - _MAX_FAULTS
         raise ConfigError("\n".join(faults[:_MAX_FAULTS] + ([f"{name}: and {more:,} lines more"] if more > 0 else [])))
@@ -171,7 +171,7 @@ def _analysis(text: str, accepted: AcceptedEntries) -> tuple[tuple[str, str], ..
     return tuple((part[1], _tag(part[2], accepted)) for part in parts if part is not None)
 
 
-def add(kiwi: Any, entries: list[Entry]) -> None:
+def add(kiwi: Any, entries: list[DictionaryEntry]) -> None:
     """Add entries to a Kiwi.
 
     Raises:

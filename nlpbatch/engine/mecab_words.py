@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from nlpbatch.engine.dictionary import Entry
+from nlpbatch.engine.dictionary import DictionaryEntry
 from nlpbatch.engine.normalise import normalise
 from nlpbatch.errors import ConfigError
 
@@ -45,7 +45,7 @@ class _Unusable(ValueError):
     """An entry that MeCab can't have; the message has the reason."""
 
 
-def compile_words(entries: Sequence[Entry], dictionary: Path, work: Path) -> Path:
+def compile_words(entries: Sequence[DictionaryEntry], dictionary: Path, work: Path) -> Path:
     """Return the compiled file of the entries, in the directory `work`.
 
     Args:
@@ -78,7 +78,7 @@ def compile_words(entries: Sequence[Entry], dictionary: Path, work: Path) -> Pat
     return words
 
 
-def _row(entry: Entry) -> list[str]:
+def _row(entry: DictionaryEntry) -> list[str]:
     """Return the columns of a line.
 
     Raises:
@@ -142,7 +142,7 @@ def _compile(rows: Sequence[Sequence[str]], dictionary: Path, target: Path, *mor
 
 
 def _faults(
-    lines: Sequence[tuple[Entry, list[str]]], dictionary: Path, target: Path, model: Sequence[str]
+    lines: Sequence[tuple[DictionaryEntry, list[str]]], dictionary: Path, target: Path, model: Sequence[str]
 ) -> Iterator[str]:
     """Yield what is wrong with lines of which at least one is."""
     if (reason := _compile([row for _, row in lines], dictionary, target, *model)) is None:

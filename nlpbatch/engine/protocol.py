@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from nlpbatch.engine.dictionary import Entry
+from nlpbatch.engine.dictionary import DictionaryEntry
 from nlpbatch.wire.analyzer import OfferedOperation
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class EngineSpec:
     engine: str = "kiwi"
     load: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-    dictionary: tuple[Entry, ...] = ()
+    dictionary: tuple[DictionaryEntry, ...] = ()
     directory: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class EngineSpec:
     def from_json(cls, members: Mapping[str, Any]) -> Self:
         """Return the value that the members describe."""
         entries = tuple(
-            Entry(entry["where"], entry["kind"], _tuples(entry["values"])) for entry in members["dictionary"]
+            DictionaryEntry(entry["where"], entry["kind"], _tuples(entry["values"])) for entry in members["dictionary"]
         )
         return cls(**{**members, "dictionary": entries})
 

@@ -27,7 +27,7 @@ from nlpbatch.errors import ConfigError, FingerprintMismatch, NlpbatchError
 from nlpbatch.files.counts import Counts, Outcomes
 from nlpbatch.files.listing import InputFile
 from nlpbatch.files.part_rows import PartRows
-from nlpbatch.files.part_store import Identity, Part, PartStore, RunFile
+from nlpbatch.files.part_store import AnalysisFile, AnalysisIdentity, PartStore, StoredPart
 from nlpbatch.files.result_files import ResultFiles
 from nlpbatch.files.source import ReadOptions, Source
 from nlpbatch.files.summary import Summary
@@ -107,13 +107,13 @@ class FileAnalysis:
             info = pin_with(client, self.asked).info
         return replace(self, asked=resolve(self.asked, info))
 
-    def identity(self) -> Identity:
+    def identity(self) -> AnalysisIdentity:
         """Return what a later start must not change."""
         reader = {name: getattr(self.reader, name) for name in ReadOptions.__slots__}
         files = [[file.path, file.size_bytes, file.mtime_ns] for file in self.files]
         # Of a call, `operation` becomes the analyzer's own, which has the name of none of the service's.
         asked = {"operation": self.asked.operation, "analyzer": self.asked.analyzer, **self.asked.to_members()}
-        return Identity(files, reader, list(self.text), asked)
+        return AnalysisIdentity(files, reader, list(self.text), asked)
 
 
 class _Run:
@@ -124,7 +124,7 @@ class _Run:
         self._source = source
         self._store = store
         self._note = note
-        self._parts: dict[int, Part] = {}
+        self._parts: dict[int, StoredPart] = {}
         self._analysis: TableAnalysis | None = None
 
     def work(self, advance: Advance) -> Summary:
@@ -163,7 +163,7 @@ class _Run:
             on_retry=self._refused,
         )
 
-    def _pin(self, client: Client, begun: RunFile | None, name: str) -> tuple[RunFile, Pinned]:
+    def _pin(self, client: Client, begun: AnalysisFile | None, name: str) -> tuple[AnalysisFile, Pinned]:
         """Return the record of this start, and the analyzer: in the version that the output was begun with."""
         if begun is not None:
             try:
@@ -175,9 +175,9 @@ class _Run:
             else:
                 return replace(begun, starts=begun.starts + 1), pinned
         pinned = pin_with(client, self._given.asked)
-        return RunFile(name, self._given.identity(), pinned.info.fingerprint, nlpbatch.__version__), pinned
+        return AnalysisFile(name, self._given.identity(), pinned.info.fingerprint, nlpbatch.__version__), pinned
 
-    def _begun(self) -> RunFile | None:
+    def _begun(self) -> AnalysisFile | None:
         """Return what is to be gone on with; drop what isn't."""
         try:
             begun = self._store.begun()
@@ -237,10 +237,10 @@ class _Run:
             self._parts[rows.number] = part
 
     @property
-    def _total(self) -> Part:
-        return reduce(Part.__add__, self._parts.values(), Part(Counts(), 0.0, TaskStats()))
+    def _total(self) -> StoredPart:
+        return reduce(StoredPart.__add__, self._parts.values(), StoredPart(Counts(), 0.0, TaskStats()))
 
-    def _summary(self, client: Client, run: RunFile, analyzer: str, before: int) -> Summary:
+    def _summary(self, client: Client, run: AnalysisFile, analyzer: str, before: int) -> Summary:
         given, total = self._given, self._total
         return Summary(
             input=", ".join(given.inputs),

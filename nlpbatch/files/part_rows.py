@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from nlpbatch.client.columns.task_stats import TaskStats
 from nlpbatch.files.counts import Counts, Outcomes
-from nlpbatch.files.part_store import Part
+from nlpbatch.files.part_store import StoredPart
 from nlpbatch.wire.limits import MIB
 
 _PART_BYTES: Final = 32 * MIB
@@ -60,13 +60,13 @@ class PartRows:
         """Return the rows, and which of them failed."""
         return self.batches, [self._outcomes.failed(batch) for batch in self.batches]
 
-    def part(self) -> Part:
+    def part(self) -> StoredPart:
         """Return the part's record."""
         counts = Counts()
         for batch in self.batches:
             counts += self._outcomes.count(batch)
         self.ended_with, self.ended_s = self._stats(), time.monotonic()
-        return Part(counts, self.ended_s - self._began_s, self.ended_with - self._begun_with)
+        return StoredPart(counts, self.ended_s - self._began_s, self.ended_with - self._begun_with)
 
     def following(self) -> "PartRows":
         """Return the next part, after `part` has closed this one."""

@@ -32,7 +32,7 @@ _REMEDY: Final = "give --overwrite to start again, choose another output, or use
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class AnalysisIdentity:
     """What makes two starts one run.
 
     Args:
@@ -48,7 +48,7 @@ class Identity:
     text: list[str]
     asked: Mapping[str, Any]
 
-    def differences(self, other: "Identity") -> list[str]:
+    def differences(self, other: "AnalysisIdentity") -> list[str]:
         """Return what differs, in words."""
         found = []
         for one in fields(self):
@@ -68,7 +68,7 @@ _WORDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class RunFile:
+class AnalysisFile:
     """What `run.json` holds.
 
     Args:
@@ -81,14 +81,14 @@ class RunFile:
     """
 
     run: str
-    identity: Identity
+    identity: AnalysisIdentity
     fingerprint: str
     nlpbatch: str
     starts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StoredPart:
     """Some rows that follow each other.
 
     Args:
@@ -102,7 +102,7 @@ class Part:
     seconds: float
     stats: TaskStats
 
-    def __add__(self, other: "Part") -> Self:
+    def __add__(self, other: "StoredPart") -> Self:
         """Return the sums."""
         return replace(
             self,
@@ -162,7 +162,7 @@ class PartStore:
                 if self.directory.exists() and not (self.directory / _RUN).exists():  # nothing was begun
                     shutil.rmtree(self.directory, ignore_errors=True)
 
-    def begun(self) -> RunFile | None:
+    def begun(self) -> AnalysisFile | None:
         """Return what was begun here; None if nothing was.
 
         Raises:
@@ -174,11 +174,11 @@ class PartStore:
             return None
         try:
             members = json.loads(path.read_text(encoding="utf-8"))
-            return RunFile(**members | {"identity": Identity(**members["identity"])})
+            return AnalysisFile(**members | {"identity": AnalysisIdentity(**members["identity"])})
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path} can't be read ({error!r}): give --overwrite to start again") from error
 
-    def check(self, begun: RunFile, now: Identity) -> None:
+    def check(self, begun: AnalysisFile, now: AnalysisIdentity) -> None:
         """Refuse to go on with another input, other columns or other options.
 
         Raises:
@@ -189,7 +189,7 @@ class PartStore:
         if differences:
             raise ConfigError(f"{self.output} was begun with different settings: {'; '.join(differences)}: {_REMEDY}")
 
-    def begin(self, run: RunFile) -> None:
+    def begin(self, run: AnalysisFile) -> None:
         """Record what the output is."""
         self._write_text(_RUN, json.dumps(asdict(run), ensure_ascii=False, indent=1) + "\n")
 
@@ -199,11 +199,11 @@ class PartStore:
             if path.name != _LOCK:
                 path.unlink()
 
-    def whole_parts(self) -> Iterator[tuple[Part, Iterator[pa.RecordBatch]]]:
+    def whole_parts(self) -> Iterator[tuple[StoredPart, Iterator[pa.RecordBatch]]]:
         """Yield the parts that are whole, in order, with their rows; what comes after the last of them is deleted."""
         while (record := self._path(self._whole + 1, "json")).exists():
             self._whole += 1
-            yield Part.from_json(record.read_text(encoding="utf-8")), self._rows(self._whole)
+            yield StoredPart.from_json(record.read_text(encoding="utf-8")), self._rows(self._whole)
         for path in self.directory.glob("*.arrow*"):
             if int(path.name[:6]) > self._whole:
                 path.unlink()
@@ -212,7 +212,7 @@ class PartStore:
         """Return the number of the next part, after `whole_parts`."""
         return self._whole + 1
 
-    def add(self, number: int, part: Part, batches: list[pa.RecordBatch]) -> None:
+    def add(self, number: int, part: StoredPart, batches: list[pa.RecordBatch]) -> None:
         """Keep a part; one that is added again takes its own place."""
         path = self._path(number, "arrow")
         staged = path.with_suffix(".arrow-")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, StringConstraints, model_validator
 
-from nlpbatch.engine.dictionary import KIWI_ENTRIES, MECAB_ENTRIES, AcceptedEntries, Entry
+from nlpbatch.engine.dictionary import KIWI_ENTRIES, MECAB_ENTRIES, AcceptedEntries, DictionaryEntry
 from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.serving.listen import ListenSettings
@@ -74,7 +74,7 @@ class PoolSettings(Settings):
         )
 
 
-class ReplaySettings(Settings):
+class KeptAnswerSettings(Settings):
     """Answers to batch requests kept for those that come again with the same Idempotency-Key, through another proxy."""
 
     size_bytes: int = Field(64 * MIB, ge=0, le=64 * 1024 * MIB)
@@ -109,7 +109,9 @@ class AnalyzerSettings(Settings):
     dictionaries: list[str] = Field(default_factory=list, max_length=100)
     """Files with words of one's own, from the configuration file's directory on; see `engine.dictionary`."""
 
-    def to_spec(self, name: str, dictionary: tuple[Entry, ...] = (), directory: Path | None = None) -> EngineSpec:
+    def to_spec(
+        self, name: str, dictionary: tuple[DictionaryEntry, ...] = (), directory: Path | None = None
+    ) -> EngineSpec:
         """Return the value that the engine takes.
 
         Args:
@@ -146,7 +148,9 @@ class KiwiSettings(AnalyzerSettings):
     enabled_dialects: list[Dialect] = Field(default_factory=list)
     """Dialects to load, which requests may then allow; all of them take 28 s and 2.2 GB."""
 
-    def to_spec(self, name: str, dictionary: tuple[Entry, ...] = (), directory: Path | None = None) -> EngineSpec:
+    def to_spec(
+        self, name: str, dictionary: tuple[DictionaryEntry, ...] = (), directory: Path | None = None
+    ) -> EngineSpec:
         """Return the value that the engine takes; Kiwi needs no directory."""
         del directory
         load = {"model", "integrate_allomorph", "load_default_dict", "load_typo_dict", "load_multi_dict"}
@@ -162,7 +166,9 @@ class MecabSettings(AnalyzerSettings):
     entries: ClassVar[AcceptedEntries] = MECAB_ENTRIES
     engine: Literal["mecab"] = "mecab"
 
-    def to_spec(self, name: str, dictionary: tuple[Entry, ...] = (), directory: Path | None = None) -> EngineSpec:
+    def to_spec(
+        self, name: str, dictionary: tuple[DictionaryEntry, ...] = (), directory: Path | None = None
+    ) -> EngineSpec:
         """Return the value that the engine takes; MeCab needs no directory."""
         del directory
         return EngineSpec(name, self.engine, dictionary=dictionary)
@@ -180,7 +186,9 @@ class OtherEngineSettings(AnalyzerSettings):
             raise ValueError(f"engine {self.engine!r} takes no dictionaries: name its files in settings")
         return self
 
-    def to_spec(self, name: str, dictionary: tuple[Entry, ...] = (), directory: Path | None = None) -> EngineSpec:
+    def to_spec(
+        self, name: str, dictionary: tuple[DictionaryEntry, ...] = (), directory: Path | None = None
+    ) -> EngineSpec:
         """Return the value that the engine takes."""
         base = "" if directory is None else str(directory.resolve())
         return EngineSpec(name, self.engine, self.settings, dictionary=dictionary, directory=base)
@@ -247,7 +255,7 @@ class ServerSettings(Settings):
     listen: ServerListen = ServerListen()
     limits: RequestLimitSettings = RequestLimitSettings()
     pool: PoolSettings = PoolSettings()
-    replay: ReplaySettings = ReplaySettings()
+    replay: KeptAnswerSettings = KeptAnswerSettings()
     cache: CacheSettings = CacheSettings()
     registration: RegisterSettings = RegisterSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from nlpbatch.engine.dictionary import MAX_BYTES, Entry, parse
+from nlpbatch.engine.dictionary import MAX_BYTES, DictionaryEntry, parse
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.errors import ConfigError
 from nlpbatch.server.config import AnalyzerSettings
@@ -46,7 +46,7 @@ class Dictionaries:
             ConfigError: A file can't be read, or lines of it are wrong; all are named, over all files.
 
         """
-        entries: list[Entry] = []
+        entries: list[DictionaryEntry] = []
         faults: list[str] = []
         for file in self._files:
             try:

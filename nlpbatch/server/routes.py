@@ -21,8 +21,8 @@ from nlpbatch.errors import (
 )
 from nlpbatch.server.analyzers import Analyzers
 from nlpbatch.server.metrics import ServerMetrics
-from nlpbatch.server.outcome_cache.cache import OutcomeCache, Question, Served
-from nlpbatch.server.shared_answers import Answer, SharedAnswers
+from nlpbatch.server.outcome_cache.cache import CacheQuestion, OutcomeCache, Served
+from nlpbatch.server.shared_answers import EncodedAnswer, SharedAnswers
 from nlpbatch.serving.problems import LOG_KEY
 from nlpbatch.serving.query import read_query
 from nlpbatch.serving.reading import wide_reads
@@ -101,7 +101,7 @@ class Routes:
             response.headers[media.IDEMPOTENCY_REPLAYED] = "true"
         return response
 
-    async def _analyse(self, operation: Operation, request: web.Request) -> Answer:
+    async def _analyse(self, operation: Operation, request: web.Request) -> EncodedAnswer:
         encoding = _answer_encoding(request)
         parsed = await _read(request, operation)
         self._check_size(parsed)
@@ -113,7 +113,7 @@ class Routes:
         if operation == "analyze" and info.tagset != KIWI and documents.have_spans(parsed.documents):
             raise spans_refused(info)
         urgent = not is_batch(request.headers.get(media.PRIORITY))
-        question = Question(info.fingerprint, encoding, parsed.options, urgent=urgent)
+        question = CacheQuestion(info.fingerprint, encoding, parsed.options, urgent=urgent)
         served = await self._cache.analyze(version.pool, parsed.documents, question)
         count, answer = len(parsed.documents), served.answer
         self._metrics.answered(info.name, count, answer, cached=served.cached)
@@ -187,7 +187,7 @@ def _transient(answer: PoolAnswer) -> dict[str, str]:
     return {} if TRANSIENT_CODES.isdisjoint(answer.errors) else {"Cache-Control": "no-store"}
 
 
-def _answer(encoding: Encoding, parsed: ParsedRequest, info: AnalyzerInfo, served: Served) -> Answer:
+def _answer(encoding: Encoding, parsed: ParsedRequest, info: AnalyzerInfo, served: Served) -> EncodedAnswer:
     answer = served.answer
     names = {"analyzer": info.name, "fingerprint": info.fingerprint}
     if encoding == "arrow":
@@ -203,4 +203,4 @@ def _answer(encoding: Encoding, parsed: ParsedRequest, info: AnalyzerInfo, serve
         media.ANALYZER: info.name,
         media.CACHED: str(served.cached),
     } | _transient(answer)
-    return Answer(body, media.ARROW_STREAM if encoding == "arrow" else media.JSON, headers)
+    return EncodedAnswer(body, media.ARROW_STREAM if encoding == "arrow" else media.JSON, headers)

@@ -19,14 +19,14 @@ from typing import Final
 
 from aiohttp import web
 
-from nlpbatch.server.config import ReplaySettings
+from nlpbatch.server.config import KeptAnswerSettings
 
 _OVERHEAD_BYTES: Final = 2048
 """What Python adds to an answer, so that tiny ones can't outgrow the bound."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EncodedAnswer:
     """An answer that may be sent several times."""
 
     body: bytes
@@ -49,25 +49,25 @@ class Shared:
 
     """
 
-    answer: Answer
+    answer: EncodedAnswer
     joined: bool
     given_before: bool
 
 
 @dataclass(eq=False, slots=True)
 class _Analysis:
-    task: asyncio.Task[Answer]
+    task: asyncio.Task[EncodedAnswer]
     given: bool = False
 
 
 @dataclass(slots=True)
 class _Kept:
-    answer: Answer
+    answer: EncodedAnswer
     until_s: float
     analysis: _Analysis
 
 
-Analyse = Callable[[], Awaitable[Answer]]
+Analyse = Callable[[], Awaitable[EncodedAnswer]]
 
 
 class SharedAnswers:
@@ -78,7 +78,7 @@ class SharedAnswers:
 
     """
 
-    def __init__(self, settings: ReplaySettings) -> None:
+    def __init__(self, settings: KeptAnswerSettings) -> None:
         self._settings = settings
         self._under_way: dict[bytes, _Analysis] = {}
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
@@ -114,12 +114,12 @@ class SharedAnswers:
         task.add_done_callback(lambda done: self._end(identity, done))
         return analysis
 
-    async def _run(self, identity: bytes, analyse: Analyse) -> Answer:
+    async def _run(self, identity: bytes, analyse: Analyse) -> EncodedAnswer:
         answer = await analyse()
         self._keep(identity, answer, time.monotonic())
         return answer
 
-    def _end(self, identity: bytes, task: asyncio.Task[Answer]) -> None:
+    def _end(self, identity: bytes, task: asyncio.Task[EncodedAnswer]) -> None:
         del self._under_way[identity]
         if not task.cancelled():
             task.exception()  # mark as seen: there may be no caller left to raise it to
@@ -134,7 +134,7 @@ class SharedAnswers:
         self._kept.move_to_end(identity)
         return kept
 
-    def _keep(self, identity: bytes, answer: Answer, now_s: float) -> None:
+    def _keep(self, identity: bytes, answer: EncodedAnswer, now_s: float) -> None:
         settings = self._settings
         if len(answer.body) > settings.answer_bytes or "no-store" in answer.headers.get("Cache-Control", ""):
             return
@@ -151,6 +151,6 @@ class SharedAnswers:
         self.size_bytes -= len(kept.answer.body) + _OVERHEAD_BYTES
 
 
-def _give(analysis: _Analysis, answer: Answer, *, joined: bool) -> Shared:
+def _give(analysis: _Analysis, answer: EncodedAnswer, *, joined: bool) -> Shared:
     given_before, analysis.given = analysis.given, True
     return Shared(answer, joined, given_before)

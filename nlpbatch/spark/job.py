@@ -18,7 +18,7 @@ from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.attempts import AttemptLog
 from nlpbatch.spark.runs.batch_writer import BatchWriter
 from nlpbatch.spark.runs.batches import Batches
-from nlpbatch.spark.runs.budget import Budget, parse_until
+from nlpbatch.spark.runs.budget import InputBudget, parse_until
 from nlpbatch.spark.runs.error_limit import ErrorLimit
 from nlpbatch.spark.runs.finished import FinishedRun
 from nlpbatch.spark.runs.identity import RunFile
@@ -101,7 +101,7 @@ def run_batches(session: SparkSession, options: JobOptions, plan: RunPlan, lease
 
     """
     now = datetime.now().astimezone()
-    budget = Budget(options.max_bytes, parse_until(options.until, now) if options.until else None)
+    budget = InputBudget(options.max_bytes, parse_until(options.until, now) if options.until else None)
     sizes = Sizes.choose(plan.source, session.sparkContext.defaultParallelism, options.batch_bytes)
     writer = BatchWriter(session, plan.analysis, plan.output, sizes)
     error_limit = ErrorLimit(options.max_error_ratio, f"{plan.output.url}/{layout.DEAD}")

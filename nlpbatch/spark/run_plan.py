@@ -14,7 +14,7 @@ from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.attempts import now_text
 from nlpbatch.spark.runs.columns import RunAnalysis, text_columns
-from nlpbatch.spark.runs.identity import Identity, RunFile, identified, new_name
+from nlpbatch.spark.runs.identity import RunFile, RunIdentity, identified, new_name
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.versions import newest, next_version
 from nlpbatch.spark.service_call import ServiceCall
@@ -39,7 +39,7 @@ class RunPlan:
     output: Storage
     source: Input
     analysis: RunAnalysis
-    identity: Identity
+    identity: RunIdentity
     existing: RunFile | None
     given: Mapping[str, Any]
 
@@ -134,8 +134,8 @@ def _pin(call: ServiceCall, fingerprint: str | None, output: Storage) -> Pinned:
         ) from error
 
 
-def _identity(options: JobOptions, source: Input, pinned: Pinned, url: str) -> Identity:
-    return Identity(
+def _identity(options: JobOptions, source: Input, pinned: Pinned, url: str) -> RunIdentity:
+    return RunIdentity(
         input=url,
         format=source.format,
         reader=dict(source.reader),

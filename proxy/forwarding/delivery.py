@@ -17,7 +17,7 @@ from proxy.forwarding.response_headers import ARRIVAL_KEY
 from proxy.ledger.ledger import Ledger
 from proxy.traffic.retries import Failure, GiveUp, Retries, RetryBudget, Return
 from proxy.traffic.slots import Backend, Lease
-from proxy.upstream.client import NotConnected, Upstream, UpstreamRequest, UpstreamResponse
+from proxy.upstream.client import BackendNotConnected, Upstream, UpstreamRequest, UpstreamResponse
 
 _CHANGED: Final = "the version that If-Match names has no free slot at this moment: send again"
 
@@ -38,7 +38,7 @@ class _Answered(Protocol):
 A = TypeVar("A", bound=_Answered)
 
 
-class Observer(Protocol):
+class DeliveryObserver(Protocol):
     """Counts what happens at backends."""
 
     def upstream(self, backend: str, seconds: float) -> None:
@@ -51,7 +51,7 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class WholeRequest:
     """A caller's request with its whole body.
 
     Args:
@@ -83,14 +83,16 @@ class Delivery:
 
     """
 
-    def __init__(self, gate: Gate, budget: RetryBudget, upstream: Upstream, ledger: Ledger, observer: Observer) -> None:
+    def __init__(
+        self, gate: Gate, budget: RetryBudget, upstream: Upstream, ledger: Ledger, observer: DeliveryObserver
+    ) -> None:
         self._gate = gate
         self._budget = budget
         self._upstream = upstream
         self._ledger = ledger
         self._observer = observer
 
-    async def stream(self, lease: Lease, call: Call) -> web.StreamResponse:
+    async def stream(self, lease: Lease, call: WholeRequest) -> web.StreamResponse:
         """Answer a call, a long answer as it comes, and release its slot.
 
         Raises:
@@ -105,7 +107,7 @@ class Delivery:
         send = partial(self._upstream.stream, sent=call.sent, request=call.request, finishing=finishing)
         return await self._deliver(lease, call, send, answers=True)
 
-    async def fetch(self, lease: Lease, call: Call) -> UpstreamResponse:
+    async def fetch(self, lease: Lease, call: WholeRequest) -> UpstreamResponse:
         """Return the whole answer to a call, and release its slot.
 
         Raises:
@@ -114,7 +116,9 @@ class Delivery:
         """
         return await self._deliver(lease, call, partial(self._upstream.fetch, sent=call.sent), answers=False)
 
-    async def _deliver(self, lease: Lease, call: Call, send: Callable[[Backend], Awaitable[A]], *, answers: bool) -> A:
+    async def _deliver(
+        self, lease: Lease, call: WholeRequest, send: Callable[[Backend], Awaitable[A]], *, answers: bool
+    ) -> A:
         """Return the answer; `answers` says whether it goes to the call's own caller, and to nobody else."""
         retries = self._gate.retries(lease, self._budget, call.identity)
         try:
@@ -123,7 +127,7 @@ class Delivery:
             self._gate.pump()
 
     async def _attempts(
-        self, retries: Retries, call: Call, send: Callable[[Backend], Awaitable[A]], *, answers: bool
+        self, retries: Retries, call: WholeRequest, send: Callable[[Backend], Awaitable[A]], *, answers: bool
     ) -> A:
         while True:
             backend = retries.backend
@@ -144,13 +148,13 @@ class Delivery:
             self._gate.pump()
 
     async def _attempt(
-        self, backend: Backend, call: Call, send: Callable[[Backend], Awaitable[A]], *, answers: bool
+        self, backend: Backend, call: WholeRequest, send: Callable[[Backend], Awaitable[A]], *, answers: bool
     ) -> A | BackendFailed | ServiceTimeout:
         started_s = time.monotonic()
         call.request[LOG_KEY]["backend"] = backend.url
         try:
             answer = await send(backend)
-        except NotConnected as error:  # nothing was sent
+        except BackendNotConnected as error:  # nothing was sent
             return error
         except (BackendFailed, ServiceTimeout) as error:
             self._ledger.attempted(call.request[ARRIVAL_KEY])
@@ -165,7 +169,7 @@ class Delivery:
             self._count(call, answer.status, answer.headers, answered=answers)
         return answer
 
-    def _count(self, call: Call, status: int, headers: Mapping[str, str], *, answered: bool) -> None:
+    def _count(self, call: WholeRequest, status: int, headers: Mapping[str, str], *, answered: bool) -> None:
         """Count what a backend answered, whether or not anybody still waits for it."""
         arrival = call.request[ARRIVAL_KEY]
         if status >= HTTPStatus.MULTIPLE_CHOICES:
@@ -187,6 +191,6 @@ def _documents(headers: Mapping[str, str]) -> int:
 
 
 def _failure(error: NlpbatchError) -> Failure:
-    if isinstance(error, NotConnected):
+    if isinstance(error, BackendNotConnected):
         return Failure.NOT_CONNECTED
     return Failure.TIMED_OUT if isinstance(error, ServiceTimeout) else Failure.BROKEN_OFF

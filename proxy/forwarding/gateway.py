@@ -39,7 +39,7 @@ from nlpbatch.wire.media import (
 from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.problem import status_of
 from proxy.config import LimitSettings
-from proxy.forwarding.delivery import COUNTED_KEY, Call, Delivery
+from proxy.forwarding.delivery import COUNTED_KEY, Delivery, WholeRequest
 from proxy.forwarding.gate import Admission, Gate
 from proxy.forwarding.peer_answers import PeerAnswers
 from proxy.forwarding.response_headers import ARRIVAL_KEY, LEASE_KEY, wanted_wait_s
@@ -52,7 +52,7 @@ from proxy.shared.claims import Claim
 from proxy.traffic.slots import Lease
 from proxy.traffic.ticket import ANY_VERSION, Arrival, ClassName
 from proxy.upstream.client import UpstreamRequest, UpstreamResponse, check_target, headers_for_backend
-from proxy.upstream.peers import Question
+from proxy.upstream.peers import PeerQuestion
 
 _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 # As istr, names needn't be folded for each look-up.
@@ -149,7 +149,7 @@ class Gateway:
             return await self._forward_once(request, headers, key)
         lease = await self._admit(request, arrival)
         with Admission(self._parts.gate, lease) as admission:
-            call = Call(request, await self._read(request, headers), key)
+            call = WholeRequest(request, await self._read(request, headers), key)
             admission.take()  # the delivery releases it
         return await self._parts.delivery.stream(lease, call)
 
@@ -158,12 +158,12 @@ class Gateway:
         parts, arrival = self._parts, request[ARRIVAL_KEY]
         if parts.single_flight.knows(arrival.tenant, key):
             # Already cached or in flight: no slot needed unless that attempt fails.
-            call = Call(request, await self._read(request, headers), key)
+            call = WholeRequest(request, await self._read(request, headers), key)
             return await self._share(call, key, Admission(parts.gate, None), None)
         if parts.peers is not None:
             return await self._forward_in_fleet(request, headers, key, parts.peers)
         with Admission(parts.gate, await self._admit(request, arrival)) as admission:
-            call = Call(request, await self._read(request, headers), key)
+            call = WholeRequest(request, await self._read(request, headers), key)
             return await self._share(call, key, admission, None)
 
     async def _forward_in_fleet(
@@ -180,10 +180,12 @@ class Gateway:
                 expect_no_more()
                 lease = None
             with Admission(parts.gate, lease) as admission:
-                call = Call(request, await self._read(request, headers), key)
+                call = WholeRequest(request, await self._read(request, headers), key)
                 return await self._share(call, key, admission, claim)
 
-    async def _share(self, call: Call, key: str, admission: Admission, claim: Claim | None) -> web.StreamResponse:
+    async def _share(
+        self, call: WholeRequest, key: str, admission: Admission, claim: Claim | None
+    ) -> web.StreamResponse:
         parts, arrival = self._parts, call.request[ARRIVAL_KEY]
         if parts.single_flight.knows(arrival.tenant, key):
             admission.abandon()
@@ -192,7 +194,7 @@ class Gateway:
         if parts.peers is None:
             fetch: Fetch = partial(self._fetch, call, admission)
         else:
-            ask_others = partial(parts.peers.fetch, Question(arrival.tenant, key, digest), claim)
+            ask_others = partial(parts.peers.fetch, PeerQuestion(arrival.tenant, key, digest), claim)
             fetch = partial(self._fetch_in_fleet, call, admission, ask_others)
         answer, replayed = await parts.single_flight.share(arrival.tenant, key, digest, fetch)
         response = answer.to_response()
@@ -204,7 +206,7 @@ class Gateway:
             call.request[COUNTED_KEY] = True
         return response
 
-    async def _fetch(self, call: Call, admission: Admission, flight: Flight) -> UpstreamResponse:
+    async def _fetch(self, call: WholeRequest, admission: Admission, flight: Flight) -> UpstreamResponse:
         """Return the answer that all callers of a flight share.
 
         The first caller's slot is gone if that caller hung up before this began, or if another flight came to nothing.
@@ -214,7 +216,7 @@ class Gateway:
         return await self._parts.delivery.fetch(lease, call)
 
     async def _fetch_in_fleet(
-        self, call: Call, admission: Admission, ask_others: AskOthers, flight: Flight
+        self, call: WholeRequest, admission: Admission, ask_others: AskOthers, flight: Flight
     ) -> UpstreamResponse:
         """Return the same in a fleet, where another proxy may have it."""
         found = await ask_others(flight, call.request[ARRIVAL_KEY])

@@ -27,7 +27,7 @@ from proxy.shared.fleet import Fleet
 from proxy.shared.members import Member
 from proxy.traffic.ticket import Arrival
 from proxy.upstream.client import UpstreamResponse
-from proxy.upstream.peers import Missed, Peers, Question
+from proxy.upstream.peers import Missed, PeerQuestion, Peers
 
 Outcome = Literal["answered", "under_way", "unknown", "conflict", "unreachable", "garbage"]
 _MIN_PERIOD_S: Final = 0.05
@@ -35,7 +35,7 @@ _LOOPBACK: Final = ("127.", "localhost", "::1")
 _log = logging.getLogger("nlpbatch.proxy")
 
 
-class Observer(Protocol):
+class PeerObserver(Protocol):
     """Counts what happens between proxies."""
 
     def peer_fetched(self, outcome: str) -> None:
@@ -58,7 +58,7 @@ class PeerAnswers:
 
     """
 
-    def __init__(self, fleet: Fleet, single_flight: SingleFlight, live: Live, observer: Observer) -> None:
+    def __init__(self, fleet: Fleet, single_flight: SingleFlight, live: Live, observer: PeerObserver) -> None:
         self._fleet = fleet
         self._single_flight = single_flight
         self._live = live
@@ -105,7 +105,7 @@ class PeerAnswers:
         self._fleet.claims.sent((tenant, key), backend)
 
     async def fetch(
-        self, question: Question, claim: Claim | None, flight: Flight, arrival: Arrival
+        self, question: PeerQuestion, claim: Claim | None, flight: Flight, arrival: Arrival
     ) -> UpstreamResponse | Claim:
         """Return the answer of the proxy that owns the request, or the claim of this one, which is to analyse it.
 
@@ -135,7 +135,7 @@ class PeerAnswers:
         """Return what has been counted."""
         return dict(self._counts)
 
-    async def _fetch(self, question: Question, claim: Claim, flight: Flight) -> UpstreamResponse | Claim:
+    async def _fetch(self, question: PeerQuestion, claim: Claim, flight: Flight) -> UpstreamResponse | Claim:
         name = (question.tenant, question.key)
         while claim.owner is not None:
             flight.own = False
@@ -147,7 +147,7 @@ class PeerAnswers:
             claim = self._count(await self._fleet.claims.claim(name, instead=claim))
         return claim
 
-    async def _ask(self, owner: Member, question: Question) -> UpstreamResponse | Missed:
+    async def _ask(self, owner: Member, question: PeerQuestion) -> UpstreamResponse | Missed:
         """Return the answer of an owner, or why there is none, after waiting while it is under way."""
         peers = self._peers
         if peers is None:

@@ -11,7 +11,7 @@ from nlpbatch.errors import IdempotencyConflict
 from nlpbatch.wire.limits import KIB, MIB
 from nlpbatch.wire.media import IDEMPOTENCY_KEY
 from proxy.forwarding.single_flight import SingleFlight
-from proxy.shared.store import Store
+from proxy.shared.store import SharedStore
 from proxy.upstream.client import UpstreamResponse
 from proxy.upstream.peers import DIGEST, HEAD, OWNER, PATH, TENANT, WAIT_S, to_head
 
@@ -20,7 +20,7 @@ _WHOLE_BYTES: Final = MIB
 _BEARER: Final = "Bearer "
 
 
-def peer_application(single_flight: SingleFlight, store: Store, me: str) -> web.Application:
+def peer_application(single_flight: SingleFlight, store: SharedStore, me: str) -> web.Application:
     """Return the application.
 
     Args:
@@ -51,7 +51,7 @@ def peer_application(single_flight: SingleFlight, store: Store, me: str) -> web.
     return app
 
 
-def _secret_checked(store: Store) -> Middleware:
+def _secret_checked(store: SharedStore) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         given = request.headers.get("Authorization", "")

@@ -15,7 +15,7 @@ from proxy.ledger.counters import Rows
 from proxy.ledger.journals import Journals
 from proxy.ledger.local_book import LocalBook
 from proxy.ledger.shared_book import SharedBook
-from proxy.shared.store import Store
+from proxy.shared.store import SharedStore
 from proxy.traffic.ticket import Arrival
 
 HUNG_UP: Final = 499
@@ -36,7 +36,11 @@ class Ledger:
     """
 
     def __init__(
-        self, settings: LedgerSettings, store: Store | None, on_error: OnError, now_s: Callable[[], float] = time.time
+        self,
+        settings: LedgerSettings,
+        store: SharedStore | None,
+        on_error: OnError,
+        now_s: Callable[[], float] = time.time,
     ) -> None:
         directory = None if settings.directory is None else Path(settings.directory)
         days = settings.retention_days

@@ -13,7 +13,7 @@ from proxy.ledger.book import GROUPS, Batch, BookAway, Carried, Query, Reading
 from proxy.ledger.counters import ANALYSED_BYTES, COUNTERS, MAX_JOBS, OTHER, Row
 from proxy.ledger.local_book import EXPECTED_S, MISSED_S
 from proxy.ledger.shared_scripts import CARRY, FIND, LEAVE, READ_ALL, READ_BYTES, READ_JOB, TOUCH
-from proxy.shared.store import Script, Store, StoreAway
+from proxy.shared.store import Script, SharedStore, StoreAway
 
 _PART_ROWS: Final = 200
 """Rows of one script: it must not hold up the others that use the store."""
@@ -42,7 +42,7 @@ class SharedBook:
 
     touch_period_s = 0.0
 
-    def __init__(self, store: Store, retention_days: int, now_s: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: SharedStore, retention_days: int, now_s: Callable[[], float] = time.time) -> None:
         self._store = store
         self._retention_days = retention_days
         self._now_s = now_s

@@ -40,7 +40,7 @@ NOBODY: Final = Actor()
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One change.
 
     Args:
@@ -67,7 +67,7 @@ class Entry:
     by: str = ""
 
     @classmethod
-    def parse(cls, text: bytes | str) -> "Entry | None":
+    def parse(cls, text: bytes | str) -> "AuditEntry | None":
         """Return the entry in a JSON text; None if it is none."""
         try:
             entry = cls(**json.loads(text))
@@ -118,7 +118,7 @@ class Recorder:
         self._instance = instance[:12]
         self._now_s = now_s
         self._count = 0
-        self._unsent: deque[Entry] = deque(maxlen=MAX_ENTRIES)
+        self._unsent: deque[AuditEntry] = deque(maxlen=MAX_ENTRIES)
         self.journal: Outlet | None = None
         self.on_entry: Callable[[], None] | None = None
         """Called when an entry waits for the journal."""
@@ -135,7 +135,7 @@ class Recorder:
 
         """
         self._count += 1
-        entry = Entry(
+        entry = AuditEntry(
             f"{self._instance}-{self._count}",
             self._now_s(),
             self._proxy,
@@ -166,7 +166,7 @@ class Recorder:
         """Write down another log level."""
         self.record("log_level", "proxy", actor, before=before, after=after)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: AuditEntry) -> None:
         """Keep an entry that is in the log already."""
         if self.journal is not None:
             self._unsent.append(entry)
@@ -195,10 +195,10 @@ class Audit(Recorder):
 
     def __init__(self, proxy: str, instance: str, now_s: Callable[[], float]) -> None:
         super().__init__(proxy, instance, now_s)
-        self.own: deque[Entry] = deque(maxlen=MAX_ENTRIES)
+        self.own: deque[AuditEntry] = deque(maxlen=MAX_ENTRIES)
         """Entries of this proxy, the oldest first."""
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: AuditEntry) -> None:
         """Keep an entry that is in the log already."""
         self.own.append(entry)
         super().add(entry)
@@ -215,17 +215,17 @@ class Audit(Recorder):
 
         """
         known = {entry.id for entry in self.own}
-        for entry in map(Entry.parse, texts):
+        for entry in map(AuditEntry.parse, texts):
             if entry is not None and entry.id not in known:
                 self.add(replace(entry, at_s=entry.at_s + ahead_s))
         await self.send()
 
-    async def entries(self, since_s: float, limit: int) -> tuple[list[Entry], bool]:
+    async def entries(self, since_s: float, limit: int) -> tuple[list[AuditEntry], bool]:
         """Return the newest entries since a time, the oldest first, and whether those of all proxies are among them.
 
         While the store is away, only this proxy's own are.
         """
-        found: Iterable[Entry] = self.own
+        found: Iterable[AuditEntry] = self.own
         complete = self.journal is None
         if self.journal is not None:
             with contextlib.suppress(StoreAway):
@@ -234,7 +234,7 @@ class Audit(Recorder):
         recent = sorted((entry for entry in found if entry.at_s >= since_s), key=lambda entry: entry.at_s)
         return recent[-limit:], complete
 
-    async def _stored(self, journal: AuditJournal, limit: int) -> Iterable[Entry]:
+    async def _stored(self, journal: AuditJournal, limit: int) -> Iterable[AuditEntry]:
         # The newest come first; of those of one millisecond, only their order says which was earlier.
-        parsed = [Entry.parse(text) for text in reversed(await journal.read(limit))]
+        parsed = [AuditEntry.parse(text) for text in reversed(await journal.read(limit))]
         return {entry.id: entry for entry in parsed if entry is not None}.values()

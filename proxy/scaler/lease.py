@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from proxy.shared.store import Script, Store, StoreAway
+from proxy.shared.store import Script, SharedStore, StoreAway
 
 _HOLD: Final = Script("""
 -- KEYS: who scales. ARGV: this scaler, milliseconds that the lease lasts; 0 gives it back. Returns who has it.
@@ -24,7 +24,7 @@ class ScalerLease:
 
     """
 
-    def __init__(self, store: Store, service: str, me: str, lasts_s: float) -> None:
+    def __init__(self, store: SharedStore, service: str, me: str, lasts_s: float) -> None:
         self._store = store
         self._keys = [store.key("scaler", service)]
         self._me = me

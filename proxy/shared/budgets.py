@@ -10,7 +10,7 @@ from typing import Final
 
 from proxy.shared.clock import FleetClock
 from proxy.shared.members import Members
-from proxy.shared.store import Script, Store
+from proxy.shared.store import Script, SharedStore
 from proxy.traffic.budgets import Budget, Budgets
 from proxy.traffic.calendar import DAY_S, Period
 
@@ -51,7 +51,7 @@ class SharedBudgets:
     """
 
     def __init__(
-        self, store: Store, members: Members, budgets: Budgets, clock: FleetClock, wake: Callable[[], None]
+        self, store: SharedStore, members: Members, budgets: Budgets, clock: FleetClock, wake: Callable[[], None]
     ) -> None:
         self._store = store
         self._members = members

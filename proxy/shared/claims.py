@@ -21,7 +21,7 @@ from typing import Final
 
 from proxy.shared.claim_scripts import CLAIM, RELEASE, RENEW
 from proxy.shared.members import Member
-from proxy.shared.store import Store, StoreAway
+from proxy.shared.store import SharedStore, StoreAway
 
 _MAX_AT_ONCE: Final = 200
 """Claims in one round trip: the store does nothing else meanwhile, for about a millisecond."""
@@ -92,7 +92,7 @@ class Claims:
 
     """
 
-    def __init__(self, store: Store, instance: str, ttl_s: float) -> None:
+    def __init__(self, store: SharedStore, instance: str, ttl_s: float) -> None:
         self.ttl_s = ttl_s
         self._store = store
         self._instance = instance

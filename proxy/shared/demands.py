@@ -7,7 +7,7 @@ from typing import Final
 
 from proxy.shared.members import Members
 from proxy.shared.repeated_errors import RepeatedErrors
-from proxy.shared.store import Script, Store, StoreAway
+from proxy.shared.store import Script, SharedStore, StoreAway
 from proxy.traffic.demand import Demand, Flow
 
 PERIOD_S: Final = 0.1
@@ -40,7 +40,7 @@ class Demands:
 
     """
 
-    def __init__(self, store: Store, members: Members) -> None:
+    def __init__(self, store: SharedStore, members: Members) -> None:
         self._store = store
         self._members = members
         self._said = False

@@ -16,7 +16,7 @@ from proxy.shared.clock import FleetClock
 from proxy.shared.demands import Demands
 from proxy.shared.leases import Leases
 from proxy.shared.members import Member, Members
-from proxy.shared.store import Store
+from proxy.shared.store import SharedStore
 from proxy.shared.upkeep import Upkeep
 from proxy.traffic.budgets import Budgets
 
@@ -37,7 +37,7 @@ class Fleet:
     """
 
     def __init__(self, settings: ProxySettings, instance: str) -> None:
-        self.store = Store(settings.shared)
+        self.store = SharedStore(settings.shared)
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.members = Members(
             self.store,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from proxy.shared.store import Script, Store
+from proxy.shared.store import Script, SharedStore
 
 _TIMEOUT_S: Final = 2.0
 """Nobody's request waits for these calls."""
@@ -32,7 +32,7 @@ class SharedJournal:
 
     """
 
-    def __init__(self, store: Store, max_entries: int) -> None:
+    def __init__(self, store: SharedStore, max_entries: int) -> None:
         self._store = store
         self._max_entries = max_entries
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from proxy.key_records import REVOKED, IssuedKey, KeyRecords, read_members
 from proxy.shared.clock import FleetClock
-from proxy.shared.store import Script, Store
+from proxy.shared.store import Script, SharedStore
 
 _READ_TIMEOUT_S: Final = 2.0
 """Nobody's request waits for these calls, and 10,000 keys take longer than a request may."""
@@ -60,7 +60,7 @@ class SharedKeys:
 
     """
 
-    def __init__(self, store: Store, records: KeyRecords, clock: FleetClock) -> None:
+    def __init__(self, store: SharedStore, records: KeyRecords, clock: FleetClock) -> None:
         self._store = store
         self._records = records
         self._clock = clock

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from proxy.shared.members import Members
 from proxy.shared.repeated_errors import RepeatedErrors
-from proxy.shared.store import Script, Store, StoreAway
-from proxy.traffic.lease_bucket import Grant, Report
+from proxy.shared.store import Script, SharedStore, StoreAway
+from proxy.traffic.lease_bucket import Grant, LeaseReport
 from proxy.traffic.leased_quota import LeasedQuota
 from proxy.traffic.quotas import Quota, Rule, Scope
 
@@ -110,7 +110,7 @@ class Leases:
 
     """
 
-    def __init__(self, store: Store, members: Members) -> None:
+    def __init__(self, store: SharedStore, members: Members) -> None:
         self._store = store
         self._members = members
         self._quotas: Iterable[Quota] = ()
@@ -186,7 +186,7 @@ class Leases:
         quota.begin(self._members.count, self._members.rank, time.monotonic_ns())
         return quota
 
-    async def _ask(self, quotas: Sequence[LeasedQuota], reports: Sequence[Report]) -> list[Grant]:
+    async def _ask(self, quotas: Sequence[LeasedQuota], reports: Sequence[LeaseReport]) -> list[Grant]:
         keys = [self._store.key("beats"), *(self._store.key("quota", quota.scope, quota.name) for quota in quotas)]
         arguments: list[Any] = [self._members.me.id]
         for report in reports:
@@ -196,7 +196,7 @@ class Leases:
         ]
 
 
-def _arguments(report: Report) -> list[int]:
+def _arguments(report: LeaseReport) -> list[int]:
     rule = report.rule
     return [
         _NO_LIMIT if rule.bytes_per_s is None else rule.bytes_per_s,

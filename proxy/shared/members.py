@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
-from proxy.shared.store import Script, Store, StoreAway
+from proxy.shared.store import Script, SharedStore, StoreAway
 
 _BEATS: Final = 5
 """Heartbeats in the time after which a proxy counts as gone."""
@@ -88,7 +88,7 @@ class Members:
 
     """
 
-    def __init__(self, store: Store, me: Member) -> None:
+    def __init__(self, store: SharedStore, me: Member) -> None:
         self._store = store
         self.me = me
         self.alive: dict[str, Member] = {me.id: me}

@@ -55,7 +55,7 @@ class Script:
         self.digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
 
-class Store:
+class SharedStore:
     """The connection to the store; `open` it before use.
 
     Args:

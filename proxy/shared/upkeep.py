@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from proxy.shared.repeated_errors import RepeatedErrors
-from proxy.shared.store import Store, StoreAway
+from proxy.shared.store import SharedStore, StoreAway
 
 PERIOD_S: Final = 0.5
 """Between two rounds; a change is in force everywhere after two of them."""
@@ -27,7 +27,7 @@ class Upkeep:
 
     """
 
-    def __init__(self, store: Store, min_gap_s: float) -> None:
+    def __init__(self, store: SharedStore, min_gap_s: float) -> None:
         self._min_gap_s = min_gap_s
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

@@ -31,7 +31,7 @@ Cause = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class QueueBounds:
     """What one tenant may have waiting, and how long a request may wait."""
 
     requests: int
@@ -62,7 +62,7 @@ class Refuse:
 
 
 def over_queue(
-    cost_bytes: int, *, waiting: Backlog, promised: Backlog, bounds: Bounds, rate: DrainRate
+    cost_bytes: int, *, waiting: Backlog, promised: Backlog, bounds: QueueBounds, rate: DrainRate
 ) -> Refuse | None:
     """Return why a request can't wait with those of its tenant, None if it can.
 

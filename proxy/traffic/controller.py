@@ -21,8 +21,8 @@ from proxy.traffic.admission import (
     JITTER,
     LONGEST_PROMISE_S,
     SHORTEST_RETRY_AFTER_S,
-    Bounds,
     Cause,
+    QueueBounds,
     Refuse,
     over_queue,
     over_wait,
@@ -312,7 +312,7 @@ class TrafficController:
         queue, waiting = self._settings.queue, self.queue.of(arrival.tenant, arrival.class_name)
         # A request that comes back on time finds room, even if the queue was worked off more slowly than predicted.
         slack = 5 if promised else 4
-        bounds = Bounds(queue.requests * slack // 4, queue.size_bytes * slack // 4, self._max_wait_s(arrival))
+        bounds = QueueBounds(queue.requests * slack // 4, queue.size_bytes * slack // 4, self._max_wait_s(arrival))
         refusal = over_queue(
             arrival.cost_bytes, waiting=waiting, promised=held, bounds=bounds, rate=self._rate(arrival)
         )

@@ -14,7 +14,7 @@ _US: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class LeaseReport:
     """What a proxy tells the store of one quota.
 
     Args:
@@ -70,7 +70,7 @@ class LeaseBucket:
     needs: dict[str, int] = field(default_factory=dict)
     """Since when a member needs more than it has."""
 
-    def exchange(self, member: str, report: Report, now_us: int, alive: Collection[str]) -> Grant:
+    def exchange(self, member: str, report: LeaseReport, now_us: int, alive: Collection[str]) -> Grant:
         """Take a member's report, and return what it is granted.
 
         Args:
@@ -88,7 +88,7 @@ class LeaseBucket:
         my_slots, free = self._slots_of(member, report)
         return Grant(mine, math.floor(self.level or 0), elsewhere, my_slots, free)
 
-    def _lease(self, member: str, report: Report, now_us: int, elsewhere: int) -> int:
+    def _lease(self, member: str, report: LeaseReport, now_us: int, elsewhere: int) -> int:
         rule, known = report.rule, report.known_bytes
         mine, spent = self.leases.get(member, 0), report.spent_bytes
         if self.level is None:
@@ -127,7 +127,7 @@ class LeaseBucket:
         self.level = level + mine
         return 0
 
-    def _slots_of(self, member: str, report: Report) -> tuple[int, int]:
+    def _slots_of(self, member: str, report: LeaseReport) -> tuple[int, int]:
         bound = report.rule.concurrency
         if bound is None:
             return 0, 0

@@ -13,7 +13,7 @@ When the store is back, its bucket has at most what it had when it was last hear
 
 from typing import Final
 
-from proxy.traffic.lease_bucket import Grant, Report
+from proxy.traffic.lease_bucket import Grant, LeaseReport
 from proxy.traffic.quotas import NO_LIMIT, Over, Quota, Rule, Scope
 
 _NS: Final = 1_000_000_000
@@ -193,10 +193,10 @@ class LeasedQuota(Quota):
             return True
         return bool(wanted_bytes or wanted_slots) and now_ns - self._reported_ns >= _SILENCE_NS
 
-    def report(self, now_ns: int) -> Report:
+    def report(self, now_ns: int) -> LeaseReport:
         """Return what the store is to know; then `settle` with its answer, or `divide` without one."""
         wanted_bytes, wanted_slots = self._wanted(now_ns)
-        report = Report(
+        report = LeaseReport(
             self.rule,
             self._spent_bytes,
             wanted_bytes,
@@ -212,7 +212,7 @@ class LeasedQuota(Quota):
         self._slots -= self._returned_slots
         return report
 
-    def settle(self, report: Report, grant: Grant, now_ns: int) -> None:
+    def settle(self, report: LeaseReport, grant: Grant, now_ns: int) -> None:
         """Take over what the store has granted; what was spent since the report comes off it."""
         elapsed_s = max(1e-3, (now_ns - self._reported_ns) / _NS)
         keep = 0.5 ** (elapsed_s / _HALF_LIFE_S)
@@ -227,7 +227,7 @@ class LeasedQuota(Quota):
         self._rejoins = self._rejoins and not report.rejoins
         self.away, self.parts = False, None
 
-    def unsettle(self, report: Report) -> None:
+    def unsettle(self, report: LeaseReport) -> None:
         """Report it again: nothing is known of what the store did with it, and twice is better than not at all."""
         self._spent_bytes += report.spent_bytes
         self._needed_bytes = max(self._needed_bytes, report.needed_bytes)

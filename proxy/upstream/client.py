@@ -20,7 +20,7 @@ from proxy.config import UpstreamSettings
 from proxy.live import Live
 from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.slots import Backend
-from proxy.upstream.connections import Answer, Connections, Destination, Message
+from proxy.upstream.connections import BackendAnswer, Connections, Destination, Message
 from proxy.upstream.readiness import ask_ready, set_unreachable, try_backend
 
 _WHOLE_ANSWER_BYTES: Final = MIB
@@ -69,7 +69,7 @@ Finishing = Callable[[int, Mapping[str, str]], None]
 T = TypeVar("T")
 
 
-class NotConnected(BackendFailed):
+class BackendNotConnected(BackendFailed):
     """No connection to the backend: nothing has been sent, another one may be asked."""
 
 
@@ -151,7 +151,7 @@ class Upstream:
         `fetch`; once a streamed answer has begun, its failure breaks the connection to the caller.
         """
 
-        async def pass_on(answer: Answer) -> web.StreamResponse:
+        async def pass_on(answer: BackendAnswer) -> web.StreamResponse:
             size_bytes = answer.content_length
             whole = size_bytes is not None and size_bytes <= _WHOLE_ANSWER_BYTES
             if whole or answer.status >= _FAILED_STATUS or answer.status == _OTHER_VERSION_STATUS:
@@ -167,7 +167,9 @@ class Upstream:
         name, timeout_s = backend.connection.get("server_hostname"), snapshot.settings.upstream.connect_timeout_s
         return Destination(backend.url, snapshot.tls, name, timeout_s)
 
-    async def _exchange(self, backend: Backend, sent: UpstreamRequest, use: Callable[[Answer], Awaitable[T]]) -> T:
+    async def _exchange(
+        self, backend: Backend, sent: UpstreamRequest, use: Callable[[BackendAnswer], Awaitable[T]]
+    ) -> T:
         """Return what `use` makes of a backend's answer."""
         to, message = self._destination(backend), Message(sent.method, sent.target, sent.headers.items(), sent.body)
         try:
@@ -181,7 +183,7 @@ class Upstream:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # Until its next health check says otherwise.
             set_unreachable(backend, type(error).__name__)
-            raise NotConnected("no backend could be reached: send again") from error
+            raise BackendNotConnected("no backend could be reached: send again") from error
         except TimeoutError as error:
             detail = f"the backend gave no answer within {self.settings.timeout_s:g} s: send fewer documents at a time"
             raise ServiceTimeout(detail) from error
@@ -208,12 +210,12 @@ class Upstream:
         raise ValueError(f"{max_bytes} bytes or more")
 
 
-async def _read_whole(answer: Answer) -> UpstreamResponse:
+async def _read_whole(answer: BackendAnswer) -> UpstreamResponse:
     return UpstreamResponse(answer.status, headers_for_caller(answer.headers), await read_all(answer.content))
 
 
 async def _stream(
-    answer: Answer, request: web.Request, response: web.StreamResponse, finishing: Finishing
+    answer: BackendAnswer, request: web.Request, response: web.StreamResponse, finishing: Finishing
 ) -> web.StreamResponse:
     response.headers[media.REQUEST_ID] = request[REQUEST_ID_KEY]
     with _caller_may_leave():

@@ -56,7 +56,7 @@ class Message(NamedTuple):
     body: bytes = b""
 
 
-class Answer(NamedTuple):
+class BackendAnswer(NamedTuple):
     """An answer whose head has arrived."""
 
     status: int
@@ -88,7 +88,7 @@ class Connections:
         self._sweeping: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
-    async def sent(self, to: Destination, message: Message) -> AsyncIterator[Answer]:
+    async def sent(self, to: Destination, message: Message) -> AsyncIterator[BackendAnswer]:
         """Send a message; its answer may be read within the context.
 
         Raises:
@@ -114,7 +114,7 @@ class Connections:
         await asyncio.gather(*filter(None, closed), return_exceptions=True)
         await asyncio.sleep(0)  # those that were discarded just before
 
-    async def exchange(self, to: Destination, message: Message) -> tuple[ResponseHandler, Answer]:
+    async def exchange(self, to: Destination, message: Message) -> tuple[ResponseHandler, BackendAnswer]:
         """Send a message and return its answer, with the connection that is to be released after it; see `sent`."""
         while True:
             kept = self._take(to)
@@ -217,7 +217,7 @@ def _ascii(host: str) -> str:
         return host
 
 
-async def _ask(connection: ResponseHandler, to: Destination, message: Message) -> Answer:
+async def _ask(connection: ResponseHandler, to: Destination, message: Message) -> BackendAnswer:
     transport = connection.transport
     if transport is None:
         raise aiohttp.ServerDisconnectedError
@@ -227,7 +227,7 @@ async def _ask(connection: ResponseHandler, to: Destination, message: Message) -
         while True:
             head, content = await connection.read()
             if head.code >= _FINAL or head.code == _SWITCHING:
-                return Answer(head.code, head.headers, content)
+                return BackendAnswer(head.code, head.headers, content)
     except HttpProcessingError as error:
         raise aiohttp.ClientPayloadError("the answer is not HTTP") from error
 

@@ -44,7 +44,7 @@ _MISSED: Final[dict[int, Missed]] = {202: "under_way", 404: "unknown", 409: "con
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PeerQuestion:
     """A request whose answer another proxy may have.
 
     Args:
@@ -84,7 +84,7 @@ class Peers:
         """Close all connections."""
         await self._session.close()
 
-    async def ask(self, owner: Member, question: Question) -> UpstreamResponse | Missed:
+    async def ask(self, owner: Member, question: PeerQuestion) -> UpstreamResponse | Missed:
         """Return the answer that a proxy holds, or what keeps it from being had."""
         if not owner.peer_url:
             return "unreachable"

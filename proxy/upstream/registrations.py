@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from proxy.shared.store import Script, Store, StoreAway
+from proxy.shared.store import Script, SharedStore, StoreAway
 from proxy.upstream.discovery import Address
 
 _TIMEOUT_S: Final = 2.0
@@ -78,7 +78,7 @@ class Registrations:
 
     """
 
-    def __init__(self, store: Store | None) -> None:
+    def __init__(self, store: SharedStore | None) -> None:
         self._store = store
         self._all: dict[str, Registration] = {}
 

@@ -3,14 +3,14 @@
 import asyncio
 
 from proxy.forwarding.gate import Gate
-from proxy.traffic.admission import Bounds
+from proxy.traffic.admission import QueueBounds
 from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.slots import Backend
 from proxy.traffic.ticket import Backlog
 from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 
-BOUNDS = Bounds(requests=100, size_bytes=100_000, max_wait_s=5.0)
+BOUNDS = QueueBounds(requests=100, size_bytes=100_000, max_wait_s=5.0)
 
 
 class Scene:

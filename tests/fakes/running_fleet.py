@@ -14,7 +14,7 @@ from redis import Redis
 from proxy.config_shared import SharedSettings
 from proxy.shared.claims import Claims
 from proxy.shared.members import Member, Members
-from proxy.shared.store import Store
+from proxy.shared.store import SharedStore
 from tests.fakes.backend import FakeBackend
 from tests.fakes.running_proxy import AUTHORIZED, TENANTS, Answer, Proxy, running_proxy
 from tests.fakes.running_store import RunningStore
@@ -91,7 +91,7 @@ class RunningFleet:
             host: The machine that it says it is on.
 
         """
-        store = Store(SharedSettings(**self._shared))
+        store = SharedStore(SharedSettings(**self._shared))
         await store.open()
         member = Member(f"pretended-{peer_url[-5:].strip(':/')}", peer_url=peer_url, host=host)
         members, claims = Members(store, member), Claims(store, member.id, 600.0)

@@ -6,7 +6,7 @@ from typing import Any
 import kiwipiepy
 import pytest
 
-from nlpbatch.engine.dictionary import Entry
+from nlpbatch.engine.dictionary import DictionaryEntry
 from nlpbatch.engine.kiwi import KiwiEngine
 from nlpbatch.engine.protocol import EngineSpec
 from nlpbatch.server.config import KiwiSettings
@@ -52,7 +52,7 @@ def test_its_tokens_are_those_of_tokenize_with_the_same_options(engine: KiwiEngi
 
 
 def test_rules_of_the_dictionary_hold(kiwi: kiwipiepy.Kiwi) -> None:
-    rule = Entry("", "pattern", (r"[0-9]+년", "NNP"))
+    rule = DictionaryEntry("", "pattern", (r"[0-9]+년", "NNP"))
     engine = KiwiEngine(EngineSpec("default", dictionary=(rule,)))
     found, plain = read(engine.tokenizer({})(TEXTS[-1])), read(kiwi.tokenize(TEXTS[-1]))
     assert found == read(engine._kiwi.tokenize(TEXTS[-1]))

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from proxy.shared.leases import _EXCHANGE, _arguments
-from proxy.traffic.lease_bucket import Grant, LeaseBucket, Report
+from proxy.traffic.lease_bucket import Grant, LeaseBucket, LeaseReport
 from proxy.traffic.quotas import Rule
 from tests.fakes.running_store import running_store
 
@@ -17,7 +17,7 @@ SCRIPT = _EXCHANGE.source.replace("redis.call('TIME')", "{math.floor(ARGV[#ARGV]
 
 def report(chance, rule):
     wanted = chance.choice((0, chance.randrange(rule.burst_bytes)))
-    return Report(
+    return LeaseReport(
         rule,
         spent_bytes=chance.choice((0, chance.randrange(rule.burst_bytes))),
         wanted_bytes=wanted,

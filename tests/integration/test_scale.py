@@ -11,7 +11,7 @@ from nlpbatch.errors import ConfigError, ServiceUnreachable
 from proxy.config_shared import SharedSettings
 from proxy.scaler.lease import ScalerLease
 from proxy.scaler.targets import CommandTarget, NotApplied, Units, YarnTarget, read_state
-from proxy.shared.store import Store
+from proxy.shared.store import SharedStore
 from tests.fakes.running_proxy import ENTRY
 
 WRITE = "import sys; open(sys.argv[1], 'a').write(sys.argv[2] + '\\n')"
@@ -175,7 +175,7 @@ async def test_a_yarn_that_refuses_or_is_away_is_named(peer):
 async def test_one_scaler_at_a_time_has_the_lease(redis, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("a secret of the fleet")
-    store = Store(SharedSettings(url=redis.url, secret_file=str(secret), timeout_s=2.0))
+    store = SharedStore(SharedSettings(url=redis.url, secret_file=str(secret), timeout_s=2.0))
     await store.open()
     first, second = (ScalerLease(store, "nlp", name, 0.5) for name in ("first", "second"))
     assert await first.hold() is None

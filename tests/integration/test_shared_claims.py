@@ -9,7 +9,7 @@ from redis import Redis
 from proxy.config_shared import SharedSettings
 from proxy.shared.claims import Claims
 from proxy.shared.members import Member, Members
-from proxy.shared.store import Store
+from proxy.shared.store import SharedStore
 from tests.fakes.running_store import running_store
 
 NAME = ("home", "the key of a request")
@@ -32,7 +32,7 @@ class Scene:
         self.stores, self.all, self.members = [], [], []
 
     async def join(self, name, ttl_s=600.0):
-        store = Store(self.settings)
+        store = SharedStore(self.settings)
         await store.open()
         members = Members(store, Member(name, peer_url=f"http://{name}"))
         await members.beat()

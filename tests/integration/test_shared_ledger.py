@@ -17,7 +17,7 @@ from proxy.ledger import shared_book
 from proxy.ledger.book import Batch, BookAway, Carried, Query
 from proxy.ledger.counters import ANALYSED, ANALYSED_BYTES, COUNTERS, OTHER
 from proxy.ledger.shared_book import SharedBook
-from proxy.shared.store import Store
+from proxy.shared.store import SharedStore
 from tests.fakes.backend import FakeBackend, answer, echo
 from tests.fakes.running_proxy import AUTHORIZED, ENTRY, GUEST, running_proxy
 from tests.fakes.running_store import running_store
@@ -43,7 +43,7 @@ def secret(tmp_path):
 
 @pytest.fixture
 async def book(redis, secret):
-    store = Store(SharedSettings(url=redis.url, secret_file=secret))
+    store = SharedStore(SharedSettings(url=redis.url, secret_file=secret))
     await store.open()
     yield SharedBook(store, 10)
     await store.close()

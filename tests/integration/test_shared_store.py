@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 from nlpbatch.errors import ConfigError
 from proxy.config_shared import SharedSettings
 from proxy.shared.members import Member, Members
-from proxy.shared.store import Script, Store, StoreAway
+from proxy.shared.store import Script, SharedStore, StoreAway
 from tests.fakes.running_store import running_store
 
 ECHO = Script("return ARGV[1]")
@@ -36,7 +36,7 @@ async def until(condition, seconds=10):
 
 
 async def opened(redis, tmp_path, **changed):
-    store = Store(settings(redis, tmp_path, **changed))
+    store = SharedStore(settings(redis, tmp_path, **changed))
     await store.open()
     return store
 
@@ -166,4 +166,4 @@ def test_a_store_needs_a_secret_of_some_length(tmp_path, monkeypatch):
         SharedSettings(url="redis://10.0.0.9")
     monkeypatch.setenv("NLPBATCH_SHARED_SECRET", "short")
     with pytest.raises(ConfigError, match="the shared secret has 5 characters, at least 16 are needed"):
-        Store(SharedSettings(url="redis://10.0.0.9"))
+        SharedStore(SharedSettings(url="redis://10.0.0.9"))

@@ -9,7 +9,7 @@ from nlpbatch.spark.run_plan import plan_run
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.batch_writer import BatchWriter
 from nlpbatch.spark.runs.batches import Batches
-from nlpbatch.spark.runs.budget import Budget
+from nlpbatch.spark.runs.budget import InputBudget
 from nlpbatch.spark.runs.error_limit import ErrorLimit
 from nlpbatch.spark.runs.lease import OutputLease
 from nlpbatch.spark.runs.microbatches import MicroBatches, RunResult
@@ -31,7 +31,7 @@ def start(spark, options):
         writer = BatchWriter(session, plan.analysis, plan.output, Sizes.choose(plan.source, 2, batch_bytes=1))
         limit = ErrorLimit(max_error_ratio, "/dead")
         with OutputLease(plan.output, layout.LEASE, "app") as lease:
-            batches = MicroBatches(plan.source, writer, lease=lease, budget=budget or Budget(), error_limit=limit)
+            batches = MicroBatches(plan.source, writer, lease=lease, budget=budget or InputBudget(), error_limit=limit)
             return batches.run(shows)
 
     return run
@@ -59,15 +59,15 @@ def test_every_file_is_done_once_and_the_next_start_does_new_ones_only(start, fi
 def test_a_start_whose_time_is_over_does_nothing_and_says_so(start, files, output):
     past = datetime.now().astimezone() - timedelta(minutes=1)
     for _ in range(2):
-        assert start(budget=Budget(until=past)) == RunResult(0, f"it is {past:%Y-%m-%d %H:%M}")
+        assert start(budget=InputBudget(until=past)) == RunResult(0, f"it is {past:%Y-%m-%d %H:%M}")
         output.write_text(layout.SUCCESS, "")
     assert list(Batches(output).records()) == []
     assert output.exists(layout.SUCCESS)
 
 
 def test_a_micro_batch_that_has_started_is_finished_though_it_uses_up_the_budget(start, files):
-    assert start(budget=Budget(max_bytes=1)) == RunResult(1, "the budget of 1 bytes is used up")
-    assert start(budget=Budget(max_bytes=1)) == RunResult(1, "the budget of 1 bytes is used up")
+    assert start(budget=InputBudget(max_bytes=1)) == RunResult(1, "the budget of 1 bytes is used up")
+    assert start(budget=InputBudget(max_bytes=1)) == RunResult(1, "the budget of 1 bytes is used up")
     assert start() == RunResult(1, None)
 
 

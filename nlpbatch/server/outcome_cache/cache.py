@@ -25,7 +25,7 @@ from nlpbatch.server.config import CacheSettings
 from nlpbatch.server.outcome_cache.forms import Rows, form_of, read_all
 from nlpbatch.server.outcome_cache.plan import plan
 from nlpbatch.server.outcome_cache.sketch import SHARE
-from nlpbatch.server.outcome_cache.store import Shelf, Store
+from nlpbatch.server.outcome_cache.store import OutcomeStore, Shelf
 from nlpbatch.wire.options import Options
 
 _KIND_BYTES: Final = 16
@@ -40,7 +40,7 @@ class Pool(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CacheQuestion:
     """What a request asks for, beside its documents.
 
     Args:
@@ -82,14 +82,14 @@ class OutcomeCache:
 
     def __init__(self, settings: CacheSettings, clock: Callable[[], float] = time.thread_time) -> None:
         self._clock = clock
-        self.store = Store(settings.size_bytes)
+        self.store = OutcomeStore(settings.size_bytes)
         self._is_used = settings.size_bytes > 0
         self.seconds = 0.0
         """CPU that looking up, keeping and joining took."""
         self.misses = 0
         """Documents that were looked up in vain."""
 
-    async def analyze(self, pool: Pool, documents: pa.Array, question: Question) -> Served:
+    async def analyze(self, pool: Pool, documents: pa.Array, question: CacheQuestion) -> Served:
         """Return the outcomes of `documents: binary[n]`, in order.
 
         Raises:
@@ -129,9 +129,9 @@ class _Stopwatch:
 class _Request:
     """One request on its way."""
 
-    store: Store
+    store: OutcomeStore
     pool: Pool
-    question: Question
+    question: CacheQuestion
     watch: _Stopwatch
     misses: int = 0
 
@@ -199,7 +199,7 @@ class _Request:
         return Served(answer, _count(texts) - self.misses)
 
 
-async def _ask(pool: Pool, documents: pa.Array, question: Question) -> PoolAnswer:
+async def _ask(pool: Pool, documents: pa.Array, question: CacheQuestion) -> PoolAnswer:
     return await pool.analyze(documents, encoding=question.encoding, options=question.options, urgent=question.urgent)
 
 

@@ -8,7 +8,7 @@ Place = TypeVar("Place")
 
 
 @dataclass(slots=True)
-class Plan(Generic[Place]):
+class CachePlan(Generic[Place]):
     """The way from documents to rows: first those that are kept, then those of the documents asked.
 
     Args:
@@ -37,7 +37,9 @@ class Plan(Generic[Place]):
         return again
 
 
-def plan(texts: Sequence[bytes | None], find: Callable[[Sequence[bytes | None]], Mapping[int, Place]]) -> Plan[Place]:
+def plan(
+    texts: Sequence[bytes | None], find: Callable[[Sequence[bytes | None]], Mapping[int, Place]]
+) -> CachePlan[Place]:
     """Return the plan for documents.
 
     Args:
@@ -48,7 +50,7 @@ def plan(texts: Sequence[bytes | None], find: Callable[[Sequence[bytes | None]],
     distinct = list(dict.fromkeys(texts))
     found = find(distinct)
     if len(distinct) == len(texts) and not found:
-        return Plan([], list(range(len(texts))), list(range(len(texts))))
+        return CachePlan([], list(range(len(texts))), list(range(len(texts))))
     kept, new = 0, len(found)
     row_of: dict[bytes | None, int] = {}
     for position, text in enumerate(distinct):
@@ -59,7 +61,7 @@ def plan(texts: Sequence[bytes | None], find: Callable[[Sequence[bytes | None]],
             row_of[text] = new
             new += 1
     order = list(map(row_of.__getitem__, texts))
-    return Plan(list(found.values()), _firsts(order, len(found)), order)
+    return CachePlan(list(found.values()), _firsts(order, len(found)), order)
 
 
 def _firsts(order: Sequence[int], least: int) -> list[int]:

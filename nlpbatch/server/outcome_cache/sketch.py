@@ -16,7 +16,7 @@ SHARE: Final = 1 / _ONE_IN
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class RepeatSample:
     """What was seen of some documents.
 
     Args:
@@ -43,7 +43,7 @@ class Sketch:
         self._hash_of = hash_of
         self._seen: OrderedDict[int, None] = OrderedDict()
 
-    def see(self, documents: Iterable[bytes | None]) -> Sample:
+    def see(self, documents: Iterable[bytes | None]) -> RepeatSample:
         """Add the documents, and return what was seen of them; null documents don't count."""
         sampled = repeated_bytes = 0
         hash_of, seen = self._hash_of, self._seen
@@ -58,4 +58,4 @@ class Sketch:
                 seen[hashed] = None
         while len(seen) > self._capacity:
             seen.popitem(last=False)
-        return Sample(sampled, repeated_bytes)
+        return RepeatSample(sampled, repeated_bytes)

@@ -56,7 +56,7 @@ class _Segment:
     used: bytearray
 
 
-class Store:
+class OutcomeStore:
     """Shelves, the least recently used of which go first, and the queue of segments.
 
     Args:

@@ -13,7 +13,7 @@ _DIGITS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class RunAttempt:
     """One start of a driver. One that was killed stays "running", because it could not record its end.
 
     Args:
@@ -44,17 +44,17 @@ class AttemptLog:
         """Return how many attempts there have been."""
         return len(self._output.names(ATTEMPTS))
 
-    def begin(self, application: str) -> Attempt:
+    def begin(self, application: str) -> RunAttempt:
         """Return a new attempt, after recording it."""
-        attempt = Attempt(self.count() + 1, now_text(), application)
+        attempt = RunAttempt(self.count() + 1, now_text(), application)
         self._write(attempt)
         return attempt
 
-    def end(self, attempt: Attempt, state: Ending, reason: str | None = None) -> None:
+    def end(self, attempt: RunAttempt, state: Ending, reason: str | None = None) -> None:
         """Record how an attempt ended."""
         self._write(replace(attempt, state=state, ended_at=now_text(), reason=reason))
 
-    def _write(self, attempt: Attempt) -> None:
+    def _write(self, attempt: RunAttempt) -> None:
         name = f"{ATTEMPTS}/{attempt.number:0{_DIGITS}d}.json"
         self._output.write_text(name, json.dumps(asdict(attempt), ensure_ascii=False, indent=2) + "\n")
 

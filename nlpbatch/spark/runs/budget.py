@@ -7,7 +7,7 @@ from nlpbatch.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class InputBudget:
     """What one start may use. A micro-batch begins only while something is left, and then runs to its end.
 
     Args:

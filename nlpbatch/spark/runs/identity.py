@@ -19,7 +19,7 @@ _REMEDY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class RunIdentity:
     """What makes two starts one run.
 
     Args:
@@ -55,11 +55,11 @@ class Identity:
         called = {"operation": members.pop(_CALLED)} if _CALLED in members else {}
         return Options.checked(operation, members | called)
 
-    def is_same(self, other: "Identity") -> bool:
+    def is_same(self, other: "RunIdentity") -> bool:
         """Return whether nothing differs, the version included."""
         return self.fingerprint == other.fingerprint and not self.differences(other)
 
-    def differences(self, other: "Identity") -> list[str]:
+    def differences(self, other: "RunIdentity") -> list[str]:
         """Return what differs, in words; the version is left out, because it is pinned."""
         names = [item.name for item in fields(self) if item.name != "fingerprint"]
         return [
@@ -83,7 +83,7 @@ class RunFile:
     """
 
     run: str
-    identity: Identity
+    identity: RunIdentity
     nlpbatch: str
     created_at: str
     given: Mapping[str, Any] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class RunFile:
         try:
             members = json.loads(output.read_text(RUN))
             given = members["identity"]
-            identity = Identity(**given | {"text": tuple(given["text"])})
+            identity = RunIdentity(**given | {"text": tuple(given["text"])})
             return cls(members["run"], identity, members["nlpbatch"], members["created_at"], members.get("given", {}))
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{output.within(RUN)} can't be read ({error!r}): choose another output") from error
@@ -108,7 +108,7 @@ class RunFile:
         """Write the file."""
         output.write_text(RUN, json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n")
 
-    def check(self, now: Identity, output: Storage) -> None:
+    def check(self, now: RunIdentity, output: Storage) -> None:
         """Refuse to resume with another input, other columns or other options.
 
         Raises:

@@ -20,7 +20,7 @@ from nlpbatch.spark.progress import Progress, Show, on_terminal, watching
 from nlpbatch.spark.runs.batch_files import BatchFiles
 from nlpbatch.spark.runs.batch_writer import BatchWriter
 from nlpbatch.spark.runs.batches import BatchRecord
-from nlpbatch.spark.runs.budget import Budget
+from nlpbatch.spark.runs.budget import InputBudget
 from nlpbatch.spark.runs.error_limit import ErrorLimit
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.layout import CHECKPOINT, SUCCESS
@@ -54,7 +54,7 @@ class MicroBatches:
     """
 
     def __init__(
-        self, source: Input, writer: BatchWriter, *, lease: OutputLease, budget: Budget, error_limit: ErrorLimit
+        self, source: Input, writer: BatchWriter, *, lease: OutputLease, budget: InputBudget, error_limit: ErrorLimit
     ) -> None:
         self._source = source
         self._writer = writer

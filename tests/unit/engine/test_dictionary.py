@@ -1,6 +1,6 @@
 import pytest
 
-from nlpbatch.engine.dictionary import MAX_BYTES, MECAB_ENTRIES, Entry, add, parse
+from nlpbatch.engine.dictionary import MAX_BYTES, MECAB_ENTRIES, DictionaryEntry, add, parse
 from nlpbatch.errors import ConfigError
 
 GOOD = """\
@@ -20,16 +20,18 @@ def entries(text):
 
 def test_every_kind_is_understood():
     assert entries(GOOD) == [
-        Entry("d.tsv:3", "word", ("밀크티", "NNP", 0.0)),
-        Entry("d.tsv:4", "word", ("밀크티라떼", "NNP", -3.5)),
-        Entry("d.tsv:5", "analysed", ("사겼다", (("사귀", "VV"), ("었", "EP"), ("다", "EF")), -1.0)),
-        Entry("d.tsv:6", "pattern", ("[A-Z]{2}-\\d+", "W_SERIAL")),
-        Entry("d.tsv:7", "variants", ("EF", "요$", "용", -2.0)),
+        DictionaryEntry("d.tsv:3", "word", ("밀크티", "NNP", 0.0)),
+        DictionaryEntry("d.tsv:4", "word", ("밀크티라떼", "NNP", -3.5)),
+        DictionaryEntry("d.tsv:5", "analysed", ("사겼다", (("사귀", "VV"), ("었", "EP"), ("다", "EF")), -1.0)),
+        DictionaryEntry("d.tsv:6", "pattern", ("[A-Z]{2}-\\d+", "W_SERIAL")),
+        DictionaryEntry("d.tsv:7", "variants", ("EF", "요$", "용", -2.0)),
     ]
 
 
 def test_windows_files_are_understood():
-    assert parse("\ufeff밀크티\tNNP\r\n".encode(), "d.tsv") == [Entry("d.tsv:1", "word", ("밀크티", "NNP", 0.0))]
+    assert parse("\ufeff밀크티\tNNP\r\n".encode(), "d.tsv") == [
+        DictionaryEntry("d.tsv:1", "word", ("밀크티", "NNP", 0.0))
+    ]
 
 
 @pytest.mark.parametrize(

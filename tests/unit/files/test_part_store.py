@@ -6,21 +6,21 @@ import pytest
 from nlpbatch.client.columns.task_stats import TaskStats
 from nlpbatch.errors import ConfigError
 from nlpbatch.files.counts import Counts
-from nlpbatch.files.part_store import Identity, Part, PartStore, RunFile
+from nlpbatch.files.part_store import AnalysisFile, AnalysisIdentity, PartStore, StoredPart
 
-IDENTITY = Identity([["/a", 1, 2]], {"format": None}, ["review"], {"analyzer": "default"})
+IDENTITY = AnalysisIdentity([["/a", 1, 2]], {"format": None}, ["review"], {"analyzer": "default"})
 
 
 @pytest.fixture
 def store(tmp_path):
     with PartStore(tmp_path / "t.parquet").locked() as found:
-        found.begin(RunFile("run-1", IDENTITY, "f" * 32, "0.1.0"))
+        found.begin(AnalysisFile("run-1", IDENTITY, "f" * 32, "0.1.0"))
         yield found
 
 
 def add(store, number, *values):
     batch = pa.record_batch({"a": list(values)})
-    store.add(number, Part(Counts(rows=len(values)), 1.0, TaskStats(answered=1)), [batch])
+    store.add(number, StoredPart(Counts(rows=len(values)), 1.0, TaskStats(answered=1)), [batch])
 
 
 def parts_of(store):
@@ -36,7 +36,7 @@ def test_parts_come_back_in_order_with_their_records(store):
     add(store, 2, 3)
     assert parts_of(store) == [(2, [1, 2]), (1, [3])]
     assert store.next_number() == 3
-    assert store.begun() == RunFile("run-1", IDENTITY, "f" * 32, "0.1.0")
+    assert store.begun() == AnalysisFile("run-1", IDENTITY, "f" * 32, "0.1.0")
 
 
 def test_a_part_that_is_added_again_takes_its_own_place(store):
@@ -55,7 +55,7 @@ def test_rows_without_a_record_are_no_part_and_are_deleted(store):
 
 
 def test_another_run_is_refused_with_all_that_differs(store):
-    other = Identity([["/a", 1, 3]], {"format": None}, ["body"], {"analyzer": "default"})
+    other = AnalysisIdentity([["/a", 1, 3]], {"format": None}, ["body"], {"analyzer": "default"})
     with pytest.raises(ConfigError) as refused:
         store.check(store.begun(), other)
     said = refused.value.message

@@ -6,20 +6,20 @@ from hypothesis import strategies as st
 
 from nlpbatch.errors import NoCapacity
 from nlpbatch.server import shared_answers as module
-from nlpbatch.server.config import ReplaySettings
-from nlpbatch.server.shared_answers import Answer, Shared, SharedAnswers
+from nlpbatch.server.config import KeptAnswerSettings
+from nlpbatch.server.shared_answers import EncodedAnswer, Shared, SharedAnswers
 from tests.fakes.virtual_time import settle, virtual_time
 
 
 def answer(body=b"{}", **headers):
-    return Answer(body, "application/json", headers)
+    return EncodedAnswer(body, "application/json", headers)
 
 
 class Scene:
     """Shared answers, and analyses that end when the test says so."""
 
     def __init__(self, **settings):
-        self.shared = SharedAnswers(ReplaySettings(**settings))
+        self.shared = SharedAnswers(KeptAnswerSettings(**settings))
         self.begun = []
 
     def ask(self, identity=b"i"):
@@ -82,7 +82,7 @@ async def test_a_failure_is_its_own_caller_s_only():
 @pytest.mark.parametrize(
     ("made", "settings"),
     [
-        (Answer(b"{}", "application/json", {"Cache-Control": "no-store"}), {}),
+        (EncodedAnswer(b"{}", "application/json", {"Cache-Control": "no-store"}), {}),
         (answer(b"x" * 11), {"answer_bytes": 10}),
         (answer(), {"size_bytes": 0}),
     ],
@@ -119,7 +119,7 @@ async def test_an_answer_is_kept_for_its_time(monkeypatch):
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 5000)), max_size=40))
 def test_the_bound_in_bytes_holds_whatever_is_kept(steps):
-    shared = SharedAnswers(ReplaySettings(size_bytes=20_000, answer_bytes=4000))
+    shared = SharedAnswers(KeptAnswerSettings(size_bytes=20_000, answer_bytes=4000))
 
     async def play():
         for identity, size_bytes in steps:

@@ -11,7 +11,7 @@ from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.pinning import Pinned
 from nlpbatch.spark.run_plan import RunPlan, nlpbatch_version
 from nlpbatch.spark.runs.columns import RunAnalysis, text_columns
-from nlpbatch.spark.runs.identity import Identity, RunFile
+from nlpbatch.spark.runs.identity import RunFile, RunIdentity
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.layout import RUN
 from nlpbatch.wire.analyzer import AnalyzerInfo
@@ -19,7 +19,7 @@ from nlpbatch.wire.limits import SizeLimits
 from tests.fakes.local_storage import LocalStorage
 
 PINNED = Pinned(AnalyzerInfo("default", "f" * 32, "", "", {}, ()), SizeLimits())
-IDENTITY = Identity("file:/in", "parquet", {}, ("review",), {"analyzer": "default"}, "struct<…>", "f" * 32)
+IDENTITY = RunIdentity("file:/in", "parquet", {}, ("review",), {"analyzer": "default"}, "struct<…>", "f" * 32)
 
 
 def options(**changes):

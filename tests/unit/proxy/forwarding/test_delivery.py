@@ -6,14 +6,14 @@ from multidict import CIMultiDict
 
 from nlpbatch.errors import BackendFailed, NoCapacity, ServiceTimeout
 from nlpbatch.serving.problems import LOG_KEY
-from proxy.forwarding.delivery import Call, Delivery
+from proxy.forwarding.delivery import Delivery, WholeRequest
 from proxy.forwarding.gate import Admission, Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY
 from proxy.traffic.concurrency import FixedLimit
 from proxy.traffic.controller import TrafficController
 from proxy.traffic.retries import RetryBudget
 from proxy.traffic.slots import Backend
-from proxy.upstream.client import NotConnected, UpstreamRequest, UpstreamResponse
+from proxy.upstream.client import BackendNotConnected, UpstreamRequest, UpstreamResponse
 from tests.fakes.proxy_parts import arrival, counted, new_ledger, proxy_settings, waits
 
 FINE, BROKEN, ELSEWHERE = (UpstreamResponse(status, {}, b"{}") for status in (200, 500, 412))
@@ -73,7 +73,7 @@ class Scene:
         one = arrival("a", "job", **members)
         request = make_mocked_request("POST", "/v1/analyze")
         request[ARRIVAL_KEY], request[LOG_KEY] = one, {}
-        call = Call(request, UpstreamRequest("POST", "/v1/analyze", CIMultiDict(), BODY), "key")
+        call = WholeRequest(request, UpstreamRequest("POST", "/v1/analyze", CIMultiDict(), BODY), "key")
         lease = await self.gate.enter(one)
         return await self.delivery.fetch(lease, call), request[LOG_KEY]
 
@@ -95,7 +95,7 @@ async def test_an_answer_is_returned_counted_and_its_slot_released():
     assert (scene.observed.seconds, scene.observed.retries, scene.in_flight) == (["http://b0"], [], [0, 0])
 
 
-@pytest.mark.parametrize("failure", [BROKEN, BackendFailed("…"), NotConnected("…")])
+@pytest.mark.parametrize("failure", [BROKEN, BackendFailed("…"), BackendNotConnected("…")])
 async def test_after_a_failure_another_backend_s_answer_is_returned(failure):
     scene = Scene(failure, FINE)
     answer, logged = await scene.fetch()
@@ -104,7 +104,7 @@ async def test_after_a_failure_another_backend_s_answer_is_returned(failure):
     assert (scene.observed.retries, scene.in_flight) == (["http://b0"], [0, 0])
 
 
-@pytest.mark.parametrize("error", [BackendFailed, NotConnected])
+@pytest.mark.parametrize("error", [BackendFailed, BackendNotConnected])
 async def test_the_last_attempt_s_error_is_raised(error):
     last = error("last")
     scene = Scene(error("first"), last)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlpbatch.errors import NoCapacity, QueueFull
-from proxy.traffic.admission import Bounds
+from proxy.traffic.admission import QueueBounds
 from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
 from proxy.traffic.ticket import Backlog
 from tests.fakes.gate_scene import Scene
@@ -145,7 +145,7 @@ async def test_a_half_open_backend_is_tried_by_the_next_one_if_a_caller_leaves_w
 
 @virtual_time
 async def test_thousands_of_callers_that_hang_up_in_the_same_moment_delay_no_other():
-    scene = Scene(bounds=Bounds(10_000, 10**9, 5.0))
+    scene = Scene(bounds=QueueBounds(10_000, 10**9, 5.0))
     (held,) = await scene.occupy()
     gone = [scene.caller() for _ in range(3000)]
     stays = scene.caller("b")
@@ -244,7 +244,7 @@ def test_no_limit_is_exceeded_and_no_slot_lost_whatever_callers_do(calls, limits
 @virtual_time
 async def _play(calls, limits, ready_s):
     """All times are whole seconds, so that many things happen in the same moment."""
-    scene = Scene(limits=limits, bounds=Bounds(10, 10_000, 4.0), ready=False)
+    scene = Scene(limits=limits, bounds=QueueBounds(10, 10_000, 4.0), ready=False)
     outcomes = []
 
     async def call(tenant, cost_bytes, starts_s, holds_s, patience_s, moves):

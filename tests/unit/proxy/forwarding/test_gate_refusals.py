@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from nlpbatch.errors import NoCapacity, QueueFull
-from proxy.traffic.admission import Bounds
+from proxy.traffic.admission import QueueBounds
 from proxy.traffic.ticket import Backlog
 from tests.fakes.gate_scene import Scene
 from tests.fakes.virtual_time import settle, virtual_time
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("loop_time")
 
 @virtual_time
 async def test_with_a_longest_wait_of_zero_no_request_waits():
-    scene = Scene(bounds=Bounds(100, 100_000, 0.0))
+    scene = Scene(bounds=QueueBounds(100, 100_000, 0.0))
     await scene.occupy()
     with pytest.raises(NoCapacity):
         await scene.enter("a", "", 100)
@@ -25,8 +25,8 @@ async def test_with_a_longest_wait_of_zero_no_request_waits():
 @pytest.mark.parametrize(
     ("bounds", "cause", "message"),
     [
-        (Bounds(1, 100_000, 5.0), "queue_requests", "tenant a would have 2 requests waiting, the limit is 1"),
-        (Bounds(9, 1150, 5.0), "queue_bytes", "tenant a would have 1,200 bytes waiting, the limit is 1,150"),
+        (QueueBounds(1, 100_000, 5.0), "queue_requests", "tenant a would have 2 requests waiting, the limit is 1"),
+        (QueueBounds(9, 1150, 5.0), "queue_bytes", "tenant a would have 1,200 bytes waiting, the limit is 1,150"),
     ],
 )
 @virtual_time
@@ -48,7 +48,7 @@ async def test_a_full_queue_refuses_its_own_tenant_and_no_other(bounds, cause, m
 
 @virtual_time
 async def test_a_flood_of_one_tenant_s_neither_refuses_nor_delays_another():
-    scene = Scene(bounds=Bounds(1000, 10**9, 5.0))
+    scene = Scene(bounds=QueueBounds(1000, 10**9, 5.0))
     served = []
 
     async def call(tenant):
@@ -72,7 +72,7 @@ async def test_a_flood_of_one_tenant_s_neither_refuses_nor_delays_another():
 
 @virtual_time
 async def test_the_refusal_of_a_long_wait_tells_the_wait_and_the_limit():
-    scene = Scene(bounds=Bounds(1000, 10**9, 0.5))
+    scene = Scene(bounds=QueueBounds(1000, 10**9, 0.5))
     (held,) = await scene.occupy()
     for _ in range(4):  # works off 100 bytes every 0.4 s
         successor = scene.caller()

@@ -8,7 +8,7 @@ from proxy.config_shared import SharedSettings
 from proxy.host.assignment import Assignment
 from proxy.host.supervisor import Supervisor
 from proxy.host.workers import Reply, WorkerRequest
-from proxy.operating.audit import Actor, Entry
+from proxy.operating.audit import Actor, AuditEntry
 from tests.fakes.proxy_parts import proxy_settings
 
 PAUSE = WorkerRequest("POST", "/tenants/a/pause")
@@ -33,7 +33,7 @@ class Worker:
         if self.deaf:
             return None
         if question.path == "/audit":
-            self.entries += map(Entry.parse, json.loads(question.body))
+            self.entries += map(AuditEntry.parse, json.loads(question.body))
             return Reply(204, "", b"")
         self.asked.append(question.path)
         return self.replies.get(question.path, Reply(204, "", b""))

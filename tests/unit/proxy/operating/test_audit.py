@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from proxy.operating.audit import MAX_ENTRIES, NOBODY, Actor, Audit, Entry
+from proxy.operating.audit import MAX_ENTRIES, NOBODY, Actor, Audit, AuditEntry
 from proxy.shared.store import StoreAway
 from tests.fakes.away_store import AwayJournal
 
@@ -81,16 +81,18 @@ async def test_an_entry_that_was_stored_twice_is_shown_once_and_garbage_not_at_a
 
 
 def test_an_entry_passes_through_its_text_unchanged():
-    entry = Entry("a-1", 1000.5, "host:1", "config.reload", "proxy.toml", None, {"quota.bytes_per_s": {"after": 5}})
-    assert Entry.parse(entry.to_text().encode()) == entry
+    entry = AuditEntry(
+        "a-1", 1000.5, "host:1", "config.reload", "proxy.toml", None, {"quota.bytes_per_s": {"after": 5}}
+    )
+    assert AuditEntry.parse(entry.to_text().encode()) == entry
 
 
 async def test_entries_of_another_recorder_are_kept_once_by_this_one_s_clock_and_owed_until_the_journal_has_them(audit):
     audit.journal = journal = AwayJournal()
-    entry = Entry("other-1", 2000.0, "host:2", "drain", "proxy", address="10.0.0.2", by="kim")
+    entry = AuditEntry("other-1", 2000.0, "host:2", "drain", "proxy", address="10.0.0.2", by="kim")
     with pytest.raises(StoreAway):
         await audit.take_over([entry.to_text(), "no entry"], 60.0)
     assert list(audit.own) == [replace(entry, at_s=2060.0)]
     journal.back = True
     await audit.take_over([entry.to_text()], 60.0)
-    assert [Entry.parse(text) for text in journal.texts] == list(audit.own)
+    assert [AuditEntry.parse(text) for text in journal.texts] == list(audit.own)

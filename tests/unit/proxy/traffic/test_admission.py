@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.traffic.admission import LONGEST_RETRY_AFTER_S, Bounds, over_queue, over_wait, retry_after_s
+from proxy.traffic.admission import LONGEST_RETRY_AFTER_S, QueueBounds, over_queue, over_wait, retry_after_s
 from proxy.traffic.ticket import Backlog
 from proxy.traffic.waits import DrainRate
 
-BOUNDS = Bounds(requests=10, size_bytes=1000, max_wait_s=5.0)
+BOUNDS = QueueBounds(requests=10, size_bytes=1000, max_wait_s=5.0)
 NOTHING = Backlog()
 CHANCES = st.floats(0, 1, exclude_max=True)
 BYTES = st.integers(0, 10**12)
@@ -66,7 +66,7 @@ def test_a_refusal_tells_the_bound_and_what_it_would_have_become(refusal, cause,
 
 @pytest.mark.parametrize(
     ("bounds", "cause"),
-    [(Bounds(0, 1000, 5.0), "queue_requests"), (Bounds(10, 0, 5.0), "queue_bytes")],
+    [(QueueBounds(0, 1000, 5.0), "queue_requests"), (QueueBounds(10, 0, 5.0), "queue_bytes")],
 )
 def test_a_bound_of_zero_means_that_nothing_waits(bounds, cause):
     assert queued(bounds=bounds).cause == cause

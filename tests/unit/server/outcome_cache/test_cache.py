@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nlpbatch.errors import NoCapacity
 from nlpbatch.server.config import CacheSettings
-from nlpbatch.server.outcome_cache.cache import OutcomeCache, Question
+from nlpbatch.server.outcome_cache.cache import CacheQuestion, OutcomeCache
 from nlpbatch.wire.arrow import decode_answer, join_answer
 from nlpbatch.wire.options import Options
 from tests.fakes.direct_pool import DirectPool
@@ -34,7 +34,7 @@ def documents(texts):
 
 
 def question(encoding="json", options=None, fingerprint="f", *, urgent=False):
-    return Question(fingerprint, encoding, options or Options(), urgent=urgent)
+    return CacheQuestion(fingerprint, encoding, options or Options(), urgent=urgent)
 
 
 def read(asked, bodies, count):

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from nlpbatch.server.outcome_cache.store import Store
+from nlpbatch.server.outcome_cache.store import OutcomeStore
 
 MIB = 1024 * 1024
 
@@ -41,7 +41,7 @@ def find(store, shelf, numbers):
 
 @pytest.fixture
 def store():
-    return Store(MIB)
+    return OutcomeStore(MIB)
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ class AnyUse(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.store = Store(40_000)
+        self.store = OutcomeStore(40_000)
         self.chance = random.Random(1)
 
     def shelf(self, kind):

@@ -3,23 +3,23 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.spark.runs.budget import Budget, parse_until
+from nlpbatch.spark.runs.budget import InputBudget, parse_until
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 
 
 def test_without_bounds_nothing_is_ever_spent():
-    assert Budget().spent(10**18, NOW) is None
+    assert InputBudget().spent(10**18, NOW) is None
 
 
 def test_bytes_are_spent_once_they_are_reached():
-    budget = Budget(max_bytes=1_000)
+    budget = InputBudget(max_bytes=1_000)
     assert budget.spent(999, NOW) is None
     assert budget.spent(1_000, NOW) == "the budget of 1,000 bytes is used up"
 
 
 def test_time_is_spent_once_it_has_come():
-    budget = Budget(until=NOW + timedelta(hours=1))
+    budget = InputBudget(until=NOW + timedelta(hours=1))
     assert budget.spent(0, NOW) is None
     assert budget.spent(0, NOW + timedelta(hours=1)) == "it is 2026-11-24 06:00"
 

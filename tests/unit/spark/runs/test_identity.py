@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.spark.runs.identity import Identity, RunFile
+from nlpbatch.spark.runs.identity import RunFile, RunIdentity
 
-IDENTITY = Identity(
+IDENTITY = RunIdentity(
     input="file:/in",
     format="parquet",
     reader={},
