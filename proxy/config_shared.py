@@ -1,19 +1,18 @@
 """What several proxies share, as configured: the store, and how they reach each other."""
 
 import os
-from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from nlpbatch.serving.listen import EndpointSettings
+from nlpbatch.serving.secrets import MIN_SECRET, read_secret_file
 from nlpbatch.serving.settings import Settings
 
 PASSWORD_VARIABLE: Final = "NLPBATCH_SHARED_PASSWORD"  # noqa: S105  (a variable's name)
 SECRET_VARIABLE: Final = "NLPBATCH_SHARED_SECRET"  # noqa: S105
 _SCHEMES: Final = ("redis", "rediss", "unix", "redis+sentinel")
-_MIN_SECRET: Final = 16
 _WILDCARDS: Final = ("", "0.0.0.0", "::", "*")  # noqa: S104  (it is refused)
 
 
@@ -79,7 +78,9 @@ class SharedSettings(Settings):
             ValueError: The file can't be read.
 
         """
-        return _from_file(self.password_file, "password_file") or os.environ.get(PASSWORD_VARIABLE) or None
+        if self.password_file is not None:
+            return read_secret_file(self.password_file, "shared.password_file")
+        return os.environ.get(PASSWORD_VARIABLE) or None
 
     def secret(self) -> bytes:
         """Return the fleet's secret.
@@ -88,10 +89,13 @@ class SharedSettings(Settings):
             ValueError: The file can't be read, or the secret has under 16 characters.
 
         """
-        found = _from_file(self.secret_file, "secret_file") or os.environ.get(SECRET_VARIABLE) or ""
-        if len(found) < _MIN_SECRET:
+        if self.secret_file is not None:
+            found = read_secret_file(self.secret_file, "shared.secret_file")
+        else:
+            found = os.environ.get(SECRET_VARIABLE, "")
+        if len(found) < MIN_SECRET:
             raise ValueError(
-                f"the shared secret has {len(found)} characters, at least {_MIN_SECRET} are needed: "
+                f"the shared secret has {len(found)} characters, at least {MIN_SECRET} are needed: "
                 "make one with openssl rand -hex 32"
             )
         return found.encode()
@@ -125,13 +129,3 @@ class PeerSettings(EndpointSettings):
                 "http://10.0.0.21:8703, or name one address of this machine"
             )
         return self
-
-
-def _from_file(path: str | None, key: str) -> str | None:
-    if path is None:
-        return None
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ValueError(f"shared.{key} {path} can't be read: {reason}: check the path and who may read it") from error

@@ -21,7 +21,7 @@ def read_secret(path: str | None, key: str, variable: str) -> str | None:
         ValueError: The file can't be read, or the secret has under 16 characters.
 
     """
-    found = _read(path, key) if path is not None else os.environ.get(variable, "").strip()
+    found = read_secret_file(path, key) if path is not None else os.environ.get(variable, "").strip()
     if path is None and not found:
         return None
     if len(found) < MIN_SECRET:
@@ -32,7 +32,13 @@ def read_secret(path: str | None, key: str, variable: str) -> str | None:
     return found
 
 
-def _read(path: str, key: str) -> str:
+def read_secret_file(path: str, key: str) -> str:
+    """Return what a file holds, without blanks around it; `key` names it in messages.
+
+    Raises:
+        ValueError: It can't be read.
+
+    """
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
