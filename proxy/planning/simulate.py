@@ -270,6 +270,9 @@ class _JobPlayer:
 
     def start(self) -> None:
         """Send as much as the window allows."""
+        end_s = self._work.end_s
+        if end_s is not None and self._simulation.now_s() >= end_s:
+            return
         while self._under_way < self._window and (self._left_bytes is None or self._left_bytes > 0):
             self._under_way += 1
             if self._left_bytes is not None:

@@ -25,6 +25,8 @@ class JobWork(Settings):
     start_s: float = Field(0.0, ge=0)
     size_bytes: int | None = Field(None, ge=1)
     """What it has to send in all; it goes on to the end if left out."""
+    end_s: float | None = Field(None, gt=0)
+    """When it begins no other request; it goes on until all is sent if left out."""
     think_s: float = Field(0.002, ge=0)
     """Between an answer and the next request."""
     follows_advice: bool = True

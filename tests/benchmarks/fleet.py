@@ -89,6 +89,7 @@ class ProxyProcess:
     def __init__(self, directory: Path, config: str) -> None:
         self.port, self._admin_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.admin_url = f"http://127.0.0.1:{self._admin_port}"
         self._file = directory / f"proxy-{self.port}.toml"
         self._file.write_text(f'log_level = "error"\n{config}')
         self._process: subprocess.Popen[bytes] | None = None

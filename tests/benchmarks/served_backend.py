@@ -49,13 +49,20 @@ class RealTime(Timeline):
 
 
 class ServedBackend:
-    """A simulated backend behind real HTTP, in this process."""
+    """A simulated backend behind real HTTP, in this process.
 
-    def __init__(self) -> None:
-        kind = check(BACKEND, BackendWork, "benchmark")
+    Args:
+        workers: Its workers, if not as many as usual.
+
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        kind = check(BACKEND | ({} if workers is None else {"workers": workers}), BackendWork, "benchmark")
+        self.workers = kind.workers
         self.time = RealTime()
         self.inner = SimulatedBackend(kind, self.time, random.Random(free_port()))
         self.url = ""
+        self.under_way = 0
         self.service_s: list[float] = []
         """Of each request, from its arrival to its answer."""
 
@@ -70,11 +77,15 @@ class ServedBackend:
                 done.set_result(outcome)
 
         came_s = time.monotonic()
+        self.under_way += 1
         self.inner.send(Ticket("", "", len(body), came_s, class_name), finish)
-        status = await done
+        try:
+            status = await done
+        finally:
+            self.under_way -= 1
         self.service_s.append(time.monotonic() - came_s)
         return web.Response(status=int(status), body=b"{}", content_type="application/json")
 
     async def readyz(self, _: web.Request) -> web.Response:
         """Say how many workers there are."""
-        return web.json_response({"status": "ready", "workers": BACKEND["workers"]})
+        return web.json_response({"status": "ready", "workers": self.workers})
