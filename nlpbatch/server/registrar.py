@@ -5,6 +5,7 @@ stop ───> DELETE at each; one that still needs this version for a run is a
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -22,6 +23,8 @@ _TIMEOUT_S: Final = 10.0
 _AGAIN_S: Final = 1.0
 _OFTEN: Final = 3
 """Registrations in the time that one lasts: two may be lost."""
+_ATTEMPTS: Final = 5
+"""To take a registration back: one lost answer must not end what a run still needs."""
 _SHOWN: Final = 300
 _log = logging.getLogger("nlpbatch.server")
 
@@ -55,21 +58,23 @@ class Registrar:
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
         connector = aiohttp.TCPConnector(ssl=self._tls)
         async with aiohttp.ClientSession(headers=self._headers, timeout=timeout, connector=connector) as session:
+            stop = asyncio.Event()
             tasks = [
-                asyncio.create_task(self._register_forever(session, proxy, port), name=f"registration at {proxy}")
+                asyncio.create_task(self._register(session, proxy, port, stop), name=f"registration at {proxy}")
                 for proxy in self._settings.proxies
             ]
             try:
                 yield
             finally:
-                for task in tasks:
-                    task.cancel()
+                # Not cancelled: a registration on its way would count after it was taken back.
+                stop.set()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await asyncio.gather(*(self._leave(session, proxy, port) for proxy in self._settings.proxies))
 
-    async def _register_forever(self, session: aiohttp.ClientSession, proxy: str, port: int) -> None:
+    async def _register(self, session: aiohttp.ClientSession, proxy: str, port: int, stop: asyncio.Event) -> None:
+        """Register again and again, until told to stop."""
         said: str | None = None
-        while True:
+        while not stop.is_set():
             ttl_s, fault = 0.0, ""
             try:
                 answer = await self._ask(session, "PUT", proxy, port)
@@ -82,19 +87,27 @@ class Registrar:
                 else:
                     _log.info("registered", extra={"proxy": proxy})
             said = fault
-            await asyncio.sleep(ttl_s / _OFTEN if ttl_s else _AGAIN_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ttl_s / _OFTEN if ttl_s else _AGAIN_S):
+                    await stop.wait()
 
     async def _leave(self, session: aiohttp.ClientSession, proxy: str, port: int) -> None:
         """Take it back, and wait as long as runs need this API there."""
         loop = asyncio.get_running_loop()
         until_s = loop.time() + self._settings.leave_timeout_s
         said: list[str] = []
+        failures = 0
         while True:
             try:
                 needed = list((await self._ask(session, "DELETE", proxy, port))["needed_for"])
             except (aiohttp.ClientError, TimeoutError, OSError, _Refused, KeyError, TypeError, ValueError) as error:
-                _log.warning("not deregistered", extra={"proxy": proxy, "reason": _reason(error)})
-                return  # the registration ends by itself
+                failures += 1
+                if failures == _ATTEMPTS:
+                    _log.warning("not deregistered", extra={"proxy": proxy, "reason": _reason(error)})
+                    return  # the registration ends by itself
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            failures = 0
             if not needed:
                 return
             if needed != said:

@@ -267,9 +267,20 @@ class TrafficController:
         self._pinned_s = {pin: at_s for pin, at_s in self._pinned_s.items() if now_s - at_s < _PINNED_S}
         return frozenset[str]().union(*self._pinned_s)
 
-    def needed_for(self, leaving: Backend, pinned: frozenset[str]) -> list[str]:
-        """Return those of these versions that a backend has, and no other one that is ready and stays."""
-        others = [one for one in self._slots.backends if one is not leaving and one.ready and not one.leaving]
+    def needed_for(self, leaving: Backend, pinned: frozenset[str], going: frozenset[str] = frozenset()) -> list[str]:
+        """Return those of these versions that a backend has, and no other one that is ready and stays.
+
+        Args:
+            leaving: The backend.
+            pinned: Versions that runs are pinned to.
+            going: Addresses of others that leave or are gone, which this proxy may not have noticed yet.
+
+        """
+        others = [
+            one
+            for one in self._slots.backends
+            if one is not leaving and one.ready and not one.leaving and one.url not in going
+        ]
         elsewhere = frozenset[str]().union(*(one.fingerprints for one in others))
         return sorted((pinned & leaving.fingerprints) - elsewhere)
 

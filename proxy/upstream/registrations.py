@@ -91,6 +91,11 @@ class Registrations:
         """Return the addresses of those that leave."""
         return frozenset(one.url for one in self._all.values() if one.leaving)
 
+    @property
+    def urls(self) -> frozenset[str]:
+        """Return the addresses of all, as they are known now."""
+        return frozenset(self._all)
+
     def __contains__(self, url: str) -> bool:
         return url in self._all
 

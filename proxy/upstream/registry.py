@@ -90,11 +90,13 @@ class Registry:
             StoreAway: The other proxies can't be told now.
 
         """
+        before = self._all.urls
+        # First: of two that leave at the same moment, perhaps at different proxies, each must know of the other.
+        await self._all.register(url, self.settings.ttl_s, leaving=True)
+        going = self._all.leaving() | (before - self._all.urls)
         backend = self._backends.find(url)
-        needed = [] if backend is None else self._traffic.needed_for(backend, self._pinned())
-        if needed:
-            await self._all.register(url, self.settings.ttl_s, leaving=True)
-        else:
+        needed = [] if backend is None else self._traffic.needed_for(backend, self._pinned(), going)
+        if not needed:
             await self._all.remove(url)
         self._changed.set()
         _log.info("backend leaves", extra={"backend": url, "needed_for": needed})

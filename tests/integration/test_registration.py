@@ -132,6 +132,32 @@ async def test_a_backend_stays_for_runs_that_no_other_one_can_answer_and_gets_no
         assert proxy.inner.traffic.capacity().workers == new.workers
 
 
+async def test_of_two_that_leave_at_once_at_different_proxies_one_stays_for_a_run(redis, tmp_path, registration):
+    pinned = AUTHORIZED | {"If-Match": '"old"'}
+    given = {"registration": registration | {"ttl_s": 60.0}}
+    async with (
+        FakeBackend(fingerprints=("new",)) as new,
+        FakeBackend(answer(b'{"from": "old"}'), fingerprints=("old",)) as one,
+        FakeBackend(answer(b'{"from": "old"}'), fingerprints=("old",)) as other,
+        RunningFleet(redis, tmp_path, new, **given) as fleet,
+    ):
+        proxies = first, second = await fleet.join(), await fleet.join()
+        for backend in (one, other):
+            await first.ask(**asked(backend.url))
+
+        async def all_are_ready():
+            return all(sum(backend["ready"] for backend in proxy.inner.state()["backends"]) == 3 for proxy in proxies)
+
+        await until(all_are_ready)
+        for proxy in proxies:
+            assert (await proxy.ask(headers=pinned, data=BODY)).body == b'{"from": "old"}'
+        said = await asyncio.gather(first.ask(**asked(one.url, "DELETE")), second.ask(**asked(other.url, "DELETE")))
+        assert ["old"] in [one_.json["needed_for"] for one_ in said]
+        await asyncio.sleep(1.5)  # until each proxy has looked again
+        for proxy in proxies:
+            assert (await proxy.ask(headers=pinned, data=BODY)).body == b'{"from": "old"}'
+
+
 async def test_requests_under_way_end_where_they_began(registration):
     async with FakeBackend(hang()) as backend, running_proxy(ready=False, registration=registration) as proxy:
         await proxy.ask(**asked(backend.url))
