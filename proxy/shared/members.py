@@ -76,7 +76,7 @@ class Member:
     def from_json(cls, id_: str, members: Mapping[str, Any]) -> "Member":
         """Return what another proxy says; members that this version doesn't know are left out."""
         known = {name: members[name] for name in cls.__dataclass_fields__ if name in members}
-        return cls(**known | {"id": id_})
+        return cls(**known | {"id": id_, "pinned": tuple(known.get("pinned", ()))})
 
 
 class Members:

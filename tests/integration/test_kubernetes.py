@@ -183,6 +183,8 @@ def test_the_commands_run_together_outside_of_containers(base, tmp_path):
             'advertise = "http://$POD_IP:8703"': "",
             "port = 8701": "port = 0",
             "workers = 4": "workers = 1",
+            "ttl_s = 15.0": "ttl_s = 1.0",
+            "[scaling]": "[scaling]\nup_window_s = 1.0",
             "http://nlpbatch-proxy:8700": "http://127.0.0.1:18700",
         }
         processes = []
@@ -214,8 +216,9 @@ def test_the_commands_run_together_outside_of_containers(base, tmp_path):
                 container(base, "Deployment", "nlpbatch-proxy")[f"{kind}Probe"] for kind in ("readiness", "liveness")
             ]
             assert all(ready(f"http://127.0.0.1:18700{probe['httpGet']['path']}") for probe in probes)
-            with urllib.request.urlopen("http://127.0.0.1:18700/metrics", timeout=5) as answer:
-                assert b"nlpbatch_proxy_wanted_workers 8.0" in answer.read()  # min_workers
+            while b"nlpbatch_proxy_wanted_workers 8.0" not in metrics("http://127.0.0.1:18700"):  # min_workers
+                assert time.monotonic() < deadline_s
+                time.sleep(0.2)
         finally:
             for process in reversed(processes):
                 process.terminate()
@@ -229,3 +232,8 @@ def ready(url):
             return answer.status == 200
     except (urllib.error.URLError, OSError):
         return False
+
+
+def metrics(url):
+    with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:
+        return answer.read()
