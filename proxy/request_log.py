@@ -8,9 +8,11 @@ full one loses records, which a metric counts. Each process writes files of its 
 """
 
 import asyncio
+import fcntl
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,10 +107,11 @@ class RequestLog:
         try:
             lost = await asyncio.to_thread(self._files.write, records, last=last)
             self._complained = False
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: what neither UTF-8 nor Arrow can express
             lost = len(records)
             if not self._complained:
-                _log.error("request log not written", extra={"reason": error.strerror or type(error).__name__})
+                reason = getattr(error, "strerror", None) or type(error).__name__
+                _log.error("request log not written", extra={"reason": reason})
                 self._complained = True
         if lost:
             self._on_lost(lost)
@@ -123,22 +126,29 @@ class _Files:
         self._keep_files = keep_files
         self._began = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
         self._number = 0
+        self._lock = threading.Lock()
 
     def next(self) -> Path:
         """Return the path of the next file, after removing those that are too many."""
         self._number += 1
-        files = sorted(self._directory.glob(f"requests-*{self._suffix}"), key=lambda file: file.stat().st_mtime)
+        files = sorted(self._directory.glob(f"requests-*{self._suffix}"), key=_modified_s)
         for old in files[: max(0, len(files) - self._keep_files + 1)]:
-            old.unlink(missing_ok=True)
+            if not _is_being_written(old):
+                old.unlink(missing_ok=True)
         return self._directory / f"requests-{self._began}-{self._number:06d}{self._suffix}"
 
     def write(self, records: Sequence[Record], *, last: bool) -> int:
-        """Write records; return how many of them are lost. Called in a thread, one call at a time.
+        """Write records; return how many of them are lost. Called in threads, of which the later ones wait.
 
         Raises:
             OSError: None of them was written.
+            ValueError: The same; one of them can't be expressed.
 
         """
+        with self._lock:  # a write that was cancelled goes on in its thread while the last one begins
+            return self._write(records, last=last)
+
+    def _write(self, records: Sequence[Record], *, last: bool) -> int:
         raise NotImplementedError
 
 
@@ -148,15 +158,17 @@ class _Lines(_Files):
         self._rotate_bytes = rotate_bytes
         self._file: TextIO | None = None
 
-    def write(self, records: Sequence[Record], *, last: bool) -> int:
+    def _write(self, records: Sequence[Record], *, last: bool) -> int:
         """Add lines to the file, and begin another one when it is large."""
         if records:
             if self._file is None:
                 self._file = self.next().open("a", encoding="utf-8")
+                # Other processes remove old files, and this one may be older than theirs.
+                fcntl.flock(self._file, fcntl.LOCK_SH)
             try:
                 self._file.write("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
                 self._file.flush()
-            except OSError:
+            except (OSError, ValueError):
                 self._end()
                 raise
         if self._file is not None and (last or self._file.tell() >= self._rotate_bytes):
@@ -178,7 +190,7 @@ class _Parquet(_Files):
         self._rows: list[Record] = []
         self._since: datetime | None = None
 
-    def write(self, records: Sequence[Record], *, last: bool) -> int:
+    def _write(self, records: Sequence[Record], *, last: bool) -> int:
         """Collect rows, and write them as a file of their own when they are many or old enough."""
         now = datetime.now(UTC)
         if records and self._since is None:
@@ -190,8 +202,9 @@ class _Parquet(_Files):
         rows, self._rows, self._since = self._rows, [], None
         try:
             self._write_file(rows)
-        except OSError as error:
-            _log.error("request log not written", extra={"reason": error.strerror or type(error).__name__})
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            _log.error("request log not written", extra={"reason": reason})
             return len(rows)
         return 0
 
@@ -214,6 +227,25 @@ class _Parquet(_Files):
             hidden.rename(file)
         finally:
             hidden.unlink(missing_ok=True)
+
+
+def _modified_s(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0  # another process has removed it since
+
+
+def _is_being_written(file: Path) -> bool:
+    """Return whether a process has the file open as its own; one that was killed has not."""
+    try:
+        with file.open("rb") as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 def _new_files(settings: RequestLogSettings) -> _Files:

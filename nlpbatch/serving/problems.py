@@ -15,7 +15,7 @@ from nlpbatch import errors
 from nlpbatch.errors import NlpbatchError
 from nlpbatch.serving.drain import DRAIN
 from nlpbatch.serving.whole_response import WholeResponse
-from nlpbatch.wire.media import PROBLEM_JSON, REQUEST_ID
+from nlpbatch.wire.media import PROBLEM_JSON, REQUEST_ID, path_to_record
 from nlpbatch.wire.problem import to_problem
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -95,7 +95,7 @@ def _log_request(request: web.Request, status: int, seconds: float) -> None:
         return
     members = {
         "method": request.method,
-        "path": request.path,
+        "path": path_to_record(request.path),
         "status": status,
         "seconds": round(seconds, 4),
         "request_id": request[REQUEST_ID_KEY],

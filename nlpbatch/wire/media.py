@@ -45,6 +45,13 @@ QUARANTINE_PATH = "/quarantine"
 ANALYZERS_PATH = "/v1/analyzers"
 LIMITS_PATH = "/v1/limits"
 USAGE_PATH = "/v1/usage"
+_PATHS = frozenset(OPERATION_PATHS.values()) | {ANALYZERS_PATH, LIMITS_PATH, USAGE_PATH}
+OTHER_PATH = "/v1/(other)"
+
+
+def path_to_record(path: str) -> str:
+    """Return what a log may have of a path: anybody can write a text into one under /v1/ that nobody serves."""
+    return OTHER_PATH if path.startswith("/v1/") and path not in _PATHS else path
 
 
 def media_type(header: str | None) -> str:

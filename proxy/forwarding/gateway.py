@@ -34,6 +34,7 @@ from nlpbatch.wire.media import (
     JOB,
     PREFER,
     PRIORITY,
+    path_to_record,
     pinned_to,
 )
 from nlpbatch.wire.priority import is_batch
@@ -297,7 +298,7 @@ def _record(
         "job": None if arrival is None else arrival.job or None,
         "class": None if arrival is None else arrival.class_name,
         "method": request.method,
-        "path": request.path,
+        "path": path_to_record(request.path),
         "analyzer": headers.get(ANALYZER),
         "fingerprint": headers.get("ETag", "").strip('"') or None,
         "status": status,

@@ -117,6 +117,13 @@ def test_autoscalers_divide_by_the_workers_of_a_pod_within_the_proxies_bounds(se
         assert (least * workers, most * workers) == (proxy.scaling.min_workers, proxy.scaling.max_workers)
 
 
+@pytest.mark.parametrize("overlay", ["hpa", "keda"])
+def test_applying_again_leaves_the_number_of_apis_to_the_autoscaler(overlay):
+    objects = rendered(overlay)
+    assert "replicas" not in of_kind(objects, "Deployment", "nlpbatch-api")["spec"]
+    assert of_kind(objects, "Deployment", "nlpbatch-proxy")["spec"]["replicas"] == 2
+
+
 def test_no_container_can_do_more_than_it_needs(base):
     for name, kind in (
         ("nlpbatch-api", "Deployment"),
@@ -216,6 +223,9 @@ def test_the_commands_run_together_outside_of_containers(base, tmp_path):
                 container(base, "Deployment", "nlpbatch-proxy")[f"{kind}Probe"] for kind in ("readiness", "liveness")
             ]
             assert all(ready(f"http://127.0.0.1:18700{probe['httpGet']['path']}") for probe in probes)
+            check = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["nlpbatch-proxy"]["healthcheck"]
+            _, _, *rest = (part.replace(":8700", ":18700") for part in check["test"])
+            subprocess.run([sys.executable, *rest], check=True, timeout=30)
             while b"nlpbatch_proxy_wanted_workers 8.0" not in metrics("http://127.0.0.1:18700"):  # min_workers
                 assert time.monotonic() < deadline_s
                 time.sleep(0.2)

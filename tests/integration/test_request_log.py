@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import logging
 import resource
+import threading
 from random import Random
 
 import pyarrow.parquet as pq
@@ -74,6 +76,17 @@ async def test_neither_texts_nor_keys_nor_queries_are_in_it(tmp_path):
     assert "fields=form" not in written
 
 
+@pytest.mark.parametrize("headers", [AUTHORIZED, {}])
+async def test_a_text_in_a_path_is_neither_in_it_nor_in_the_log(tmp_path, caplog, headers):
+    caplog.set_level(logging.DEBUG)
+    given = {"directory": str(tmp_path)}
+    async with FakeBackend(answer(status=404)) as backend, running_proxy(backend, request_log=given) as proxy:
+        await proxy.ask(path=f"/v1/{TEXT}", headers=headers, data=BODY)
+        await proxy.ask(path=f"/v1/analyze/{TEXT}", headers=headers, data=BODY)
+    assert [one["path"] for one in lines(tmp_path)] == ["/v1/(other)"] * 2
+    assert not any(TEXT in str(vars(record)) for record in caplog.records)
+
+
 async def test_parquet_has_the_same_and_appears_whole(tmp_path):
     lines_, parquet = tmp_path / "lines", tmp_path / "parquet"
     await asked(lines_)
@@ -116,6 +129,59 @@ async def test_files_follow_each_other_and_the_oldest_go(tmp_path):
     files = sorted(tmp_path.iterdir())
     assert len(files) == 3
     assert {one["number"] for one in lines(tmp_path)} == {3, 4, 5}
+
+
+async def test_a_file_that_another_process_writes_is_not_removed(tmp_path):
+    quiet, busy = log_of(tmp_path), log_of(tmp_path, rotate_bytes=65_536, keep_files=1)
+    busy._files._began = "of-another-process"
+    quiet.add({"number": 0})
+    await quiet._write(last=False)
+    for _ in range(3):
+        for _ in range(100):
+            busy.add({"number": 1, "filler": "x" * 1000})
+        await busy._write(last=False)
+    quiet.add({"number": 2})
+    await quiet.close()
+    await busy.close()
+    assert [one["number"] for one in lines(tmp_path)].count(0) == 1
+    assert [one["number"] for one in lines(tmp_path)].count(2) == 1
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "parquet"])
+async def test_what_cannot_be_expressed_is_lost_and_later_records_are_not(tmp_path, format_):
+    lost = []
+    log = log_of(tmp_path, lost, format=format_)
+    log.add({"analyzer": "\udcff", "status": 1})
+    await log._write(last=format_ == "parquet")
+    log.add({"analyzer": "legal", "status": 2})
+    await log.close()
+    (file,) = [one for one in tmp_path.iterdir() if one.stat().st_size]
+    kept = pq.read_table(file).to_pylist() if format_ == "parquet" else lines(tmp_path)
+    assert [one["status"] for one in kept] == [2]
+    assert sum(lost) == 1
+
+
+async def test_the_last_write_waits_for_one_that_was_cancelled(tmp_path):
+    log, began, go_on = log_of(tmp_path), threading.Event(), threading.Event()
+    write = log._files._write
+
+    def slow(records, *, last):
+        if not last:
+            began.set()
+            go_on.wait(20)
+        return write(records, last=last)
+
+    log._files._write = slow
+    log.add({"number": 1})
+    cancelled = asyncio.create_task(log._write(last=False))
+    await asyncio.to_thread(began.wait, 20)
+    cancelled.cancel()
+    log.add({"number": 2})
+    closing = asyncio.create_task(log.close())
+    await asyncio.sleep(0)
+    go_on.set()
+    await closing
+    assert [one["number"] for one in lines(tmp_path)] == [1, 2]
 
 
 async def test_what_cannot_be_kept_waiting_is_counted(tmp_path):
