@@ -184,51 +184,58 @@ def test_the_commands_run_together_outside_of_containers(base, tmp_path):
             "redis://nlpbatch-store:6379/0": store.url,
             'directory = "/var/lib/nlpbatch"': f'directory = "{tmp_path / "ledger"}"',
             'host = "0.0.0.0"': 'host = "127.0.0.1"',
-            "port = 8700": "port = 18700",
-            "port = 8702": "port = 18702",
-            "port = 8703": "port = 0",
+            **{f"port = {port}": "port = 0" for port in (8700, 8701, 8702, 8703)},
             'advertise = "http://$POD_IP:8703"': "",
-            "port = 8701": "port = 0",
             "workers = 4": "workers = 1",
             "ttl_s = 15.0": "ttl_s = 1.0",
             "[scaling]": "[scaling]\nup_window_s = 1.0",
-            "http://nlpbatch-proxy:8700": "http://127.0.0.1:18700",
         }
+        deadline_s = time.monotonic() + 60
         processes = []
-        try:
-            for name, file in (("nlpbatch-proxy", "proxy.toml"), ("nlpbatch-api", "server.toml")):
-                text = (KUBERNETES / "base" / file).read_text()
-                for before, after in changes.items():
-                    text = text.replace(before, after)
-                (configs / file).write_text(text)
-                one = container(base, "Deployment", name)
-                given = {entry["name"] for entry in one["env"]}
-                arguments = [part.replace("/etc/nlpbatch", str(configs)) for part in one["args"]]
-                with (tmp_path / f"{name}.log").open("w") as log:
-                    processes.append(
-                        subprocess.Popen(
-                            [sys.executable, "-m", "nlpbatch", *arguments],
-                            env=os.environ | {key: value for key, value in SECRETS.items() if key in given},
-                            cwd=read_only,
-                            stdout=log,
-                            stderr=log,
-                        )
+
+        def start(name, file):
+            text = (KUBERNETES / "base" / file).read_text()
+            for before, after in changes.items():
+                text = text.replace(before, after)
+            (configs / file).write_text(text)
+            one = container(base, "Deployment", name)
+            given = {entry["name"] for entry in one["env"]}
+            arguments = [part.replace("/etc/nlpbatch", str(configs)) for part in one["args"]]
+            with (tmp_path / f"{name}.log").open("w") as log:
+                processes.append(
+                    subprocess.Popen(
+                        [sys.executable, "-m", "nlpbatch", *arguments],
+                        env=os.environ | {key: value for key, value in SECRETS.items() if key in given},
+                        cwd=read_only,
+                        stdout=log,
+                        stderr=log,
                     )
-            deadline_s = time.monotonic() + 60
-            while not ready("http://127.0.0.1:18700/readyz"):
+                )
+
+        def port_of_proxy():
+            found = re.search(r'"listener": "service".*"port": (\d+)', (tmp_path / "nlpbatch-proxy.log").read_text())
+            return found and found[1]
+
+        def wait_for(condition):
+            while not (found := condition()):
                 assert time.monotonic() < deadline_s, (tmp_path / "nlpbatch-proxy.log").read_text()
                 assert all(process.poll() is None for process in processes)
                 time.sleep(0.1)
-            probes = [
-                container(base, "Deployment", "nlpbatch-proxy")[f"{kind}Probe"] for kind in ("readiness", "liveness")
-            ]
-            assert all(ready(f"http://127.0.0.1:18700{probe['httpGet']['path']}") for probe in probes)
+            return found
+
+        try:
+            start("nlpbatch-proxy", "proxy.toml")
+            port = wait_for(port_of_proxy)
+            url = f"http://127.0.0.1:{port}"
+            changes["http://nlpbatch-proxy:8700"] = url
+            start("nlpbatch-api", "server.toml")
+            wait_for(lambda: ready(f"{url}/readyz"))
+            proxy = container(base, "Deployment", "nlpbatch-proxy")
+            assert all(ready(url + proxy[f"{kind}Probe"]["httpGet"]["path"]) for kind in ("readiness", "liveness"))
             check = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["nlpbatch-proxy"]["healthcheck"]
-            _, _, *rest = (part.replace(":8700", ":18700") for part in check["test"])
+            _, _, *rest = (part.replace(":8700", f":{port}") for part in check["test"])
             subprocess.run([sys.executable, *rest], check=True, timeout=30)
-            while b"nlpbatch_proxy_wanted_workers 8.0" not in metrics("http://127.0.0.1:18700"):  # min_workers
-                assert time.monotonic() < deadline_s
-                time.sleep(0.2)
+            wait_for(lambda: b"nlpbatch_proxy_wanted_workers 8.0" in metrics(url))  # min_workers
         finally:
             for process in reversed(processes):
                 process.terminate()
