@@ -198,8 +198,8 @@ def _hashes(paths: Sequence[str | Path]) -> dict[str, str]:
     """Return the hash of each file, by its name below the path that was given."""
     try:
         return {
-            str(file.relative_to(Path(path).parent)): hashlib.sha256(file.read_bytes()).hexdigest()
-            for path in paths
+            f"{number}:{file.relative_to(Path(path).parent)}": hashlib.sha256(file.read_bytes()).hexdigest()
+            for number, path in enumerate(paths)  # two may have one name
             for file in _files(Path(path))
         }
     except OSError as error:
