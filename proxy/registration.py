@@ -9,7 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from nlpbatch.errors import InvalidRequest, NoCapacity, NotFound, Unauthenticated
-from proxy.config import RegistrationSettings
+from proxy.config_service import RegistrationSettings
 from proxy.shared.store import StoreAway
 from proxy.upstream.registry import Registry
 

@@ -20,7 +20,7 @@ from random import Random
 from typing import Any, Final, TextIO
 
 from nlpbatch.errors import ConfigError
-from proxy.config import RequestLogSettings
+from proxy.config_service import RequestLogSettings
 
 _PERIOD_S: Final = 1.0
 _MAX_WAITING: Final = 20_000

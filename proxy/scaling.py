@@ -63,7 +63,7 @@ class Scaling:
             self.look(time.monotonic())
 
     def look(self, now_s: float) -> None:
-        """Decide anew what is wanted."""
+        """Decide what is wanted now."""
         before = self.wanted_workers
         self._began_s = now_s if self._began_s is None else self._began_s
         own, capacity = self._traffic.load(), self._traffic.capacity()

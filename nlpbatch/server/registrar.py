@@ -79,7 +79,7 @@ class Registrar:
             try:
                 answer = await self._ask(session, "PUT", proxy, port)
                 ttl_s = float(answer["ttl_s"])
-            except (aiohttp.ClientError, TimeoutError, OSError, _Refused, KeyError, TypeError, ValueError) as error:
+            except _FAILURES as error:
                 fault = _reason(error)
             if fault != said:
                 if fault:
@@ -100,7 +100,7 @@ class Registrar:
         while True:
             try:
                 needed = list((await self._ask(session, "DELETE", proxy, port))["needed_for"])
-            except (aiohttp.ClientError, TimeoutError, OSError, _Refused, KeyError, TypeError, ValueError) as error:
+            except _FAILURES as error:
                 failures += 1
                 if failures == _ATTEMPTS:
                     _log.warning("not deregistered", extra={"proxy": proxy, "reason": _reason(error)})
@@ -136,6 +136,10 @@ class Registrar:
 
 class _Refused(Exception):
     """A proxy's answer that is an error; the message is for the log."""
+
+
+_FAILURES: Final = (aiohttp.ClientError, TimeoutError, OSError, _Refused, KeyError, TypeError, ValueError)
+"""Of a question to a proxy: no answer, a refusal, or an answer that isn't a proxy's."""
 
 
 def _reason(error: BaseException) -> str:

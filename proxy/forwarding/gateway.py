@@ -1,6 +1,8 @@
 """The way of a request: authenticate, find its cost, admit it, read its body, have it answered, count it.
 
 The body is read only when the request has a slot, so that a waiting request holds a socket and not memory.
+
+Longer than most files here, because it has the whole way of a request in its order.
 """
 
 import asyncio
@@ -9,9 +11,8 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import HttpVersion11, web
 from multidict import CIMultiDict, istr
@@ -24,25 +25,16 @@ from nlpbatch.errors import (
     RequestTooLarge,
     UnsupportedMediaType,
 )
-from nlpbatch.serving.problems import LOG_KEY, REQUEST_ID_KEY
+from nlpbatch.serving.problems import LOG_KEY
 from nlpbatch.serving.reading import hold_body, read_all, wide_reads
-from nlpbatch.wire.media import (
-    ANALYZER,
-    DOCUMENTS,
-    IDEMPOTENCY_KEY,
-    IDEMPOTENCY_REPLAYED,
-    JOB,
-    PREFER,
-    PRIORITY,
-    path_to_record,
-    pinned_to,
-)
+from nlpbatch.wire.media import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JOB, PREFER, PRIORITY, pinned_to
 from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.problem import status_of
 from proxy.config import LimitSettings
 from proxy.forwarding.delivery import COUNTED_KEY, Delivery, WholeRequest
 from proxy.forwarding.gate import Admission, Gate
 from proxy.forwarding.peer_answers import PeerAnswers
+from proxy.forwarding.request_record import CODE, record_of
 from proxy.forwarding.response_headers import ARRIVAL_KEY, LEASE_KEY, wanted_wait_s
 from proxy.forwarding.single_flight import Fetch, Flight, SingleFlight, idempotency_key
 from proxy.ledger.ledger import HUNG_UP, Ledger
@@ -59,8 +51,6 @@ _JOB = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 # As istr, names needn't be folded for each look-up.
 _IDEMPOTENCY_KEY, _PREFER, _PRIORITY, _JOB_NAME = map(istr, (IDEMPOTENCY_KEY, PREFER, PRIORITY, JOB))
 _IF_MATCH, _CONTENT_ENCODING = istr("If-Match"), istr("Content-Encoding")
-_CODE: Final = "code"
-"""Stands among the headers for the code of an error, which has none."""
 _GET_COST_BYTES: Final = 1024
 """What a request without a body costs: little, but not nothing."""
 
@@ -111,7 +101,7 @@ class Gateway:
         except NlpbatchError as error:
             status = status_of(error)
             if self._parts.request_log is not None:
-                headers = {_CODE: error.code}
+                headers = {CODE: error.code}
             raise
         except (asyncio.CancelledError, ConnectionError):
             status = HUNG_UP
@@ -121,7 +111,7 @@ class Gateway:
             if ARRIVAL_KEY in request and COUNTED_KEY not in request:
                 self._parts.ledger.ended(request[ARRIVAL_KEY], status, request.content_length or 0)
             if self._parts.request_log is not None:
-                self._parts.request_log.add(_record(request, status, size_bytes, headers, time.monotonic() - began_s))
+                self._parts.request_log.add(record_of(request, status, size_bytes, headers, time.monotonic() - began_s))
         return response
 
     def authenticate(self, request: web.Request) -> tuple[str, str]:
@@ -282,34 +272,6 @@ class Gateway:
                 limit=self._limits.body_bytes,
             )
         return max(length, _GET_COST_BYTES)
-
-
-def _record(
-    request: web.Request, status: int, size_bytes: int, headers: Mapping[str, str], seconds: float
-) -> dict[str, Any]:
-    """Return what the request log has of a request: nothing of its body, nor of its query."""
-    known, arrival = request.get(LOG_KEY, {}), request.get(ARRIVAL_KEY)
-    documents = headers.get(DOCUMENTS, "")
-    return {
-        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "request_id": request[REQUEST_ID_KEY],
-        "tenant": None if arrival is None else arrival.tenant,
-        "key": None if arrival is None else arrival.key_id,
-        "job": None if arrival is None else arrival.job or None,
-        "class": None if arrival is None else arrival.class_name,
-        "method": request.method,
-        "path": path_to_record(request.path),
-        "analyzer": headers.get(ANALYZER),
-        "fingerprint": headers.get("ETag", "").strip('"') or None,
-        "status": status,
-        "code": headers.get(_CODE),
-        "request_bytes": request.content_length or 0,
-        "answer_bytes": size_bytes,
-        "documents": int(documents) if documents.isdecimal() else None,
-        "replayed": bool(known.get("replayed", False)),
-        "queue_s": known.get("queue_s"),
-        "seconds": round(seconds, 4),
-    }
 
 
 def _continue_at(claim: Claim | None, request: web.Request) -> None:

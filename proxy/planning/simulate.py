@@ -84,15 +84,8 @@ class Simulation:
         self._proxies = [SimulatedProxy(name, settings, world) for name in names]
         self._scaler = None
         if workload.scaler is not None:
-            self._scaler = SimulatedScaler(
-                workload.scaler,
-                workload.backends[0],
-                settings.scaling,
-                self._proxies,
-                self._served,
-                self._timeline,
-                self._random,
-            )
+            kind = workload.backends[0]
+            self._scaler = SimulatedScaler(workload.scaler, kind, settings.scaling, self._proxies, world)
         self._tallies: dict[tuple[str, ClassName], Tally] = {}
         self._names = 0
 

@@ -1,6 +1,5 @@
 """One proxy of a simulation: the real traffic, before simulated backends."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from random import Random
@@ -52,7 +51,7 @@ class World:
 
     """
 
-    served: Sequence[SimulatedBackend]
+    served: list[SimulatedBackend]
     callers: Callers
     timeline: Timeline
     random: Random

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
-from random import Random
 from typing import Final
 
-from proxy.config import ScalingSettings
-from proxy.planning.simulated_backend import SimulatedBackend, Timeline
-from proxy.planning.simulated_proxy import SimulatedProxy
+from proxy.config_service import ScalingSettings
+from proxy.planning.simulated_backend import SimulatedBackend
+from proxy.planning.simulated_proxy import SimulatedProxy, World
 from proxy.planning.workloads import BackendWork, ScalerWork
 from proxy.traffic.wanted_workers import WantedWorkers
 
@@ -22,26 +21,22 @@ class SimulatedScaler:
         kind: What a replica is like.
         settings: Bounds, targets and windows.
         proxies: Those that state what there is to do, and that get the replicas.
-        served: All backends; replicas are added to it.
-        timeline: Where everything happens.
-        random: The chance of all.
+        world: What is around them; replicas are added to its backends.
 
     """
 
-    def __init__(  # noqa: PLR0917  (one for each part of the world)
+    def __init__(
         self,
         work: ScalerWork,
         kind: BackendWork,
         settings: ScalingSettings,
         proxies: Sequence[SimulatedProxy],
-        served: list[SimulatedBackend],
-        timeline: Timeline,
-        random: Random,
+        world: World,
     ) -> None:
         self._work, self._kind = work, kind
         self._wanted = WantedWorkers(settings)
-        self._proxies, self._served = proxies, served
-        self._timeline, self._random = timeline, random
+        self._proxies, self._served = proxies, world.served
+        self._timeline, self._random = world.timeline, world.random
         self._starting = 0
         self.steps: list[tuple[float, int, int]] = []
         """Whenever one of them changed: the time, the workers that there are, and those that are wanted."""

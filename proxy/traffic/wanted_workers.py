@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from proxy.config import ScalingSettings
+from proxy.config_service import ScalingSettings
 from proxy.traffic.ticket import CLASS_NAMES, ClassName
 
 _MEMORY_S: Final = 5.0

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from nlpbatch.errors import InvalidRequest
-from proxy.config import RegistrationSettings
+from proxy.config_service import RegistrationSettings
 from proxy.live import Live
 from proxy.shared.fleet import Fleet
 from proxy.traffic.controller import TrafficController

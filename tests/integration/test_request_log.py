@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch.errors import ConfigError
-from proxy.config import RequestLogSettings
+from proxy.config_service import RequestLogSettings
 from proxy.request_log import RequestLog
 from tests.fakes.backend import FakeBackend, answer
 from tests.fakes.running_proxy import AUTHORIZED, ENTRY, KEY, running_proxy

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.config import ScalingSettings
+from proxy.config_service import ScalingSettings
 from proxy.traffic.wanted_workers import Capacity, Load, WantedWorkers
 
 PER_WORKER = 2

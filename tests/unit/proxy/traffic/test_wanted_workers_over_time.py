@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.config import ScalingSettings
+from proxy.config_service import ScalingSettings
 from proxy.traffic.wanted_workers import Capacity, Load, WantedWorkers
 
 SPEED = 200_000
