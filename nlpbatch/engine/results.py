@@ -86,7 +86,7 @@ def _integer(type_: pa.DataType, where: str) -> Check:
         if value is None:
             return None
         # NumPy's numbers have __index__, too; a bool is an int in Python only.
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
+        if isinstance(value, bool | type) or not hasattr(value, "__index__"):
             raise _wrong(where, value, type_)
         number = value.__index__()
         if not -bound <= number < bound:
@@ -102,9 +102,12 @@ def _number(type_: pa.DataType, where: str) -> Check:
     def check(value: Any) -> Any:
         if value is None:
             return None
-        if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
+        if isinstance(value, bool | str | bytes | type) or not hasattr(value, "__float__"):
             raise _wrong(where, value, type_)
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number that no float can hold
+            number = math.inf
         if not math.isfinite(number) or (is_single and abs(number) > _MAX_FLOAT32):
             raise WrongResult(f"{where} is not finite in {type_}: JSON has no such number; declare None for it")
         # Rounded here, so that JSON has the number that Arrow has.
