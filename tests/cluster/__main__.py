@@ -16,27 +16,30 @@ STATE = DIRECTORY / "state.json"
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bin/cluster", description="HDFS and YARN on this machine.")
     parser.add_argument("action", choices=("start", "status", "stop"))
-    action = parser.parse_args().action
+    parser.add_argument("--services", action="store_true", help="start: services on YARN, too, with ZooKeeper")
+    arguments = parser.parse_args()
     try:
-        return {"start": start, "status": status, "stop": stop}[action]()
+        if arguments.action == "start":
+            return start(services=arguments.services)
+        return {"status": status, "stop": stop}[arguments.action]()
     except CannotStart as error:
         print(f"bin/cluster: {error}", file=sys.stderr)
         return 1
 
 
-def start() -> int:
+def start(*, services: bool) -> int:
     hadoop = running()
-    if hadoop is not None and all(hadoop.alive().values()):
+    if hadoop is not None and hadoop.services == services and all(hadoop.alive().values()):
         print("it runs already")
         return status()
     stop()
-    hadoop = Hadoop(DIRECTORY, fetch_jars())
+    hadoop = Hadoop(DIRECTORY, fetch_jars(services=services), services)
     try:
         hadoop.start()
     except BaseException:
         hadoop.stop()
         raise
-    STATE.write_text(json.dumps({"pids": hadoop.pids, "ports": hadoop.ports}))
+    STATE.write_text(json.dumps({"services": services, "pids": hadoop.pids, "ports": hadoop.ports}))
     return status()
 
 
@@ -50,6 +53,8 @@ def status() -> int:
         print(f"{name:16} {'runs' if answer else 'has ended: see ' + str(DIRECTORY / (name + '.log'))}")
     print(f"\nexport HADOOP_CONF_DIR={hadoop.configuration} YARN_CONF_DIR={hadoop.configuration}")
     print(f"{hadoop.url}/ is the root of HDFS; {hadoop.resource_manager}/ws/v1/cluster/apps lists applications")
+    if hadoop.services:
+        print(f"nlpbatch deploy yarn --yarn {hadoop.resource_manager} --directory {hadoop.url}/apps/nlpbatch …")
     return 0 if all(alive.values()) else 1
 
 
@@ -66,7 +71,8 @@ def running() -> Hadoop | None:
     if not STATE.exists():
         return None
     known = json.loads(STATE.read_text())
-    return Hadoop(DIRECTORY, fetch_jars(), known["pids"], known["ports"])
+    services = known["services"]
+    return Hadoop(DIRECTORY, fetch_jars(services=services), services, known["pids"], known["ports"])
 
 
 if __name__ == "__main__":

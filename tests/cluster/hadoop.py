@@ -2,6 +2,8 @@
 
 with Hadoop(directory, fetch_jars()) as hadoop:      # NameNode, two DataNodes, ResourceManager, NodeManager
     submit(..., env={"HADOOP_CONF_DIR": hadoop.configuration})
+
+With `services`, and the jars for them, ZooKeeper runs beside these, and YARN runs services, too.
 """
 
 import json
@@ -21,9 +23,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.cluster.jars import CannotStart
-from tests.cluster.site_files import DATANODES, configure
+from tests.cluster.site_files import DATANODES, OPENED, configure
 
 _CLASSES = {
+    "zookeeper": "org.apache.zookeeper.server.ZooKeeperServerMain",
     "namenode": "org.apache.hadoop.hdfs.server.namenode.NameNode",
     "datanode-1": "org.apache.hadoop.hdfs.server.datanode.DataNode",
     "datanode-2": "org.apache.hadoop.hdfs.server.datanode.DataNode",
@@ -38,11 +41,12 @@ _POLL_S = 0.25
 
 @dataclass
 class Hadoop:
-    """The five daemons; everything they write is in `directory`.
+    """The daemons; everything they write is in `directory`.
 
     Args:
         directory: An empty or new one.
         jars: What `fetch_jars` returned.
+        services: Whether YARN runs services, too.
         pids: The daemons that run.
         ports: Where the daemons listen.
 
@@ -50,6 +54,7 @@ class Hadoop:
 
     directory: Path
     jars: Path
+    services: bool = False
     pids: dict[str, int] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     _started: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
@@ -87,18 +92,20 @@ class Hadoop:
             CannotStart: One ended, or isn't ready in time.
 
         """
-        names = ("namenode", "namenode-web", "rm", "rm-scheduler", "rm-tracker", "rm-admin", "rm-web")
+        names = ["namenode", "namenode-web", "rm", "rm-scheduler", "rm-tracker", "rm-admin", "rm-web"]
+        names += ["zookeeper"] if self.services else []
         self.ports = dict(zip(names, _free_ports(len(names)), strict=True))
-        configure(self.directory, self.ports)
+        configure(self.directory, self.ports, services=self.services)
         self._java("format", _CLASSES["namenode"], "-format", "-nonInteractive").wait(timeout=_PATIENCE_S)
-        for name in _CLASSES:
+        for name in _CLASSES if self.services else [name for name in _CLASSES if name != "zookeeper"]:
             self.launch(name)
         self._wait("namenode", self._storage_is_ready)
         self._wait("resourcemanager", self._node_is_ready)
 
     def launch(self, name: str) -> None:
         """Start one daemon, or start it again."""
-        self.pids[name] = self._java(name, _CLASSES[name]).pid
+        arguments = [str(self.ports[name]), str(self.directory / name)] if name == "zookeeper" else []
+        self.pids[name] = self._java(name, _CLASSES[name], *arguments).pid
 
     def kill(self, name: str) -> None:
         """Kill one daemon as a power cut would."""
@@ -153,6 +160,8 @@ class Hadoop:
     def _command(self, cls: str, configuration: Path, *arguments: str) -> list[str]:
         java = Path(os.environ["JAVA_HOME"]) / "bin" / "java" if os.environ.get("JAVA_HOME") else "java"
         options = (_HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true")
+        if self.services:
+            options += (OPENED, f"-Dservice.libdir={self.jars}")  # the service's master gets these jars
         return [str(java), *options, "-cp", f"{configuration}:{self.jars}/*", cls, *arguments]
 
     def _java(self, name: str, cls: str, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -162,6 +171,7 @@ class Hadoop:
         with log:
             process = subprocess.Popen(
                 self._command(cls, configuration, *arguments),
+                env=os.environ | {"HADOOP_CONF_DIR": str(self.configuration)},  # containers get the NodeManager's
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

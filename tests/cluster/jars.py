@@ -1,4 +1,4 @@
-"""The jars of HDFS and YARN, from Maven Central, of the version that PySpark brings."""
+"""The jars of HDFS and YARN, from Maven Central: of the version that PySpark brings, or with services on YARN."""
 
 import os
 import shutil
@@ -9,6 +9,8 @@ from pathlib import Path
 import pyspark
 
 _POM = Path(__file__).parent / "pom.xml"
+_SERVICES_VERSION = "3.4.2"
+"""The newest Hadoop whose services on YARN are in Maven Central."""
 
 
 class CannotStart(RuntimeError):
@@ -21,22 +23,27 @@ def hadoop_version() -> str:
     return jar.stem.removeprefix("hadoop-client-api-")
 
 
-def fetch_jars() -> Path:
+def fetch_jars(*, services: bool = False) -> Path:
     """Return a folder with the daemons' jars; fetched once by Maven (100 MB), then kept.
+
+    Args:
+        services: Whether services on YARN and ZooKeeper are among them.
 
     Raises:
         CannotStart: There is no Maven, or it failed.
 
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlpbatch"
-    cache /= f"hadoop-{hadoop_version()}-{zlib.crc32(_POM.read_bytes()):08x}"
+    version = _SERVICES_VERSION if services else hadoop_version()
+    cache /= f"hadoop-{version}{'-services' if services else ''}-{zlib.crc32(_POM.read_bytes()):08x}"
     if (cache / ".complete").exists():
         return cache
     if shutil.which("mvn") is None:
         raise CannotStart("HDFS and YARN come from Maven Central, and there is no mvn: apt-get install maven")
     done = subprocess.run(
         [
-            *("mvn", "-q", "-B", "-f", str(_POM), f"-Dhadoop.version={hadoop_version()}"),
+            *("mvn", "-q", "-B", "-f", str(_POM), f"-Dhadoop.version={version}"),
+            *(("-Pservices",) if services else ()),
             *("dependency:copy-dependencies", f"-DoutputDirectory={cache}", "-DincludeScope=runtime"),
         ],
         capture_output=True,

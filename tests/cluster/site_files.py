@@ -6,6 +6,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 DATANODES = ("datanode-1", "datanode-2")
+OPENED = "--add-opens=java.base/java.lang=ALL-UNNAMED"
+"""Guice of that time, in the interface of services and in their master, needs it on Java 17 and later."""
 _LOGGING = """\
 log4j.rootLogger=WARN,console
 log4j.appender.console=org.apache.log4j.ConsoleAppender
@@ -14,12 +16,23 @@ log4j.appender.console.layout.ConversionPattern=%d %p %c{2}: %m%n
 """
 
 
-def configure(directory: Path, ports: Mapping[str, int]) -> None:
+_CAPACITY = "yarn.scheduler.capacity.root"
+_SERVICES_QUEUE = {
+    f"{_CAPACITY}.queues": "default",
+    f"{_CAPACITY}.default.capacity": 100,
+    # The service's master and those of jobs beside it are small; by default they may take a tenth of the queue.
+    "yarn.scheduler.capacity.maximum-am-resource-percent": 0.5,
+    "yarn.scheduler.capacity.resource-calculator": "org.apache.hadoop.yarn.util.resource.DominantResourceCalculator",
+}
+
+
+def configure(directory: Path, ports: Mapping[str, int], *, services: bool = False) -> None:
     """Write the configuration into `conf` in a directory, and each DataNode's own into `conf-NAME`.
 
     Args:
         directory: Where everything of the cluster is.
-        ports: By name: namenode, namenode-web, rm, rm-scheduler, rm-tracker, rm-admin, rm-web.
+        ports: By name: namenode, namenode-web, rm, rm-scheduler, rm-tracker, rm-admin, rm-web; zookeeper for services.
+        services: Whether YARN runs services, too.
 
     """
     shared = directory / "conf"
@@ -27,7 +40,10 @@ def configure(directory: Path, ports: Mapping[str, int]) -> None:
     hdfs = _hdfs(directory, ports)
     _write(shared / "core-site.xml", _core(directory, ports))
     _write(shared / "hdfs-site.xml", hdfs)
-    _write(shared / "yarn-site.xml", _yarn(directory, ports))
+    _write(shared / "yarn-site.xml", _yarn(directory, ports) | (_services(ports) if services else {}))
+    if services:
+        (shared / "yarnservice-log4j.properties").write_text(_LOGGING)
+        _write(shared / "capacity-scheduler.xml", _SERVICES_QUEUE)
     (shared / "log4j.properties").write_text(_LOGGING)
     # Their pages are in Hadoop's download only, and without a folder for them they don't start.
     for name in ("hdfs", "datanode"):
@@ -80,6 +96,18 @@ def _yarn(directory: Path, ports: Mapping[str, int]) -> dict[str, object]:
         "yarn.nodemanager.delete.debug-delay-sec": 600,  # logs of containers stay for those who look for a fault
         "yarn.resourcemanager.nodemanager-connect-retries": 1,
         "yarn.resourcemanager.am.max-attempts": 2,
+    }
+
+
+def _services(ports: Mapping[str, int]) -> dict[str, object]:
+    scheduler = "org.apache.hadoop.yarn.server.resourcemanager.scheduler.capacity.CapacityScheduler"
+    return {
+        "yarn.webapp.api-service.enable": "true",
+        "hadoop.registry.zk.quorum": f"127.0.0.1:{ports['zookeeper']}",
+        "yarn.resourcemanager.scheduler.class": scheduler,  # it knows queues, so that a wrong one is refused
+        "yarn.resourcemanager.placement-constraints.handler": "scheduler",
+        "yarn.service.am.java.opts": f"-Xmx256m {OPENED}",
+        "yarn.service.am-resource.memory": 384,
     }
 
 
