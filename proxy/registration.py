@@ -9,11 +9,11 @@ from typing import Any, Final
 from aiohttp import web
 
 from nlpbatch.errors import InvalidRequest, NoCapacity, NotFound, Unauthenticated
+from nlpbatch.serving.registered import NAME, PATH
 from proxy.config_service import RegistrationSettings
 from proxy.shared.store import StoreAway
 from proxy.upstream.registry import Registry
 
-PATH: Final = "/registrations"
 _URL: Final = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}(/[A-Za-z0-9._~/-]*)?")
 _MAX_BYTES: Final = 4096
 _AGAIN_S: Final = 1.0
@@ -25,18 +25,18 @@ def add_registration_routes(app: web.Application, registry: Registry) -> None:
 
     async def put(request: web.Request) -> web.Response:
         settings = _admit(request, registry)
-        url = await _url(request)
+        url, name = await _members(request)
         try:
-            await registry.register(url)
+            await registry.register(url, name)
         except StoreAway as error:
             raise _away(error) from error
         return web.json_response({"ttl_s": settings.ttl_s})
 
     async def delete(request: web.Request) -> web.Response:
         _admit(request, registry)
-        url = await _url(request)
+        url, name = await _members(request)
         try:
-            needed = await registry.deregister(url)
+            needed = await registry.deregister(url, name)
         except StoreAway as error:
             raise _away(error) from error
         return web.json_response({"needed_for": needed})
@@ -59,17 +59,20 @@ def _admit(request: web.Request, registry: Registry) -> RegistrationSettings:
     return settings
 
 
-async def _url(request: web.Request) -> str:
+async def _members(request: web.Request) -> tuple[str, str]:
+    """Return the address of a backend, and its name; '' for one without."""
     if (request.content_length or 0) > _MAX_BYTES:
         raise InvalidRequest(f'the body is over {_MAX_BYTES:,} bytes: send {{"url": "http://HOST:PORT"}}')
     try:
         members: Any = json.loads(await request.read())
-        url = members["url"]
+        url, name = members["url"], members.get("name", "")
     except (ValueError, KeyError, TypeError, RecursionError):
-        url = None
+        url, name = None, ""
     if not isinstance(url, str) or not _URL.fullmatch(url):
         raise InvalidRequest('no address of a backend: send {"url": "http://HOST:PORT"}', path="/url")
-    return url.rstrip("/")
+    if not isinstance(name, str) or (name and not re.fullmatch(NAME, name)):
+        raise InvalidRequest(f"no name of a backend: send one that matches {NAME}, or none", path="/name")
+    return url.rstrip("/"), name
 
 
 def _away(error: StoreAway) -> NoCapacity:

@@ -12,6 +12,7 @@ from nlpbatch.cli import (
     class_archive,
     composing,
     demo,
+    deploy,
     plan,
     profile_corpus,
     proxy,
@@ -47,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         serve,
         proxy,
         scale,
+        deploy,
     ):
         command.add_parser(commands)
     return parser

@@ -19,6 +19,7 @@ from nlpbatch.errors import ConfigError
 _EXCLUDED = (
     "nlpbatch/cli/",
     "nlpbatch/demo/",
+    "nlpbatch/deploy/",
     "nlpbatch/engine/",
     "nlpbatch/files/",
     "nlpbatch/server/",

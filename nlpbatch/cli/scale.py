@@ -108,10 +108,14 @@ async def _scale(arguments: argparse.Namespace) -> int:
 
 def _target(arguments: argparse.Namespace) -> "Target":
     from nlpbatch.cli.proxy_admin import user_name  # noqa: PLC0415
-    from proxy.scaler.targets import CommandTarget, NoTarget, YarnTarget  # noqa: PLC0415
+    from proxy.scaler.targets import CommandTarget, NoTarget, read_registered  # noqa: PLC0415
+    from proxy.scaler.yarn import YarnTarget  # noqa: PLC0415
+    from proxy.scaler.yarn_services import YarnServices  # noqa: PLC0415
 
     if arguments.target == "yarn":
-        return YarnTarget(arguments.yarn, arguments.service, arguments.component, arguments.user or user_name())
+        services = YarnServices(arguments.yarn, arguments.user or user_name())
+        admins = arguments.admin or [ADMIN]
+        return YarnTarget(services, arguments.service, arguments.component, lambda: read_registered(admins))
     if arguments.target == "command":
         return CommandTarget(arguments.command, arguments.workers_per_unit)
     return NoTarget()

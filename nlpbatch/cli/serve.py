@@ -12,6 +12,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--host", help="address to listen on, instead of the configured one")
     parser.add_argument("--port", type=int, help="port to listen on, instead of the configured one")
     parser.add_argument("--workers", type=int, metavar="N", help="worker processes, instead of the configured number")
+    parser.add_argument(
+        "--register",
+        action="append",
+        metavar="URL",
+        help="proxy to register at, instead of the configured ones; repeatable",
+    )
+    parser.add_argument(
+        "--registration-secret", metavar="FILE", help="has the secret for it, instead of the configured"
+    )
     parser.set_defaults(run=run)
 
 
@@ -26,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         ("listen", "host"): arguments.host,
         ("listen", "port"): arguments.port,
         ("pool", "workers"): arguments.workers,
+        ("registration", "proxies"): arguments.register,
+        ("registration", "secret_file"): arguments.registration_secret,
     }
     base = arguments.config.parent if arguments.config is not None else Path()
     run_in_loop(run_server(read(arguments.config, ServerSettings, overrides), base), os.environ.get(LOOP_VARIABLE))

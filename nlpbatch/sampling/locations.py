@@ -51,7 +51,7 @@ class Location:
         self.read_bytes = 0
         self._passed_over: dict[str, list[str]] = {}
         with self._reached():
-            self._files, self._path = _file_system(url)
+            self._files, self._path = file_system(url)
             self.files = list(self._list())
         if not self.files:
             raise ConfigError(f"{url!r} {self._emptiness()}")
@@ -191,10 +191,14 @@ def _partition(directories: list[str]) -> Mapping[str, str | None]:
     return {name: None if value == _NULL else value for name, value in found.items()}
 
 
-def _file_system(url: str) -> tuple[Any, str]:
+def file_system(url: str) -> tuple[Any, str]:
     """Return the fsspec file system and the path on it.
 
     fsspec's own HDFS client needs Hadoop's C library and a JVM; hdfs-native needs neither.
+
+    Raises:
+        ConfigError: There is no library for that kind of location.
+
     """
     parts = urlsplit(url)
     if parts.scheme in {"hdfs", "viewfs"}:

@@ -10,6 +10,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, StringConstraints, 
 from nlpbatch.engine.dictionary import KIWI_ENTRIES, MECAB_ENTRIES, AcceptedEntries, DictionaryEntry
 from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.protocol import EngineSpec
+from nlpbatch.serving import registered
 from nlpbatch.serving.listen import ListenSettings
 from nlpbatch.serving.secrets import REGISTRATION_VARIABLE, read_secret
 from nlpbatch.serving.settings import Settings
@@ -225,6 +226,10 @@ class RegisterSettings(Settings):
     """What the proxies know, too; else from the environment."""
     advertise: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@]+$")] | None = None
     """Where proxies reach this API; without it, the address by which it reaches them, and the port in use."""
+    name: Annotated[str, StringConstraints(pattern=registered.NAME)] | None = Field(
+        default_factory=lambda: os.environ.get(registered.NAME_VARIABLE), validate_default=True
+    )
+    """What `/state` of the proxies calls this API, such as its container; else from the environment, else nothing."""
     leave_timeout_s: float = Field(300.0, ge=0, le=24 * 3600)
     """How long it stays at a stop for runs that no other API has the version of."""
     ca_file: str | None = None

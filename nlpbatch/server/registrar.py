@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from nlpbatch.server.config import RegisterSettings
+from nlpbatch.serving.registered import PATH
 from nlpbatch.serving.tls import client_context
 
-PATH: Final = "/registrations"
 _TIMEOUT_S: Final = 10.0
 _AGAIN_S: Final = 1.0
 _OFTEN: Final = 3
@@ -120,6 +120,8 @@ class Registrar:
 
     async def _ask(self, session: aiohttp.ClientSession, method: str, proxy: str, port: int) -> Any:
         members = {"url": await asyncio.to_thread(self._url, proxy, port)}
+        if self._settings.name is not None:
+            members["name"] = self._settings.name
         async with session.request(method, f"{proxy.rstrip('/')}{PATH}", json=members) as answer:
             if answer.status >= 400:  # noqa: PLR2004
                 problem = await answer.json(content_type=None)

@@ -1,20 +1,19 @@
-"""What a scaler can change: a component of a YARN service, anything by a command, or nothing."""
+"""What a scaler can change: anything by a command, or nothing; `yarn` has a component of a YARN service."""
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
-from urllib.parse import quote, urlencode
 
 import urllib3
 
 from nlpbatch.errors import ConfigError, ServiceUnreachable
 
-_TIMEOUT_S: Final = 10.0
 COMMAND_TIMEOUT_S: Final = 30.0
 """How long a command may take."""
 _SHOWN: Final = 300
+_WHICH: Final = "is it the admin listener of a proxy of this version?"
 
 
 class NotApplied(Exception):
@@ -120,77 +119,18 @@ class CommandTarget:
             raise NotApplied(f"{command[0]} ended with {process.returncode}: {words or 'it said nothing'}")
 
 
-class YarnTarget:
-    """A component of a service on YARN, by the REST interface of the ResourceManager's services.
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """An API that is registered at the proxies.
 
     Args:
-        address: The ResourceManager's web address.
-        service: Name of the service.
-        component: Its component whose containers are scaled.
-        user: Who asks, where YARN takes the word for it (`simple` authentication).
+        url: Its address.
+        leaving: Whether it stays for runs only that no other one can answer.
 
     """
 
-    def __init__(self, address: str, service: str, component: str, user: str | None) -> None:
-        self._service, self._component = service, component
-        self._base = f"{address.rstrip('/')}/app/v1/services/{quote(service, safe='')}"
-        self._query = f"?{urlencode({'user.name': user})}" if user else ""
-        self._http = urllib3.PoolManager(retries=False, timeout=_TIMEOUT_S)
-
-    async def now(self) -> Units:
-        """Return the containers that it was asked for, and how many of them aren't running.
-
-        Raises:
-            NotApplied: YARN doesn't answer, or has no such service or component.
-
-        """
-        found = await self._ask("GET", self._base)
-        component = next((one for one in found.get("components", []) if one.get("name") == self._component), None)
-        if component is None:
-            names = ", ".join(str(one.get("name")) for one in found.get("components", [])) or "none"
-            raise NotApplied(
-                f"service {self._service!r} ({found.get('state', 'unknown')}) has no component {self._component!r}: "
-                f"choose from {names} with --component"
-            )
-        asked = int(component.get("number_of_containers", 0))
-        running = len(component.get("containers") or ())
-        return Units(asked, max(0, asked - running))
-
-    async def apply(self, units: int) -> None:
-        """Ask YARN for so many containers.
-
-        Raises:
-            NotApplied: It refuses, or doesn't answer.
-
-        """
-        url = f"{self._base}/components/{quote(self._component, safe='')}"
-        await self._ask("PUT", url, {"name": self._component, "number_of_containers": units})
-
-    async def _ask(self, method: str, url: str, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        return await asyncio.to_thread(self._request, method, url, members)
-
-    def _request(self, method: str, url: str, members: Mapping[str, Any] | None) -> dict[str, Any]:
-        body = None if members is None else json.dumps(members).encode()
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        try:
-            answer = self._http.request(method, url + self._query, body=body, headers=headers)
-        except urllib3.exceptions.HTTPError as error:
-            raise NotApplied(f"YARN doesn't answer at {url} ({type(error).__name__}): check --yarn") from error
-        if answer.status >= 400:  # noqa: PLR2004
-            words = " ".join(answer.data.decode(errors="replace").split())[:_SHOWN]
-            remedy = (
-                "no such service, or the services API is off: check --service, set yarn.webapp.api-service.enable"
-                if answer.status == 404  # noqa: PLR2004
-                else "see the ResourceManager's log"
-            )
-            raise NotApplied(f"YARN answered {method} {url} with HTTP {answer.status} ({words}): {remedy}")
-        try:
-            found = json.loads(answer.data or b"{}")
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise NotApplied(f"{url} is no services API of YARN: check --yarn")
-        return found
+    url: str
+    leaving: bool
 
 
 def read_state(admins: Sequence[str]) -> dict[str, Any]:
@@ -203,21 +143,59 @@ def read_state(admins: Sequence[str]) -> dict[str, Any]:
         ServiceUnreachable: None answers, is a proxy that says so, or has run for long enough to know.
 
     """
-    faults = []
+    faults: list[str] = []
+    for admin, state in _states(admins, faults):
+        try:
+            scaling: dict[str, Any] = state["scaling"]
+            wanted = scaling["wanted_workers"]
+        except (KeyError, TypeError):
+            faults.append(f"{admin} says nothing of scaling: {_WHICH}")
+            continue
+        if wanted is not None:
+            return scaling
+        faults.append(f"{admin} doesn't know yet: {scaling.get('reason')}")
+    raise ServiceUnreachable("; ".join(faults))
+
+
+def read_registered(admins: Sequence[str]) -> dict[str, Registered]:
+    """Return what is registered at any of these proxies, by name; those without a name are left out.
+
+    All are asked, for proxies without a shared store have registrations of their own each.
+
+    Args:
+        admins: Addresses of admin listeners.
+
+    Raises:
+        ServiceUnreachable: None answers, or is a proxy of this version.
+
+    """
+    faults: list[str] = []
+    found: dict[str, Registered] = {}
+    answered = False
+    for admin, state in _states(admins, faults):
+        try:
+            known = {one["name"]: Registered(one["url"], one["leaving"]) for one in state["registrations"]}
+        except (KeyError, TypeError):
+            faults.append(f"{admin} says nothing of registrations: {_WHICH}")
+            continue
+        answered = True
+        # Where proxies differ, it leaves only once all know it.
+        found = known | found | {name: one for name, one in known.items() if not one.leaving}
+    if not answered:
+        raise ServiceUnreachable("; ".join(faults))
+    return {name: one for name, one in found.items() if name}
+
+
+def _states(admins: Sequence[str], faults: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield what each proxy says of itself; those that don't are added to `faults`."""
     http = urllib3.PoolManager(retries=False, timeout=5.0)
     for admin in admins:
         try:
-            answer = http.request("GET", f"{admin.rstrip('/')}/state")
-            scaling: dict[str, Any] = json.loads(answer.data)["scaling"]
+            yield admin, json.loads(http.request("GET", f"{admin.rstrip('/')}/state").data)
         except urllib3.exceptions.HTTPError as error:
             faults.append(f"{admin} doesn't answer ({type(error).__name__})")
-        except (ValueError, KeyError, TypeError):
-            faults.append(f"{admin} says nothing of scaling: is it the admin listener of a proxy of this version?")
-        else:
-            if scaling.get("wanted_workers") is not None:
-                return scaling
-            faults.append(f"{admin} doesn't know yet: {scaling.get('reason')}")
-    raise ServiceUnreachable("; ".join(faults))
+        except ValueError:
+            faults.append(f"{admin} says nothing of its state: {_WHICH}")
 
 
 def _filled(part: str, numbers: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """Backends that registered themselves: an API on a port that nobody knew before says where it is, again and again.
 
-    PUT    /registrations  {"url": "http://10.0.0.5:41234"}  ──> counted as a backend for `ttl_s` from now
+    PUT    /registrations  {"url": "http://10.0.0.5:41234", "name": "api-1"}  ──> a backend for `ttl_s` from now
     DELETE /registrations  {"url": …}                        ──> gone at once, or leaving
 
 A backend that leaves while a run is pinned to a version that no other one has gets the requests of that run, and
@@ -25,7 +25,7 @@ _MAX: Final = 10_000
 
 _EXCHANGE: Final = Script("""
 -- KEYS: when each registration ends (sorted set), what is known of each (hash).
--- ARGV: an address or '', microseconds that it lasts (0: it is gone), 1 if it leaves, the most that there may be.
+-- ARGV: an address or '', microseconds that it lasts (0: it is gone), what is known, the most that there may be.
 -- Returns 1 if it was taken or there was nothing to take, then address, microseconds that are left, what is known.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -48,7 +48,7 @@ local all = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 for i = 1, #all, 2 do
   table.insert(found, all[i])
   table.insert(found, string.format('%.0f', all[i + 1] - now))
-  table.insert(found, redis.call('HGET', KEYS[2], all[i]) or '0')
+  table.insert(found, redis.call('HGET', KEYS[2], all[i]) or '')
 end
 return found
 """)
@@ -61,13 +61,20 @@ class Registration:
     Args:
         url: Its address.
         until_s: When it counts as gone, unless it registers again; on the monotonic clock.
+        name: Its own; '' for one without.
         leaving: Whether it gets only what no other one can answer.
 
     """
 
     url: str
     until_s: float
+    name: str = ""
     leaving: bool = False
+
+    @property
+    def known(self) -> str:
+        """Return what is known of it, as the store has it."""
+        return f"{int(self.leaving)}{self.name}"
 
 
 class Registrations:
@@ -103,23 +110,29 @@ class Registrations:
         """Return what an operator wants to see."""
         now_s = time.monotonic()
         return [
-            {"url": one.url, "expires_in_s": round(one.until_s - now_s, 1), "leaving": one.leaving}
+            {
+                "url": one.url,
+                "name": one.name or None,
+                "expires_in_s": round(one.until_s - now_s, 1),
+                "leaving": one.leaving,
+            }
             for one in self._all.values()
         ]
 
-    async def register(self, url: str, lasts_s: float, *, leaving: bool = False) -> bool:
+    async def register(self, url: str, lasts_s: float, name: str = "", *, leaving: bool = False) -> bool:
         """Take or renew a registration; return whether there was room for it.
 
         Raises:
             StoreAway: It can't be told to the other proxies now.
 
         """
+        one = Registration(url, time.monotonic() + lasts_s, name, leaving)
         if self._store is not None:
-            return await self._exchange(url, lasts_s, leaving=leaving)
+            return await self._exchange(url, lasts_s, one.known)
         self._expire()
         if url not in self._all and len(self._all) >= _MAX:
             return False
-        self._all[url] = Registration(url, time.monotonic() + lasts_s, leaving)
+        self._all[url] = one
         return True
 
     async def remove(self, url: str) -> None:
@@ -147,15 +160,17 @@ class Registrations:
         now_s = time.monotonic()
         self._all = {url: one for url, one in self._all.items() if one.until_s > now_s}
 
-    async def _exchange(self, url: str, lasts_s: float, *, leaving: bool = False) -> bool:
+    async def _exchange(self, url: str, lasts_s: float, known: str = "") -> bool:
         if self._store is None:
             return False
         keys = [self._store.key("registrations"), self._store.key("registered")]
-        arguments: list[str | int | float | bytes] = [url, round(lasts_s * 1e6), int(leaving), _MAX]
+        arguments: list[str | int | float | bytes] = [url, round(lasts_s * 1e6), known, _MAX]
         taken, *found = await self._store.run(_EXCHANGE, keys, arguments, timeout_s=_TIMEOUT_S)
         now_s = time.monotonic()
         self._all = {
-            name.decode(): Registration(name.decode(), now_s + int(left) / 1e6, known == b"1")
-            for name, left, known in zip(found[::3], found[1::3], found[2::3], strict=True)
+            address.decode(): Registration(
+                address.decode(), now_s + int(left) / 1e6, said[1:].decode(), said.startswith(b"1")
+            )
+            for address, left, said in zip(found[::3], found[1::3], found[2::3], strict=True)
         }
         return bool(taken)

@@ -62,8 +62,12 @@ class Registry:
         """Return what an operator wants to see."""
         return self._all.to_json()
 
-    async def register(self, url: str) -> None:
+    async def register(self, url: str, name: str = "") -> None:
         """Count a backend from now on; it has to answer, whatever it says.
+
+        Args:
+            url: Its address.
+            name: Its own, for those who look at the state.
 
         Raises:
             InvalidRequest: Nothing answers there, or there are too many.
@@ -77,13 +81,13 @@ class Registry:
                 f"nothing answers at {url} ({reason}), seen from this proxy: set registration.advertise of the API",
                 path="/url",
             )
-        if not await self._all.register(url, self.settings.ttl_s):
+        if not await self._all.register(url, self.settings.ttl_s, name):
             raise InvalidRequest("too many backends are registered: let those that ended expire", path="/url")
         self._changed.set()
         if not known:
             _log.info("backend registered", extra={"backend": url})
 
-    async def deregister(self, url: str) -> list[str]:
+    async def deregister(self, url: str, name: str = "") -> list[str]:
         """Let a backend go; if runs need it for a version that no other one has, it leaves, and these are returned.
 
         Raises:
@@ -92,7 +96,7 @@ class Registry:
         """
         before = self._all.urls
         # First: of two that leave at the same moment, perhaps at different proxies, each must know of the other.
-        await self._all.register(url, self.settings.ttl_s, leaving=True)
+        await self._all.register(url, self.settings.ttl_s, name, leaving=True)
         going = self._all.leaving() | (before - self._all.urls)
         backend = self._backends.find(url)
         needed = [] if backend is None else self._traffic.needed_for(backend, self._pinned(), going)

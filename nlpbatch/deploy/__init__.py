@@ -1,0 +1,1 @@
+"""`nlpbatch deploy`: has the service run on a cluster."""
