@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nlpbatch
 from nlpbatch.errors import ConfigError
@@ -182,13 +182,14 @@ def _bring(arguments: argparse.Namespace, options: "ServiceOptions", secret: str
         return Places(where, kept, storage.bring_secret(directory / "secret", f"{options.name}/registration-secret"))
 
 
-def _check_python(packed: Mapping[str, str], name: str, file: Path) -> None:
+def _check_python(packed: Mapping[str, Any], name: str, file: Path) -> None:
     """Look whether a Python whose name says its version can load an archive; each container looks again."""
     named = re.search(r"(\d+\.\d+)$", name)
-    if named is not None and named[1] != packed["version"]:
+    version = "{}.{}".format(*packed["version"])
+    if named is not None and named[1] != version:
         raise ConfigError(
-            f"{file} was packed by Python {packed['version']}, and --python is {name}: name python{packed['version']}, "
-            f"or pack another archive with {name}"
+            f"{file} was packed by Python {version}, and --python is {name}: name python{version}, or pack another "
+            f"archive with {name}"
         )
 
 

@@ -44,7 +44,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--min-units", type=int, default=0, metavar="N", help="never fewer containers (default 0)")
     parser.add_argument("--max-units", type=int, metavar="N", help="never more containers")
     parser.add_argument("--period", type=float, default=10.0, metavar="SECONDS", help="between two looks (default 10)")
-    parser.add_argument("--once", action="store_true", help="look once and end: with 1, if something was in the way")
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="look once and end, on YARN when what leaves has left: with 1, if something was in the way",
+    )
     parser.add_argument("--dry-run", action="store_true", help="log what would be done, and do nothing")
     parser.add_argument(
         "--config",
@@ -91,10 +95,14 @@ async def _scale(arguments: argparse.Namespace) -> int:
         await store.open()
         me = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         lease = ScalerLease(store, arguments.service, me, _LEASE_PERIODS * arguments.period + _LEASE_S)
-    scaler = Scaler(lambda: read_state(arguments.admin or [ADMIN]), _target(arguments), options, lease)
+    target = _target(arguments)
+    scaler = Scaler(lambda: read_state(arguments.admin or [ADMIN]), target, options, lease)
     try:
         if arguments.once:
             await scaler.look()
+            while target.leaving:  # only this scaler knows of those that the proxies have forgotten
+                await asyncio.sleep(arguments.period)
+                await scaler.look()
             return int(scaler.held_up)
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

@@ -2,7 +2,7 @@
 
     api-0.1.0-1a2b3c4d5e6f.tar.gz
         start.py      what a container runs
-        python.json   which Python packed it: compiled packages need the same one
+        python.json   which Python packed it: packages need that one, or a newer patch of it
         site/         the packages, at a place of their own, so that no path of this machine is in them
 
 The same packages give the same bytes, whenever they are packed: what is there already need not be sent again.
@@ -19,7 +19,7 @@ import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from nlpbatch.errors import ConfigError
 
@@ -71,13 +71,12 @@ def pack_files(target: Path, files: Mapping[str, Path]) -> None:
     _write(target, files)
 
 
-def this_python() -> dict[str, str]:
-    """Return what says of a Python which compiled packages it can load."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return {"version": version, "machine": platform.machine(), "system": sys.platform}
+def this_python() -> dict[str, Any]:
+    """Return what says of a Python which packages it can load; `start` reads it."""
+    return {"version": list(sys.version_info[:3]), "machine": platform.machine(), "system": sys.platform}
 
 
-def python_of(archive: Path) -> Mapping[str, str]:
+def python_of(archive: Path) -> Mapping[str, Any]:
     """Return which Python an archive was packed by.
 
     Raises:

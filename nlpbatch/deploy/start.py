@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 STAYS_S = 900.0
 HERE = Path(__file__).resolve().parent
@@ -24,14 +25,12 @@ HERE = Path(__file__).resolve().parent
 
 def main(arguments: list[str]) -> int | str:
     """Run nlpbatch; return its exit code, or why it can't run."""
-    wanted = json.loads((HERE / "python.json").read_text())
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    found = {"version": version, "machine": platform.machine(), "system": sys.platform}
-    if found != wanted:
-        name = "Python {version} for {system} on {machine}"
+    packed = json.loads((HERE / "python.json").read_text())
+    found = {"version": list(sys.version_info[:3]), "machine": platform.machine(), "system": sys.platform}
+    if not fits(found, packed):
         return (
-            f"the archive was packed by {name.format(**wanted)}, and {sys.executable} is {name.format(**found)}: "
-            "name that Python with --python, or pack the archive with this one"
+            f"the archive was packed by {named(packed)}, and {sys.executable} is {named(found)}: give a Python of that "
+            "version, or a newer one of its patches, with --python, or pack the archive with this one"
         )
     stopped: list[bool] = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
@@ -42,6 +41,17 @@ def main(arguments: list[str]) -> int | str:
     if stopped:
         time.sleep(STAYS_S)
     return code
+
+
+def fits(found: dict[str, Any], packed: dict[str, Any]) -> bool:
+    """Return whether a Python can load what another one packed: a package may need what newer patches have."""
+    same = all(found[key] == packed[key] for key in ("machine", "system"))
+    return same and found["version"][:2] == packed["version"][:2] and found["version"] >= packed["version"]
+
+
+def named(python: dict[str, Any]) -> str:
+    """Return what to call a Python."""
+    return "Python {}.{}.{} for {} on {}".format(*python["version"], python["system"], python["machine"])
 
 
 if __name__ == "__main__":

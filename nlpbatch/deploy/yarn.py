@@ -143,11 +143,12 @@ class Deployment:
     def _lack(self, name: str, ready: int, wanted: int, given: int) -> str:
         if ready >= wanted:
             return ""
-        if not given:
+        there = f"{ready} of {wanted} containers of {name!r} run"
+        if given < wanted:
             cores, mib = self._options.workers, self._options.api_mib
             need = f"{cores} core{'s' * (cores > 1)} and {mib:,} MiB each" if name == API else "a core each"
-            return f"none of {wanted} containers of {name!r} runs: YARN starts them when there is room for {need}"
-        return f"{ready} of {wanted} containers of {name!r} run"
+            return f"{there}: YARN starts the others when there is room for {need}"
+        return there
 
     def _containers(self, found: dict[str, Any], name: str) -> list[Container]:
         members = next((one for one in found.get("components", ()) if one.get("name") == name), {})

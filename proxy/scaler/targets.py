@@ -37,6 +37,11 @@ class Units:
 class Target(Protocol):
     """Something that can be asked for a number of units."""
 
+    @property
+    def leaving(self) -> int:
+        """Return how many units were asked to go and are still there, beside those that count."""
+        ...
+
     async def now(self) -> Units:
         """Return what there is.
 
@@ -59,6 +64,8 @@ class Target(Protocol):
 class NoTarget:
     """Changes nothing: what would be done is only logged."""
 
+    leaving = 0
+
     async def now(self) -> Units:
         """Return that nothing is known."""
         return Units(None)
@@ -78,6 +85,8 @@ class CommandTarget:
         ConfigError: Neither is in it.
 
     """
+
+    leaving = 0
 
     def __init__(self, command: Sequence[str], workers_per_unit: int) -> None:
         if not any("{units}" in part or "{workers}" in part for part in command):

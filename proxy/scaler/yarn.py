@@ -59,6 +59,11 @@ class YarnTarget:
         self._now = Component(0, ())
         self._registered: Mapping[str, Registered] = {}
 
+    @property
+    def leaving(self) -> int:
+        """Return how many containers were asked to leave and are still there."""
+        return len(self._leaving)
+
     async def now(self) -> Units:
         """Return the containers that it was asked for and don't leave; take those away that have left.
 

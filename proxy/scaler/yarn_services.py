@@ -180,7 +180,10 @@ class YarnServices:
             answer = self._http.request("GET", url)
         except (YarnFault, urllib3.exceptions.HTTPError, LookupError, TypeError, StopIteration):
             return ""
-        return _line(answer.data.decode(errors="replace"), last=True) if answer.status < 400 else ""  # noqa: PLR2004
+        if answer.status >= 400:  # noqa: PLR2004
+            return ""
+        text = answer.data.decode(errors="replace")
+        return _line(text.rpartition("LogContents:")[2].partition("End of LogType:")[0], last=True)
 
     def _ask(self, method: str, path: str, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
         url = self.address + path

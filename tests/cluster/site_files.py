@@ -108,6 +108,9 @@ def _services(ports: Mapping[str, int]) -> dict[str, object]:
         "yarn.resourcemanager.placement-constraints.handler": "scheduler",
         "yarn.service.am.java.opts": f"-Xmx256m {OPENED}",
         "yarn.service.am-resource.memory": 384,
+        # A container is held to its memory. Without the second, what workers share with each other is counted for each.
+        "yarn.nodemanager.pmem-check-enabled": "true",
+        "yarn.nodemanager.container-monitor.procfs-tree.smaps-based-rss.enabled": "true",
     }
 
 
