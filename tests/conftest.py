@@ -29,8 +29,11 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SHARING = {"chaos": "hadoop", "cluster": "hadoop", "spark": "spark"}
 """What the tests of a folder share that is slow to start; one process runs all of them, and it begins with them."""
-SUBMITTING = tuple(f"tests/spark/test_{name}.py" for name in ("notebook", "cluster", "submit", "demo"))
-"""Files whose tests start a Spark of their own: they share none, so that any process may run them."""
+SUBMITTING = (
+    "tests/cluster/test_yarn_service.py",
+    *(f"tests/spark/test_{name}.py" for name in ("notebook", "cluster", "submit", "demo")),
+)
+"""Files whose tests start a Spark or a Hadoop of their own: they share none, so that any process may run them."""
 ON_BOTH_LOOPS = ("test_proxy_connections", "test_proxy_queue", "test_proxy_tls", "test_proxy_upstream")
 """Files whose tests run on both event loops: they depend on how a loop reads and writes connections."""
 NSMC_20K = Path(__file__).parents[2] / "shared" / "data" / "nsmc-20k.parquet"

@@ -140,7 +140,7 @@ def _secret(file: Path | None) -> str:
     from nlpbatch.serving.secrets import REGISTRATION_VARIABLE, read_secret  # noqa: PLC0415
 
     try:
-        secret = read_secret(file and str(file), "--secret", REGISTRATION_VARIABLE)
+        secret = read_secret(None if file is None else str(file), "--secret", REGISTRATION_VARIABLE)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     if secret is None:

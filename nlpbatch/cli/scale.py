@@ -149,7 +149,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"--target {arguments.target} and a command of {len(arguments.command)} words: {wanted}")
     if arguments.target == "yarn" and not arguments.yarn:
         raise ConfigError("--target yarn without --yarn: give the ResourceManager's web address, http://rm:8088")
-    for name, least in (("workers_per_unit", 1), ("min_units", 0), ("max_units", 1), ("period", 0.1)):
+    for name, least in (("workers_per_unit", 1), ("min_units", 0), ("max_units", 0), ("period", 0.1)):
         value = getattr(arguments, name)
         if value is not None and not least <= value <= _MAX:
             raise ConfigError(f"--{name.replace('_', '-')} is {value:g}: give {least:g} to {_MAX:,}")

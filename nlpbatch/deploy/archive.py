@@ -19,7 +19,7 @@ import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from nlpbatch.errors import ConfigError
 
@@ -125,7 +125,7 @@ def _write(target: Path, files: Mapping[str, Path]) -> None:
         raise ConfigError(f"{error.filename or target} can't be packed: {error.strerror}") from error
 
 
-def _write_tar(file: IO[bytes], files: Mapping[str, Path]) -> None:
+def _write_tar(file: gzip.GzipFile, files: Mapping[str, Path]) -> None:
     with tarfile.open(fileobj=file, mode="w|", bufsize=_CHUNK) as tar:
         for name, path in sorted(files.items()):
             for found in sorted(path.rglob("*")) if path.is_dir() else [path]:

@@ -1,7 +1,7 @@
 """What YARN is told of the service: its components, as the JSON of its services API."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -133,7 +133,7 @@ def _proxy(options: ServiceOptions) -> dict[str, Any]:
     }
 
 
-def _at_port(component: str, port: int, path: str) -> Mapping[str, Any]:
+def _at_port(component: str, port: int, path: str) -> dict[str, Any]:
     """Return what has at most one container on a node, and YARN ask it there."""
     constraint = {"type": "ANTI_AFFINITY", "scope": "NODE", "target_tags": [component]}
     return {

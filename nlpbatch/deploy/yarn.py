@@ -151,7 +151,7 @@ class Deployment:
         return there
 
     def _containers(self, found: dict[str, Any], name: str) -> list[Container]:
-        members = next((one for one in found.get("components", ()) if one.get("name") == name), {})
+        members: dict[str, Any] = next((one for one in found.get("components", ()) if one.get("name") == name), {})
         containers = list(component_of(members).containers)
         for one in containers:
             starts = self._started[one.instance]
