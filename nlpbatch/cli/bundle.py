@@ -22,6 +22,7 @@ _EXCLUDED = (
     "nlpbatch/deploy/",
     "nlpbatch/engine/",
     "nlpbatch/files/",
+    "nlpbatch/pipelines/",
     "nlpbatch/server/",
     "nlpbatch/serving/",
     "nlpbatch/__main__.py",

@@ -25,6 +25,7 @@ from nlpbatch.spark.runs.identity import RunFile
 from nlpbatch.spark.runs.lease import OutputLease
 from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.microbatches import MicroBatches, RunResult
+from nlpbatch.spark.runs.progress_record import progress_recorder
 from nlpbatch.spark.runs.pushing import pusher
 from nlpbatch.spark.runs.sizes import Sizes
 from nlpbatch.spark.storage import Storage
@@ -106,7 +107,9 @@ def run_batches(session: SparkSession, options: JobOptions, plan: RunPlan, lease
     writer = BatchWriter(session, plan.analysis, plan.output, sizes)
     error_limit = ErrorLimit(options.max_error_ratio, f"{plan.output.url}/{layout.DEAD}")
     batches = MicroBatches(plan.source, writer, lease=lease, budget=budget, error_limit=error_limit)
-    shows = [pusher(options.pushgateway, plan.name)] if options.pushgateway else []
+    shows = [progress_recorder(plan.output)]
+    if options.pushgateway:
+        shows.append(pusher(options.pushgateway, plan.name))
     try:
         return batches.run(shows)
     except (PySparkException, Py4JError) as error:

@@ -5,6 +5,7 @@
     OUT/_SUCCESS                           exists while everything in the input has been done
     OUT/_nlpbatch/run.json                 what this output is: input, columns, options, the analyzer's version
                  /summary.json             what has been done, all attempts together
+                 /progress.json        how far the present start is, every ten seconds
                  /attempts/000001.json     each start of a driver, and how it ended
                  /lease/000001.json        the driver that writes now
                  /dead/run_batch=000007/   rows that failed, with all their columns, as Parquet
@@ -19,6 +20,7 @@ from typing import Final
 _META: Final = "_nlpbatch"
 RUN: Final = f"{_META}/run.json"
 SUMMARY: Final = f"{_META}/summary.json"
+PROGRESS: Final = f"{_META}/progress.json"
 ATTEMPTS: Final = f"{_META}/attempts"
 LEASE: Final = f"{_META}/lease"
 DEAD: Final = f"{_META}/dead"

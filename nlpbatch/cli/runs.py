@@ -1,0 +1,134 @@
+"""`nlpbatch runs`: the jobs and recipes below a directory, in the terminal, as a page, or as an exit code."""
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from nlpbatch.errors import ConfigError
+
+_KEY_VARIABLE = "NLPBATCH_RUNS_KEY"
+_MIN_KEY = 16
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400}
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the subcommand."""
+    parser = commands.add_parser(
+        "runs",
+        help="show the jobs and recipes whose records lie below a directory",
+        description="Show all jobs and recipes whose records lie below a directory (local, HDFS, S3): what runs, what "
+        "has failed and why, what it cost. Reads records only: it works while they run and years later.",
+    )
+    parser.add_argument("directory", metavar="DIR", help="where outputs are, such as hdfs://namenode/out")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="print all that is known")
+    shown.add_argument("--html", type=Path, metavar="FILE", help="write the page, as one file that needs nothing else")
+    shown.add_argument("--serve", action="store_true", help="serve the page, which follows what runs")
+    shown.add_argument("--check", action="store_true", help="print what has failed, and end with 1 if anything has")
+    parser.add_argument(
+        "--late", metavar="AGE", help="--check: a run that ended so long ago is late, such as 26h or 8d"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help=f"--serve: where (default 127.0.0.1; others need ${_KEY_VARIABLE})"
+    )
+    parser.add_argument("--port", type=int, default=8704, help="--serve: where (default 8704; 0 for any)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show them; with --check, return 1 if anything is wrong."""
+    from nlpbatch.pipelines.overview import faults, overview  # noqa: PLC0415  (starts fast)
+    from nlpbatch.pipelines.page import to_html  # noqa: PLC0415
+    from nlpbatch.pipelines.records import Records  # noqa: PLC0415
+
+    late = _age(arguments.late)
+    if late is not None and not arguments.check:
+        raise ConfigError("--late belongs to --check: give both")
+    records = Records(arguments.directory)
+    if arguments.serve:
+        return _serve(arguments, records)
+    found = overview(records)
+    if arguments.json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    elif arguments.html is not None:
+        try:
+            arguments.html.write_text(to_html(found), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{arguments.html} can't be written: {error.strerror}") from error
+        print(f"{arguments.html}: {len(found['runs'])} runs", file=sys.stderr)
+    elif arguments.check:
+        lines = faults(found, late=late)
+        print("\n".join(lines) or f"all {len(found['runs'])} runs are in order")
+        return int(bool(lines))
+    else:
+        _print(found)
+    return 0
+
+
+def _serve(arguments: argparse.Namespace, records: Any) -> int:
+    import asyncio  # noqa: PLC0415
+
+    from nlpbatch.pipelines.serve import add_runs_pages  # noqa: PLC0415
+    from nlpbatch.serving import logs  # noqa: PLC0415
+    from nlpbatch.serving.lifecycle import new_application, serve  # noqa: PLC0415
+    from nlpbatch.serving.listen import ListenSettings  # noqa: PLC0415
+
+    key = os.environ.get(_KEY_VARIABLE, "").strip() or None
+    if key is None and arguments.host not in _LOOPBACK:
+        raise ConfigError(
+            f"--host {arguments.host} lets others see it: set ${_KEY_VARIABLE} to a key that they have to know"
+        )
+    if key is not None and len(key) < _MIN_KEY:
+        raise ConfigError(
+            f"${_KEY_VARIABLE} has {len(key)} characters: give {_MIN_KEY} or more, as from openssl rand -hex 32"
+        )
+    if not 0 <= arguments.port <= 65_535:  # noqa: PLR2004
+        raise ConfigError(f"--port is {arguments.port}: give 0 to 65,535")
+    logs.configure("info")
+    app = new_application(body_bytes=1024, drain_retry_after_s=1.0)
+    add_runs_pages(app, records, key)
+    asyncio.run(serve(app, ListenSettings(host=arguments.host, port=arguments.port, drain_timeout_s=1.0)))
+    return 0
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, header_style="bold")
+    for name in ("state", "run", "rows", "rows/s", "analysed", "errors", "ended"):
+        table.add_column(name, justify="right" if name in {"rows", "rows/s", "analysed", "errors"} else "left")
+    for one in found["runs"]:
+        job = one["job"] or {"counts": {}, "errors": {}, "rows_per_s": None, "analysed_bytes": None}
+        what = one["path"] or found["url"]
+        # As text: names may have brackets, which are markup elsewhere.
+        cells = [one["state"], f"{what}\n{one['why']}" if one["why"] else what]
+        cells += [_number(job["counts"].get("rows")), _number(job["rows_per_s"]), _bytes(job["analysed_bytes"])]
+        cells += [_number(sum(job["errors"].values())), (one["ended_at"] or "")[:16].replace("T", " ")]
+        table.add_row(*map(Text, cells))
+    Console().print(table)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _bytes(value: int | None) -> str:
+    return "-" if value is None else f"{value / 1e6:,.1f} MB"
+
+
+def _age(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    if found is None:
+        raise ConfigError(f"--late is {text!r}: give a number and m, h or d, such as 26h")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])

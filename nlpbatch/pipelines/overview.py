@@ -1,0 +1,127 @@
+"""All jobs and recipes below a directory, as what the page, the terminal and `--json` show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.pipelines.jobs import JobRun, read_job
+from nlpbatch.pipelines.recipes import RecipeState, read_recipe
+from nlpbatch.pipelines.records import Records
+
+_BATCHES: Final = 200
+"""The latest micro-batches that are shown of a job."""
+_BAD: Final = ("failed", "lost", "unreadable")
+Run = dict[str, Any]
+
+
+def overview(records: Records, now: datetime | None = None) -> dict[str, Any]:
+    """Return all that the records say, the latest first; `runs[n]` has the same members for jobs and recipes.
+
+    Args:
+        records: Where to look.
+        now: The time; the clock's, if None.
+
+    Raises:
+        ConfigError: The directory can't be listed, or holds too many others.
+
+    """
+    now = now or datetime.now(UTC)
+    runs: list[Run] = []
+    within: set[str] = set()
+    for found in records.find():
+        try:
+            if found.kind == "recipe":
+                recipe = read_recipe(records, found.path, now)
+                if recipe.job is not None:
+                    within.add(recipe.job.path)
+                runs.append(_of_recipe(recipe))
+            elif found.path not in within:
+                runs.append(_of_job(read_job(records, found.path, now)))
+        except ConfigError as error:
+            runs.append(_unreadable(found.kind, found.path, error.message))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            why = f"its records are of another version, or damaged ({type(error).__name__})"
+            runs.append(_unreadable(found.kind, found.path, why))
+    runs.sort(key=lambda run: (run["state"] == "running", run["started_at"] or run["ended_at"] or ""), reverse=True)
+    return {"url": records.url, "at": now.isoformat(timespec="seconds"), "runs": runs}
+
+
+def faults(found: Mapping[str, Any], *, late: timedelta | None, now: datetime | None = None) -> list[str]:
+    """Return what is wrong with runs, a line each.
+
+    Args:
+        found: What `overview` returned.
+        late: A run that ended longer ago than this, and doesn't run now, is late; None to take none for late.
+        now: The time; the clock's, if None.
+
+    """
+    now = now or datetime.now(UTC)
+    lines = []
+    for run in found["runs"]:
+        name = run["path"] or found["url"]
+        if run["state"] in _BAD:
+            lines.append(f"{name}: {run['state']}: {run['why'] or 'no reason is recorded'}")
+        elif late is not None and run["state"] != "running" and _is_before(run["ended_at"], now - late):
+            lines.append(f"{name}: late: the last run ended {run['ended_at'] or 'never'}, and none runs")
+    return lines
+
+
+def _is_before(at: str | None, then: datetime) -> bool:
+    return at is None or datetime.fromisoformat(at) < then
+
+
+def _of_job(job: JobRun) -> Run:
+    return {
+        "kind": "job",
+        "path": job.path,
+        "name": job.path.rpartition("/")[2],
+        "state": job.state,
+        "why": job.why,
+        "started_at": job.started_at,
+        "ended_at": job.ended_at,
+        "holder": job.holder,
+        "stages": [],
+        "job": _job_members(job),
+    }
+
+
+def _of_recipe(recipe: RecipeState) -> Run:
+    return {
+        "kind": "recipe",
+        "path": recipe.path,
+        "name": recipe.recipe or recipe.path.rpartition("/")[2],
+        "state": recipe.state,
+        "why": recipe.why,
+        "started_at": recipe.started_at,
+        "ended_at": recipe.ended_at,
+        "holder": recipe.holder,
+        "stages": [asdict(stage) for stage in recipe.stages],
+        "job": None if recipe.job is None else _job_members(recipe.job),
+    }
+
+
+def _job_members(job: JobRun) -> Run:
+    members = asdict(job)
+    batches: Sequence[Run] = members["batches"]
+    return members | {
+        "batches": batches[-_BATCHES:],
+        "batches_total": len(batches),
+        "rows_per_s": round(job.rows_per_s, 1),
+    }
+
+
+def _unreadable(kind: str, path: str, why: str) -> Run:
+    return {
+        "kind": kind,
+        "path": path,
+        "name": path.rpartition("/")[2],
+        "state": "unreadable",
+        "why": why,
+        "started_at": None,
+        "ended_at": None,
+        "holder": "",
+        "stages": [],
+        "job": None,
+    }

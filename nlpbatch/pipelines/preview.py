@@ -1,0 +1,62 @@
+"""Ten rows of what a stage or a job made, read from its first Parquet file."""
+
+import posixpath
+from typing import Any, Final
+
+from nlpbatch.errors import ConfigError
+from nlpbatch.pipelines.records import Records
+
+ROWS: Final = 10
+_DIRECTORIES: Final = {"dump": "dump", "sample": "sample", "analyze": "analyzed", "features": "features"}
+"""Where stages of a recipe write; others have none to show."""
+_LONGEST: Final = 400
+_DEPTH: Final = 4
+
+
+def preview(records: Records, path: str, stage: str | None) -> dict[str, Any]:
+    """Return `columns` and `rows` of the first ten rows; texts are cut after 400 characters.
+
+    Args:
+        records: Where to look.
+        path: Of a job or recipe.
+        stage: Of the recipe; None for a job.
+
+    Raises:
+        ConfigError: There is no such stage, or nothing to show yet, or pyarrow isn't installed.
+
+    """
+    if stage is not None and stage not in _DIRECTORIES:
+        raise ConfigError(f"stage {stage!r} writes no rows: choose from {', '.join(_DIRECTORIES)}")
+    directory = path if stage is None else posixpath.join(path, _DIRECTORIES[stage])
+    file = _first_file(records, directory, _DEPTH)
+    if file is None:
+        raise ConfigError(f"nothing is in {directory or records.url} yet that could be shown: rows of Parquet are")
+    try:
+        import pyarrow.parquet as pq  # noqa: PLC0415  (an extra)
+    except ImportError as error:
+        raise ConfigError("a preview needs pyarrow: pip install 'nlpbatch[explore]'") from error
+    with records.open(file) as opened:
+        batch = next(pq.ParquetFile(opened).iter_batches(batch_size=ROWS), None)
+    rows = [] if batch is None else batch.to_pylist()
+    columns = [] if batch is None else batch.schema.names
+    return {"file": file, "columns": columns, "rows": [[_shown(row[name]) for name in columns] for row in rows]}
+
+
+def _first_file(records: Records, directory: str, depth: int) -> str | None:
+    for name in records.names(directory):
+        if name.endswith(".parquet") and not name.startswith("_"):
+            return posixpath.join(directory, name)
+    for name in records.directories(directory) if depth else ():
+        if not name.startswith("_") and (found := _first_file(records, posixpath.join(directory, name), depth - 1)):
+            return found
+    return None
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as JSON has it: tokens as form and tag, all else that is no number as text."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list) and value and all(isinstance(one, dict) and "form" in one for one in value):
+        return {"tokens": [[str(one["form"]), str(one.get("tag") or "")] for one in value[:100]]}
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

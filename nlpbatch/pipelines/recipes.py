@@ -1,0 +1,148 @@
+"""One output of a recipe, from its records: its stages as a graph, each with its state and result."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from nlpbatch.pipelines.jobs import JobRun, State, live_holder, read_job
+from nlpbatch.pipelines.records import RECIPE_RECORDS, Records
+
+_ANALYZED: Final = "analyzed"
+_EARLIER: Final = ("dump", "sample", "profile", "analyze", "features")
+"""Order and, as members of a stage's settings, the stages before it: for records without a graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageState:
+    """A stage of a recipe.
+
+    Args:
+        name: Its name.
+        needs: Stages before it.
+        state: What has become of it.
+        why: What it waits for, was stopped by, or is stale for.
+        ended_at: When it was done; ISO 8601, UTC.
+        seconds: What that took.
+        result: What it reported.
+
+    """
+
+    name: str
+    needs: Sequence[str]
+    state: State
+    why: str = ""
+    ended_at: str | None = None
+    seconds: float | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeState:
+    """What the records of a recipe's output say.
+
+    Args:
+        path: Where it is, below the directory that was searched.
+        recipe: Name of its file, as far as it is recorded.
+        state: Of the whole: of the run that is under way, or of the last one.
+        why: What it was stopped by.
+        started_at: Of the last run; ISO 8601, UTC.
+        ended_at: Of the last run.
+        holder: The driver that runs it; '' if none does.
+        stages: In order.
+        job: Its analysis.
+
+    """
+
+    path: str
+    recipe: str
+    state: State
+    why: str
+    started_at: str | None
+    ended_at: str | None
+    holder: str
+    stages: Sequence[StageState]
+    job: JobRun | None
+
+
+def read_recipe(records: Records, path: str, now: datetime | None = None) -> RecipeState:
+    """Return what the records of a recipe's output say.
+
+    Args:
+        records: Where to read.
+        path: The output.
+        now: The time; the clock's, if None.
+
+    Raises:
+        ConfigError: A record can't be read.
+
+    """
+    now = now or datetime.now(UTC)
+    own = f"{path}/{RECIPE_RECORDS}".lstrip("/")
+    found = {
+        name.removesuffix(".json"): one
+        for name in records.names(own)
+        if name.endswith(".json") and (one := records.read(f"{own}/{name}"))
+    }
+    run = found.pop("run", {})
+    holder = live_holder(records, f"{own}/lease", now)
+    job_path = f"{path}/{_ANALYZED}".lstrip("/")
+    job = read_job(records, job_path, now) if records.directories(f"{job_path}/_nlpbatch") else None
+    stages = _stages(run, found, job, running=bool(holder))
+    states = {one.state for one in stages}
+    state: State = "running" if holder else _ended(run, states)
+    why = str(run.get("reason") or "") or (
+        "" if state != "lost" else "its driver ended without saying so: run it again"
+    )
+    return RecipeState(
+        path,
+        str(run.get("recipe", "")),
+        state,
+        why,
+        run.get("started_at"),
+        run.get("ended_at") or max((one.ended_at for one in stages if one.ended_at), default=None),
+        holder,
+        stages,
+        job,
+    )
+
+
+def _ended(run: Mapping[str, Any], states: set[State]) -> State:
+    said = run.get("state")
+    if said == "running":
+        return "lost"
+    if said == "failed":
+        return "failed"
+    return "done" if states <= {"done"} else "stopped"
+
+
+def _stages(
+    run: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]], job: JobRun | None, *, running: bool
+) -> list[StageState]:
+    graph = {str(one["name"]): list(one.get("needs", ())) for one in run.get("stages", ())} or _guessed(found)
+    stages = []
+    for name, needs in graph.items():
+        record = found.get(name)
+        state: State = "done" if record is not None else "to do"
+        why = ""
+        if run.get("stage") == name and run.get("state") != "complete":
+            state = "running" if running else ("failed" if run.get("state") == "failed" else "lost")
+            why = str(run.get("reason") or "")
+        elif record is not None and (stale := (run.get("stale") or {}).get(name)):
+            state, why = "stale", str(stale)
+        elif record is None and (missing := [need for need in needs if need not in found]):
+            why = f"waits for {', '.join(missing)}"
+        if name == "analyze" and state in {"running", "lost", "failed"} and job is not None and job.why:
+            why = why or job.why
+        members = record or {}
+        seconds = members.get("seconds")
+        stages.append(
+            StageState(name, needs, state, why, members.get("ended_at"), seconds, members.get("result") or {})
+        )
+    return stages
+
+
+def _guessed(found: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the graph of records that have none: stages that were done, and what their settings name."""
+    names = [name for name in _EARLIER if name in found] + [name for name in found if name not in _EARLIER]
+    return {name: [one for one in names if one in (found[name].get("settings") or {})] for name in names}

@@ -1,0 +1,194 @@
+"use strict";
+// Everything that comes from records is set as text: a name with markup in it is shown as it is.
+const MARKS = {running: "▶", done: "✓", failed: "✗", lost: "✗", unreadable: "✗", stopped: "■", stale: "↻", "to do": "○"};
+const LIVE_MS = 2000;
+const main = document.querySelector("main");
+let found = JSON.parse(document.querySelector("#found").textContent);
+const live = document.documentElement.dataset.live === "true";
+
+function make(name, properties = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key === "class") element.className = value;
+    else if (key.startsWith("data-") || key.startsWith("aria-") || key === "scope") element.setAttribute(key, value);
+    else element[key] = value;
+  }
+  element.append(...children.filter(child => child !== null && child !== undefined));
+  return element;
+}
+const number = (value, digits = 0) => value === null || value === undefined ? "–" :
+  Number(value).toLocaleString("en", {maximumFractionDigits: digits});
+function bytes(value) {
+  if (value === null || value === undefined) return "–";
+  for (const [size, unit] of [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]])
+    if (value >= size) return `${number(value / size, 1)} ${unit}`;
+  return `${number(value)} B`;
+}
+function duration(seconds) {
+  if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "–";
+  if (seconds < 90) return `${number(seconds, seconds < 10 ? 1 : 0)} s`;
+  if (seconds < 5400) return `${number(seconds / 60)} min`;
+  return `${number(seconds / 3600, 1)} h`;
+}
+const moment = text => text ? new Date(text).toLocaleString("sv").slice(0, 16) : "–";
+const took = run => run.started_at ? Math.max(0, Date.parse(run.ended_at || found.at) - Date.parse(run.started_at)) / 1000 : null;
+const state = name => make("span", {class: `state ${name.replace("to do", "idle")}`, "data-mark": MARKS[name] || "?"}, name);
+const sum = errors => Object.values(errors || {}).reduce((all, one) => all + one, 0);
+const address = run => `#/${encodeURIComponent(run.path)}`;
+
+function table(label, heads, rows) {
+  const head = make("tr", {}, ...heads.map(([text, kind]) => make("th", {class: kind, scope: "col"}, text)));
+  const body = rows.map(cells => make("tr", {}, ...cells.map((cell, at) => make("td", {class: heads[at][1]}, ...[cell].flat()))));
+  return make("div", {class: "table"}, make("table", {"aria-label": label}, make("thead", {}, head), make("tbody", {}, ...body)));
+}
+
+function list() {
+  const word = (document.querySelector("#word")?.value || "").toLowerCase();
+  const wanted = document.querySelector("#state")?.value || "";
+  const runs = found.runs.filter(run => (!wanted || run.state === wanted) && `${run.path} ${run.name}`.toLowerCase().includes(word));
+  const rows = runs.map(run => {
+    const job = run.job || {};
+    const counts = job.counts || {};
+    const left = run.state === "running" && job.left_s ? `${duration(job.left_s)} left` : "";
+    return [
+      state(run.state),
+      [make("a", {href: address(run)}, run.path || run.name || found.url), make("small", {}, run.why || left)],
+      run.kind, number(counts.rows), number(job.rows_per_s), bytes(job.analysed_bytes), number(sum(job.errors)),
+      moment(run.started_at || run.ended_at), duration(took(run)),
+    ];
+  });
+  const heads = [["state", ""], ["run", "name"], ["kind", "wide"], ["rows", "number"], ["rows/s", "number wide"], ["analysed", "number wide"],
+    ["errors", "number"], ["started", "wide moment"], ["took", "number wide"]];
+  return [make("p", {"aria-live": "polite"}, `${number(runs.length)} of ${number(found.runs.length)} runs`), table("runs", heads, rows)];
+}
+
+function figures(pairs, kind = "") {
+  return make("dl", {class: kind}, ...pairs.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+}
+
+function plain(result, within = "") {
+  // What a stage reports, with members of members; "is" only tells results apart.
+  return Object.entries(result).filter(([name]) => name !== "is").flatMap(([name, value]) =>
+    value !== null && typeof value === "object" && !Array.isArray(value) ? plain(value, `${within}${name} `) :
+      ["string", "number"].includes(typeof value) ? [[within + name, value]] : []);
+}
+
+function graph(stages) {
+  const levels = new Map();
+  for (const stage of stages) levels.set(stage.name, 1 + Math.max(0, ...stage.needs.map(need => levels.get(need) || 0)));
+  const depths = [...new Set(levels.values())].sort((one, other) => one - other);
+  const column = depth => make("ul", {}, ...stages.filter(stage => levels.get(stage.name) === depth).map(box));
+  return make("div", {class: "graph", tabIndex: 0, "aria-label": "stages, each column after the one before it"}, ...depths.map(column));
+}
+
+function box(stage) {
+  const needs = stage.needs.length ? `after ${stage.needs.join(", ")}` : "";
+  return make("li", {class: stage.state.replace("to do", "idle")}, make("strong", {}, stage.name), " ", state(stage.state),
+    make("small", {}, needs), stage.why ? make("small", {}, stage.why) : null,
+    stage.seconds === null ? null : make("small", {}, `${duration(stage.seconds)}, ${moment(stage.ended_at)}`),
+    ...plain(stage.result || {}).map(([name, value]) => make("small", {}, `${name}: ${typeof value === "number" ? number(value, 3) : value}`)));
+}
+
+const shown = new Map();  // previews that somebody asked for, by run and stage
+
+function preview(run, stage) {
+  if (!live) return null;
+  const key = JSON.stringify([run.path, stage]);
+  const place = make("div", {});
+  const ask = async () => {
+    const query = new URLSearchParams(stage === null ? {path: run.path} : {path: run.path, stage});
+    try {
+      const answer = await fetch(`preview.json?${query}`, {cache: "no-store"});
+      const said = await answer.json();
+      shown.set(key, answer.ok ? table(`first rows of ${stage || run.path}`, said.columns.map(name => [name, "name"]), said.rows.map(row => row.map(cell))) :
+        make("p", {class: "why"}, said.detail));
+    } catch { shown.set(key, make("p", {class: "why"}, "the service doesn't answer")); }
+    show();
+  };
+  if (shown.has(key)) place.append(shown.get(key));
+  else place.append(make("button", {type: "button", onclick: ask}, stage === null ? "show ten rows" : `ten rows of ${stage}`));
+  return place;
+}
+
+function cell(value) {
+  if (value !== null && typeof value === "object")
+    return value.tokens.map(([form, tag]) => make("span", {class: "token"}, form, make("small", {}, tag)));
+  return value === null ? make("em", {}, "null") : String(value);
+}
+
+function history(batches, total) {
+  const most = Math.max(...batches.map(one => one.seconds), 0.001);
+  const rows = [...batches].reverse().map(one => {
+    const bar = make("span", {class: "bar"});
+    bar.style.width = `${Math.round(160 * one.seconds / most)}px`;
+    return [number(one.number), moment(one.started_at), [bar, ` ${duration(one.seconds)}`], number(one.rows), number(one.dead)];
+  });
+  const heads = [["batch", "number"], ["started", "wide moment"], ["took", ""], ["rows", "number"], ["failed", "number"]];
+  return make("section", {}, make("h2", {}, `Micro-batches (${number(batches.length)} of ${number(total)})`), table("micro-batches", heads, rows));
+}
+
+function detail(run) {
+  const job = run.job;
+  const parts = [make("a", {class: "back", href: "#"}, "← all runs"), make("h2", {}, run.path || run.name || found.url), state(run.state)];
+  if (run.holder) parts.push(make("p", {}, `written by ${run.holder}`));
+  if (run.why) parts.push(make("p", {class: "why"}, run.why));
+  if (run.stages.length) parts.push(make("section", {}, make("h2", {}, "Stages"), graph(run.stages)));
+  const stages = run.stages.filter(stage => stage.state === "done" && stage.name !== "profile").map(stage => stage.name);
+  if (live && (stages.length || !run.stages.length))
+    parts.push(make("section", {}, make("h2", {}, "What was made"), ...(run.stages.length ? stages : [null]).map(stage => preview(run, stage))));
+  if (job) {
+    const counts = job.counts;
+    parts.push(make("section", {}, make("h2", {}, "Analysis"), figures([
+      ["rows", number(counts.rows)], ["rows/s", number(job.rows_per_s)], ["done", job.share === null ? "–" : `${number(100 * job.share)} %`],
+      ["time left", duration(job.left_s)], ["tokens", number(counts.tokens)], ["text", bytes(counts.text_bytes)],
+      ["analysed", bytes(job.analysed_bytes)], ["retries", number(counts.retries)], ["throttled", duration(counts.throttled_s)],
+      ["starts", number(job.attempts)], ["files set aside", number(job.set_aside)],
+    ]), figures([["input", job.input || "–"], ["analyzer", job.analyzer ? `${job.analyzer}, version ${job.fingerprint}` : "–"]], "long")));
+    const errors = Object.entries(job.errors);
+    if (errors.length) parts.push(make("section", {}, make("h2", {}, "Rows that failed, by code"),
+      table("errors", [["code", "name"], ["rows", "number"]], errors.map(([code, count]) => [code, number(count)]))));
+    if (job.batches.length) parts.push(history(job.batches, job.batches_total));
+  }
+  return parts;
+}
+
+function controls() {
+  const states = [...new Set(found.runs.map(run => run.state))].sort();
+  const word = make("input", {id: "word", type: "search", oninput: show});
+  const choice = make("select", {id: "state", onchange: show}, make("option", {value: ""}, "all"), ...states.map(one => make("option", {value: one}, one)));
+  return make("div", {class: "controls"}, make("label", {}, "name has", word), make("label", {}, "state", choice));
+}
+
+function show() {
+  const path = location.hash.startsWith("#/") ? decodeURIComponent(location.hash.slice(2)) : null;
+  const focused = document.activeElement?.getAttribute("href");
+  const run = path === null ? null : found.runs.find(one => one.path === path);
+  document.querySelector("#at").textContent = `as of ${moment(found.at)}${live ? ", live" : ""}`;
+  if (run) {
+    main.replaceChildren(...detail(run));
+    return refocus(focused);
+  }
+  if (!main.querySelector("#word")) main.replaceChildren(controls(), make("div", {id: "list"}));
+  const gone = path === null ? [] : [make("p", {class: "why"}, `${path} isn't there any more`)];
+  main.querySelector("#list").replaceChildren(...gone, ...list());
+  refocus(focused);
+}
+
+function refocus(address) {
+  // What is shown is made anew every two seconds: who walks through it by keyboard stays where they were.
+  if (address) [...main.querySelectorAll("a")].find(one => one.getAttribute("href") === address)?.focus();
+}
+
+async function follow() {
+  try {
+    const answer = await fetch("runs.json", {cache: "no-store"});
+    if (answer.ok) { found = await answer.json(); show(); }
+    else document.querySelector("#at").textContent = `not read: ${(await answer.text()).slice(0, 300)}`;
+  } catch { document.querySelector("#at").textContent = "the service doesn't answer"; }
+  setTimeout(follow, LIVE_MS);
+}
+
+addEventListener("hashchange", show);
+show();
+document.documentElement.dataset.ready = "true";
+if (live) setTimeout(follow, LIVE_MS);
