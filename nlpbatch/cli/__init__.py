@@ -18,6 +18,7 @@ from nlpbatch.cli import (
     run,
     sample,
     scale,
+    schedule,
     serve,
     up,
 )
@@ -40,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         sample,
         profile_corpus,
         run,
+        schedule,
         bundle,
         class_archive,
         plan,

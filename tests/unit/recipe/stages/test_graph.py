@@ -18,7 +18,9 @@ def test_it_is_that_of_the_stages(context, source, on_sample):
     seen = 0
     for size in range(len(OPTIONAL) + 1):
         for left_out in itertools.combinations(OPTIONAL, size):
-            if {"sample", "profile"} & {*left_out} == {"sample"} or {"analyze", "features"} & {*left_out} == {"analyze"}:
+            if {"sample", "profile"} & {*left_out} == {"sample"} or {"analyze", "features"} & {*left_out} == {
+                "analyze"
+            }:
                 continue
             if "analyze" in left_out and "profile" not in left_out:
                 continue
