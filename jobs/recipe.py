@@ -61,7 +61,11 @@ def _run(argv: list[str] | None) -> int:
     given = parser().parse_args(argv)
     recipe = Recipe.load(given.recipe, parse_assignments(given.set, date.today()))  # noqa: DTZ011  (the user's day)
     options = RunOptions.from_environment(
-        on_sample=given.on == "sample", stage=given.stage, overwrite=given.overwrite, dry_run=given.dry_run
+        on_sample=given.on == "sample",
+        stage=given.stage,
+        overwrite=given.overwrite,
+        dry_run=given.dry_run,
+        name=given.recipe.name,
     )
     hive = recipe.source.query is not None
     with running_session("recipe", hive=hive, settings=settings_of(recipe.source)) as spark:

@@ -1,7 +1,8 @@
 """Runs the stages of a recipe in order, and skips those that are done for the same inputs."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -13,6 +14,7 @@ from nlpbatch.recipe.outcomes import StageOutcome
 from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.records import LEASE, StageRecord, changes, key_of
 from nlpbatch.recipe.run_options import RunOptions
+from nlpbatch.recipe.run_record import RunRecord
 from nlpbatch.recipe.stages import stages_of
 from nlpbatch.recipe.stages.stage import Stage, StageContext
 from nlpbatch.spark.runs.attempts import now_text
@@ -67,10 +69,23 @@ class RecipeRun:
         application = self._spark.sparkContext.applicationId
         with OutputLease(self._context.base, LEASE, application, say=self._say) as lease:
             self._context.check_lease = lease.check
-            for stage in stages:
-                if only in (None, stage.name):
-                    lease.check()
-                    self.outcomes.append(self._run_stage(stage))
+            with self._recorded(application) as record:
+                for stage in stages:
+                    if only in (None, stage.name):
+                        lease.check()
+                        record.at(stage.name)
+                        self.outcomes.append(self._run_stage(stage))
+
+    @contextmanager
+    def _recorded(self, application: str) -> Iterator[RunRecord]:
+        options = self._options
+        record = RunRecord(self._context.base, options.name, self._stages, application, self._recipe.variables)
+        try:
+            yield record
+        except BaseException as error:
+            record.ended(error)
+            raise
+        record.ended(None)
 
     def _run_stage(self, stage: Stage) -> StageOutcome:
         record, state, overwrite = stage.record(), stage.state(), self._options.overwrite

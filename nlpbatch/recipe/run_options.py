@@ -16,6 +16,7 @@ class RunOptions:
         dry_run: Whether to only say what would be done.
         service: Address of the proxy, or several with commas between them, if the recipe names none.
         api_key: The key for it.
+        name: Of the recipe's file, for records.
 
     """
 
@@ -25,6 +26,7 @@ class RunOptions:
     dry_run: bool = False
     service: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    name: str = ""
 
     @classmethod
     def from_environment(cls, **given: Any) -> Self:
