@@ -39,8 +39,18 @@ def add_registration_routes(app: web.Application, registry: Registry) -> None:
             needed = await registry.deregister(url, name)
         except StoreAway as error:
             raise _away(error) from error
+        if needed is None:
+            raise NoCapacity(
+                "this proxy has just learnt of that backend, and can't tell yet whether runs need it: ask again",
+                retry_after_s=_AGAIN_S,
+            )
         return web.json_response({"needed_for": needed})
 
+    async def get(request: web.Request) -> web.Response:
+        _admit(request, registry)
+        return web.json_response({"registrations": registry.to_json()})
+
+    app.router.add_get(PATH, get)
     app.router.add_put(PATH, put)
     app.router.add_delete(PATH, delete)
 

@@ -1,6 +1,7 @@
 """`nlpbatch deploy`: has the service run on a cluster."""
 
 import argparse
+import os
 import re
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import nlpbatch
 from nlpbatch.errors import ConfigError
+from nlpbatch.serving.registered import PROXY_URL
 
 if TYPE_CHECKING:
     from nlpbatch.deploy.specification import Places, ServiceOptions
@@ -77,9 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
         _say(f"service {arguments.service!r} has ended")
         return 0
     options = _options(arguments)
-    deployment = Deployment(services, options, _say)
     secret = _secret(arguments.secret)
-    deployment.check(secret)
+    deployment = Deployment(services, options, secret, _say)
+    deployment.check()
     deployment.submit(_bring(arguments, options, secret))
     _say(f"YARN has accepted {options.name!r}")
     there = deployment.wait(arguments.timeout)
@@ -119,10 +121,17 @@ def _options(arguments: argparse.Namespace) -> "ServiceOptions":
         arguments.workers,
         arguments.memory,
         arguments.port,
-        arguments.proxy,
+        [_checked_proxy(url) for url in arguments.proxy],
         arguments.proxies,
         _proxy_port(arguments.proxy_config),
     )
+
+
+def _checked_proxy(url: str) -> str:
+    url = url.rstrip("/")
+    if not re.fullmatch(PROXY_URL, url):
+        raise ConfigError(f"--proxy is {url!r}: give an address such as http://proxy:8700")
+    return url
 
 
 def _proxy_port(config: Path | None) -> int:
@@ -130,7 +139,10 @@ def _proxy_port(config: Path | None) -> int:
 
     if config is None:
         return 0
-    port = parse(config).get("listen", {}).get("port", 8700)
+    listen = parse(config).get("listen", {})
+    if listen.get("host", "127.0.0.1") in {"127.0.0.1", "::1", "localhost"} or "tls" in listen:
+        raise ConfigError(f"{config}: the APIs reach these proxies by HTTP: give [listen] host = '0.0.0.0', and no tls")
+    port = listen.get("port", 8700)
     if not isinstance(port, int) or not 0 < port <= _MOST["port"]:
         raise ConfigError(f"{config}: listen.port is {port!r}: callers need a port that stays, 1 to 65,535")
     return port
@@ -157,6 +169,8 @@ def _bring(arguments: argparse.Namespace, options: "ServiceOptions", secret: str
     from nlpbatch.deploy.specification import Places  # noqa: PLC0415
     from nlpbatch.deploy.storage import Storage  # noqa: PLC0415
 
+    if arguments.user:
+        os.environ["HADOOP_USER_NAME"] = arguments.user  # who asks YARN must be able to read the files
     storage = Storage(arguments.directory)
     with tempfile.TemporaryDirectory(prefix="nlpbatch-deploy-") as made:
         directory = Path(made)
@@ -165,11 +179,14 @@ def _bring(arguments: argparse.Namespace, options: "ServiceOptions", secret: str
             server = directory / "server.toml"
             server.touch()
         files = configuration_files(server, arguments.file, arguments.proxy_config)
+        extras = extras_for(server) + (",proxy" if options.own_proxies else "")
         packages = arguments.archive or directory / "packages.tar.gz"
         if not packages.exists():
             _say("packing what is installed here …")
-            archive.pack_packages(packages, extras_for(server) + (",proxy" if options.own_proxies else ""))
-        _check_python(archive.python_of(packages), options.python, packages)
+            archive.pack_packages(packages, extras)
+        packed = archive.python_of(packages)
+        _check_python(packed, options.python, packages)
+        _check_packages(packed, extras, packages)
         configuration = directory / "configuration.tar.gz"
         archive.pack_files(configuration, files)
         name = f"packages-{nlpbatch.__version__}-{archive.content_hash(packages)}.tar.gz"
@@ -177,7 +194,7 @@ def _bring(arguments: argparse.Namespace, options: "ServiceOptions", secret: str
         size = f"{packages.stat().st_size / 1e6:,.0f} MB"
         _say(f"{where}: {size}{'' if new else ', was there already'}")
         own = f"{options.name}/configuration-{archive.content_hash(configuration)}.tar.gz"
-        kept, _ = storage.bring(configuration, own)
+        kept, _ = storage.bring(configuration, own, private=True)
         (directory / "secret").write_text(secret)
         return Places(where, kept, storage.bring_secret(directory / "secret", f"{options.name}/registration-secret"))
 
@@ -190,6 +207,16 @@ def _check_python(packed: Mapping[str, Any], name: str, file: Path) -> None:
         raise ConfigError(
             f"{file} was packed by Python {version}, and --python is {name}: name python{version}, or pack another "
             f"archive with {name}"
+        )
+
+
+def _check_packages(packed: Mapping[str, Any], extras: str, file: Path) -> None:
+    """Look whether an archive has this version of nlpbatch, and all that the configuration needs."""
+    missing = set(extras.split(",")) - set(str(packed.get("extras", "")).split(","))
+    if packed.get("nlpbatch") != nlpbatch.__version__ or missing:
+        raise ConfigError(
+            f"{file} has nlpbatch {packed.get('nlpbatch')} with {packed.get('extras')}, and {nlpbatch.__version__} "
+            f"with {extras} is wanted: delete it, to have it packed again"
         )
 
 

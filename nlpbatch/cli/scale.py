@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 _LEASE_PERIODS = 3
 _LEASE_S = 30.0
 """Beside the periods: the longest that a change may take."""
+_LEAVE_S = 900.0
+"""How long a container may leave; then it ends by itself, see nlpbatch/deploy/start.py."""
 _MAX = 1_000_000
+_LONGEST_YARN_PERIOD_S = 300
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -100,10 +104,8 @@ async def _scale(arguments: argparse.Namespace) -> int:
     try:
         if arguments.once:
             await scaler.look()
-            while target.leaving:  # only this scaler knows of those that the proxies have forgotten
-                await asyncio.sleep(arguments.period)
-                await scaler.look()
-            return int(scaler.held_up)
+            left = await _all_left(target, arguments.period)
+            return int(scaler.held_up or not left)
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         await scaler.run(arguments.period, stop)
@@ -112,6 +114,21 @@ async def _scale(arguments: argparse.Namespace) -> int:
         if lease is not None and store is not None:
             await lease.give_back()
             await store.close()
+
+
+async def _all_left(target: "Target", period_s: float) -> bool:
+    """Wait until what leaves has left: only this scaler knows of what the proxies have forgotten. Return if it did."""
+    from proxy.scaler.targets import NotApplied  # noqa: PLC0415
+
+    try:
+        async with asyncio.timeout(_LEAVE_S):
+            while target.leaving:
+                await asyncio.sleep(period_s)
+                with suppress(NotApplied):  # what is away may be back
+                    await target.now()
+    except TimeoutError:
+        return False
+    return True
 
 
 def _target(arguments: argparse.Namespace) -> "Target":
@@ -123,7 +140,13 @@ def _target(arguments: argparse.Namespace) -> "Target":
     if arguments.target == "yarn":
         services = YarnServices(arguments.yarn, arguments.user or user_name())
         admins = arguments.admin or [ADMIN]
-        return YarnTarget(services, arguments.service, arguments.component, lambda: read_registered(admins))
+        return YarnTarget(
+            services,
+            arguments.service,
+            arguments.component,
+            lambda: read_registered(admins),
+            dry_run=arguments.dry_run,
+        )
     if arguments.target == "command":
         return CommandTarget(arguments.command, arguments.workers_per_unit)
     return NoTarget()
@@ -147,6 +170,11 @@ def _check(arguments: argparse.Namespace) -> None:
     if (arguments.target == "command") != bool(arguments.command):
         wanted = "give it after --" if arguments.target == "command" else "leave it out"
         raise ConfigError(f"--target {arguments.target} and a command of {len(arguments.command)} words: {wanted}")
+    if arguments.target == "yarn" and arguments.period > _LONGEST_YARN_PERIOD_S:
+        raise ConfigError(
+            f"--period is {arguments.period:g}: give at most {_LONGEST_YARN_PERIOD_S} s for YARN, where a container "
+            "that has left is taken away at a look"
+        )
     if arguments.target == "yarn" and not arguments.yarn:
         raise ConfigError("--target yarn without --yarn: give the ResourceManager's web address, http://rm:8088")
     for name, least in (("workers_per_unit", 1), ("min_units", 0), ("max_units", 0), ("period", 0.1)):

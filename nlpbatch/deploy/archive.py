@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import nlpbatch
 from nlpbatch.errors import ConfigError
 
 _START: Final = Path(__file__).with_name("start.py")
@@ -57,7 +58,9 @@ def pack_packages(target: Path, extras: str) -> None:
         ]
         subprocess.run(command, check=False, capture_output=True)  # a package's own test data need not be Python
         shutil.copyfile(_START, tree / "start.py")
-        (tree / "python.json").write_text(json.dumps(this_python()))
+        (tree / "python.json").write_text(
+            json.dumps(this_python() | {"nlpbatch": nlpbatch.__version__, "extras": extras})
+        )
         _write(target, {".": tree})
 
 
@@ -131,7 +134,7 @@ def _write_tar(file: gzip.GzipFile, files: Mapping[str, Path]) -> None:
             for found in sorted(path.rglob("*")) if path.is_dir() else [path]:
                 if not found.is_dir():
                     inside = Path(name) / found.relative_to(path) if found != path else Path(name)
-                    tar.add(found, str(inside), filter=_anybody)
+                    tar.add(found.resolve(), str(inside), filter=_anybody)  # a link may point out of the archive
 
 
 def _anybody(member: tarfile.TarInfo) -> tarfile.TarInfo:

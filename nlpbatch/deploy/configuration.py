@@ -1,12 +1,13 @@
 """Which files of this machine a service's configuration needs, by their names in the archive that containers get."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from nlpbatch.deploy.specification import PROXY_FILE, SERVER_FILE
 from nlpbatch.errors import ConfigError
 from nlpbatch.server.config import ServerSettings
-from nlpbatch.serving.settings import load
+from nlpbatch.serving.settings import load, parse
 
 _OWN = "python:"
 
@@ -23,17 +24,23 @@ def configuration_files(server: Path, extra: Iterable[Path] = (), proxy: Path | 
         ConfigError: The configuration is wrong, names a file that lies elsewhere, or one isn't there.
 
     """
-    base = server.parent.resolve()
+    base = server.parent
     files = {SERVER_FILE: server}
+    settings = load(server, ServerSettings)
+    if "name" in parse(server).get("registration", {}):
+        raise ConfigError(
+            f"{server}: registration.name is set: each container registers under its own id, leave it out"
+        )
     if proxy is not None:
         files[PROXY_FILE] = proxy
-    for name, analyzer in load(server, ServerSettings).analyzers.items():
+    for name, analyzer in settings.analyzers.items():
         for dictionary in analyzer.dictionaries:
-            files |= _beside(base, base / dictionary, f"{server}: analyzers.{name}.dictionaries")
+            files |= _beside(base, Path(dictionary), f"{server}: analyzers.{name}.dictionaries")
         if analyzer.engine.startswith(_OWN):
             files |= _sources(base, analyzer.engine)
     for path in extra:
-        files |= _beside(base, path.resolve(), "--file")
+        # As it is typed, that is from where the command runs; in the archive as it lies beside server.toml.
+        files |= _beside(base, Path(os.path.relpath(path.absolute(), base.absolute())), "--file")
     return files
 
 
@@ -56,8 +63,9 @@ def _sources(base: Path, engine: str) -> dict[str, Path]:
 
 
 def _beside(base: Path, path: Path, what: str) -> dict[str, Path]:
-    if not path.exists():
-        raise ConfigError(f"{what}: there is no {path}")
-    if not path.resolve().is_relative_to(base):
-        raise ConfigError(f"{what}: {path} is outside of {base}, whose files containers get: move it there")
-    return {str(path.resolve().relative_to(base)): path}
+    """Return a file by its name in the configuration, which may be a link to anywhere."""
+    if path.is_absolute() or ".." in path.parts:
+        raise ConfigError(f"{what}: {path} is outside of {base}, whose files containers get: move it there, or link it")
+    if not (base / path).exists():
+        raise ConfigError(f"{what}: there is no {base / path}")
+    return {str(path): base / path}

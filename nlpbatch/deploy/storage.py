@@ -27,8 +27,8 @@ class Storage:
         self.url = url.rstrip("/")
         self._files, self._path = file_system(self.url)
 
-    def bring(self, file: Path, name: str) -> tuple[str, bool]:
-        """Have a file there under a name that stands for its content.
+    def bring(self, file: Path, name: str, *, private: bool = False) -> tuple[str, bool]:
+        """Have a file there under a name that stands for its content; nobody else may read a private one.
 
         Returns:
             Its address, and whether it was brought now rather than there already.
@@ -41,7 +41,7 @@ class Storage:
         try:
             if self._size(path) == file.stat().st_size:
                 return f"{self.url}/{name}", False
-            self._put(file, path)
+            self._put(file, path, private=private)
         except Exception as error:
             raise self._fault(name, error) from error
         return f"{self.url}/{name}", True
@@ -71,11 +71,13 @@ class Storage:
         except FileNotFoundError:
             return None
 
-    def _put(self, file: Path, path: str) -> None:
+    def _put(self, file: Path, path: str, *, private: bool) -> None:
         """Copy a file; nobody sees a part of it."""
         self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
         part = f"{path}.part"
         self._files.put_file(str(file), part)
+        if private:
+            self._files.client.set_permission(part, _OWNER_ONLY)
         self._files.mv(part, path, overwrite=True)
 
     def _fault(self, name: str, error: Any) -> ConfigError:

@@ -45,19 +45,19 @@ class Deployment:
     Args:
         services: Asks YARN.
         options: What is wanted.
+        secret: What the APIs register with.
         say: Is given a line for the user at each step.
 
     """
 
-    def __init__(self, services: YarnServices, options: ServiceOptions, say: Callable[[str], None]) -> None:
-        self._services, self._options, self._say = services, options, say
+    def __init__(
+        self, services: YarnServices, options: ServiceOptions, secret: str, say: Callable[[str], None]
+    ) -> None:
+        self._services, self._options, self._secret, self._say = services, options, secret, say
         self._started: dict[str, dict[str, Container]] = defaultdict(dict)
 
-    def check(self, secret: str) -> None:
+    def check(self) -> None:
         """Look whether YARN runs services and has none of that name, and whether the proxies would take the APIs.
-
-        Args:
-            secret: What the APIs register with.
 
         Raises:
             ConfigError: YARN runs none, or has one; or a proxy has registration off, or another secret.
@@ -65,7 +65,7 @@ class Deployment:
 
         """
         for url in self._options.proxies:
-            _check_proxy(url, secret)
+            _check_proxy(url, self._secret)
         with told():
             try:
                 self._services.service(self._options.name)
@@ -136,9 +136,22 @@ class Deployment:
                 proxies += [f"http://{one}:{self._options.proxy_port}" for one in ready]
             else:
                 apis = ready
-        if not missing and (waiting := [url for url in proxies if not _is_ready(url)]):
-            missing = f"no API is registered and ready at {', '.join(waiting)}"
+        for url in proxies if not missing else ():
+            known = self._ready_at(url)
+            if waiting := [one.instance for one in self._containers(found, API) if one.ready and one.id not in known]:
+                missing = f"{', '.join(waiting)}: not registered and ready yet at {url}"
+                break
         return missing, Deployed(application, apis, proxies)
+
+    def _ready_at(self, proxy: str) -> set[str]:
+        """Return the names of the APIs that a proxy would send requests; none if it doesn't answer."""
+        headers = {"Authorization": f"Bearer {self._secret}"}
+        try:
+            with urllib3.PoolManager(retries=False, timeout=5.0) as http:
+                answer = http.request("GET", f"{proxy}{PATH}", headers=headers)
+            return {str(one["name"]) for one in answer.json()["registrations"] if one["ready"]}
+        except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError):
+            return set()
 
     def _lack(self, name: str, ready: int, wanted: int, given: int) -> str:
         if ready >= wanted:
@@ -182,14 +195,6 @@ def _check_proxy(proxy: str, secret: str) -> None:
         except (ValueError, LookupError, TypeError):
             detail = "it is no proxy of nlpbatch: check --proxy"
         raise ConfigError(f"{proxy} answered HTTP {answer.status}: {detail[:300]}")
-
-
-def _is_ready(proxy: str) -> bool:
-    try:
-        with urllib3.PoolManager(retries=False, timeout=5.0) as http:
-            return http.request("GET", f"{proxy.rstrip('/')}/readyz").status == 200  # noqa: PLR2004
-    except urllib3.exceptions.HTTPError:
-        return False
 
 
 @contextmanager

@@ -218,7 +218,7 @@ AnyAnalyzerSettings = Annotated[
 class RegisterSettings(Settings):
     """Proxies that are told where this API is; none are told without addresses."""
 
-    proxies: list[Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@]+$")]] = Field(
+    proxies: list[Annotated[str, StringConstraints(pattern=registered.PROXY_URL)]] = Field(
         default_factory=list, max_length=100
     )
     """Addresses at which proxies listen for callers; those of a fleet with a shared store need only one of them."""

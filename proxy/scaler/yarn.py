@@ -32,7 +32,7 @@ _log: Final = logging.getLogger("nlpbatch.scale")
 
 @dataclass
 class _Leaving:
-    """A container that was asked to leave: where its API listens, if it is known, and when the proxies forgot it."""
+    """A container that was asked to leave: where its API listens, and since when no proxy has it, if known."""
 
     url: str | None
     forgotten_s: float | None = None
@@ -46,12 +46,20 @@ class YarnTarget:
         service: Name of the service.
         component: Its component whose containers are scaled.
         registered: Returns what is registered at the proxies, by name, which is the container's id.
+        dry_run: Whether nothing is taken away, either.
 
     """
 
     def __init__(
-        self, services: YarnServices, service: str, component: str, registered: Callable[[], Mapping[str, Registered]]
+        self,
+        services: YarnServices,
+        service: str,
+        component: str,
+        registered: Callable[[], Mapping[str, Registered]],
+        *,
+        dry_run: bool = False,
     ) -> None:
+        self._dry_run = dry_run
         self._services, self._service, self._component = services, service, component
         self._read = registered
         self._leaving: dict[str, _Leaving] = {}
@@ -101,22 +109,22 @@ class YarnTarget:
         if known is not None:
             leaving.url, leaving.forgotten_s = known.url, None
             return False
-        if leaving.url is None:
-            return True  # it had not registered when it was asked to leave, and now it won't
         leaving.forgotten_s = leaving.forgotten_s or time.monotonic()
-        listens = _listens(leaving.url)
+        # Without an address: it starts still, or serves proxies that this scaler doesn't know. It may drain.
+        listens = None if leaving.url is None else _listens(leaving.url)
         return time.monotonic() - leaving.forgotten_s > _UNSEEN_S if listens is None else not listens
 
     def _remove(self, gone: Iterable[Container]) -> None:
         instances = {one.id: one.instance for one in gone}
-        if not instances:
+        if not instances or self._dry_run:
             return
         self._services.remove(self._service, self._component, sorted(instances.values()))
         self._removed |= instances.keys()
         for name in instances:
             del self._leaving[name]
         remaining = [one for one in self._now.containers if one.id not in instances]
-        self._now = Component(self._now.asked - len(instances), remaining)
+        removed = [*self._now.removed, *instances.values()]
+        self._now = Component(self._now.asked - len(instances), remaining, removed)
         _log.info("containers removed", extra={"containers": sorted(instances.values())})
 
     def _ask(self, units: int) -> None:
@@ -126,7 +134,9 @@ class YarnTarget:
                 self._services.resize(self._service, self._component, units + len(self._leaving))
                 return
             waiting = min(surplus, self._now.pending)
-            if waiting:  # those came last, so that it is they whom YARN gives up
+            if waiting:
+                if not self._now.pending_are_last:  # YARN gives up the last ones, whether they run or not
+                    raise NotApplied(f"{self._now.pending} that wait for room are older than some that run: they stay")
                 self._services.resize(self._service, self._component, self._now.asked - waiting)
             for one in self._to_leave()[: surplus - waiting]:
                 self._services.terminate(one.id)

@@ -12,6 +12,7 @@ import urllib3
 _TIMEOUT_S: Final = 10.0
 _SHOWN: Final = 300
 _NOT_FOUND: Final = 404
+_REDIRECTS: Final = (302, 307, 308)
 
 
 class YarnFault(Exception):
@@ -62,16 +63,24 @@ class Component:
     Args:
         asked: Containers that it was asked for.
         containers: Those that were given to it.
+        removed: Instances that were taken away by name; YARN doesn't use their names again.
 
     """
 
     asked: int
     containers: Sequence[Container]
+    removed: Sequence[str] = ()
 
     @property
     def pending(self) -> int:
         """Return how many wait for room in the cluster."""
         return max(0, self.asked - len(self.containers))
+
+    @property
+    def pending_are_last(self) -> bool:
+        """Return whether those that wait are sure to have greater numbers than those that run."""
+        known = {one.number for one in self.containers} | {int(name.rpartition("-")[2]) for name in self.removed}
+        return all(number in known for number in range(max((one.number for one in self.containers), default=-1)))
 
 
 class YarnServices:
@@ -191,6 +200,9 @@ class YarnServices:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         try:
             answer = self._http.request(method, url + self._query, body=body, headers=headers)
+            active = answer.headers.get("Location")
+            if answer.status in _REDIRECTS and active:  # the ResourceManager that stands by names the active one
+                answer = self._http.request(method, active, body=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
             raise YarnFault(f"YARN doesn't answer at {url} ({type(error).__name__}): check --yarn") from error
         if answer.status >= 400:  # noqa: PLR2004
@@ -216,7 +228,8 @@ def component_of(members: Mapping[str, Any]) -> Component:
         )
         for one in members.get("containers") or ()
     ]
-    return Component(int(members.get("number_of_containers", 0)), containers)
+    removed = [str(one) for one in members.get("decommissioned_instances") or ()]
+    return Component(int(members.get("number_of_containers", 0)), containers, removed)
 
 
 def _service(name: str) -> str:

@@ -12,7 +12,7 @@ is away, a proxy keeps those that it knew.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from proxy.shared.store import Script, SharedStore, StoreAway
@@ -20,6 +20,8 @@ from proxy.upstream.discovery import Address
 
 _TIMEOUT_S: Final = 2.0
 """No request waits for these calls."""
+_AWAY_S: Final = 5.0
+"""How long a look at a store that is away has registrations count: some looks longer than until the next one."""
 _MAX: Final = 10_000
 """Backends that may be registered: more can only be a mistake."""
 
@@ -154,7 +156,9 @@ class Registrations:
         try:
             await self._exchange("", 0.0)
         except StoreAway:
-            return  # nobody could renew anything meanwhile
+            # Nobody can renew anything meanwhile, so that those which are known count on.
+            until_s = time.monotonic() + _AWAY_S
+            self._all = {url: replace(one, until_s=max(one.until_s, until_s)) for url, one in self._all.items()}
 
     def _expire(self) -> None:
         now_s = time.monotonic()

@@ -60,7 +60,7 @@ class Registry:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return what an operator wants to see."""
-        return self._all.to_json()
+        return [one | {"ready": self._is_ready(str(one["url"]))} for one in self._all.to_json()]
 
     async def register(self, url: str, name: str = "") -> None:
         """Count a backend from now on; it has to answer, whatever it says.
@@ -87,8 +87,10 @@ class Registry:
         if not known:
             _log.info("backend registered", extra={"backend": url})
 
-    async def deregister(self, url: str, name: str = "") -> list[str]:
+    async def deregister(self, url: str, name: str = "") -> list[str] | None:
         """Let a backend go; if runs need it for a version that no other one has, it leaves, and these are returned.
+
+        None is returned where it is registered, and this proxy hasn't asked it for its versions yet.
 
         Raises:
             StoreAway: The other proxies can't be told now.
@@ -99,12 +101,19 @@ class Registry:
         await self._all.register(url, self.settings.ttl_s, name, leaving=True)
         going = self._all.leaving() | (before - self._all.urls)
         backend = self._backends.find(url)
+        if url in before and (backend is None or not backend.asked):
+            self._changed.set()
+            return None
         needed = [] if backend is None else self._traffic.needed_for(backend, self._pinned(), going)
         if not needed:
             await self._all.remove(url)
         self._changed.set()
         _log.info("backend leaves", extra={"backend": url, "needed_for": needed})
         return needed
+
+    def _is_ready(self, url: str) -> bool:
+        backend = self._backends.find(url)
+        return backend is not None and backend.ready
 
     def _pinned(self) -> frozenset[str]:
         others = () if self._fleet is None else self._fleet.members.alive.values()

@@ -221,6 +221,56 @@ async def test_those_go_first_that_wait_for_room_then_the_unregistered_then_the_
     assert [path.split("/")[5] for _, path, _ in came[-2:]] == ["c1", "c3"]
 
 
+async def test_one_that_waits_for_room_and_is_older_than_some_that_run_stays(peer):
+    answers = yarn(4, 1, 2, 3)  # api-0 has ended, and waits for a place: YARN would give up api-3 instead
+    address, came = await peer(answers)
+    asked = target(address, {f"c{one}": Registered("http://127.0.0.1:9", leaving=False) for one in (1, 2, 3)})
+    await asked.now()
+    with pytest.raises(NotApplied, match="older than some that run: they stay"):
+        await asked.apply(3)
+    assert all(method == "GET" for method, _, _ in came)
+
+
+async def test_a_container_that_no_proxy_knew_may_drain_before_it_is_taken_away(peer):
+    address, came = await peer(yarn(2, 0, 1))
+    asked = target(address, {"c0": Registered("http://127.0.0.1:9", leaving=False)})
+    await asked.now()
+    await asked.apply(1)
+    assert await asked.now() == Units(1)
+    assert asked.leaving == 1
+    asked._leaving["c1"].forgotten_s -= 61
+    assert await asked.now() == Units(1)
+    assert "decommissioned_instances" in came[-1][2]
+
+
+async def test_a_dry_run_takes_nothing_away(peer):
+    address, came = await peer(yarn(2, 0, 1))
+    registered = {"c1": Registered("http://127.0.0.1:9", leaving=True)}
+    asked = YarnTarget(YarnServices(address, None), "nlp", "api", lambda: dict(registered), dry_run=True)
+    await asked.now()
+    registered.clear()
+    await asked.now()
+    assert all(method == "GET" for method, _, _ in came)
+
+
+async def test_the_resource_manager_that_stands_by_leads_to_the_active_one(peer):
+    active, came = await peer(yarn(1, 0))
+
+    async def lead(request):
+        raise web.HTTPTemporaryRedirect(f"{active}{request.path_qs}")
+
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", lead)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    asked = target(f"http://127.0.0.1:{runner.addresses[0][1]}")
+    assert await asked.now() == Units(1)
+    await asked.apply(2)
+    assert json.loads(came[-1][2])["number_of_containers"] == 2
+    await runner.cleanup()
+
+
 async def test_another_scaler_finds_what_leaves_at_the_proxies(peer):
     address, came = await peer(yarn(2, 0, 1))
     registered = {"c0": Registered("http://127.0.0.1:9", leaving=False), "c1": Registered("http://a:1", leaving=True)}

@@ -1,5 +1,8 @@
+import tarfile
+
 import pytest
 
+from nlpbatch.deploy.archive import pack_files
 from nlpbatch.deploy.configuration import configuration_files, extras_for
 from nlpbatch.errors import ConfigError
 
@@ -42,14 +45,24 @@ def test_dictionaries_and_modules_beside_it_are_taken_along(written, tmp_path):
             r"analyzers.default.dictionaries: there is no .*gone.tsv",
         ),
         ('[analyzers.default]\ndictionaries = ["/etc/passwd"]', "", "is outside of .*move it there"),
-        ("", "/etc/passwd", "--file: /etc/passwd is outside of"),
-        ("", "/nowhere/at/all", "--file: there is no /nowhere/at/all"),
+        ("", "/etc/passwd", "--file: .*/etc/passwd is outside of"),
+        ("", "nowhere/at/all", "--file: there is no .*/nowhere/at/all"),
+        ('[registration]\nname = "a"', "", "registration.name is set: each container"),
         ("[listen]\nport = -1", "", "listen.port"),
     ],
 )
 def test_what_containers_would_not_have_is_refused(written, tmp_path, text, extra, says):
     with pytest.raises(ConfigError, match=says):
         configuration_files(written(text), [tmp_path / extra] if extra else [])
+
+
+def test_a_link_is_taken_along_under_its_own_name(written, tmp_path):
+    server = written('[analyzers.default]\ndictionaries = ["now.tsv"]', "elsewhere/v3.tsv")
+    (tmp_path / "elsewhere" / "v3.tsv").write_text("v3")
+    (tmp_path / "now.tsv").symlink_to(tmp_path / "elsewhere" / "v3.tsv")
+    pack_files(tmp_path / "packed", configuration_files(server))
+    with tarfile.open(tmp_path / "packed") as tar:
+        assert tar.extractfile("now.tsv").read() == b"v3"
 
 
 def test_mecab_is_packed_where_an_analyzer_uses_it(written):
