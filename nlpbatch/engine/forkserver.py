@@ -141,7 +141,7 @@ def main() -> int:
     except ConfigError as error:
         _send(control, {"failed": error.message})
         return 1
-    except Exception as error:  # noqa: BLE001  (whatever it is, the pool reports it)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it is, the pool reports it)
         _send(control, {"failed": f"{type(error).__name__}: {error}"})
         return 1
     _send(control, {"loaded": {"info": engine.info.to_json(), "load_s": time.monotonic() - started_s}})

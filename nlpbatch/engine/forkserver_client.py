@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nlpbatch.engine import frames
+from nlpbatch.engine.limits import PoolLimits
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.scoreboard import Scoreboard
 from nlpbatch.errors import ConfigError, InternalError
@@ -47,6 +48,7 @@ class ForkServerClient:
         scoreboard: The workers write there which document they are on.
         slots: Largest number of workers.
         on_exit: Called with the process id and exit status of each worker that has ended.
+        load_s: Largest time of loading, in seconds.
 
     Workers survive the death of their forkserver; new ones are forked once its successor has loaded the engine.
     """
@@ -57,8 +59,10 @@ class ForkServerClient:
         scoreboard: Scoreboard,
         slots: int,
         on_exit: Callable[[int, int], None] = lambda *_: None,
+        load_s: float = PoolLimits(1).load_s,
     ) -> None:
         self._spec = spec
+        self._load_s = load_s
         self._on_exit = on_exit
         self._scoreboard = scoreboard
         self._slots = slots
@@ -131,10 +135,17 @@ class ForkServerClient:
         self._control = control
         loop = asyncio.get_running_loop()
         try:
-            await loop.sock_sendall(control, frames.pack(self._spec.to_json(), b""))
-            content = await _receive_line(control)
+            async with asyncio.timeout(self._load_s):
+                await loop.sock_sendall(control, frames.pack(self._spec.to_json(), b""))
+                content = await _receive_line(control)
         except ConnectionError:
             content = b""
+        except TimeoutError as error:
+            await self._give_up()
+            raise ConfigError(
+                f"analyzer {self._spec.name!r} can't be loaded: it took longer than {self._load_s:g} s: see what its "
+                "load, or its first text, waits for, or raise pool.load_s"
+            ) from error
         message: dict[str, Any] = json.loads(content) if content else {"failed": await self._exit_report()}
         if "failed" in message:
             self._close_control()
@@ -169,6 +180,13 @@ class ForkServerClient:
         self.pid = self._process.pid
         ours.setblocking(False)
         return ours
+
+    async def _give_up(self) -> None:
+        """End a process that hangs while it loads."""
+        self._close_control()
+        if self._process is not None:
+            self._process.kill()
+        await self._reap()
 
     async def _exit_report(self) -> str:
         await self._reap()

@@ -39,6 +39,7 @@ from nlpbatch.engine.loading import PYTHON, import_object
 from nlpbatch.engine.operations import Analysed, Perform
 from nlpbatch.engine.protocol import EngineInfo, EngineSpec
 from nlpbatch.engine.results import WrongResult, checker
+from nlpbatch.engine.sources import Sources, Unchanged, sources_of, version
 from nlpbatch.errors import ConfigError
 from nlpbatch.wire import media
 from nlpbatch.wire.analyzer import OfferedOperation
@@ -74,7 +75,7 @@ class Functions:
     Args:
         operations: By their names.
         files: Files and directories that were read, such as a model: their content is part of the fingerprint.
-        packages: Names of installed packages whose versions decide results, such as "scikit-learn".
+        packages: Names of installed packages whose versions decide results, beside those that the sources import.
 
     """
 
@@ -98,7 +99,9 @@ class FunctionEngine:
         functions = _called(factory, where, spec.load)
         self._performers = {name: _performer(name, one) for name, one in functions.operations.items()}
         module = where.partition(":")[0]
-        self.info = _info(spec, module, functions, _loaded_since(before, module))
+        sources = sources_of(module, before)
+        sys.meta_path.insert(0, Unchanged(sources))
+        self.info = _info(spec, module, functions, sources)
 
     def performer(self, options: Options) -> Perform:
         """Return the function that calls an operation."""
@@ -118,7 +121,7 @@ def _called(factory: Any, where: str, settings: Mapping[str, Any]) -> Functions:
         functions = factory(**settings)
     except ConfigError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"{where} raised {type(error).__name__}: {error}") from error
     if not isinstance(functions, Functions):
         raise ConfigError(f"{where} returned a {type(functions).__name__}: return nlpbatch.engine.functions.Functions")
@@ -160,38 +163,20 @@ def _performer(name: str, operation: Operation) -> Perform:
     return perform
 
 
-def _info(spec: EngineSpec, module: str, functions: Functions, sources: Mapping[str, str]) -> EngineInfo:
+def _info(spec: EngineSpec, module: str, functions: Functions, sources: Sources) -> EngineInfo:
     operations = tuple(
         OfferedOperation(name, media.CALL_PATH, one.meaning, type_to_json(one.returns))
         for name, one in functions.operations.items()
     )
     settings = {
         "load": dict(spec.load),
-        "sources": dict(sources),
+        "sources": sources.hashes,
         "files": _hashes(functions.files),
-        "packages": {name: _version(name) for name in functions.packages},
+        "packages": sources.packages | {name: version(name) for name in functions.packages},
         "operations": {one.name: one.result for one in operations},
     }
     model = _package_of(module)
     return EngineInfo(spec.engine, model, fingerprint(engine=spec.engine, model=model, settings=settings), operations)
-
-
-def _loaded_since(before: frozenset[str], module: str) -> dict[str, str]:
-    """Return hashes of the sources that the factory's package has loaded, by module."""
-    top = module.partition(".")[0]
-    own = {name for name in sys.modules if name == top or name.startswith(f"{top}.")}
-    found = {}
-    for name in sorted(own | {name for name in sys.modules if name not in before and _is_beside(name, module)}):
-        file = getattr(sys.modules[name], "__file__", None)
-        if file is not None:
-            found[name] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    return found
-
-
-def _is_beside(name: str, module: str) -> bool:
-    """Return whether a module is a plain file in the directory of the factory's, as helper modules are."""
-    file, other = (getattr(sys.modules[one], "__file__", None) for one in (module, name))
-    return bool(file and other) and Path(str(file)).parent == Path(str(other)).parent
 
 
 def _hashes(paths: Sequence[str | Path]) -> dict[str, str]:
@@ -213,13 +198,6 @@ def _files(path: Path) -> Iterator[Path]:
         yield from sorted(file for file in path.rglob("*") if file.is_file())
     else:
         yield path
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        raise ConfigError(f"package {package!r} is not installed: name packages as pip does") from None
 
 
 def _package_of(module: str) -> str:

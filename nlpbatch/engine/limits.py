@@ -18,6 +18,7 @@ class PoolLimits:
         queue_bytes: Text waiting for a worker, over all requests; beyond it requests are refused.
         document_s: Largest time of one document, in seconds.
         memory_bytes: Largest growth of a worker on one document.
+        load_s: Largest time of loading the engine, in seconds.
 
     """
 
@@ -28,3 +29,4 @@ class PoolLimits:
     queue_bytes: int = 64 * MIB
     document_s: float = 30.0
     memory_bytes: int = 512 * MIB
+    load_s: float = 600.0

@@ -67,7 +67,7 @@ def import_object(where: str) -> Any:
             f"there is no module {error.name!r}, which {where} needs: install it beside this service, "
             "or put it into the directory of server.toml"
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"{module} can't be imported: {type(error).__name__}: {error}") from error
     for part in name.split("."):
         try:

@@ -60,7 +60,9 @@ class WorkerPool:
         self._scoreboard = Scoreboard.create(limits.workers)
         self._watchdog = Watchdog(self._scoreboard, deadline_s=limits.document_s, memory_bytes=limits.memory_bytes)
         self._watching: asyncio.Task[None] | None = None
-        self._forkserver = ForkServerClient(spec, self._scoreboard, limits.workers, self._watchdog.ended)
+        self._forkserver = ForkServerClient(
+            spec, self._scoreboard, limits.workers, self._watchdog.ended, load_s=limits.load_s
+        )
         self._dispatcher = Dispatcher(self._is_wanted)
         self._job_ids = itertools.count(1)
         # The forkserver is looked up each time, because tests replace it.

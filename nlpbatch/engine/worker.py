@@ -114,7 +114,7 @@ def run(engine: Engine, job: Job, report_position: ReportPosition, pause: Pause 
             report_position(position)
             try:
                 outcomes.append(perform(content))
-            except Exception as error:  # noqa: BLE001  (any exception of the engine is this document's outcome)
+            except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever an engine raises is this document's outcome)
                 outcomes.append(Analysed(error=_error_of(error, content)))
     report_position(NONE)
     try:
@@ -180,7 +180,7 @@ def _read_content(operation: Operation, document: bytes) -> Content | DocumentEr
         return DocumentError(INVALID_DOCUMENT, str(error))
 
 
-def _error_of(error: Exception, content: Content) -> DocumentError:
+def _error_of(error: BaseException, content: Content) -> DocumentError:
     if isinstance(error, InvalidDocument):
         return DocumentError(INVALID_DOCUMENT, str(error))
     # Only the type: the message may quote the text.

@@ -134,11 +134,13 @@ class _Run:
         with self._client(name) as client:
             run, pinned = self._pin(client, begun, name)
             self._store.begin(run)
+            # The version that the output was begun with may declare another type than the newest.
+            asked = resolve(replace(self._given.asked, result_type=None), pinned.info)
             self._analysis = analysis = TableAnalysis(
                 client.ask_arrow,
                 self._source.schema,
                 self._given.text,
-                self._given.asked,
+                asked,
                 pinned=pinned,
                 clock=SystemClock(),
                 request_bytes=self._given.request_bytes,

@@ -62,6 +62,8 @@ class PoolSettings(Settings):
     """Text waiting for workers before requests are refused."""
     memory_bytes: int = Field(PoolLimits(1).memory_bytes, ge=16 * MIB, le=64 * 1024 * MIB)
     """How much a worker may grow on one document; beyond, that gets an error of its own."""
+    load_s: float = Field(PoolLimits(1).load_s, gt=0, le=24 * 3600)
+    """How long an analyzer may take to load, the first texts included; beyond, it is refused."""
 
     def to_pool(self, limits: RequestLimitSettings) -> PoolLimits:
         """Return the value that the pool takes."""
@@ -72,6 +74,7 @@ class PoolSettings(Settings):
             queue_bytes=self.queue_bytes,
             document_s=limits.document_s,
             memory_bytes=self.memory_bytes,
+            load_s=self.load_s,
         )
 
 

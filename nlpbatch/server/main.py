@@ -27,7 +27,7 @@ def build_app(settings: ServerSettings, analyzers: Analyzers, metrics: ServerMet
     cache = OutcomeCache(settings.cache)
     CacheCollector(cache, metrics.registry)
     Routes(analyzers, limits, metrics, SharedAnswers(settings.replay), cache).add_to(app)
-    add_pages(app, limits)
+    add_pages(app, limits, analyzers.catalogue)
 
     async def readiness() -> tuple[bool, dict[str, Any]]:
         return analyzers.ready, {"workers": analyzers.workers, "fingerprints": analyzers.fingerprints}

@@ -1,4 +1,4 @@
-"""Serves `/docs`, a page on which to try the analysis, and `/openapi.json`, all from memory.
+"""Serves `/docs`, a page on which to try the analysis, and `/openapi.json`, which follows the analyzers.
 
 The page requests nothing from elsewhere, and its policy forbids the browser to: it works without a network, and a text
 that is typed into it goes to this service alone.
@@ -6,7 +6,7 @@ that is typed into it goes to this service alone.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -15,8 +15,10 @@ from typing import Final
 
 from aiohttp import web
 
+from nlpbatch.errors import NoCapacity
 from nlpbatch.server.openapi.document import openapi_document
 from nlpbatch.wire import media
+from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
 from nlpbatch.wire.limits import SizeLimits
 
 OPENAPI_PATH: Final = "/openapi.json"
@@ -42,7 +44,7 @@ _HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """The constant answer of one path."""
+    """The answer of one path."""
 
     body: bytes
     content_type: str
@@ -53,15 +55,46 @@ class Resource:
         return hashlib.sha256(self.body).hexdigest()[:32]
 
 
-def add_pages(app: web.Application, limits: SizeLimits) -> None:
+class Description:
+    """The answer to `GET /openapi.json`: of what the analyzers offer once they have loaded, of all operations before.
+
+    Args:
+        limits: Of requests.
+        catalogue: Returns the answer of `GET /v1/analyzers`, or raises NoCapacity while they are being loaded.
+
+    """
+
+    def __init__(self, limits: SizeLimits, catalogue: Callable[[], Catalogue]) -> None:
+        self._limits = limits
+        self._catalogue = catalogue
+        self._described: tuple[AnalyzerInfo, ...] | None = None
+        self._resource = Resource(b"", media.JSON)
+
+    def resource(self) -> Resource:
+        """Return the description in force; it is written once for each version of the analyzers."""
+        try:
+            analyzers = self._catalogue().analyzers
+        except NoCapacity:
+            analyzers = ()
+        if analyzers != self._described:
+            document = openapi_document(self._limits, analyzers)
+            self._resource = Resource(
+                json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(), media.JSON
+            )
+            self._described = analyzers
+        return self._resource
+
+
+def add_pages(app: web.Application, limits: SizeLimits, catalogue: Callable[[], Catalogue]) -> None:
     """Add the page, its files, and the description that it shows."""
-    for path, resource in _resources(limits).items():
-        app.router.add_get(path, partial(_answer, resource))
+    app.router.add_get(OPENAPI_PATH, partial(_answer, Description(limits, catalogue).resource))
+    for path, resource in page_resources().items():
+        app.router.add_get(path, partial(_answer, partial(_same, resource)))
 
 
-def _resources(limits: SizeLimits) -> dict[str, Resource]:
-    description = json.dumps(openapi_document(limits), ensure_ascii=False, separators=(",", ":")).encode()
-    found = {OPENAPI_PATH: Resource(description, media.JSON)}
+def page_resources() -> dict[str, Resource]:
+    """Return the page and its files, by path."""
+    found = {}
     for file in files("nlpbatch.server").joinpath("static").iterdir():
         suffix = file.name[file.name.rfind(".") :]
         if suffix in _TYPES:
@@ -70,7 +103,12 @@ def _resources(limits: SizeLimits) -> dict[str, Resource]:
     return found
 
 
-async def _answer(resource: Resource, request: web.Request) -> web.Response:
+def _same(resource: Resource) -> Resource:
+    return resource
+
+
+async def _answer(current: Callable[[], Resource], request: web.Request) -> web.Response:
+    resource = current()
     known = {tag.value for tag in request.if_none_match or ()}
     unchanged = not known.isdisjoint({resource.etag, "*"})
     response = web.Response(status=304) if unchanged else _whole(resource)

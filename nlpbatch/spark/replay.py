@@ -124,7 +124,26 @@ def _analysis(options: ReplayOptions, run_file: RunFile, dead: DataFrame) -> Run
         retry=RetryPolicy(patience_s=options.patience_s),
     )
     pinned = _pin(call, None if options.accept_new_version else identity.fingerprint)
-    return RunAnalysis(text_columns(dead.schema, identity.text, asked), call, pinned)
+    analysis = RunAnalysis(text_columns(dead.schema, identity.text, asked), call, pinned)
+    _check_types(analysis, dead)
+    return analysis
+
+
+def _check_types(analysis: RunAnalysis, dead: DataFrame) -> None:
+    """Refuse a version that answers with another type than the output has: one of functions may declare it anew."""
+    schema, _ = analysis.tasks(_rows_sent(dead, analysis).schema)
+    for name in (analysis.answer_name(column) for column in analysis.columns):
+        before, now = dead.schema[name].dataType.simpleString(), schema[name].dataType.simpleString()
+        if before != now:
+            raise ConfigError(
+                f"column {name!r} of the output is {before}, and analyzer {analysis.pinned.info.name!r} now answers "
+                f"with {now}: let a server have the output's version again, or write a new one with --reprocess"
+            )
+
+
+def _rows_sent(dead: DataFrame, analysis: RunAnalysis) -> DataFrame:
+    """Return dead rows as they were read, without the columns that the analysis adds."""
+    return dead.drop(*(name for column in analysis.columns for name in column.names.values()))
 
 
 def _replay_rows(
@@ -137,7 +156,7 @@ def _replay_rows(
     lease: OutputLease,
 ) -> None:
     """Analyse all dead rows at once, then merge the results into their micro-batches."""
-    dead = dead.drop(*(name for column in analysis.columns for name in column.names.values()))
+    dead = _rows_sent(dead, analysis)
     totals = TaskTotals(spark.sparkContext)
     merges = Merges(output)
     staged = merges.stage()

@@ -1,5 +1,7 @@
 """Functions of one's own, as a team would write them: the length of a text, and its words; some texts go wrong."""
 
+import time
+
 import pyarrow as pa
 
 from nlpbatch.engine.functions import Functions, Operation
@@ -14,6 +16,8 @@ def load(long: int = 10) -> Functions:
     def size(text: str) -> dict:
         if text == "raise":
             raise RuntimeError(f"secret: {text}")
+        if text == "slow":
+            time.sleep(1)
         if text == "lie":
             return {"label": 7, "code_points": 0, "share": 0.5}
         return {"label": "long" if len(text) >= long else "short", "code_points": len(text), "share": len(text) / long}

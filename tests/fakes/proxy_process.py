@@ -22,19 +22,21 @@ CONFIG = """
 enabled = false
 [upstream]
 health_period_s = 0.05
-[[backends]]
-url = "{backend}"
 [tenants.home]
 keys = ["{entry}"]
+"""
+BACKEND = """
+[[backends]]
+url = "{url}"
 """
 
 
 class ProxyProcess:
-    """One proxy before one backend; its key is `KEY`."""
+    """One proxy before some backends; its key is `KEY`."""
 
-    def __init__(self, directory: Path, backend: str) -> None:
+    def __init__(self, directory: Path, *backends: str) -> None:
         self._file, self._log = directory / "proxy.toml", directory / "log"
-        self._file.write_text(CONFIG.format(backend=backend, entry=ENTRY))
+        self._file.write_text(CONFIG.format(entry=ENTRY) + "".join(BACKEND.format(url=url) for url in backends))
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -1,9 +1,15 @@
-"""Functions of one's own that follow commands: !die, !hang, !grow=N (MiB), !raise; and what can go wrong at load."""
+"""Functions of one's own that follow commands: !die, !hang, !grow=N and !leak=N (MiB), !raise, !exit, !nap=N (ms).
 
+The other factories do what can go wrong at load.
+"""
+
+import ctypes
 import os
 import signal
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -20,16 +26,26 @@ def follow(text: str) -> dict:
             os.kill(os.getpid(), signal.SIGKILL)
         elif command == "!hang":
             time.sleep(60)
-        elif command == "!grow":
+        elif command in {"!grow", "!leak"}:
             _KEPT.append(bytearray(os.urandom(1 << 20)) * int(argument))
-            time.sleep(60)
+            time.sleep(60 if command == "!grow" else 0)
         elif command == "!raise":
             raise LookupError(text)
+        elif command == "!exit":
+            sys.exit(text)
+        elif command == "!nap":
+            time.sleep(int(argument) / 1000)
     return {"length": len(text)}
 
 
+def stamp(text: str) -> dict:
+    """Return when it was called, so that an answer given again shows."""
+    return {"at": time.monotonic_ns(), "by": os.getpid()}
+
+
 def load() -> Functions:
-    return Functions({"follow": Operation(follow, TYPE)})
+    stamped = pa.struct([("at", pa.int64()), ("by", pa.int32())])
+    return Functions({"follow": Operation(follow, TYPE), "stamp": Operation(stamp, stamped)})
 
 
 def raises() -> Functions:
@@ -39,6 +55,45 @@ def raises() -> Functions:
 def threads() -> Functions:
     threading.Thread(target=time.sleep, args=(60,), daemon=True, name="loader").start()
     return load()
+
+
+def native_threads() -> Functions:
+    """Start one that Python doesn't know of."""
+    libc = ctypes.CDLL(None)
+    thread = ctypes.c_ulong()
+    assert libc.pthread_create(ctypes.byref(thread), None, libc.pause, None) == 0
+    return load()
+
+
+def threads_at_first_text() -> Functions:
+    def start(text: str) -> dict:
+        threading.Thread(target=time.sleep, args=(60,), daemon=True, name="late").start()
+        return {"length": len(text)}
+
+    return Functions({"start": Operation(start, TYPE)})
+
+
+def exits() -> Functions:
+    sys.exit("no licence")
+
+
+def dies() -> Functions:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return load()
+
+
+def hangs(while_there: str = "/") -> Functions:
+    while Path(while_there).exists():
+        time.sleep(0.01)
+    return load()
+
+
+def hangs_at_first_text() -> Functions:
+    def hang(text: str) -> dict:
+        time.sleep(3600)
+        return {"length": len(text)}
+
+    return Functions({"hang": Operation(hang, TYPE)})
 
 
 def always_fails() -> Functions:

@@ -1,18 +1,29 @@
 """Operations of one's own through both clients, in JSON and Arrow, on a real service."""
 
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import urllib3
 
 from nlpbatch import AsyncClient, Client
 from nlpbatch.cli.stack import Stack, StackOptions
+from nlpbatch.client.columns.pinning import pin_with
 from nlpbatch.errors import FingerprintMismatch, InvalidRequest, UnknownAnalyzer, UnknownOperation
+from nlpbatch.files import parquet_source
+from nlpbatch.files.analysis import FileAnalysis
+from nlpbatch.files.listing import find_files
+from nlpbatch.wire.media import CALL_PATH, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JSON, PRIORITY
+from nlpbatch.wire.options import Options
+from nlpbatch.wire.options.offered import resolve
 from tests.fakes.commands import run
 from tests.fakes.own_nested import NESTED
 from tests.fakes.own_operations import SIZE, WORDS
-from tests.fakes.own_service import TEXTS, size_of, write_config
+from tests.fakes.own_service import TEXTS, size_of, write_config, write_next_version
+from tests.fakes.proxy_process import KEY, ProxyProcess
+from tests.fakes.running_api import running_api
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +110,25 @@ async def test_the_asyncio_client_answers_the_same(own, client):
 def test_what_the_service_does_not_have_is_named_with_the_choice(client, given, error, says):
     with pytest.raises(error, match=says):
         client.call("가", **given)
+
+
+def test_the_proxy_gives_an_answer_again_without_a_second_call(own):
+    headers = {"Authorization": f"Bearer {own.api_key}", "Content-Type": JSON, IDEMPOTENCY_KEY: "once", PRIORITY: "u=6"}
+    body = json.dumps({"texts": TEXTS, "analyzer": "own", "operation": "size"})
+    with urllib3.PoolManager(retries=False) as http:
+
+        def documents():
+            lines = http.request("GET", f"{own.api}/metrics").data.decode().splitlines()
+            return sum(float(line.split()[-1]) for line in lines if line.startswith("nlpbatch_documents_total{"))
+
+        first = http.request("POST", own.service + CALL_PATH, body=body, headers=headers)
+        before = documents()
+        again = http.request("POST", own.service + CALL_PATH, body=body, headers=headers)
+        assert (first.status, again.status) == (200, 200)
+        assert again.json() == first.json()
+        assert (first.headers.get(IDEMPOTENCY_REPLAYED), again.headers[IDEMPOTENCY_REPLAYED]) == (None, "true")
+        assert before >= len(TEXTS)
+        assert documents() == before
 
 
 def test_tokens_of_functions_are_refused_with_what_there_is(client):
@@ -229,3 +259,62 @@ def test_tables_that_can_not_be_answered_are_refused_before_a_text_is_sent(clien
 def test_tables_of_functions_are_refused_with_what_there_is(client):
     with pytest.raises(UnknownOperation, match=r"doesn't offer analyze: choose from size"):
         client.analyze_table(pa.table({"text": TEXTS}), text="text", analyzer="own")
+
+
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory):
+    """Two APIs, the second of which has the next version, and the address of a proxy before both."""
+    older, newer, proxied = (tmp_path_factory.mktemp(name) for name in ("older", "newer", "proxied"))
+    configs = [write_config(older).read_text(), write_next_version(newer).read_text()]
+    with running_api("kiwi", older, configs[0]) as first, running_api("kiwi", newer, configs[1]) as second:
+        proxy = ProxyProcess(proxied, first.url, second.url)
+        proxy.start()
+        yield first, second, proxy.url
+        proxy.terminate()
+
+
+ASKED = Options("call", analyzer="own", called="size")
+
+
+def test_what_is_pinned_to_an_earlier_version_has_its_types(versions, monkeypatch):
+    """The catalogue of a fleet is that of any of its backends: here, of the newer one."""
+    first, second, proxy = versions
+    with first.client() as before, Client(proxy, api_key=KEY) as both:
+        begun, newest = pin_with(before, ASKED).info.fingerprint, second.client().analyzers()
+        monkeypatch.setattr(Client, "analyzers", lambda _: newest)
+        pinned = pin_with(both, ASKED, begun)
+        assert pinned.info.fingerprint == begun != newest.get("own").fingerprint
+        assert resolve(ASKED, pinned.info).result_type == SIZE
+        assert resolve(ASKED, newest.get("own")).result_type != SIZE
+        words = replace(ASKED, called="words")  # which the newest version hasn't
+        assert resolve(words, pin_with(both, words, begun).info).result_type == WORDS
+        with pytest.raises(UnknownOperation, match="has no operation 'words': choose from size, parts"):
+            pin_with(both, words)
+        with pytest.raises(UnknownOperation, match="has no operation 'parts': choose from size, words"):
+            pin_with(both, replace(ASKED, called="parts"), begun)
+
+
+def test_a_file_that_is_gone_on_with_keeps_the_type_of_its_version(versions, source, tmp_path, monkeypatch):
+    first, second, proxy = versions
+    monkeypatch.setattr(parquet_source, "BATCH_ROWS", 2)
+    output = tmp_path / "results.parquet"
+
+    def start(service, advance):
+        files = find_files([str(source)])
+        analysis = FileAnalysis([str(source)], files, ["text"], output, service, ASKED, api_key=KEY)
+        return analysis.run(parquet_source.ParquetSource(files), advance, lambda _: None)
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start(first.url, stop)
+    newest = second.client().analyzers()
+    monkeypatch.setattr(Client, "analyzers", lambda _: newest)
+    summary = start(proxy, lambda _: None)
+    assert (summary.attempts, summary.counts.rows, summary.new_rows) == (2, len(TEXTS), len(TEXTS) - 2)
+    table = pq.read_table(output)
+    assert table.schema.field("result").type == SIZE
+    with first.client() as client:
+        outcomes = client.call(TEXTS, analyzer="own", operation="size")
+    assert table.column("result").to_pylist() == [one.result for one in outcomes if one.error is None]

@@ -12,10 +12,12 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from nlpbatch.server.config import ServerSettings
 from nlpbatch.server.openapi.document import openapi_document
+from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.arrow import encode_request
 from nlpbatch.wire.fields import KIWI_FIELDS
-from nlpbatch.wire.media import ARROW_STREAM, JSON
+from nlpbatch.wire.media import ARROW_STREAM, CALL_PATH, JSON
 from nlpbatch.wire.tags import KIWI_TAGS
+from tests.fakes.own_service import own_analyzers, write_config
 from tests.fakes.running_api import PATIENCE_S, running_api
 
 # As many texts as may be sent are sent, too: of 10,000, other tests see to.
@@ -36,6 +38,14 @@ CHECKED = settings(max_examples=20, deadline=None, derandomize=True, suppress_he
 @pytest.fixture(scope="module")
 def few(tmp_path_factory):
     with running_api("kiwi", tmp_path_factory.mktemp("few"), CONFIG) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("own")
+    config = write_config(directory).read_text().replace("size_bytes = 0", "size_bytes = 1_048_576")
+    with running_api("kiwi", directory, f"{config}\n[limits]\ndocuments = 50\n") as running:
         yield running
 
 
@@ -74,10 +84,20 @@ JSON_ALONE = schemathesis.openapi.from_dict(
 ARROW_ALONE = schemathesis.openapi.from_dict(only(ARROW_STREAM, openapi_document(LIMITS)), config=CONFIGURED)
 
 
+OWN_JSON = schemathesis.openapi.from_dict(
+    only(JSON, openapi_document(LIMITS, own_analyzers()), locations=()), config=CONFIGURED
+)
+OWN_ARROW = schemathesis.openapi.from_dict(
+    only(ARROW_STREAM, openapi_document(LIMITS, own_analyzers())), config=CONFIGURED
+)
+
+
 def test_the_description_that_is_served_is_the_one_that_is_made_from_the_tables(few):
     answer = few.get("/openapi.json")
     assert answer.headers["Content-Type"] == "application/json"
-    assert answer.json() == openapi_document(LIMITS)
+    catalogue = Catalogue.from_json(few.get("/v1/analyzers").json())
+    assert answer.json() == openapi_document(LIMITS, catalogue.analyzers)
+    assert "/v1/call" not in answer.json()["paths"]
 
 
 @JSON_ALONE.parametrize()
@@ -90,3 +110,27 @@ def test_what_fits_the_description_is_taken_and_what_does_not_is_refused(few, ca
 @CHECKED
 def test_every_answer_to_arrow_and_to_headers_is_one_that_is_described(few, case):
     case.call_and_validate(base_url=few.url, timeout=PATIENCE_S, excluded_checks=[positive_data_acceptance])
+
+
+@OWN_JSON.include(path=CALL_PATH).parametrize()
+@CHECKED
+def test_a_call_that_fits_is_taken_and_its_result_has_the_type_that_is_described(own, case):
+    case.call_and_validate(base_url=own.url, timeout=PATIENCE_S)
+
+
+@OWN_ARROW.include(path=CALL_PATH).parametrize()
+@CHECKED
+def test_every_answer_to_a_call_in_arrow_is_one_that_is_described(own, case):
+    case.call_and_validate(base_url=own.url, timeout=PATIENCE_S, excluded_checks=[positive_data_acceptance])
+
+
+def test_only_operations_of_one_s_own_are_described_where_there_are_no_others(own):
+    document = own.get("/openapi.json").json()
+    assert document == openapi_document(LIMITS, own_analyzers())
+    posts = [path for path, methods in document["paths"].items() if "post" in methods]
+    assert posts == [CALL_PATH]
+    results = {name for name in document["components"]["schemas"] if name.startswith("Result.")}
+    assert results == {
+        *(f"Result.{name}.{one}" for name in ("own", "other") for one in ("size", "words")),
+        "Result.single.nest",
+    }

@@ -14,7 +14,10 @@ from nlpbatch.spark import analyze, call
 from nlpbatch.spark.job import run
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.replay import ReplayOptions, replay
-from tests.fakes.own_service import TEXTS, write_config
+from tests.fakes.own_operations import SIZE
+from tests.fakes.own_service import TEXTS, size_of, write_config, write_next_version
+from tests.fakes.proxy_process import KEY, ProxyProcess
+from tests.fakes.running_api import running_api
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +181,93 @@ def test_a_recipe_calls_what_its_section_names(spark, own, df, tmp_path):
     assert [row["result"] for row in sorted(written, key=lambda row: row["id"])] == [
         result for text, result in zip(TEXTS, expected, strict=True) if text not in {"raise", "lie"}
     ]
+
+
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory):
+    """Two APIs: the version that a run begins with, and the next, in which a result has another type."""
+    older, newer = tmp_path_factory.mktemp("older"), tmp_path_factory.mktemp("newer")
+    configs = [write_config(older).read_text(), write_next_version(newer).read_text()]
+    with running_api("kiwi", older, configs[0]) as first, running_api("kiwi", newer, configs[1]) as second:
+        yield first, second
+
+
+@pytest.fixture
+def before_both(versions, tmp_path):
+    """A proxy before both."""
+    directory = tmp_path / "proxy"
+    directory.mkdir()
+    proxy = ProxyProcess(directory, *(api.url for api in versions))
+    proxy.start()
+    yield proxy
+    proxy.terminate()
+
+
+def calling(source, output, service, **given):
+    return JobOptions(
+        **{"input": str(source), "text": ("review",), "output": str(output), "service": service, "analyzer": "own"}
+        | {"operation": "call", "options": {"operation": "size"}}
+        | given
+    )
+
+
+def written_to(output):
+    return ds.dataset(output, format="parquet", partitioning="hive").to_table()
+
+
+def test_a_run_that_is_resumed_keeps_the_types_of_its_version(spark, versions, before_both, df, tmp_path, monkeypatch):
+    source, output = tmp_path / "in", tmp_path / "out"
+    df.write.parquet(str(source))
+    options = calling(source, output, before_both.url, api_key=KEY)
+    assert run(spark, replace(options, service=versions[0].url)).rows == len(TEXTS)
+    df.selectExpr("id + 100 AS id", "review").write.mode("append").parquet(str(source))
+    # The catalogue of a fleet is that of any of its backends: here, of the newer one.
+    newest = versions[1].client().analyzers()
+    monkeypatch.setattr(Client, "analyzers", lambda _: newest)
+    report = run(spark, options)
+    assert (report.rows, report.dead) == (2 * len(TEXTS), 4)
+    table = written_to(output).sort_by("id")
+    assert table.schema.field("result").type == SIZE
+    rows = table.to_pylist()
+    assert [row["result"] for row in rows[: len(rows) // 2]] == [row["result"] for row in rows[len(rows) // 2 :]]
+    fresh = run(spark, replace(options, output=str(tmp_path / "fresh"), service=versions[1].url))
+    assert fresh.fingerprint != report.fingerprint
+    assert written_to(tmp_path / "fresh").schema.field("result").type != SIZE
+    # Here, too: the newest version no longer has `words`, but the run's has.
+    words = calling(source, tmp_path / "words", before_both.url, api_key=KEY, options={"operation": "words"})
+    monkeypatch.undo()
+    run(spark, replace(words, service=versions[0].url))
+    df.selectExpr("id + 200 AS id", "review").write.mode("append").parquet(str(source))
+    monkeypatch.setattr(Client, "analyzers", lambda _: newest)
+    assert run(spark, words).rows == 3 * len(TEXTS)
+
+
+def test_a_replay_recovers_a_dead_letter_of_a_call(spark, tmp_path):
+    source, output = tmp_path / "in", tmp_path / "out"
+    strict, generous = tmp_path / "strict", tmp_path / "generous"
+    for directory in (strict, generous):
+        directory.mkdir()
+        write_config(directory)
+    texts = ["하나", "slow", "lie", "둘"]
+    spark.createDataFrame(list(enumerate(texts)), "id int, review string").coalesce(1).write.parquet(str(source))
+    config = (strict / "server.toml").read_text()
+    with running_api("kiwi", strict, f"{config}[limits]\ndocument_s = 0.4\n") as api:
+        report = run(spark, calling(source, output, api.url))
+        assert (report.rows, report.errors) == (4, {"deadline_exceeded": 1, "analysis_failed": 1})
+    with running_api("kiwi", generous, config) as api:
+        done = replay(spark, ReplayOptions(str(output), api.url))
+    assert (done.sent, done.recovered, done.report.errors) == (2, 1, {"analysis_failed": 1})
+    rows = written_to(output).sort_by("id").to_pylist()
+    assert [(row["id"], row["result"]) for row in rows] == [(one, size_of(texts[one])) for one in (0, 1, 3)]
+
+
+def test_a_replay_by_a_version_with_another_type_is_refused(spark, versions, df, tmp_path):
+    source, output = tmp_path / "in", tmp_path / "out"
+    df.write.parquet(str(source))
+    assert run(spark, calling(source, output, versions[0].url)).dead == 2
+    asked = ReplayOptions(str(output), versions[1].url)
+    with pytest.raises(ConfigError, match="to mix rows of both versions in one output, give --accept-new-version"):
+        replay(spark, asked)
+    with pytest.raises(ConfigError, match=r"column 'result' of the output is .*share:double.* now .*share:float>"):
+        replay(spark, replace(asked, accept_new_version=True))
+    assert written_to(output).num_rows == len(TEXTS) - 2

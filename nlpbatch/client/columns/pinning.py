@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 
 from nlpbatch.client.sync import Client
 from nlpbatch.errors import FingerprintMismatch, UnknownAnalyzer
-from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
+from nlpbatch.wire import media
+from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue, OfferedOperation
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import Options
-from nlpbatch.wire.options.offered import resolve
+from nlpbatch.wire.options.offered import called_operation, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,10 @@ def pin_with(client: Client, asked: Options, fingerprint: str | None = None) -> 
 
     """
     catalogue = client.analyzers()
-    info = choose(catalogue, asked, client.service)
-    if fingerprint is not None and fingerprint != info.fingerprint:
+    info = _named(catalogue, asked, client.service)
+    if fingerprint is None or fingerprint == info.fingerprint:
+        resolve(asked, info)
+    else:
         info = _earlier(client, info, asked, fingerprint)
     return Pinned(info, catalogue.limits)
 
@@ -46,28 +49,53 @@ def choose(catalogue: Catalogue, asked: Options, service: str) -> AnalyzerInfo:
         UnknownAnalyzer, UnknownField, InvalidOption: The service doesn't offer it.
 
     """
+    info = _named(catalogue, asked, service)
+    resolve(asked, info)
+    return info
+
+
+def _named(catalogue: Catalogue, asked: Options, service: str) -> AnalyzerInfo:
     info = catalogue.get(asked.analyzer)
     if info is None:
         known = ", ".join(other.name for other in catalogue.analyzers)
         raise UnknownAnalyzer(
             f"{service} has no analyzer {asked.analyzer!r}: choose from {known}", analyzer=asked.analyzer
         )
-    resolve(asked, info)
     return info
 
 
 def _earlier(client: Client, info: AnalyzerInfo, asked: Options, fingerprint: str) -> AnalyzerInfo:
     """Return the analyzer in an earlier version, if a backend still answers for it.
 
-    What an earlier version offers isn't stated; its operations and their types are taken to be the same.
+    The catalogue states what the newest version offers. Of what is called, the earlier version's answer has the type;
+    otherwise, what it offers is taken to be the same.
     """
     try:
         if asked.operation == "call":
-            client.call("", analyzer=info.name, operation=asked.called or None, if_match=fingerprint)
-        else:
-            client.analyze("", analyzer=info.name, if_match=fingerprint)
+            return replace(info, fingerprint=fingerprint, operations=_called_earlier(client, info, asked, fingerprint))
+        resolve(asked, info)
+        client.analyze("", analyzer=info.name, if_match=fingerprint)
     except FingerprintMismatch as error:
         raise FingerprintMismatch(
             f"analyzer {info.name!r} has fingerprint {info.fingerprint} now, and {fingerprint} is gone"
         ) from error
     return replace(info, fingerprint=fingerprint)
+
+
+def _called_earlier(
+    client: Client, info: AnalyzerInfo, asked: Options, fingerprint: str
+) -> tuple[OfferedOperation, ...]:
+    """Return the analyzer's operations with the type that an earlier version gives to what is called.
+
+    Raises:
+        UnknownOperation: That version has no such operation; or none is named, and the newest version has several.
+
+    """
+    import pyarrow as pa  # noqa: PLC0415  (only those who call need it)
+
+    from nlpbatch.wire.results import type_to_json  # noqa: PLC0415
+
+    name = asked.called or called_operation("", info).name
+    answer = client.call_arrow(pa.array([""]), analyzer=info.name, operation=name, if_match=fingerprint)
+    earlier = OfferedOperation(name, media.CALL_PATH, "", type_to_json(answer.schema.field("result").type))
+    return (*(one for one in info.operations if one.name != name), earlier)

@@ -1,12 +1,15 @@
 """The whole description, as `GET /openapi.json` answers it."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from nlpbatch import __version__
+from nlpbatch.server.openapi.analyzers import offering, own_operations
 from nlpbatch.server.openapi.answers import ANYWHERE, ASKING, PROXY, WORKING, problems, success
 from nlpbatch.server.openapi.headers import query_parameters, request_headers
 from nlpbatch.server.openapi.schemas import answer_name, reference, request_name, schemas
 from nlpbatch.wire import media
+from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.arrow import DOCUMENT_COLUMNS, document_type
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import OPERATIONS, Operation
@@ -20,8 +23,13 @@ _SUMMARIES: Final[dict[Operation, str]] = {
     "call": "Call an operation of an analyzer with functions of one's own; see GET /v1/analyzers for their results",
 }
 _ABOUT: Final = (
-    "Korean morphological analysis with Kiwi. Everything under /v1/ is passed on by the proxy, which asks for a key; "
-    "the other paths belong to the API's own address. Offsets count Unicode code points of the text as it was sent."
+    "Korean morphological analysis, and functions of one's own. Everything under /v1/ is passed on by the proxy, which "
+    "asks for a key; the other paths belong to the API's own address. Offsets count Unicode code points of the text as "
+    "it was sent."
+)
+_NOT_LOADED: Final = (
+    " The analyzers are still being loaded: their names, and the operations of functions of one's own with their "
+    "results, are described here once all of them have."
 )
 _BODY: Final = (
     "JSON with the options in the body, or an Arrow IPC stream with {columns}, uncompressed, and the options in the "
@@ -30,22 +38,31 @@ _BODY: Final = (
 _STREAM: Final = {"type": "string", "contentMediaType": media.ARROW_STREAM}
 
 
-def openapi_document(limits: SizeLimits) -> dict[str, Any]:
-    """Return the description of an API with these limits."""
+def openapi_document(limits: SizeLimits, analyzers: Sequence[AnalyzerInfo] = ()) -> dict[str, Any]:
+    """Return the description of an API with these limits and analyzers.
+
+    Operations that none of the analyzers offers are left out. Without analyzers, as long as they are being loaded, all
+    are described, with what any analyzer may be asked for.
+    """
+    offered = {operation: offering(operation, analyzers) for operation in OPERATIONS}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "nlpbatch",
             "version": __version__,
-            "description": _ABOUT,
+            "description": _ABOUT if analyzers else _ABOUT + _NOT_LOADED,
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
         "security": [{}, {"key": []}],
-        "paths": {media.OPERATION_PATHS[operation]: {"post": _post_path(operation)} for operation in OPERATIONS}
+        "paths": {
+            media.OPERATION_PATHS[operation]: {"post": _post_path(operation, offered[operation])}
+            for operation in OPERATIONS
+            if offered[operation] or not analyzers
+        }
         | {media.ANALYZERS_PATH: {"get": _analyzers()}, media.QUARANTINE_PATH: _quarantine()}
         | _health(),
         "components": {
-            "schemas": schemas(limits),
+            "schemas": schemas(limits, analyzers),
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "asked for by the proxy, not by the API"}
             },
@@ -53,7 +70,7 @@ def openapi_document(limits: SizeLimits) -> dict[str, Any]:
     }
 
 
-def _post_path(operation: Operation) -> dict[str, Any]:
+def _post_path(operation: Operation, offered: Sequence[AnalyzerInfo]) -> dict[str, Any]:
     def content(name: str) -> dict[str, Any]:
         return {media.JSON: {"schema": reference(name)}, media.ARROW_STREAM: {"schema": _STREAM}}
 
@@ -61,11 +78,21 @@ def _post_path(operation: Operation) -> dict[str, Any]:
     return {
         "operationId": operation,
         "summary": _SUMMARIES[operation],
-        "description": _BODY.format(columns=_columns(operation)),
-        "parameters": [*query_parameters(operation), *request_headers(asks=True)],
+        "description": _BODY.format(columns=_columns(operation)) + (_called(offered) if operation == "call" else ""),
+        "parameters": [*query_parameters(operation, offered), *request_headers(asks=True)],
         "requestBody": {"required": True, "content": content(request_name(operation))},
         "responses": {"200": answered} | problems(ANYWHERE, ASKING, WORKING, PROXY),
     }
+
+
+def _called(offered: Sequence[AnalyzerInfo]) -> str:
+    """Return the operations that can be called, for people."""
+    named = [
+        f"`{one.name}` of analyzer `{analyzer.name}`" + (f" ({one.meaning})" if one.meaning else "")
+        for analyzer in offered
+        for one in own_operations(analyzer)
+    ]
+    return f" The operations: {'; '.join(named)}." if named else ""
 
 
 def _columns(operation: Operation) -> str:

@@ -1,9 +1,12 @@
 """The headers of requests and answers, and the query of an Arrow request."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+from nlpbatch.server.openapi.analyzers import required_members
 from nlpbatch.server.openapi.schemas import option_schema
 from nlpbatch.wire import media
+from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.options import Operation, Option, options_of
 
 _STRING: Final = {"type": "string"}
@@ -33,9 +36,9 @@ def request_headers(*, asks: bool) -> list[dict[str, Any]]:
     return [_parameter(name, "header", meaning, _STRING) for name, meaning in meanings.items()]
 
 
-def query_parameters(operation: Operation) -> list[dict[str, Any]]:
+def query_parameters(operation: Operation, offered: Sequence[AnalyzerInfo]) -> list[dict[str, Any]]:
     """Return the query parameters that an Arrow request carries its options in; JSON has them in its body."""
-    return [_query_parameter(option, operation) for option in options_of(operation)]
+    return [_query_parameter(option, operation, offered) for option in options_of(operation)]
 
 
 def answer_headers(*, analysed: bool) -> dict[str, Any]:
@@ -50,9 +53,10 @@ RETRY_AFTER: Final = {
 }
 
 
-def _query_parameter(option: Option, operation: Operation) -> dict[str, Any]:
+def _query_parameter(option: Option, operation: Operation, offered: Sequence[AnalyzerInfo]) -> dict[str, Any]:
     meaning = f"beside an Arrow body only: {option.meaning}"
-    parameter = _parameter(option.name, "query", meaning, option_schema(option, operation))
+    parameter = _parameter(option.name, "query", meaning, option_schema(option, operation, offered))
+    parameter["required"] = option.name in required_members(offered)
     if option.kind == "strings":
         parameter |= {"style": "form", "explode": False}
     return parameter

@@ -3,18 +3,30 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from nlpbatch.server.openapi.analyzers import (
+    REFERENCE,
+    call_answers,
+    called_schema,
+    calls,
+    name_schema,
+    offering,
+    or_null,
+    required_members,
+    result_of,
+    result_schemas,
+)
 from nlpbatch.server.openapi.dataclass_schema import dataclass_schemas
 from nlpbatch.server.openapi.documents import document_schemas
-from nlpbatch.wire.analyzer import Catalogue
+from nlpbatch.wire.analyzer import AnalyzerInfo, Catalogue
 from nlpbatch.wire.fields import TOKEN_FIELDS, FieldType
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import MAX_WORD_CODE_POINTS, OPERATIONS, Operation, Option, Options, options_of
+from nlpbatch.wire.options.offered import ONLY_KIWI_S
 from nlpbatch.wire.outcome import DOCUMENT_CODES, DocumentError
-from nlpbatch.wire.tags import TAG_TABLE, TAGS, TAGSETS
+from nlpbatch.wire.tags import KIWI, TAG_TABLE, TAGS, TAGSETS
 
 Schema = dict[str, Any]
 
-_REFERENCE: Final = "#/components/schemas/"
 _MAX_INT32: Final = 2**31 - 1
 _JSON_TYPES: Final[dict[FieldType, Schema]] = {
     "string": {"type": "string"},
@@ -28,7 +40,7 @@ _SENTENCE: Final[Schema] = {"start": _POSITION, "end": _POSITION, "text": {"type
 
 def reference(name: str) -> Schema:
     """Return a reference to a schema of `schemas`."""
-    return {"$ref": _REFERENCE + name}
+    return {"$ref": REFERENCE + name}
 
 
 def request_name(operation: Operation) -> str:
@@ -41,13 +53,18 @@ def answer_name(operation: Operation) -> str:
     return f"{operation.capitalize()}Answer"
 
 
-def schemas(limits: SizeLimits) -> dict[str, Schema]:
-    """Return every schema of the description, by name."""
-    by_operation = {request_name(operation): _request(operation, limits) for operation in OPERATIONS}
-    by_operation |= {answer_name(operation): _answer(operation) for operation in OPERATIONS}
+def schemas(limits: SizeLimits, analyzers: Sequence[AnalyzerInfo]) -> dict[str, Schema]:
+    """Return every schema of the description, by name; without analyzers, of what any could be asked for."""
+    by_operation: dict[str, Schema] = {}
+    for operation in OPERATIONS:
+        offered = offering(operation, analyzers)
+        if offered or not analyzers:
+            by_operation[request_name(operation)] = _request(operation, limits, offered)
+            by_operation[answer_name(operation)] = _answer(operation, offered)
     return (
         by_operation
-        | dataclass_schemas(Catalogue, _REFERENCE)
+        | result_schemas(analyzers)
+        | dataclass_schemas(Catalogue, REFERENCE)
         | {
             "Candidate": _closed({"tokens": _array(reference("Token")), "score": _JSON_TYPES["float32"]}),
             "DocumentError": _document_error(),
@@ -63,14 +80,18 @@ def schemas(limits: SizeLimits) -> dict[str, Schema]:
     )
 
 
-def option_schema(option: Option, operation: Operation) -> Schema:
-    """Return the schema of one option's value where an operation is asked."""
+def option_schema(option: Option, operation: Operation, offered: Sequence[AnalyzerInfo]) -> Schema:
+    """Return the schema of one option's value where an operation is asked of one of these analyzers, if known."""
     schema = _value_schema(option) | {"description": option.meaning}
     if not option.kiwi:
         default = getattr(Options(operation), option.held_in)
         if default is not None:
             schema["default"] = list(default) if isinstance(default, tuple) else default
-    return schema
+    if option.name in ONLY_KIWI_S:
+        schema["x-tagset"] = KIWI
+    if offered and option.name == "analyzer":
+        return name_schema(schema, offered)
+    return called_schema(schema, offered) if offered and option.name == "operation" else schema
 
 
 def _value_schema(option: Option) -> Schema:
@@ -94,11 +115,15 @@ def _strings_schema(option: Option) -> Schema:
     return {"type": ["array", "boolean"] if option.switch else "array", "items": word, "maxItems": option.maximum}
 
 
-def _request(operation: Operation, limits: SizeLimits) -> Schema:
+def _request(operation: Operation, limits: SizeLimits, offered: Sequence[AnalyzerInfo]) -> Schema:
     documents, *further = document_schemas(operation, limits).items()
-    extra = {name: _or_null(schema) for name, schema in further}
-    options = {option.name: _or_null(option_schema(option, operation)) for option in options_of(operation)}
-    schema = _closed(dict([documents]) | extra | options) | {"required": [documents[0]]}
+    extra = {name: or_null(schema) for name, schema in further}
+    required = required_members(offered)
+    options = {option.name: option_schema(option, operation, offered) for option in options_of(operation)}
+    options = {name: schema if name in required else or_null(schema) for name, schema in options.items()}
+    schema = _closed(dict([documents]) | extra | options) | {"required": [documents[0], *required]}
+    if operation == "call" and offered:
+        schema["anyOf"] = calls(offered)
     if operation == "analyze":  # as `Options` has it: candidates may differ in their sentences
         several = {"top_n": {"type": "integer", "minimum": 2}}, {"candidates": {"const": True}}
         sentences = {"sentences": {"const": True}}
@@ -125,15 +150,6 @@ def _without_tokens() -> dict[str, Schema]:
     }
 
 
-def _or_null(schema: Schema) -> Schema:
-    """Return the schema of a member that may be null, which is to leave it out."""
-    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    nullable = schema | {"type": [*types, "null"]}
-    if "enum" in schema:
-        nullable["enum"] = [*schema["enum"], None]
-    return nullable
-
-
 _ASKED: Final[dict[Operation, Sequence[Options]]] = {
     "analyze": (Options(), Options(sentences=True), Options(top_n=2)),
     "sentences": (Options("sentences"), Options("sentences", return_tokens=True)),
@@ -145,28 +161,31 @@ _ASKED: Final[dict[Operation, Sequence[Options]]] = {
 """Options whose answers differ in their members."""
 
 
-def _answer(operation: Operation) -> Schema:
-    outcomes = [_outcome(options) for options in _ASKED[operation]]
+def _answer(operation: Operation, offered: Sequence[AnalyzerInfo]) -> Schema:
+    outcomes = [_outcome(options, offered) for options in _ASKED[operation]]
     members = {
         "analyzer": {"type": "string", "description": "the analyzer of the texts"},
         "fingerprint": {"type": "string", "description": "its version; equal ones give equal answers"},
         "outcomes": _array(outcomes[0] if len(outcomes) == 1 else {"anyOf": outcomes}),
     }
     members["outcomes"]["description"] = "one for each text, in their order"
-    return _closed(members)
+    if offered:
+        members["analyzer"]["enum"] = [one.name for one in offered]
+    return _closed(members) | ({"anyOf": call_answers(offered)} if operation == "call" and offered else {})
 
 
-def _outcome(options: Options) -> Schema:
-    columns = {name: {"anyOf": [_column(name, options), {"type": "null"}]} for name in options.columns}
+def _outcome(options: Options, offered: Sequence[AnalyzerInfo]) -> Schema:
+    columns = {name: {"anyOf": [_column(name, options, offered), {"type": "null"}]} for name in options.columns}
     return _closed({**columns, "error": {"anyOf": [reference("DocumentError"), {"type": "null"}]}})
 
 
-def _column(name: str, options: Options) -> Schema:
+def _column(name: str, options: Options, offered: Sequence[AnalyzerInfo]) -> Schema:
     if name == "text":
         return {"type": "string"}
     if name == "result":
         row: Schema = {"type": "object"}
-        return {"anyOf": [row, _array(row)], "description": "as the operation declares it in GET /v1/analyzers"}
+        anything = {"anyOf": [row, _array(row)], "description": "as the operation declares it in GET /v1/analyzers"}
+        return result_of(offered) if offered else anything
     if name == "sentences":
         whole = "SentenceWithTokens" if options.return_tokens else "Sentence"
         return _array(reference(whole if options.operation == "sentences" else "Span"))
@@ -212,7 +231,7 @@ def _tag() -> Schema:
 
 
 def _document_error() -> Schema:
-    schema = dataclass_schemas(DocumentError, _REFERENCE)["DocumentError"]
+    schema = dataclass_schemas(DocumentError, REFERENCE)["DocumentError"]
     schema["properties"]["code"]["enum"] = list(DOCUMENT_CODES)
     return schema | {"additionalProperties": False}
 

@@ -2,11 +2,11 @@
 
 import { outcomeView } from "./analysis.js";
 import { element } from "./elements.js";
-import { optionFields, optionMembers } from "./options.js";
+import { keptValues, optionFields, optionMembers, putBack } from "./options.js";
 import { referenceView, schemasView, tagsView } from "./reference.js";
 
 const byId = (id) => document.getElementById(id);
-const state = { description: null, analyzers: [], meanings: {} };
+const state = { description: null, analyzers: [], meanings: {}, shown: null };
 
 function resolve(schema) {
   const name = schema.$ref?.split("/").at(-1);
@@ -30,6 +30,7 @@ function keyHeader() {
   return key ? { Authorization: `Bearer ${key}` } : {};
 }
 
+// Also done again while the service loads its analyzers, which decide about the description, too.
 async function start() {
   try {
     state.description = await (await answered("openapi.json")).json();
@@ -46,12 +47,23 @@ async function start() {
   document.documentElement.dataset.ready = "";
 }
 
-// Those that an analyzer offers; as long as nobody says what there is, those of Kiwi.
+// The analyzers that offer an operation; as long as a key is missing, those that the description names.
 function offered(name) {
-  if (!state.analyzers.length) return name === "call" ? [] : [{ name: "default", operations: [] }];
+  if (!state.analyzers.length) return described(name);
   return state.analyzers.filter(({ operations }) =>
     name === "call" ? operations.some((one) => one.result) : !operations.length || operations.some((one) => one.name === name),
   );
+}
+
+function described(name) {
+  const schema = resolve(operations().find((one) => one.name === name).schema);
+  if (name === "call") return (schema.anyOf ?? []).map(({ properties }) => ({ name: properties.analyzer.enum[0], operations: called(properties) }));
+  const names = (schema.properties.analyzer.enum ?? ["default"]).filter((one) => one !== null);
+  return names.map((one) => ({ name: one, operations: [] }));
+}
+
+function called({ operation }) {
+  return operation.enum.filter(Boolean).map((name) => ({ name, meaning: "", result: {} }));
 }
 
 function showOperations() {
@@ -69,21 +81,35 @@ function operationChoice({ name, summary }, index) {
   return element("label", { for: input.id, title: summary }, input, ` ${name}`);
 }
 
+// Values stay when another analyzer is chosen, as far as that takes them, and go with another operation.
 function showOptions() {
   const { name, schema } = chosen();
-  byId("options").replaceChildren(...optionFields(resolve(schema), offered(name), resolve));
+  const box = byId("options");
+  const kept = state.shown === name ? keptValues(box) : {};
+  const analyzers = offered(name);
+  const analyzer = analyzers.find((one) => one.name === kept.analyzer) ?? analyzers[0];
+  const about = { analyzers, analyzer, resolve, meanings: state.meanings };
+  box.replaceChildren(...optionFields(resolve(schema), about, showOptionsOfAnalyzer));
+  putBack(box, kept);
+  state.shown = name;
   // What is called is no option of a call, but what it is about.
   if (name === "call") byId("options-box").open = true;
 }
 
-// Behind the proxy this needs the key, so it may fail here and be tried again with the first request.
+function showOptionsOfAnalyzer() {
+  showOptions();
+  byId("option-analyzer").focus();
+}
+
+// Behind the proxy this needs the key, so it may fail here, and is tried again when a key is entered.
 async function showAnalyzers() {
   try {
     const catalogue = await (await answered("v1/analyzers", { headers: keyHeader() })).json();
     state.analyzers = catalogue.analyzers.map((one) => ({ ...one, operations: one.operations ?? [] }));
     showOperations();
   } catch (error) {
-    if (!(error instanceof Problem)) fail(error);
+    if (error.status === 503) setTimeout(start, 1000 * (error.members.retry_after_s ?? 1));
+    else if (!(error instanceof Problem)) fail(error);
   }
 }
 

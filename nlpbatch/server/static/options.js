@@ -5,43 +5,63 @@ import { element } from "./elements.js";
 const CARRIED = ["texts", "pretokenized", "morphemes", "chunks", "insert_new_lines"]; // documents, not options
 const ALWAYS = ["form", "tag", "start", "end"]; // without them a token has no place on this page
 
-// Returns the fields of a form for the members of a request's schema; `resolve` follows references.
-export function optionFields(schema, analyzers, resolve) {
+// Returns the fields of a form for the members of a request's schema, those that the chosen analyzer takes.
+// about: {analyzers, analyzer, resolve, meanings}, the analyzers to choose from, the chosen one, a function that
+// follows references, and the meanings of tags; `onAnalyzer` is called when another analyzer is chosen.
+export function optionFields(schema, about, onAnalyzer) {
   const names = Object.keys(schema.properties).filter((name) => !CARRIED.includes(name));
-  return names.map((name) => optionField(name, schema.properties[name], analyzers, resolve));
+  const taken = names.filter((name) => isTaken(schema.properties[name], about.analyzer));
+  return taken.map((name) => optionField(name, schema.properties[name], about, onAnalyzer));
 }
 
-function optionField(name, schema, analyzers, resolve) {
+// An analyzer that isn't known yet may take everything.
+function isTaken(schema, analyzer) {
+  return !schema["x-tagset"] || analyzer.tagset === undefined || schema["x-tagset"] === analyzer.tagset;
+}
+
+function optionField(name, schema, about, onAnalyzer) {
   const id = `option-${name}`;
   const hint = element("span", { class: "hint", id: `${id}-hint` }, schema.description ?? "");
-  const control = controlFor(name, schema, analyzers, resolve);
+  const control = controlFor(name, schema, about);
   control.id = id;
   control.name = name;
   control.setAttribute("aria-describedby", `${id}-hint`);
+  if (name === "analyzer") control.addEventListener("change", onAnalyzer);
   return element("div", { class: "option" }, element("label", { for: id }, name), control, hint);
 }
 
-function controlFor(name, schema, analyzers, resolve) {
+function controlFor(name, schema, about) {
   const types = [schema.type].flat().filter((one) => one !== "null");
   const [type] = types;
-  if (name === "analyzer") return analyzerSelect(analyzers);
-  if (name === "operation") return calledSelect(analyzers[0]);
+  if (name === "analyzer") return analyzerSelect(about);
+  if (name === "operation") return calledSelect(about.analyzer);
   if (type === "boolean") return select(["", "true", "false"], "boolean", leftAlone(schema));
   if (type === "integer" || type === "number") return number(schema, type);
   if (type === "string") return select(["", ...(schema.enum ?? []).filter((one) => one !== null)]);
-  const choices = resolve(schema.items).enum;
-  const words = types.includes("boolean") ? "words-or-true" : "words";
-  if (!choices) return element("input", { type: "text", "data-kind": words, placeholder: "방/NNG, …" });
-  return several(choices.filter((one) => name !== "fields" || !ALWAYS.includes(one)));
+  const choices = about.resolve(schema.items).enum;
+  if (choices) return several(choices.filter((one) => isOffered(name, one, about)));
+  const words = types.includes("boolean") && isTaken({ "x-tagset": "kiwi" }, about.analyzer) ? "words-or-true" : "words";
+  return element("input", { type: "text", "data-kind": words, placeholder: "방/NNG, …" });
 }
 
-// A choice of analyzers, which changes what can be called if there is such a choice beside it.
-function analyzerSelect(analyzers) {
+// Whether the chosen analyzer has this field, tag or dialect.
+function isOffered(name, choice, { analyzer, meanings }) {
+  if (name === "fields") return !ALWAYS.includes(choice) && (analyzer.fields?.includes(choice) ?? true);
+  if (name === "tags") return hasTagset(meanings, analyzer.tagset) ? meanings[choice].tagsets.includes(analyzer.tagset) : true;
+  if (name === "allowed_dialects" && analyzer.options) {
+    return choice === "standard" || (analyzer.options.enabled_dialects ?? []).includes(choice);
+  }
+  return true;
+}
+
+// An engine of an installed package may have tags of its own, which the service doesn't check.
+function hasTagset(meanings, tagset) {
+  return Object.values(meanings).some((one) => one.tagsets.includes(tagset));
+}
+
+function analyzerSelect({ analyzers, analyzer }) {
   const control = select(analyzers.map((one) => one.name));
-  control.addEventListener("change", () => {
-    const called = document.getElementById("option-operation");
-    if (called) called.replaceChildren(...calledSelect(analyzers.find((one) => one.name === control.value)).children);
-  });
+  control.value = analyzer.name;
   return control;
 }
 
@@ -68,6 +88,23 @@ function number(schema, type) {
 function several(choices) {
   const options = choices.map((one) => element("option", { value: one }, one));
   return element("select", { multiple: true, size: 4, "data-kind": "several" }, options);
+}
+
+// Returns what is in the form, for `putBack` after its fields were made again.
+export function keptValues(container) {
+  const controls = [...container.querySelectorAll("[data-kind]")];
+  const chosen = (control) => (control.multiple ? [...control.selectedOptions].map((one) => one.value) : control.value);
+  return Object.fromEntries(controls.map((control) => [control.name, chosen(control)]));
+}
+
+// Puts values back, as far as there are such fields and choices.
+export function putBack(container, values) {
+  for (const control of container.querySelectorAll("[data-kind]")) {
+    const value = values[control.name];
+    if (value === undefined || control.name === "analyzer") continue;
+    if (control.multiple) for (const one of control.options) one.selected = value.includes(one.value);
+    else if (!control.options || [...control.options].some((one) => one.value === value)) control.value = value;
+  }
 }
 
 // Returns the members that the form sets; untouched fields are left out.

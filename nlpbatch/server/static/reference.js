@@ -69,6 +69,7 @@ function bounds(schema) {
   if (choices.length) said.push(`one of ${choices.join(", ")}`);
   if (schema.minimum !== undefined) said.push(`${schema.minimum} to ${schema.maximum ?? "…"}`);
   if (schema.maxItems !== undefined) said.push(`up to ${schema.maxItems.toLocaleString("en")}`);
+  if (schema["x-tagset"]) said.push(`with tags of ${schema["x-tagset"]} only`);
   if (schema.default !== undefined) said.push(`default ${JSON.stringify(schema.default)}`);
   return said.length ? element("div", { class: "hint" }, said.join("; ")) : null;
 }
@@ -87,10 +88,12 @@ function answersView(responses, resolve) {
 }
 
 export function schemasView(schemas, resolve) {
+  // The result of a function may be a list of objects.
+  const members = (schema) => schema.properties ?? schema.items?.properties;
   const views = Object.entries(schemas)
-    .filter(([, schema]) => schema.properties)
+    .filter(([, schema]) => members(schema))
     .map(([name, schema]) => {
-      const rows = Object.entries(schema.properties);
+      const rows = Object.entries(members(schema));
       const about = schema.description ? element("p", {}, prose(schema.description)) : null;
       return element("details", { class: "operation" }, element("summary", {}, element("code", {}, name)), about, membersView(rows, resolve));
     });

@@ -7,11 +7,14 @@ from typing import Final
 from nlpbatch.errors import InvalidOption, UnknownField, UnknownOperation
 from nlpbatch.wire.analyzer import AnalyzerInfo, OfferedOperation
 from nlpbatch.wire.options.asked import Options
-from nlpbatch.wire.options.table import STANDARD_DIALECT
+from nlpbatch.wire.options.table import OPTIONS, STANDARD_DIALECT
 from nlpbatch.wire.tags import KIWI, TAGSETS, single_tags, split_stop_word
 
 ENABLED_DIALECTS: Final = "enabled_dialects"
 """Member of an analyzer's options: the dialects that it was loaded with."""
+
+ONLY_KIWI_S: Final = (*(one.name for one in OPTIONS.values() if one.kiwi), "sentences", "candidates", "top_n")
+"""Options of operations on tokens that analyzers with another tag set than Kiwi's don't take."""
 
 
 def resolve(options: Options, info: AnalyzerInfo) -> Options:

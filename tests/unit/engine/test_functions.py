@@ -125,7 +125,8 @@ def test_what_it_offers_travels_as_json():
     info = FunctionEngine(EngineSpec("own", f"{ROUGH}:load")).info
     assert EngineInfo.from_json(info.to_json()) == info
     assert [(one.name, one.path, one.result) for one in info.operations] == [
-        ("follow", "/v1/call", {"struct": {"length": "int32"}})
+        ("follow", "/v1/call", {"struct": {"length": "int32"}}),
+        ("stamp", "/v1/call", {"struct": {"at": "int64", "by": "int32"}}),
     ]
 
 
