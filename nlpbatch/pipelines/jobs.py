@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
+from nlpbatch.errors import ConfigError
 from nlpbatch.pipelines.records import JOB_RECORDS, Records
 
 State = Literal["running", "done", "stopped", "failed", "lost", "to do", "stale", "unreadable"]
 """`lost`: its driver ended without saying so. `stopped`: it ended as it was asked to, before all was done."""
 
-_ALIVE: Final = timedelta(seconds=20)
-"""A driver renews its lease every five seconds; one that hasn't for so long counts as dead."""
+_ALIVE: Final = timedelta(seconds=60)
+"""A driver renews its lease every five seconds; one that hasn't for so long, by its own clock, counts as dead."""
 _COUNTS: Final = ("rows", "dead", "nulls", "tokens", "text_bytes", "seconds")
 _CLIENT: Final = ("requests", "retries", "throttled_s", "answered_bytes")
 
@@ -55,7 +56,7 @@ class JobRun:
         counts: rows, dead, nulls, tokens, text_bytes, seconds, and the client's requests, retries, throttled_s.
         errors: Rows that failed, by code.
         analysed_bytes: What the proxy had analysed for it; None if it doesn't count.
-        share: Of the input's bytes, 0 to 1; None if it isn't known.
+        share: Of the bytes that this start has to do, 0 to 1; None if it isn't known.
         left_s: Seconds that are left at the present rate; None if that isn't known.
         set_aside: Files that couldn't be read.
         batches: Micro-batches that are whole, in order.
@@ -107,7 +108,9 @@ def read_job(records: Records, path: str, now: datetime | None = None) -> JobRun
     counts, errors = _summed(batches)
     last = attempts[-1] if attempts else {}
     state = _state(last, holder)
-    progress = (records.read(f"{own}/progress.json") or {}) if state == "running" else {}
+    progress = (records.read_rewritten(f"{own}/progress.json") or {}) if state == "running" else {}
+    if str(progress.get("at", "")) < str(last.get("started_at", "")):
+        progress = {}  # of an earlier start
     return JobRun(
         path,
         state,
@@ -115,8 +118,8 @@ def read_job(records: Records, path: str, now: datetime | None = None) -> JobRun
         input=str(identity.get("input", "")),
         analyzer=str((identity.get("asked") or {}).get("analyzer", "")),
         fingerprint=str(identity.get("fingerprint", "")),
-        started_at=attempts[0].get("started_at") if attempts else None,
-        ended_at=last.get("ended_at"),
+        started_at=moment(attempts[0].get("started_at")) if attempts else None,
+        ended_at=moment(last.get("ended_at")),
         attempts=len(attempts),
         holder=holder,
         counts=counts,
@@ -132,13 +135,30 @@ def read_job(records: Records, path: str, now: datetime | None = None) -> JobRun
 def live_holder(records: Records, directory: str, now: datetime) -> str:
     """Return the driver that has a lease, and has renewed it lately; '' if there is none."""
     numbered = [name for name in records.names(directory) if name.endswith(".json")]
-    found = records.read(f"{directory}/{numbered[-1]}") if numbered else None
+    try:
+        found = records.read_rewritten(f"{directory}/{numbered[-1]}") if numbered else None
+    except ConfigError:
+        return ""
     try:
         renewed = datetime.fromisoformat(found["renewed_at"]) if found else None
         alive = renewed is not None and now - renewed < _ALIVE
         return f"{found['application']} on {found['host']}" if alive and found else ""
     except (KeyError, TypeError, ValueError):
         return ""
+
+
+def moment(text: object) -> str | None:
+    """Return a time of a record, None for none.
+
+    Raises:
+        ValueError: It is no time with a zone.
+
+    """
+    if text is None:
+        return None
+    if not isinstance(text, str) or datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError(f"{text!r} is no time with a zone")
+    return text
 
 
 def _state(attempt: Mapping[str, Any], holder: str) -> State:

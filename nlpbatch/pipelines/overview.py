@@ -1,5 +1,6 @@
 """All jobs and recipes below a directory, as what the page, the terminal and `--json` show."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -45,7 +46,29 @@ def overview(records: Records, now: datetime | None = None) -> dict[str, Any]:
             why = f"its records are of another version, or damaged ({type(error).__name__})"
             runs.append(_unreadable(found.kind, found.path, why))
     runs.sort(key=lambda run: (run["state"] == "running", run["started_at"] or run["ended_at"] or ""), reverse=True)
-    return {"url": records.url, "at": now.isoformat(timespec="seconds"), "runs": runs}
+    found = as_json({"url": records.url, "at": now.isoformat(timespec="seconds"), "runs": runs})
+    return dict(found)
+
+
+def as_json(value: Any) -> Any:
+    """Return a value as every reader of JSON takes it: no NaN, no halves of characters."""
+    if isinstance(value, dict):
+        return {as_json(str(name)): as_json(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def without_batches(found: Mapping[str, Any], path: str | None) -> dict[str, Any]:
+    """Return what `overview` returned without micro-batches, but for one run: a thousand runs have a million."""
+
+    def cut(run: Run) -> Run:
+        job = run["job"]
+        return run if job is None or run["path"] == path else run | {"job": job | {"batches": []}}
+
+    return {**found, "runs": [cut(run) for run in found["runs"]]}
 
 
 def faults(found: Mapping[str, Any], *, late: timedelta | None, now: datetime | None = None) -> list[str]:
@@ -58,7 +81,7 @@ def faults(found: Mapping[str, Any], *, late: timedelta | None, now: datetime | 
 
     """
     now = now or datetime.now(UTC)
-    lines = []
+    lines = [] if found["runs"] else [f"{found['url']}: no job or recipe has its records below it"]
     for run in found["runs"]:
         name = run["path"] or found["url"]
         if run["state"] in _BAD:

@@ -1,9 +1,11 @@
 """Ten rows of what a stage or a job made, read from its first Parquet file."""
 
+import math
 import posixpath
 from typing import Any, Final
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.pipelines.overview import as_json
 from nlpbatch.pipelines.records import Records
 
 ROWS: Final = 10
@@ -39,7 +41,8 @@ def preview(records: Records, path: str, stage: str | None) -> dict[str, Any]:
         batch = next(pq.ParquetFile(opened).iter_batches(batch_size=ROWS), None)
     rows = [] if batch is None else batch.to_pylist()
     columns = [] if batch is None else batch.schema.names
-    return {"file": file, "columns": columns, "rows": [[_shown(row[name]) for name in columns] for row in rows]}
+    shown = {"file": file, "columns": columns, "rows": [[_shown(row[name]) for name in columns] for row in rows]}
+    return dict(as_json(shown))
 
 
 def _first_file(records: Records, directory: str, depth: int) -> str | None:
@@ -54,6 +57,8 @@ def _first_file(records: Records, directory: str, depth: int) -> str | None:
 
 def _shown(value: Any) -> Any:
     """Return a value as JSON has it: tokens as form and tag, all else that is no number as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, list) and value and all(isinstance(one, dict) and "form" in one for one in value):

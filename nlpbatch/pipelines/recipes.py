@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from nlpbatch.pipelines.jobs import JobRun, State, live_holder, read_job
+from nlpbatch.pipelines.jobs import JobRun, State, live_holder, moment, read_job
 from nlpbatch.pipelines.records import RECIPE_RECORDS, Records
 
 _ANALYZED: Final = "analyzed"
@@ -99,8 +99,8 @@ def read_recipe(records: Records, path: str, now: datetime | None = None) -> Rec
         str(run.get("recipe", "")),
         state,
         why,
-        run.get("started_at"),
-        run.get("ended_at") or max((one.ended_at for one in stages if one.ended_at), default=None),
+        moment(run.get("started_at")),
+        moment(run.get("ended_at")) or max((one.ended_at for one in stages if one.ended_at), default=None),
         holder,
         stages,
         job,
@@ -113,6 +113,8 @@ def _ended(run: Mapping[str, Any], states: set[State]) -> State:
         return "lost"
     if said == "failed":
         return "failed"
+    if "stale" in states:
+        return "stale"
     return "done" if states <= {"done"} else "stopped"
 
 
@@ -137,7 +139,7 @@ def _stages(
         members = record or {}
         seconds = members.get("seconds")
         stages.append(
-            StageState(name, needs, state, why, members.get("ended_at"), seconds, members.get("result") or {})
+            StageState(name, needs, state, why, moment(members.get("ended_at")), seconds, members.get("result") or {})
         )
     return stages
 

@@ -1,13 +1,14 @@
 """Finds outputs of jobs and recipes below a directory, and reads their records; local, HDFS, or any of fsspec's.
 
-A record may be half written, or gone a moment after its directory was listed: then it counts as not there, and the next
-look has it. One that isn't JSON, or of another version, is a fault of that output alone.
+A record may be gone a moment after its directory was listed: then it counts as not there. One that isn't JSON is a
+fault of that output alone; those that are rewritten in place every few seconds are read again before they count as that.
 """
 
 import json
 import posixpath
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any, Final, Literal
 
@@ -19,8 +20,8 @@ RECIPE_RECORDS: Final = "_recipe"
 _DEPTH: Final = 12
 _MOST_DIRECTORIES: Final = 100_000
 _BATCH: Final = "run_batch="
-_READ_BYTES: Final = 4 << 20
-"""The largest record: one lists the files of its micro-batch."""
+_AGAIN: Final = 5
+_AGAIN_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Records:
             ConfigError: There are too many directories, or one can't be listed.
 
         """
+        self._files.invalidate_cache()  # object stores' listings are kept else
         left = _MOST_DIRECTORIES
         waiting = [("", 0)]
         while waiting:
@@ -103,20 +105,37 @@ class Records:
         return sorted(name for name, is_directory in self._list(path) if not is_directory)
 
     def read(self, path: str) -> dict[str, Any] | None:
-        """Return a record; None if it isn't there, or not whole yet.
+        """Return a record; None if it isn't there.
 
         Raises:
-            ConfigError: It can't be read.
+            ConfigError: It can't be read, is damaged, or half written.
 
         """
         try:
             with self._files.open(self._within(path), "rb") as file:
-                found = json.loads(file.read(_READ_BYTES))
-        except (FileNotFoundError, ValueError):
+                found = json.loads(file.read())
+        except FileNotFoundError:
             return None
+        except ValueError:
+            found = None
         except Exception as error:
             raise ConfigError(f"{self.url}/{path} can't be read: {_reason(error)}") from error
-        return found if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            raise ConfigError(f"{path} is damaged, or half written")
+        return found
+
+    def read_rewritten(self, path: str) -> dict[str, Any] | None:
+        """Return a record that is rewritten in place: it may be half written now, and whole a moment later.
+
+        Raises:
+            ConfigError: It can't be read, or stays damaged.
+
+        """
+        for _ in range(_AGAIN):
+            with suppress(ConfigError):
+                return self.read(path)
+            time.sleep(_AGAIN_S)
+        return self.read(path)
 
     @contextmanager
     def open(self, path: str) -> Iterator[IO[bytes]]:

@@ -10,12 +10,13 @@ from typing import Any, Final
 from aiohttp import BasicAuth, web
 
 from nlpbatch.errors import ConfigError, NotFound, Unauthenticated
-from nlpbatch.pipelines.overview import overview
+from nlpbatch.pipelines.overview import overview, without_batches
 from nlpbatch.pipelines.page import policy, to_html
 from nlpbatch.pipelines.preview import preview
 from nlpbatch.pipelines.records import Records
 
 _HEADERS: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _WANTED: Final = "a key is needed: send it as Authorization: Bearer KEY"
 _AGAIN_S: Final = 1.0
 """However many look, the records are read once in so long."""
@@ -31,9 +32,8 @@ class Looks:
 
     def __init__(self, records: Records) -> None:
         self._records = records
-        self._lock = asyncio.Lock()
-        self._found: dict[str, Any] | None = None
-        self._at_s = 0.0
+        self._looking: asyncio.Task[dict[str, Any]] | None = None
+        self._ended_s = 0.0
 
     async def look(self) -> dict[str, Any]:
         """Return what `overview` returns.
@@ -42,11 +42,16 @@ class Looks:
             ConfigError: As there.
 
         """
-        async with self._lock:
-            if self._found is None or time.monotonic() - self._at_s > _AGAIN_S:
-                self._found = await asyncio.to_thread(overview, self._records)
-                self._at_s = time.monotonic()
-            return self._found
+        done = self._looking is None or (self._looking.done() and time.monotonic() - self._ended_s > _AGAIN_S)
+        if self._looking is None or done:
+            self._looking = asyncio.create_task(self._look())
+        return await asyncio.shield(self._looking)  # who closes the page must not stop it for others
+
+    async def _look(self) -> dict[str, Any]:
+        try:
+            return await asyncio.to_thread(overview, self._records)
+        finally:
+            self._ended_s = time.monotonic()
 
 
 def add_runs_pages(app: web.Application, records: Records, key: str | None) -> None:
@@ -66,7 +71,7 @@ def add_runs_pages(app: web.Application, records: Records, key: str | None) -> N
             return web.Response(
                 status=401, text="a key is needed\n", headers={"WWW-Authenticate": 'Basic realm="runs"'}
             )
-        found = await looks.look()
+        found = without_batches(await looks.look(), None)
         headers = _HEADERS | {"Content-Security-Policy": policy()}
         return web.Response(text=to_html(found, live=True), content_type="text/html", headers=headers)
 
@@ -74,7 +79,7 @@ def add_runs_pages(app: web.Application, records: Records, key: str | None) -> N
         if not _is_known(request, key):
             raise Unauthenticated(_WANTED)
         try:
-            found = await looks.look()
+            found = without_batches(await looks.look(), request.query.get("path"))
         except ConfigError as error:
             return web.Response(status=503, text=error.message)
         return web.json_response(found, dumps=partial(json.dumps, ensure_ascii=False), headers=_HEADERS)
@@ -98,7 +103,9 @@ def add_runs_pages(app: web.Application, records: Records, key: str | None) -> N
 
 
 def _is_known(request: web.Request, key: str | None) -> bool:
-    if key is None:
+    if key is None:  # on loopback; under any other name it was reached by a page that made the browser ask
+        if request.url.host not in _LOOPBACK:
+            raise NotFound(f"this is no page of {request.url.host}: open it at 127.0.0.1, or set a key")
         return True
     given = request.headers.get("Authorization", "")
     scheme, _, value = given.partition(" ")
@@ -107,4 +114,4 @@ def _is_known(request: web.Request, key: str | None) -> bool:
             value = BasicAuth.decode(given).password
         except ValueError:
             return False
-    return hmac.compare_digest(value.strip().encode(), key.encode())
+    return hmac.compare_digest(value.strip().encode("utf-8", "replace"), key.encode())

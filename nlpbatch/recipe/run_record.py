@@ -54,7 +54,7 @@ class RunRecord:
             self._write(stage=None, state="complete", ended_at=now_text(), stale=self._stale())
             return
         reason = error.message if isinstance(error, NlpbatchError) else type(error).__name__
-        self._write(state="failed", ended_at=now_text(), reason=reason)
+        self._write(state="failed", ended_at=now_text(), reason=reason, stale=self._stale())
 
     def _stale(self) -> dict[str, str]:
         found: dict[str, str] = {}

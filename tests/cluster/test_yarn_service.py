@@ -5,7 +5,10 @@ import os
 import subprocess
 import sys
 import tarfile
+import threading
 import time
+from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch.cli.stack import Stack, StackOptions
+from nlpbatch.client.sync import Client
 from nlpbatch.deploy.archive import pack_files, this_python
+from nlpbatch.errors import NlpbatchError
 from proxy.scaler.yarn_services import YarnFault
 from tests.cluster.hadoop import Hadoop
 from tests.cluster.jars import CannotStart, fetch_jars
@@ -64,6 +69,31 @@ def analysing(file, output, url, key):
     return subprocess.Popen([*command, "--service", url], env=environment, stderr=subprocess.PIPE, text=True)
 
 
+@contextmanager
+def asking(url, key):
+    """Have three callers ask for one text after the other, too little work to keep a worker: while one leaves."""
+    counts, stop = Counter(), threading.Event()
+
+    def ask():
+        with Client(url, api_key=key, on_retry=lambda _: counts.update(retried=1)) as client:
+            while not stop.wait(0.05):
+                try:
+                    client.analyze([f"아버지가 방에 들어가신다 {counts['answered']}"])
+                    counts["answered"] += 1
+                except NlpbatchError:
+                    counts["failed"] += 1
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield counts
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
 def test_containers_follow_the_work_and_no_request_fails(service, rush, tmp_path):
     with Stack(StackOptions(workers=2, server_config=NO_CACHE)) as fixed:
         process = analysing(rush, tmp_path / "fixed.parquet", fixed.service, fixed.api_key)
@@ -81,7 +111,10 @@ def test_containers_follow_the_work_and_no_request_fails(service, rush, tmp_path
         until(lambda: len(service.state()["registrations"]) == 2, process)
         assert process.communicate()[1] is not None
         assert process.returncode == 0
-        until(lambda: len(service.containers().containers) == 1)
+        with asking(service.proxy.url, service.key) as counts:
+            until(lambda: len(service.containers().containers) == 1)
+        assert counts["answered"] > 20
+        assert (counts["failed"], counts["retried"]) == (0, 0)
         assert [one["name"] for one in service.state()["registrations"]] == [container.id]
     events = [one["event"] for one in logged if one["logger"] == "nlpbatch.scale"]
     assert [one for one in events if one != "pending"] == ["scaled", "container leaves", "scaled", "containers removed"]

@@ -52,7 +52,7 @@ function list() {
     const left = run.state === "running" && job.left_s ? `${duration(job.left_s)} left` : "";
     return [
       state(run.state),
-      [make("a", {href: address(run)}, run.path || run.name || found.url), make("small", {}, run.why || left)],
+      [make("a", {href: address(run), "data-key": run.path || "."}, run.path || run.name || found.url), make("small", {}, run.why || left)],
       run.kind, number(counts.rows), number(job.rows_per_s), bytes(job.analysed_bytes), number(sum(job.errors)),
       moment(run.started_at || run.ended_at), duration(took(run)),
     ];
@@ -78,7 +78,7 @@ function graph(stages) {
   for (const stage of stages) levels.set(stage.name, 1 + Math.max(0, ...stage.needs.map(need => levels.get(need) || 0)));
   const depths = [...new Set(levels.values())].sort((one, other) => one - other);
   const column = depth => make("ul", {}, ...stages.filter(stage => levels.get(stage.name) === depth).map(box));
-  return make("div", {class: "graph", tabIndex: 0, "aria-label": "stages, each column after the one before it"}, ...depths.map(column));
+  return make("div", {class: "graph", tabIndex: 0, "data-key": "graph", "aria-label": "stages, each column after the one before it"}, ...depths.map(column));
 }
 
 function box(stage) {
@@ -106,7 +106,7 @@ function preview(run, stage) {
     show();
   };
   if (shown.has(key)) place.append(shown.get(key));
-  else place.append(make("button", {type: "button", onclick: ask}, stage === null ? "show ten rows" : `ten rows of ${stage}`));
+  else place.append(make("button", {type: "button", onclick: ask, "data-key": `rows ${stage}`}, stage === null ? "show ten rows" : `ten rows of ${stage}`));
   return place;
 }
 
@@ -129,7 +129,7 @@ function history(batches, total) {
 
 function detail(run) {
   const job = run.job;
-  const parts = [make("a", {class: "back", href: "#"}, "← all runs"), make("h2", {}, run.path || run.name || found.url), state(run.state)];
+  const parts = [make("a", {class: "back", href: "#", "data-key": "back"}, "← all runs"), make("h2", {}, run.path || run.name || found.url), state(run.state)];
   if (run.holder) parts.push(make("p", {}, `written by ${run.holder}`));
   if (run.why) parts.push(make("p", {class: "why"}, run.why));
   if (run.stages.length) parts.push(make("section", {}, make("h2", {}, "Stages"), graph(run.stages)));
@@ -139,7 +139,7 @@ function detail(run) {
   if (job) {
     const counts = job.counts;
     parts.push(make("section", {}, make("h2", {}, "Analysis"), figures([
-      ["rows", number(counts.rows)], ["rows/s", number(job.rows_per_s)], ["done", job.share === null ? "–" : `${number(100 * job.share)} %`],
+      ["rows", number(counts.rows)], ["rows/s", number(job.rows_per_s)], ["done of this start", job.share === null ? "–" : `${number(100 * job.share)} %`],
       ["time left", duration(job.left_s)], ["tokens", number(counts.tokens)], ["text", bytes(counts.text_bytes)],
       ["analysed", bytes(job.analysed_bytes)], ["retries", number(counts.retries)], ["throttled", duration(counts.throttled_s)],
       ["starts", number(job.attempts)], ["files set aside", number(job.set_aside)],
@@ -159,11 +159,18 @@ function controls() {
   return make("div", {class: "controls"}, make("label", {}, "name has", word), make("label", {}, "state", choice));
 }
 
+const chosen = () => location.hash.startsWith("#/") ? decodeURIComponent(location.hash.slice(2)) : null;
+let before = "";  // what was shown: selections, focus and scrolling stay as long as nothing changes
+
 function show() {
-  const path = location.hash.startsWith("#/") ? decodeURIComponent(location.hash.slice(2)) : null;
-  const focused = document.activeElement?.getAttribute("href");
+  const path = chosen();
+  const focused = document.activeElement?.dataset.key;
   const run = path === null ? null : found.runs.find(one => one.path === path);
   document.querySelector("#at").textContent = `as of ${moment(found.at)}${live ? ", live" : ""}`;
+  const word = document.querySelector("#word")?.value || "";
+  const now = JSON.stringify([path, run || (path === null ? found.runs : []), word, document.querySelector("#state")?.value, [...shown.keys()]]);
+  if (now === before) return;
+  before = now;
   if (run) {
     main.replaceChildren(...detail(run));
     return refocus(focused);
@@ -174,21 +181,25 @@ function show() {
   refocus(focused);
 }
 
-function refocus(address) {
-  // What is shown is made anew every two seconds: who walks through it by keyboard stays where they were.
-  if (address) [...main.querySelectorAll("a")].find(one => one.getAttribute("href") === address)?.focus();
+function refocus(key) {
+  // What has changed is made anew: who walks through it by keyboard stays where they were.
+  if (key) [...main.querySelectorAll("[data-key]")].find(one => one.dataset.key === key)?.focus();
 }
 
 async function follow() {
-  try {
-    const answer = await fetch("runs.json", {cache: "no-store"});
-    if (answer.ok) { found = await answer.json(); show(); }
-    else document.querySelector("#at").textContent = `not read: ${(await answer.text()).slice(0, 300)}`;
-  } catch { document.querySelector("#at").textContent = "the service doesn't answer"; }
+  await look();
   setTimeout(follow, LIVE_MS);
 }
 
-addEventListener("hashchange", show);
+async function look() {
+  try {
+    const answer = await fetch(chosen() === null ? "runs.json" : `runs.json?${new URLSearchParams({path: chosen()})}`, {cache: "no-store"});
+    if (answer.ok) { found = await answer.json(); show(); }
+    else document.querySelector("#at").textContent = `not read: ${(await answer.text()).slice(0, 300)}`;
+  } catch { document.querySelector("#at").textContent = "the service doesn't answer"; }
+}
+
+addEventListener("hashchange", () => { show(); if (live) look(); });
 show();
 document.documentElement.dataset.ready = "true";
 if (live) setTimeout(follow, LIVE_MS);

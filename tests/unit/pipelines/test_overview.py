@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.pipelines.overview import faults, overview
+from nlpbatch.pipelines.overview import faults, overview, without_batches
 from nlpbatch.pipelines.records import Records
 from tests.fakes.run_records import NOW, holder, job, stage
 
@@ -61,9 +61,11 @@ def test_its_state_is_that_of_its_last_start_and_of_the_lease(tmp_path, state, r
 def test_while_it_runs_the_progress_says_what_is_left(tmp_path):
     job(tmp_path / "out", None)
     holder(tmp_path / "out", "_nlpbatch", NOW)
-    (tmp_path / "out" / "_nlpbatch" / "progress.json").write_text('{"share": 0.25, "left_s": 90.0}')
+    (tmp_path / "out" / "_nlpbatch" / "progress.json").write_text('{"at": "2999", "share": 0.25, "left_s": 90.0}')
     found = shown(tmp_path)["out"]["job"]
     assert (found["share"], found["left_s"]) == (0.25, 90.0)
+    (tmp_path / "out" / "_nlpbatch" / "progress.json").write_text('{"at": "1999", "share": 0.25, "left_s": 90.0}')
+    assert shown(tmp_path)["out"]["job"]["share"] is None  # an earlier start's
 
 
 def test_a_recipe_has_its_stages_in_order_and_its_job_is_not_shown_again(tmp_path):
@@ -115,16 +117,45 @@ def test_a_run_of_a_recipe_that_is_under_way_says_which_stage_it_is_at(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"state": 5}', '{"of": "another version"}', "\x00"])
-def test_records_that_are_damaged_or_of_another_version_spoil_nothing_else(tmp_path, text):
+@pytest.mark.parametrize(
+    "file", ["run.json", "attempts/000001.json", "lease/000001.json", "../run_batch=000000/_batch.json"]
+)
+def test_records_that_are_damaged_or_of_another_version_spoil_nothing_else(tmp_path, file, text):
     job(tmp_path / "good")
-    for file in ("run.json", "attempts/000001.json", "lease/000001.json"):
-        job(tmp_path / "bad")
-        path = tmp_path / "bad" / "_nlpbatch" / file
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-        found = shown(tmp_path)
-        assert found["good"]["state"] == "done"
-        assert found["bad"]["state"] in {"done", "unreadable"}
+    path = job(tmp_path / "bad") / "_nlpbatch" / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    found = shown(tmp_path)
+    assert found["good"]["state"] == "done"
+    is_needed = not file.startswith("lease") and (not text.startswith('{"') or file.startswith("attempts"))
+    assert found["bad"]["state"] == ("unreadable" if is_needed else "done")
+
+
+@pytest.mark.parametrize("time", [5, "yesterday", "2026-11-20T12:00:00"])
+def test_times_that_are_none_make_a_run_unreadable_and_no_other(tmp_path, time):
+    job(tmp_path / "good")
+    record = job(tmp_path / "bad") / "_nlpbatch" / "attempts" / "000001.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"ended_at": time}))
+    found = overview(Records(str(tmp_path)), NOW)
+    assert {run["path"]: run["state"] for run in found["runs"]} == {"good": "done", "bad": "unreadable"}
+    assert len(faults(found, late=timedelta(hours=1), now=NOW + timedelta(days=999))) == 2
+
+
+def test_what_no_reader_of_json_takes_is_left_out(tmp_path):
+    stage(tmp_path / "out", "sample", share=float("nan"), said="\ud800 half")
+    found = overview(Records(str(tmp_path)), NOW)
+    assert found["runs"][0]["stages"][0]["result"] == {"share": None, "said": "? half"}
+    json.dumps(found, allow_nan=False).encode()
+
+
+def test_a_thousand_runs_are_sent_without_their_micro_batches_but_that_which_is_looked_at(tmp_path):
+    job(tmp_path / "a", rows=(1, 2))
+    job(tmp_path / "b", rows=(3,))
+    found = without_batches(overview(Records(str(tmp_path)), NOW), "a")
+    assert {run["path"]: (len(run["job"]["batches"]), run["job"]["batches_total"]) for run in found["runs"]} == {
+        "a": (2, 2),
+        "b": (0, 1),
+    }
 
 
 def test_a_run_that_is_deleted_while_it_is_looked_at_is_not_there(tmp_path):
@@ -154,6 +185,10 @@ def test_what_has_failed_and_what_is_late_is_said(tmp_path):
     late = faults(found, late=timedelta(hours=26), now=then)
     assert late[0].startswith("b: failed") or late[1].startswith("b: failed")
     assert any(one.startswith("a: late: the last run ended") for one in late)
+
+
+def test_nothing_at_all_is_a_fault(tmp_path):
+    assert "no job or recipe" in faults(overview(Records(str(tmp_path))), late=None)[0]
 
 
 def test_what_is_no_directory_is_refused(tmp_path):
