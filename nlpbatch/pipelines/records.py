@@ -1,7 +1,7 @@
 """Finds outputs of jobs and recipes below a directory, and reads their records; local, HDFS, or any of fsspec's.
 
 A record may be gone a moment after its directory was listed: then it counts as not there. One that isn't JSON is a
-fault of that output alone; those that are rewritten in place every few seconds are read again before they count as that.
+fault of that output alone; one that is rewritten in place every few seconds is read again before it counts as that.
 """
 
 import json

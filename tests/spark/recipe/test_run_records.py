@@ -58,7 +58,7 @@ def test_stages_are_seen_running_and_done_with_the_figures_of_the_records(watche
     for stage in ("dump", "sample", "analyze", "features"):
         assert len(preview(Records(str(tmp_path)), "out", stage)["rows"]) > 0
     shown = preview(Records(str(tmp_path)), "out", "analyze")
-    assert shown["rows"][0][shown["columns"].index("review_tokens")]["tokens"]
+    assert shown["rows"][0][shown["columns"].index("tokens")]["tokens"]
 
 
 def test_what_failed_says_why_and_what_is_stale_says_what_changed(watched, recipe, tmp_path):
@@ -67,7 +67,7 @@ def test_what_failed_says_why_and_what_is_stale_says_what_changed(watched, recip
     (found,) = overview(Records(str(tmp_path)))["runs"]
     stages = {one["name"]: one for one in found["stages"]}
     assert (stages["profile"]["state"], stages["profile"]["why"]) == ("stale", "sample was run again")
-    assert found["state"] == "stopped"
+    assert found["state"] == "stale"
     with pytest.raises(NlpbatchError):
         watched(recipe(sample={"rows": 100}), service="http://127.0.0.1:9", overwrite=True, stage="profile")
     (found,) = overview(Records(str(tmp_path)))["runs"]

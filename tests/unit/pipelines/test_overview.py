@@ -142,7 +142,9 @@ def test_times_that_are_none_make_a_run_unreadable_and_no_other(tmp_path, time):
 
 
 def test_what_no_reader_of_json_takes_is_left_out(tmp_path):
-    stage(tmp_path / "out", "sample", share=float("nan"), said="\ud800 half")
+    stage(tmp_path / "out", "sample", share=float("nan"))
+    record = tmp_path / "out" / "_recipe" / "sample.json"
+    record.write_text(record.read_text().replace("NaN", 'NaN, "said": "\\ud800 half"'))
     found = overview(Records(str(tmp_path)), NOW)
     assert found["runs"][0]["stages"][0]["result"] == {"share": None, "said": "? half"}
     json.dumps(found, allow_nan=False).encode()
