@@ -2,13 +2,17 @@
 
 import argparse
 import sys
+from datetime import date
 from pathlib import Path
 
+from nlpbatch.errors import ConfigError, NlpbatchError
 from nlpbatch.recipe.hive import settings_of
+from nlpbatch.recipe.outcomes import write_outcomes
 from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.run import RecipeRun
 from nlpbatch.recipe.run_options import RunOptions
 from nlpbatch.recipe.stages import STAGES
+from nlpbatch.recipe.variables import parse_assignments
 from nlpbatch.spark.script import run_script, running_session
 
 
@@ -33,11 +37,19 @@ def add_arguments(found: argparse.ArgumentParser) -> None:
         default="all",
         help="analyze and make features of this (default: %(default)s)",
     )
+    found.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="fill {{ NAME }} in the recipe, such as ds=2026-11-30, ds=today or ds=yesterday; repeatable",
+    )
     found.add_argument("--stage", choices=STAGES, help="do this stage only")
     found.add_argument("--overwrite", action="store_true", help="also run stages that are done already")
     found.add_argument(
         "--dry-run", action="store_true", help="say what would be done, what is done, and how much it is"
     )
+    found.add_argument("--outcome", type=Path, metavar="FILE", help="write what became of each stage as JSON")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,14 +59,29 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(argv: list[str] | None) -> int:
     given = parser().parse_args(argv)
-    recipe = Recipe.load(given.recipe)
+    recipe = Recipe.load(given.recipe, parse_assignments(given.set, date.today()))  # noqa: DTZ011  (the user's day)
     options = RunOptions.from_environment(
         on_sample=given.on == "sample", stage=given.stage, overwrite=given.overwrite, dry_run=given.dry_run
     )
     hive = recipe.source.query is not None
     with running_session("recipe", hive=hive, settings=settings_of(recipe.source)) as spark:
-        RecipeRun(spark, recipe, options, _say).run()
+        run, failed = RecipeRun(spark, recipe, options, _say), None
+        try:
+            run.run()
+        except NlpbatchError as error:
+            failed = error
+            raise
+        finally:
+            if given.outcome is not None:
+                _write(given.outcome, run, recipe, failed)
     return 0
+
+
+def _write(file: Path, run: RecipeRun, recipe: Recipe, failed: NlpbatchError | None) -> None:
+    try:
+        write_outcomes(file, run.outcomes, recipe.variables, failed)
+    except OSError as error:
+        raise ConfigError(f"--outcome {file}: can't be written: {error.strerror}: check the path") from failed or error
 
 
 def _say(line: str) -> None:

@@ -2,6 +2,7 @@
 
     NlpbatchError
     ├── ConfigError              config_invalid         a configuration file or option is wrong
+    │   ├── OutputInUse          output_in_use          another driver writes the same output
     │   └── StorageFull          storage_full           there is no room, or no quota, left where it writes
     ├── TooManyErrors            too_many_errors        more rows of a run failed than it may have
     ├── UnreadableInput          unreadable_input       no file of a run's input can be read
@@ -95,6 +96,12 @@ class ConfigError(NlpbatchError):
     """A configuration file or a command's option is wrong."""
 
     code = "config_invalid"
+
+
+class OutputInUse(ConfigError):
+    """Another driver writes the same output; the same command succeeds once that has ended."""
+
+    code = "output_in_use"
 
 
 class StorageFull(ConfigError):

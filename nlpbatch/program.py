@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from nlpbatch.errors import ConfigError, NlpbatchError, RequestError, StorageFull
+from nlpbatch.errors import ConfigError, NlpbatchError, OutputInUse, RequestError, StorageFull
 
 FAILED: Final = 1
 WRONG: Final = 2
@@ -62,7 +62,7 @@ def report_interrupt(name: str) -> int:
 
 def exit_code(error: NlpbatchError) -> int:
     """Return the exit code after an error: 2 if the same command will fail again, else 1."""
-    if isinstance(error, StorageFull):
+    if isinstance(error, OutputInUse | StorageFull):
         return FAILED
     return WRONG if isinstance(error, ConfigError | RequestError) else FAILED
 

@@ -3,6 +3,7 @@
 import argparse
 import os
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 
 from nlpbatch.cli.local_spark import environment, spark_submit, submit
@@ -19,9 +20,17 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("recipe", type=Path, metavar="RECIPE.toml")
     parser.add_argument("--on", choices=("sample", "all"), default="all", help="analyze and make features of this")
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="fill {{ NAME }} in the recipe, such as ds=2026-11-30, ds=today or ds=yesterday; repeatable",
+    )
     parser.add_argument("--stage", choices=("dump", "sample", "profile", "analyze", "features"), help="this one only")
     parser.add_argument("--overwrite", action="store_true", help="also run stages that are done already")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and how much it is")
+    parser.add_argument("--outcome", type=Path, metavar="FILE", help="write what became of each stage as JSON")
     parser.add_argument(
         "--conf", metavar="KEY=VALUE", action="append", type=_setting, default=[], help="setting of Spark; repeatable"
     )
@@ -32,16 +41,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Submit it; return what the job returns."""
     import jobs.recipe  # noqa: PLC0415  (needs the spark extra)
     from nlpbatch.recipe.recipe_file import Recipe  # noqa: PLC0415
+    from nlpbatch.recipe.variables import parse_assignments  # noqa: PLC0415
 
-    recipe = Recipe.load(arguments.recipe)  # errors in the recipe are reported before anything starts
+    variables = parse_assignments(arguments.set, date.today())  # noqa: DTZ011  (the user's day)
+    recipe = Recipe.load(arguments.recipe, variables)  # errors in the recipe are reported before anything starts
     options = [str(arguments.recipe), "--on", arguments.on]
     options += ["--stage", arguments.stage] if arguments.stage else []
     options += [f"--{name.replace('_', '-')}" for name in ("overwrite", "dry_run") if getattr(arguments, name)]
+    options += [part for name, value in variables.items() for part in ("--set", f"{name}={value}")]
+    options += ["--outcome", str(arguments.outcome)] if arguments.outcome else []
+    stop_on_signals()
     with ExitStack() as running:
         given = {}
         named = (recipe.analyze and recipe.analyze.service) or os.environ.get("NLPBATCH_SERVICE")
         if recipe.analyze is not None and not named and not arguments.dry_run:
-            stop_on_signals()
             stack = running.enter_context(Stack(StackOptions()))
             given = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key or ""}
         command = spark_submit("*", Path(str(jobs.recipe.__file__)), *options, conf=arguments.conf)

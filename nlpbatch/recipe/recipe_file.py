@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -17,6 +17,7 @@ from nlpbatch.recipe.settings import (
     SinkSettings,
     SourceSettings,
 )
+from nlpbatch.recipe.variables import fill
 from nlpbatch.suggestions import nearest
 
 _SECTIONS: Final[dict[str, type[Any]]] = {
@@ -31,7 +32,7 @@ _SECTIONS: Final[dict[str, type[Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A whole recipe; a stage that the file doesn't name isn't done."""
+    """A whole recipe; a stage that the file doesn't name isn't done. `variables` are the values of its placeholders."""
 
     source: SourceSettings
     sink: SinkSettings
@@ -39,32 +40,33 @@ class Recipe:
     profile: ProfileSettings | None = None
     analyze: AnalyzeSettings | None = None
     features: FeatureSettings | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, variables: Mapping[str, str] | None = None) -> Self:
         """Return the recipe in a file.
+
+        Args:
+            path: The file.
+            variables: Values for its placeholders, by name.
 
         Raises:
             ConfigError: It can't be read, or anything in it is wrong; all faults are named.
 
         """
-        try:
-            members = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"{path}: can't be read: {error.strerror}: check the path") from error
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{path}: not TOML: {error}") from error
-        return cls.check(members, str(path))
+        return cls.check(read_members(path), str(path), variables)
 
     @classmethod
-    def check(cls, members: Mapping[str, Any], name: str = "recipe") -> Self:
+    def check(
+        cls, members: Mapping[str, Any], name: str = "recipe", variables: Mapping[str, str] | None = None
+    ) -> Self:
         """Return the recipe of a file's members.
 
         Raises:
             ConfigError: As `load`.
 
         """
-        faults: list[str] = []
+        members, used, faults = fill(members, variables or {})
         sections: dict[str, Any] = {}
         for section, given in members.items():
             if section not in _SECTIONS:
@@ -79,11 +81,27 @@ class Recipe:
             faults += inconsistencies(sections)
         if faults:
             raise ConfigError("\n".join(f"{name}: {fault}" for fault in faults))
-        return cls(**sections)
+        return cls(**sections, variables=used)
 
     def to_members(self) -> dict[str, Any]:
         """Return the members of a file that says the same, without options that are left out."""
-        return {name: _plain(value) for name, value in asdict(self).items() if value is not None}
+        given = asdict(self)
+        return {name: _plain(given[name]) for name in _SECTIONS if given[name] is not None}
+
+
+def read_members(path: Path) -> dict[str, Any]:
+    """Return what a recipe's file says, as it is written.
+
+    Raises:
+        ConfigError: It can't be read, or isn't TOML.
+
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read: {error.strerror}: check the path") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
 
 
 def _plain(value: Any) -> Any:

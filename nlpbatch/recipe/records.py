@@ -32,6 +32,7 @@ class StageRecord:
         ended_at: ISO 8601, UTC.
         seconds: What it took.
         result: What is reported of it, and what later stages depend on.
+        variables: Values of the recipe's placeholders.
 
     """
 
@@ -41,6 +42,7 @@ class StageRecord:
     ended_at: str
     seconds: float
     result: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, sink: Storage, stage: str) -> Self | None:

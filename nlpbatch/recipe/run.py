@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.checks import check_early
 from nlpbatch.recipe.estimate import estimate
+from nlpbatch.recipe.outcomes import StageOutcome
 from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.records import LEASE, StageRecord, changes, key_of
 from nlpbatch.recipe.run_options import RunOptions
@@ -19,7 +20,7 @@ from nlpbatch.spark.runs.lease import OutputLease
 
 
 class RecipeRun:
-    """One run of a recipe.
+    """One run of a recipe; `outcomes` has the stages that have ended.
 
     Args:
         spark: Session; with Hive, if the recipe names a table or a query.
@@ -38,6 +39,7 @@ class RecipeRun:
         self._say = say
         self._context = StageContext(spark, recipe, options, say)
         self._stages = stages_of(self._context)
+        self.outcomes: list[StageOutcome] = []
 
     def run(self) -> None:
         """Run the stages that are not done.
@@ -64,31 +66,40 @@ class RecipeRun:
         check_early(self._context, only)
         application = self._spark.sparkContext.applicationId
         with OutputLease(self._context.base, LEASE, application, say=self._say) as lease:
+            self._context.check_lease = lease.check
             for stage in stages:
                 if only in (None, stage.name):
                     lease.check()
-                    self._run_stage(stage)
+                    self.outcomes.append(self._run_stage(stage))
 
-    def _run_stage(self, stage: Stage) -> None:
-        record, state = stage.record(), stage.state()
-        if state == "done" and not self._options.overwrite and not stage.resumes:
+    def _run_stage(self, stage: Stage) -> StageOutcome:
+        record, state, overwrite = stage.record(), stage.state(), self._options.overwrite
+        if state == "done" and not overwrite and not stage.resumes:
             self._say(f"{stage.name}: done already")
-            return
+            ended_at, result = ("", {}) if record is None else (record.ended_at, record.result)
+            return StageOutcome(stage.name, "skipped", f"done at {ended_at}, and nothing has changed", 0.0, result)
+        reason = "--overwrite" if overwrite else "new files" if state == "done" else "not done yet"
         if record is not None and state == "stale":
             what = "; ".join(changes(record, stage.settings()))
-            if stage.name == "dump" and not self._options.overwrite:
+            if stage.name == "dump" and not overwrite:
                 raise ConfigError(
                     f"the dump at {self._context.base.within('dump')} was made with different settings: {what}: "
                     "give --overwrite to replace it and all that was made of it, or another [sink] path"
                 )
             self._say(f"{stage.name}: stale, {what}")
+            reason = f"stale, {what}"
         if stage.name != "analyze":  # it shows its own progress
             self._say(f"{stage.name}: started")
         began_s = time.monotonic()
         result = stage.run()
         settings, seconds = stage.settings(), round(time.monotonic() - began_s, 3)
-        StageRecord(stage.name, key_of(settings), settings, now_text(), seconds, result).write(stage.storage)
+        self._context.check_lease()
+        variables = self._recipe.variables
+        StageRecord(stage.name, key_of(settings), settings, now_text(), seconds, result, variables).write(stage.storage)
         self._say(f"{stage.name}: done in {seconds:,.1f} s{render_result(result)}")
+        if record is not None and state == "done" and not overwrite and record.result.get("is") == result.get("is"):
+            return StageOutcome(stage.name, "skipped", f"nothing new since {record.ended_at}", seconds, result)
+        return StageOutcome(stage.name, "done", reason, seconds, result)
 
     def _needed_stages(self, name: str) -> set[str]:
         """Return the stages that one needs, directly and indirectly."""

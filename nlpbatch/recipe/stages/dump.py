@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Final
 
 from py4j.protocol import Py4JJavaError
@@ -44,7 +43,11 @@ class DumpStage(Stage):
     def run(self) -> Mapping[str, Any]:
         """Write the dump; return its rows and bytes."""
         base, query = self._context.base, str(self._context.recipe.source.query)
-        withdrawn = partial(withdraw, base, self.name)
+
+        def withdrawn() -> None:
+            self._context.check_lease()
+            withdraw(base, self.name)
+
         manifest = write_dump(self._context.spark, base, query, DUMP, before_replacing=withdrawn)
         return {"rows": manifest["rows"], "bytes": manifest["bytes"], "is": manifest["snapshot_at"]}
 

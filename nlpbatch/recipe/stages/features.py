@@ -60,6 +60,7 @@ class FeaturesStage(Stage):
             origin=origin,
             target=staged,
         )
+        context.check_lease()
         withdraw(self.storage, self.name)
         self.storage.delete(FEATURES)
         self.storage.move(_STAGED, FEATURES)

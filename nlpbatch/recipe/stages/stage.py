@@ -22,7 +22,7 @@ _ON_SAMPLE: Final = "on-sample"
 
 
 class StageContext:
-    """What all stages of one run share.
+    """What all stages of one run share; `check_lease`, before a result is replaced, raises if another driver has it.
 
     Args:
         spark: Session; with Hive, if the recipe names a table or a query.
@@ -37,6 +37,7 @@ class StageContext:
         self.recipe = recipe
         self.options = options
         self.say = say
+        self.check_lease: Callable[[], None] = _nobody_else
         self.base = Storage(spark, recipe.sink.path)
         self.on_sample = Storage(spark, f"{recipe.sink.path.rstrip('/')}/{_ON_SAMPLE}")
 
@@ -124,6 +125,10 @@ class Stage(ABC):
         """Return whether it has to be run, which is also the case if its result was deleted."""
         record = self.record()
         return state_of(record, self.settings()) if record is None or self.storage.exists(self.makes) else "to do"
+
+
+def _nobody_else() -> None:
+    """Accept: without a run there is no lease."""
 
 
 def predecessor(storage: Storage, stage: str) -> Mapping[str, Any]:

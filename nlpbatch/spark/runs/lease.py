@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Final, Self
 
-from nlpbatch.errors import ConfigError
+from nlpbatch.errors import ConfigError, OutputInUse
 from nlpbatch.spark.runs.attempts import now_text
 from nlpbatch.spark.runs.holder import Holder
 from nlpbatch.spark.storage import Storage
@@ -41,7 +41,7 @@ class OutputLease:
         expire_s: Seconds without a renewal after which a holder counts as dead.
 
     Raises:
-        ConfigError: Another driver holds it and is alive.
+        OutputInUse: Another driver holds it and is alive.
 
     """
 
@@ -85,7 +85,7 @@ class OutputLease:
         """Delete everything in the directory, and keep the lease.
 
         Raises:
-            ConfigError: Another driver was faster.
+            OutputInUse: Another driver was faster.
 
         """
         with self._writing:
@@ -98,7 +98,7 @@ class OutputLease:
         """Refuse to continue if another driver has the lease.
 
         Raises:
-            ConfigError: Naming the new holder.
+            OutputInUse: Naming the new holder.
 
         """
         with self._writing:
@@ -107,13 +107,13 @@ class OutputLease:
         if number == self._number and (holder is None or holder.key == self._holder.key):
             return  # a record that can't be read is one that couldn't be renewed
         by = f"by {holder}" if holder is not None else "and released"
-        raise ConfigError(f"output {self._output.url} was taken over {by} while this driver didn't renew its lease")
+        raise OutputInUse(f"output {self._output.url} was taken over {by} while this driver didn't renew its lease")
 
     def _wait_until_free(self) -> int:
         """Return the number of the lease that can be taken over; 0 if there is none.
 
         Raises:
-            ConfigError: Its holder has renewed it meanwhile.
+            OutputInUse: Its holder has renewed it meanwhile.
 
         """
         number, first = self._newest(), None
@@ -124,7 +124,7 @@ class OutputLease:
                 first = seen
                 self._say(f"output {self._output.url} is held by {seen}: waiting up to {self._expire_s:g} s for a sign")
             if seen is not None and seen != first:
-                raise ConfigError(
+                raise OutputInUse(
                     f"output {self._output.url} is being written by {seen}: wait for it, stop it, "
                     "or choose another output"
                 )
