@@ -5,7 +5,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling.locations import file_system
+from nlpbatch.formats.file_systems import file_system
 
 _OWNER_ONLY: Final = 0o600
 

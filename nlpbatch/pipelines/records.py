@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import IO, Any, Final, Literal
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.sampling.locations import file_system
+from nlpbatch.formats.file_systems import file_system
 
 JOB_RECORDS: Final = "_nlpbatch"
 RECIPE_RECORDS: Final = "_recipe"

@@ -54,7 +54,8 @@ class Recipe:
             ConfigError: It can't be read, or anything in it is wrong; all faults are named.
 
         """
-        return cls.check(read_members(path), str(path), variables)
+        _, members = read_file(path)
+        return cls.check(members, str(path), variables)
 
     @classmethod
     def check(
@@ -89,15 +90,16 @@ class Recipe:
         return {name: _plain(given[name]) for name in _SECTIONS if given[name] is not None}
 
 
-def read_members(path: Path) -> dict[str, Any]:
-    """Return what a recipe's file says, as it is written.
+def read_file(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the text of a recipe's file, and its members as they are written.
 
     Raises:
         ConfigError: It can't be read, or isn't TOML.
 
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: can't be read: {error.strerror}: check the path") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

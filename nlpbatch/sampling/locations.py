@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import fsspec
 
 from nlpbatch.errors import ConfigError, NlpbatchError
+from nlpbatch.formats.file_systems import file_system
 from nlpbatch.formats.names import is_hidden
 
 _HIDDEN: Final = "hidden, because their names or directories begin with _ or ."
 _EMPTY: Final = "empty"
-_ATTEMPTS: Final = 4
-"""Attempts to reach a NameNode, over some 15 s; the 15 of hdfs-native take three minutes, while a user waits."""
 _NULL: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -189,28 +188,3 @@ def _partition(directories: list[str]) -> Mapping[str, str | None]:
     pairs = (name.partition("=") for name in directories)
     found = {unquote(name): unquote(value) for name, separator, value in pairs if name and separator}
     return {name: None if value == _NULL else value for name, value in found.items()}
-
-
-def file_system(url: str) -> tuple[Any, str]:
-    """Return the fsspec file system and the path on it.
-
-    fsspec's own HDFS client needs Hadoop's C library and a JVM; hdfs-native needs neither.
-
-    Raises:
-        ConfigError: There is no library for that kind of location.
-
-    """
-    parts = urlsplit(url)
-    if parts.scheme in {"hdfs", "viewfs"}:
-        try:
-            from hdfs_native.fsspec import HdfsFileSystem, ViewfsFileSystem  # noqa: PLC0415  (an extra)
-        except ImportError as error:
-            raise ConfigError(
-                f"{url!r} is on HDFS: install nlpbatch[explore], which brings hdfs-native with it"
-            ) from error
-        kind = HdfsFileSystem if parts.scheme == "hdfs" else ViewfsFileSystem
-        return kind(parts.hostname, parts.port, **{"dfs.client.failover.max.attempts": str(_ATTEMPTS)}), parts.path
-    try:
-        return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
-    except (ImportError, ValueError) as error:
-        raise ConfigError(f"{url!r}: {error}: install fsspec's package for it, such as s3fs for s3://") from error

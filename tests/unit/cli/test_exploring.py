@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch.cli import main
-from nlpbatch.sampling import locations
+from nlpbatch.formats import file_systems
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_nothing_is_written_over_what_is_read(data, monkeypatch, capsys, argumen
 )
 def test_an_error_is_printed_in_one_line(data, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(data)
-    monkeypatch.setattr(locations, "_ATTEMPTS", 1)
+    monkeypatch.setattr(file_systems, "_ATTEMPTS", 1)
     assert run(*arguments) == 2
     said = capsys.readouterr().err
     assert message in said

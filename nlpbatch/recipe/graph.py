@@ -1,0 +1,37 @@
+"""The graph of a recipe's stages, without Spark: for engines that schedule stages, and for pages that show them.
+
+A test compares it with the stages themselves.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from nlpbatch.recipe.recipe_file import Recipe
+
+_PUBLISHED: Final = ("dump", "analyze", "features")
+"""Stages that make rows for others; a sample and its report are for people."""
+
+
+def graph_of(recipe: Recipe, *, on_sample: bool = False) -> Mapping[str, tuple[str, ...]]:
+    """Return the stages that a recipe has, in the order in which they run, each with those that it is made of.
+
+    Args:
+        recipe: With its variables filled in.
+        on_sample: Whether analyze and features take the sample.
+
+    """
+    needs = {
+        "dump": (),
+        "sample": ("dump",),
+        "profile": ("sample",),
+        "analyze": ("sample",) if on_sample else ("dump",),
+        "features": ("analyze",),
+    }
+    wanted = {"dump": recipe.source.query} | {name: getattr(recipe, name) for name in needs if name != "dump"}
+    present = [name for name in needs if wanted[name] is not None]
+    return {name: tuple(need for need in needs[name] if need in present) for name in present}
+
+
+def published(graph: Mapping[str, tuple[str, ...]]) -> str | None:
+    """Return the stage whose result is the recipe's output: the last that makes rows; None if none does."""
+    return next((name for name in reversed(graph) if name in _PUBLISHED), None)
