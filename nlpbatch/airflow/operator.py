@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -72,7 +73,10 @@ class RecipeStageOperator(BaseOperator):
         self.cwd = cwd
         self.timezone = timezone
         self.partitioned = partitioned
-        self._hook = SubprocessHook()
+
+    @cached_property
+    def _hook(self) -> Any:
+        return SubprocessHook()
 
     def execute(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
         """Run the stage; return what it reports.

@@ -20,6 +20,7 @@ from nlpbatch.cli import (
     runs,
     sample,
     scale,
+    schedule,
     serve,
     up,
 )
@@ -43,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         profile_corpus,
         run,
         runs,
+        schedule,
         bundle,
         class_archive,
         plan,

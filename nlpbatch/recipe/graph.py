@@ -34,4 +34,4 @@ def graph_of(recipe: Recipe, *, on_sample: bool = False) -> Mapping[str, tuple[s
 
 def published(graph: Mapping[str, tuple[str, ...]]) -> str | None:
     """Return the stage whose result is the recipe's output: the last that makes rows; None if none does."""
-    return next((name for name in reversed(graph) if name in _PUBLISHED), None)
+    return next((name for name in reversed(list(graph)) if name in _PUBLISHED), None)

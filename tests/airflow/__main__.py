@@ -8,4 +8,4 @@ from pathlib import Path
 
 import pytest
 
-sys.exit(pytest.main(["-p", "no:xdist", "-v", *sys.argv[1:], str(Path(__file__).with_name("scenarios.py"))]))
+sys.exit(pytest.main(["-v", *sys.argv[1:], str(Path(__file__).with_name("scenarios.py"))]))
