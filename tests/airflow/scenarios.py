@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from playwright.sync_api import sync_playwright
 
 from nlpbatch.client.sync import Client
 from tests.airflow.environment import ROOT, airflow_binaries
@@ -58,7 +60,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def airflow(stack, folder, reviews):
-    """Airflow with four DAGs: the shipped recipe, one by date, and two of many reviews."""
+    """Airflow with five DAGs: the shipped recipes, one by date, one of all reviews, and one whose recipe changes."""
     variables = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key}
     running = RunningAirflow(folder / "home", airflow_binaries(), variables)
     work = folder / "work" / "nlpbatch" / "demo"
@@ -72,7 +74,9 @@ def airflow(stack, folder, reviews):
     def add(name, recipe, more=""):
         (running.dags / f"{name}.py").write_text(DAG.format(recipe=recipe, command=COMMAND, more=more))
 
-    add("first", str(ROOT / "conf" / "recipes" / "first.toml"), f'schedule="@daily", cwd={str(work.parents[1])!r}')
+    recipe = ROOT / "conf" / "recipes" / "first.toml"
+    schedule = [sys.executable, "-m", "nlpbatch", "schedule", str(recipe), "--cron", "@daily", "--as", "airflow"]
+    subprocess.run([*schedule, "-o", str(running.dags)], cwd=work.parents[1], check=True)
     add("reviews", str(ROOT / "conf" / "recipes" / "reviews.toml"))
     (running.dags / "days.toml").write_text(DATED.format(folder=folder))
     add("days", "days.toml", 'schedule="@daily", timezone="Asia/Seoul", max_active_runs=1, wait_for_source=True')
@@ -172,6 +176,23 @@ def test_a_recipe_that_changes_while_its_dag_runs_is_refused_and_runs_when_clear
     eventually(lambda: airflow.call("GET", f"dags/changed/dagRuns/{run}")["state"] in ("queued", "running"))
     assert airflow.wait("changed", run) == "success"
     assert airflow.states("changed", run) == {"analyze": "skipped", "features": "success"}
+
+
+def test_a_picture_of_the_graph(airflow):
+    file = os.environ.get("AIRFLOW_PICTURE")
+    if file is None:
+        pytest.skip("AIRFLOW_PICTURE names no file")
+    run = airflow.runs("first")[-2]["dag_run_id"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+        page = browser.new_page(viewport={"width": 1280, "height": 640}, color_scheme="light")
+        page.goto(f"{airflow.url}/auth/token/login")
+        page.goto(f"{airflow.url}/dags/first/runs/{run}")
+        page.wait_for_load_state("networkidle")
+        page.get_by_label("Graph", exact=False).first.click()
+        page.wait_for_timeout(4_000)
+        page.screenshot(path=file)
+        browser.close()
 
 
 def parent_of(recipe):
