@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from nlpbatch.airflow.arrival import has_arrived
 from nlpbatch.airflow.operator import run_variables
@@ -41,8 +41,11 @@ class SourceSensor(BaseSensorOperator):
         try:
             template = RecipeTemplate.read(Path(self.recipe))
             recipe = template.fill(run_variables(context, template, self.variables, self.timezone))
-            arrived = has_arrived(recipe, self.marker)
         except ConfigError as error:
             raise AirflowFailException(error.message) from error
+        try:
+            arrived = has_arrived(recipe, self.marker)
+        except ConfigError as error:  # a store that is away may be back at the next try
+            raise AirflowException(error.message) from error
         self.log.info("%s: %s", recipe.source.files, "there" if arrived else "not there yet")
         return arrived

@@ -5,9 +5,13 @@ import os
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
+from typing import Final
 
 from nlpbatch.cli.local_spark import environment, spark_submit, submit
 from nlpbatch.cli.stack import Stack, StackOptions, stop_on_signals
+
+_ASKING: Final = (None, "profile", "analyze")
+"""Stages that ask the service; None is all of them."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -54,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ExitStack() as running:
         given = {}
         named = (recipe.analyze and recipe.analyze.service) or os.environ.get("NLPBATCH_SERVICE")
-        if recipe.analyze is not None and not named and not arguments.dry_run:
+        if recipe.analyze is not None and not named and not arguments.dry_run and arguments.stage in _ASKING:
             stack = running.enter_context(Stack(StackOptions()))
             given = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key or ""}
         command = spark_submit("*", Path(str(jobs.recipe.__file__)), *options, conf=arguments.conf)
