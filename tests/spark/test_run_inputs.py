@@ -45,6 +45,14 @@ def test_other_formats_are_inferred_from_their_names(spark, source, options, row
     assert [(str(row["id"]), row["text"]) for row in rows()] == [("1", "하나"), ("2", "둘")]
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.c", "2", "파일", "a!"])
+def test_a_single_file_is_read_whatever_its_name_ends_with(spark, source, options, rows, name):
+    file = source.folder / name
+    file.write_text('{"id": 1, "text": "하나"}\n')
+    assert run(spark, options(input=str(file), format="json")).rows == 1
+    assert [row["text"] for row in rows()] == ["하나"]
+
+
 def test_lines_of_text_are_rows(spark, source, options, rows):
     (source.folder / "a.txt").write_text("하나\n\n둘\n")
     assert run(spark, options(text=("value",))).rows == 3

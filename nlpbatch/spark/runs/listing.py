@@ -73,7 +73,9 @@ class Listing:
         """Return what Spark's stream reads by: it takes a path for a directory, and fails on a file, but no glob."""
         if not self.is_file or any(character in self.pattern for character in _SPECIAL):
             return self.pattern
-        return f"{self.pattern[:-1]}\\{self.pattern[-1]}"
+        last = self.pattern[-1]
+        # Hadoop makes a regular expression of a glob, in which most letters mean something after a backslash.
+        return f"{self.pattern[:-1]}[{last}]" if last.isalnum() else f"{self.pattern[:-1]}\\{last}"
 
 
 _COLON: Final = "its name holds ':', with which Spark cannot open local files: rename it"

@@ -43,7 +43,12 @@ def test_a_name_is_escaped_so_that_a_glob_matches_it_alone():
 
 @pytest.mark.parametrize(
     ("pattern", "is_file", "stream"),
-    [("/in/a.csv", True, "/in/a.cs\\v"), ("/in/a\\[1\\].csv", True, "/in/a\\[1\\].csv"), ("/in", False, "/in")],
+    [
+        ("/in/a.csv", True, "/in/a.cs[v]"),
+        ("/in/a!", True, "/in/a\\!"),
+        ("/in/a\\[1\\].csv", True, "/in/a\\[1\\].csv"),
+        ("/in", False, "/in"),
+    ],
 )
 def test_spark_streams_a_single_file_by_a_glob(pattern, is_file, stream):
     assert Listing(pattern, {}, is_file, DEPTH).stream_pattern() == stream
