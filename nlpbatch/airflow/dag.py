@@ -13,7 +13,7 @@ from nlpbatch.airflow.dates import PARAMETER
 from nlpbatch.airflow.operator import RecipeStageOperator
 from nlpbatch.airflow.sensor import SourceSensor
 from nlpbatch.errors import ConfigError
-from nlpbatch.recipe.graph import graph_of, published
+from nlpbatch.recipe.graph import ancestors, graph_of, published
 from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.template import RecipeTemplate
 
@@ -101,7 +101,7 @@ def recipe_dag(
         tasks[stage] = RecipeStageOperator(
             **common,
             stage=stage,
-            stages=list(graph),
+            made_of=ancestors(graph, stage),
             command=command or (sys.executable, "-m", "nlpbatch", "run"),
             env=env or {},
             options=("--on", "sample") if on_sample else (),

@@ -31,7 +31,7 @@ class RecipeStageOperator(BaseOperator):
     Args:
         recipe: Path of the recipe.
         stage: The stage, which is also the task's name.
-        stages: All stages of the DAG, in order.
+        made_of: Stages that it is made of, directly and indirectly: they ran before it, in the same pass over the run.
         command: What runs recipes; the recipe and its options follow.
         options: Further options of it.
         variables: Values of the recipe's placeholders, but for the date. Templates are rendered.
@@ -52,7 +52,7 @@ class RecipeStageOperator(BaseOperator):
         *,
         recipe: str,
         stage: str,
-        stages: Sequence[str],
+        made_of: Sequence[str],
         command: Sequence[str],
         options: Sequence[str],
         variables: Mapping[str, str],
@@ -65,7 +65,7 @@ class RecipeStageOperator(BaseOperator):
         super().__init__(task_id=stage, **arguments)
         self.recipe = recipe
         self.stage = stage
-        self.stages = list(stages)
+        self.made_of = list(made_of)
         self.command = list(command)
         self.options = list(options)
         self.variables = dict(variables)
@@ -124,7 +124,7 @@ class RecipeStageOperator(BaseOperator):
             return result.exit_code, read_outcome(outcome)
 
     def _check_unchanged(self, ti: Any, template: RecipeTemplate) -> None:
-        before = {name: ti.xcom_pull(task_ids=name, key=RECIPE_KEY) for name in self.stages if name != self.stage}
+        before = {name: ti.xcom_pull(task_ids=name, key=RECIPE_KEY) for name in self.made_of}
         if change := recipe_change(template.path.name, template.digest, before):
             raise AirflowFailException(change)
         ti.xcom_push(key=RECIPE_KEY, value=template.digest)

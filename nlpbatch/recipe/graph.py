@@ -32,6 +32,12 @@ def graph_of(recipe: Recipe, *, on_sample: bool = False) -> Mapping[str, tuple[s
     return {name: tuple(need for need in needs[name] if need in present) for name in present}
 
 
+def ancestors(graph: Mapping[str, tuple[str, ...]], stage: str) -> list[str]:
+    """Return the stages that one is made of, directly and indirectly, in order."""
+    found = {one for need in graph[stage] for one in (need, *ancestors(graph, need))}
+    return [name for name in graph if name in found]
+
+
 def published(graph: Mapping[str, tuple[str, ...]]) -> str | None:
     """Return the stage whose result is the recipe's output: the last that makes rows; None if none does."""
     return next((name for name in reversed(list(graph)) if name in _PUBLISHED), None)

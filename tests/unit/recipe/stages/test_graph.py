@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from nlpbatch.recipe.graph import graph_of, published
+from nlpbatch.recipe.graph import ancestors, graph_of, published
 from nlpbatch.recipe.run_options import RunOptions
 from nlpbatch.recipe.stages import STAGES, stages_of
 
@@ -33,6 +33,13 @@ def test_it_is_that_of_the_stages(context, source, on_sample):
             assert list(graph) == [stage.name for stage in stages]
             seen += 1
     assert seen >= 8
+
+
+def test_a_stage_is_made_of_those_before_those_before_it(context):
+    graph = graph_of(context().recipe)
+    assert ancestors(graph, "features") == ["dump", "analyze"]
+    assert ancestors(graph, "profile") == ["dump", "sample"]
+    assert ancestors(graph, "dump") == []
 
 
 def test_the_output_is_what_the_last_stage_makes_that_makes_rows(context):
