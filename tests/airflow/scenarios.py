@@ -18,6 +18,7 @@ from nlpbatch.errors import NlpbatchError
 from tests.airflow.environment import ROOT, airflow_binaries
 from tests.airflow.running import RunningAirflow, eventually
 
+RAW = "hdfs://namenode/raw/reviews"
 DAYS = ("2026-11-01", "2026-11-02", "2026-11-03")
 ROWS = 200
 COMMAND = (sys.executable, "-m", "nlpbatch", "run", "--conf", "spark.ui.enabled=false")
@@ -29,7 +30,7 @@ files = "{folder}/in/dt={{{{ ds }}}}"
 columns = ["review"]
 
 [sink]
-path = "{folder}/days/date={{{{ ds }}}}"
+path = "{folder}/{name}/date={{{{ ds }}}}"
 """
 WHOLE = """
 [source]
@@ -47,6 +48,8 @@ path = "{path}"
 DAG = """
 from datetime import timedelta
 
+from airflow.sdk import Asset
+
 from nlpbatch.airflow import recipe_dag
 
 retrying = {{"retries": 1, "retry_delay": timedelta(seconds=1)}}
@@ -61,7 +64,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def airflow(stack, folder, reviews):
-    """Airflow with five DAGs: the shipped recipes, one by date, one of all reviews, and one whose recipe changes."""
+    """Airflow with six DAGs: the shipped recipes, two by date, one of all reviews, and one whose recipe changes."""
     variables = {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key}
     running = RunningAirflow(folder / "home", airflow_binaries(), variables)
     work = folder / "work" / "nlpbatch" / "demo"
@@ -79,7 +82,9 @@ def airflow(stack, folder, reviews):
     schedule = [sys.executable, "-m", "nlpbatch", "schedule", str(recipe), "--cron", "@daily", "--as", "airflow"]
     subprocess.run([*schedule, "-o", str(running.dags)], cwd=work.parents[1], check=True)
     add("reviews", str(ROOT / "conf" / "recipes" / "reviews.toml"))
-    (running.dags / "days.toml").write_text(DATED.format(folder=folder))
+    for name in ("days", "arrived"):
+        (running.dags / f"{name}.toml").write_text(DATED.format(folder=folder, name=name))
+    add("arrived", "arrived.toml", f'schedule=[Asset("{RAW}")]')
     add("days", "days.toml", 'schedule="@daily", timezone="Asia/Seoul", max_active_runs=4, wait_for_source=True')
     for name in ("killed", "changed"):
         files = reviews if name == "killed" else folder / "in" / f"dt={DAYS[0]}"
@@ -90,7 +95,7 @@ def airflow(stack, folder, reviews):
 
 
 def test_the_dags_of_the_shipped_recipes_appear_without_import_errors(airflow):
-    eventually(lambda: len(airflow.call("GET", "dags?limit=100")["dags"]) == 5)
+    eventually(lambda: len(airflow.call("GET", "dags?limit=100")["dags"]) == 6)
     assert airflow.call("GET", "importErrors")["import_errors"] == []
     for name in ("first", "reviews"):
         tasks = airflow.call("GET", f"dags/{name}/tasks")["tasks"]
@@ -140,6 +145,22 @@ def test_a_backfill_of_three_dates_makes_three_partitions(airflow, folder, revie
     assert sorted(path.name for path in (folder / "days").iterdir()) == [f"date={day}" for day in DAYS]
     events = airflow.call("GET", "assets/events?source_dag_id=days")["asset_events"]
     assert sorted(event["extra"]["date"] for event in events) == list(DAYS)
+
+
+def test_data_that_arrives_starts_a_run_of_its_date(airflow, folder):
+    airflow.unpause("arrived")
+    assets = eventually(lambda: airflow.call("GET", "assets?dag_ids=arrived&limit=100")["assets"])
+    (asset,) = (one["id"] for one in assets if one["uri"] == RAW)
+    airflow.call("POST", "assets/events", {"asset_id": asset, "extra": {"date": DAYS[1]}})
+    run = eventually(lambda: airflow.runs("arrived"))[0]
+    assert run["run_type"] == "asset_triggered"
+    assert airflow.wait("arrived", run["dag_run_id"]) == "success"
+    assert [path.name for path in (folder / "arrived").iterdir()] == [f"date={DAYS[1]}"]
+    airflow.call("POST", "assets/events", {"asset_id": asset, "extra": {"day": DAYS[1]}})
+    second = eventually(lambda: airflow.runs("arrived")[1:])[0]["dag_run_id"]
+    assert airflow.wait("arrived", second) == "failed"
+    assert "needs a date and the run has none" in airflow.log("arrived", second, "analyze")
+    assert airflow.tasks("arrived", second)["analyze"]["try_number"] == 1
 
 
 def test_a_task_that_is_killed_resumes_without_a_second_analysis(airflow, stack, folder, reviews):
