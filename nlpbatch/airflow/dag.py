@@ -53,7 +53,7 @@ def recipe_dag(
         timezone: Where the schedule's days and hours are, and where dates begin, such as "Asia/Seoul".
         command: What runs a recipe, which is appended with its options: `nlpbatch run` in Airflow's own environment if
             left out, or `("/opt/nlpbatch/bin/nlpbatch", "run")`, or `("spark-submit", "--master", "yarn", …,
-            "jobs/recipe.py")`. The driver runs where the task does.
+            "/opt/nlpbatch/jobs/recipe.py")`. The driver runs where the task does.
         variables: Values of the recipe's placeholders; the date comes from each run. Airflow's templates are rendered.
         env: Variables of the environment of the command, such as NLPBATCH_SERVICE. Airflow's templates are rendered.
         cwd: Where relative paths in the recipe begin; its folder if left out.

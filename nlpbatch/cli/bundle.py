@@ -17,12 +17,14 @@ from pathlib import Path
 from nlpbatch.errors import ConfigError
 
 _EXCLUDED = (
+    "nlpbatch/airflow/",
     "nlpbatch/cli/",
     "nlpbatch/demo/",
     "nlpbatch/deploy/",
     "nlpbatch/engine/",
     "nlpbatch/files/",
     "nlpbatch/pipelines/",
+    "nlpbatch/schedule/",
     "nlpbatch/server/",
     "nlpbatch/serving/",
     "nlpbatch/__main__.py",
