@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Final
 
 from nlpbatch.recipe.hive import settings_of
 from nlpbatch.recipe.recipe_file import Recipe
@@ -11,12 +12,15 @@ from nlpbatch.recipe.run_options import RunOptions
 from nlpbatch.recipe.stages import STAGES
 from nlpbatch.spark.script import run_script, running_session
 
+BREACHED: Final = 3
+"""Exit code: everything is done, but an expectation doesn't hold that only warns."""
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, which `nlpbatch run` has, too."""
     found = argparse.ArgumentParser(
         prog="recipe.py",
-        description="Dump, sample, profile, analyze and make features of a data set, as a recipe says. Stages that "
+        description="Run the stages of a recipe, from a dump to features of a data set. Stages that "
         "are done for the same inputs are skipped.",
         epilog="The address and the key of the service are read from NLPBATCH_SERVICE and NLPBATCH_API_KEY.",
     )
@@ -41,7 +45,10 @@ def add_arguments(found: argparse.ArgumentParser) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run it; return 0 when done, 1 when it failed, 2 for a recipe that can't be used, 130 after Ctrl-C."""
+    """Run it; return 0 when done, 1 when it failed, 2 for a recipe that can't be used, 130 after Ctrl-C.
+
+    1 is also for an expectation that stops the recipe. 3 means that all is done, but one doesn't hold that only warns.
+    """
     return run_script("recipe", lambda: _run(argv))
 
 
@@ -53,8 +60,9 @@ def _run(argv: list[str] | None) -> int:
     )
     hive = recipe.source.query is not None
     with running_session("recipe", hive=hive, settings=settings_of(recipe.source)) as spark:
-        RecipeRun(spark, recipe, options, _say).run()
-    return 0
+        run = RecipeRun(spark, recipe, options, _say)
+        run.run()
+    return BREACHED if run.warnings else 0
 
 
 def _say(line: str) -> None:

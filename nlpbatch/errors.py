@@ -4,6 +4,7 @@
     ├── ConfigError              config_invalid         a configuration file or option is wrong
     │   └── StorageFull          storage_full           there is no room, or no quota, left where it writes
     ├── TooManyErrors            too_many_errors        more rows of a run failed than it may have
+    ├── ExpectationBreached      expectation_breached   data isn't as a recipe expects it
     ├── UnreadableInput          unreadable_input       no file of a run's input can be read
     ├── RequestError                                    the caller's fault; sending it again changes nothing
     │   ├── InvalidRequest       invalid_request
@@ -107,6 +108,12 @@ class TooManyErrors(NlpbatchError):
     """More rows of a run failed than `max_error_ratio` allows; finished rows stay, and the run can be resumed."""
 
     code = "too_many_errors"
+
+
+class ExpectationBreached(NlpbatchError):
+    """Data isn't as a recipe's `[expect]` says that it must be; what was made before stays."""
+
+    code = "expectation_breached"
 
 
 class UnreadableInput(NlpbatchError):

@@ -3,6 +3,7 @@
 exit code  0    done, or the reader of the output has closed it
            1    failed, or the output can't be written
            2    wrong usage, configuration or request: the same command will fail again
+           3    done, but somebody should look: a job set files aside, or a recipe's expectation doesn't hold
            130  Ctrl-C
 """
 

@@ -4,9 +4,13 @@ import argparse
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 from nlpbatch.cli.local_spark import environment, spark_submit, submit
 from nlpbatch.cli.stack import Stack, StackOptions, stop_on_signals
+
+_STAGES: Final = ("dump", "sample", "profile", "join", "expect", "analyze", "expect-errors", "features")
+"""Those of `nlpbatch.recipe.stages`, which needs the spark extra."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -14,12 +18,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "run",
         help="run the stages of a recipe on this machine",
-        description="Dump, sample, profile, analyze and make features of a data set, as a recipe says, with a Spark on "
-        "this machine. Without NLPBATCH_SERVICE, an API and a proxy are started for it.",
+        description="Run the stages of a recipe, from a dump to features of a data set, with a Spark on this machine. "
+        "Without NLPBATCH_SERVICE, an API and a proxy are started for it.",
     )
     parser.add_argument("recipe", type=Path, metavar="RECIPE.toml")
     parser.add_argument("--on", choices=("sample", "all"), default="all", help="analyze and make features of this")
-    parser.add_argument("--stage", choices=("dump", "sample", "profile", "analyze", "features"), help="this one only")
+    parser.add_argument("--stage", choices=_STAGES, help="this one only")
     parser.add_argument("--overwrite", action="store_true", help="also run stages that are done already")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and how much it is")
     parser.add_argument(

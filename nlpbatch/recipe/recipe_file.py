@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.consistency import inconsistencies
+from nlpbatch.recipe.preparation_settings import ExpectSettings, JoinSettings
 from nlpbatch.recipe.section_options import read_section
 from nlpbatch.recipe.settings import (
     AnalyzeSettings,
@@ -23,6 +24,8 @@ _SECTIONS: Final[dict[str, type[Any]]] = {
     "source": SourceSettings,
     "sample": SampleSettings,
     "profile": ProfileSettings,
+    "join": JoinSettings,
+    "expect": ExpectSettings,
     "analyze": AnalyzeSettings,
     "features": FeatureSettings,
     "sink": SinkSettings,
@@ -37,6 +40,8 @@ class Recipe:
     sink: SinkSettings
     sample: SampleSettings | None = None
     profile: ProfileSettings | None = None
+    join: JoinSettings | None = None
+    expect: ExpectSettings | None = None
     analyze: AnalyzeSettings | None = None
     features: FeatureSettings | None = None
 

@@ -19,7 +19,7 @@ from nlpbatch.spark.runs.lease import OutputLease
 
 
 class RecipeRun:
-    """One run of a recipe.
+    """One run of a recipe; `warnings` has what somebody should look at, such as breached expectations.
 
     Args:
         spark: Session; with Hive, if the recipe names a table or a query.
@@ -38,12 +38,14 @@ class RecipeRun:
         self._say = say
         self._context = StageContext(spark, recipe, options, say)
         self._stages = stages_of(self._context)
+        self.warnings: list[str] = []
 
     def run(self) -> None:
         """Run the stages that are not done.
 
         Raises:
             ConfigError: The recipe doesn't fit the data, or a stage is missing that another one needs.
+            ExpectationBreached: An expectation doesn't hold that stops the recipe.
             NlpbatchError: A stage failed; those before it are done, and the next run resumes after them.
 
         """
@@ -68,6 +70,7 @@ class RecipeRun:
                 if only in (None, stage.name):
                     lease.check()
                     self._run_stage(stage)
+                    self._warn(stage)
 
     def _run_stage(self, stage: Stage) -> None:
         record, state = stage.record(), stage.state()
@@ -90,6 +93,11 @@ class RecipeRun:
         StageRecord(stage.name, key_of(settings), settings, now_text(), seconds, result).write(stage.storage)
         self._say(f"{stage.name}: done in {seconds:,.1f} s{render_result(result)}")
 
+    def _warn(self, stage: Stage) -> None:
+        for warning in stage.warnings:
+            self.warnings.append(f"{stage.name}: {warning}")
+            self._say(f"warning: {self.warnings[-1]}")
+
     def _needed_stages(self, name: str) -> set[str]:
         """Return the stages that one needs, directly and indirectly."""
         (needs,) = (stage.needs for stage in self._stages if stage.name == name)
@@ -110,7 +118,7 @@ class RecipeRun:
     def _report_state(self, stage: Stage, changed: set[str]) -> None:
         record, state = stage.record(), stage.state()
         before = changed & set(stage.needs)
-        if state != "done" or before or self._options.overwrite:
+        if stage.changes_rows and (state != "done" or before or self._options.overwrite):
             changed.add(stage.name)
         if state == "done" and (before or self._options.overwrite):
             why = f"{min(before)} will be run again" if before else "--overwrite"
@@ -127,10 +135,9 @@ class RecipeRun:
 
 def render_result(result: Mapping[str, Any]) -> str:
     """Return what a stage reports, for a line of output."""
-    reported = {name: value for name, value in result.items() if name != "is"}
+    reported = {name: value for name, value in result.items() if name != "is" and not isinstance(value, Mapping)}
+    counts = {name: len(value) if isinstance(value, list) else value for name, value in reported.items()}
     shown = [
-        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
-        for name, value in reported.items()
-        if value
+        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in counts.items() if value
     ]
     return f": {', '.join(shown)}" if shown else ""
