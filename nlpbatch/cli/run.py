@@ -9,7 +9,7 @@ from typing import Final
 from nlpbatch.cli.local_spark import environment, spark_submit, submit
 from nlpbatch.cli.stack import Stack, StackOptions, stop_on_signals
 
-_STAGES: Final = ("dump", "sample", "profile", "join", "expect", "analyze", "expect-errors", "features")
+_STAGES: Final = ("dump", "sample", "profile", "join", "clean", "expect", "analyze", "expect-errors", "features")
 """Those of `nlpbatch.recipe.stages`, which needs the spark extra."""
 
 

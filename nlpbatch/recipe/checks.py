@@ -165,8 +165,10 @@ def _faults(recipe: Recipe, source: Mapping[str, DataType], prepared: Mapping[st
         if name not in types:
             what = "source has" if recipe.join is None or is_of_source else "source and the joined table have"
             yield f"{key}: the {what} no column {name!r}: {nearest(name, types)}"
-        elif key == "[analyze] columns" and not _is_text(types[name]):
+        elif key in {"[analyze] columns", "[clean] columns"} and not _is_text(types[name]):
             yield f"{key}: column {name!r} is {types[name].simpleString()}, not text: choose another"
+        elif key == "[clean] first_by" and not isinstance(types[name], AtomicType):
+            yield f"{key}: column {name!r} is {types[name].simpleString()}, which has no order: choose another"
         elif key == "[sink] partition_by" and not isinstance(types[name], AtomicType):
             kind = types[name].simpleString()
             yield f"{key}: column {name!r} is {kind}, which can't name a directory: choose another"
@@ -191,6 +193,7 @@ def _named(recipe: Recipe) -> Iterator[tuple[str, str]]:
     sections = {
         "sample": ("stratify",),
         "profile": ("label", "group", "date"),
+        "clean": ("first_by",),
         "expect": ("label",),
         "features": ("id", "label"),
     }
@@ -199,6 +202,8 @@ def _named(recipe: Recipe) -> Iterator[tuple[str, str]]:
             given = getattr(getattr(recipe, section), key, None)
             if given is not None:
                 yield f"[{section}] {key}", given
+    for name in recipe.clean.columns if recipe.clean is not None else ():
+        yield "[clean] columns", name
     for name in recipe.expect.null_share if recipe.expect is not None else ():
         yield "[expect] null_share", name
     for name in recipe.sink.partition_by:

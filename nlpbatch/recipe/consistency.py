@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from nlpbatch.errors import RequestError
-from nlpbatch.recipe.preparation_settings import ExpectSettings, JoinSettings
+from nlpbatch.recipe.preparation_settings import CleanSettings, ExpectSettings, JoinSettings
 from nlpbatch.recipe.settings import (
     UNITS,
     AnalyzeSettings,
@@ -29,6 +29,8 @@ def inconsistencies(sections: Mapping[str, Any]) -> list[str]:
         faults += _profile_faults(sections["profile"], analyze, is_sampled="sample" in sections)
     if "join" in sections:
         faults += _join_faults(sections["join"])
+    if "clean" in sections:
+        faults += _clean_faults(sections["clean"], analyze)
     if "expect" in sections:
         faults += _expect_faults(sections["expect"], analyze)
     if features is not None:
@@ -83,6 +85,17 @@ def _join_faults(join: JoinSettings) -> list[str]:
     twice = next((name for name in theirs if theirs.count(name) > 1), None)
     if twice is not None:
         faults.append(f"[join] column {twice!r} of the joined table is named twice: leave one out")
+    return faults
+
+
+def _clean_faults(clean: CleanSettings, analyze: AnalyzeSettings | None) -> list[str]:
+    faults = []
+    if not clean.columns and analyze is None:
+        faults.append("[clean] columns is missing: name the text columns, or add [analyze] with columns")
+    if clean.duplicates != "near" and clean.similarity != CleanSettings().similarity:
+        faults.append('[clean] similarity is of near duplicates: add duplicates = "near", or leave it out')
+    if clean.duplicates == "keep" and clean.first_by is not None:
+        faults.append('[clean] first_by chooses one of duplicates, which duplicates = "keep" keeps: leave it out')
     return faults
 
 

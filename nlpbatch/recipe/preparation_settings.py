@@ -4,15 +4,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
+from nlpbatch.recipe.masking import KINDS
 from nlpbatch.recipe.section_options import COLUMNS, SHARE
 from nlpbatch.recipe.settings import TableSettings
-from nlpbatch.spark.option_types import STRING, OptionType, is_names, is_number, one_of
+from nlpbatch.spark.option_types import (
+    FLAG,
+    STRING,
+    OptionType,
+    columns,
+    columns_fault,
+    is_names,
+    is_number,
+    one_of,
+)
 
 UNMATCHED: Final = ("keep", "drop")
 ON_BREACH: Final = ("stop", "warn")
 AGAINST: Final = ("run", "neighbour")
 DRIFTS: Final = ("rows", "nulls", "labels", "length")
 """What may drift between two runs; see `nlpbatch.recipe.expectations`."""
+DUPLICATES: Final = ("keep", "exact", "near")
+MIN_SIMILARITY: Final = 0.5
+"""Below, most candidates of MinHash are none, and texts have little in common."""
 _ENDS: Final = ("min", "max")
 
 
@@ -77,6 +90,38 @@ class JoinSettings(TableSettings):
     )
     columns: Annotated[tuple[str, ...] | None, COLUMNS, "Columns to take of it; all but its key if left out."] = None
     unmatched: Annotated[str, one_of(UNMATCHED), "Whether rows without a partner are kept, with null."] = "keep"
+
+
+_LENGTH: Final = OptionType(
+    lambda value: _is_range(value, _is_count), "a range of whole numbers: { min = 2, max = 10_000 }", dict
+)
+_HANGUL: Final = OptionType(lambda value: _is_range(value, _is_share), "a range of shares: { min = 0.5 }", dict)
+_MASKS: Final = OptionType(
+    lambda value: is_names(value) and not {*columns(value)} - {*KINDS},
+    f"a list of {', '.join(KINDS)}",
+    columns,
+    columns_fault,
+)
+_SIMILARITY: Final = OptionType(
+    lambda value: is_number(value) and MIN_SIMILARITY <= value <= 1, f"a number from {MIN_SIMILARITY} to 1", float
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanSettings:
+    """What is done to texts, and which rows are left out because of their texts."""
+
+    columns: Annotated[tuple[str, ...], COLUMNS, "Text columns; those of [analyze] if left out."] = ()
+    html: Annotated[bool, FLAG, "Whether HTML is taken out."] = True
+    control_characters: Annotated[bool, FLAG, "Whether control characters are taken out."] = True
+    mask: Annotated[tuple[str, ...], _MASKS, "Kinds of personal numbers and addresses that are masked."] = KINDS
+    length: Annotated[Mapping[str, int] | None, _LENGTH, "Fewest and most code points, without blanks around."] = None
+    hangul: Annotated[Mapping[str, float] | None, _HANGUL, "Least and greatest share of Hangul among letters."] = None
+    duplicates: Annotated[str, one_of(DUPLICATES), "Which are left out: exact ones, or near ones, too."] = "exact"
+    similarity: Annotated[float, _SIMILARITY, "Least Jaccard index of near duplicates."] = 0.8
+    first_by: Annotated[
+        str | None, STRING, "Column by which the first of duplicates is kept; a hash of the row decides if left out."
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.consistency import inconsistencies
-from nlpbatch.recipe.preparation_settings import ExpectSettings, JoinSettings
+from nlpbatch.recipe.preparation_settings import CleanSettings, ExpectSettings, JoinSettings
 from nlpbatch.recipe.section_options import read_section
 from nlpbatch.recipe.settings import (
     AnalyzeSettings,
@@ -25,6 +25,7 @@ _SECTIONS: Final[dict[str, type[Any]]] = {
     "sample": SampleSettings,
     "profile": ProfileSettings,
     "join": JoinSettings,
+    "clean": CleanSettings,
     "expect": ExpectSettings,
     "analyze": AnalyzeSettings,
     "features": FeatureSettings,
@@ -41,6 +42,7 @@ class Recipe:
     sample: SampleSettings | None = None
     profile: ProfileSettings | None = None
     join: JoinSettings | None = None
+    clean: CleanSettings | None = None
     expect: ExpectSettings | None = None
     analyze: AnalyzeSettings | None = None
     features: FeatureSettings | None = None

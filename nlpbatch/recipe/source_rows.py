@@ -1,7 +1,7 @@
 """The rows of a table, a query or files, as stages read them that don't hand files to the analysis."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from py4j.protocol import Py4JJavaError
@@ -17,6 +17,7 @@ from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.spark.runs.listing import Listing, list_files
 from nlpbatch.spark.schema import named
 from nlpbatch.spark.storage import first_line
+from nlpbatch.suggestions import nearest
 
 
 def query_frame(spark: SparkSession, query: str, section: str = "source") -> DataFrame:
@@ -80,6 +81,23 @@ def is_json(spark: SparkSession, table: TableSettings, section: str) -> bool:
 def parsed(df: DataFrame) -> DataFrame:
     """Return the rows without those that can't be parsed, and without the column that says so."""
     return df.where(named(CORRUPT).isNull()).drop(CORRUPT) if CORRUPT in df.columns else df
+
+
+def require_columns(df: DataFrame, named_by: Mapping[str, Iterable[str]]) -> None:
+    """Refuse rows that lack columns: those of JSON are known only now.
+
+    Args:
+        df: The rows.
+        named_by: Names of columns, by the key of the recipe that names them.
+
+    Raises:
+        ConfigError: One isn't there.
+
+    """
+    for key, names in named_by.items():
+        for name in names:
+            if name not in df.columns:
+                raise ConfigError(f"{key}: the rows have no column {name!r}: {nearest(name, df.columns)}")
 
 
 def contents_of(spark: SparkSession, files: str, section: str) -> str:

@@ -5,6 +5,7 @@ from typing import Final
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.stages.analyze import AnalyzeStage
+from nlpbatch.recipe.stages.clean import CleanStage
 from nlpbatch.recipe.stages.dump import DumpStage
 from nlpbatch.recipe.stages.expect import ExpectErrorsStage, ExpectStage
 from nlpbatch.recipe.stages.features import FeaturesStage
@@ -18,6 +19,7 @@ _STAGES: Final[tuple[type[Stage], ...]] = (
     SampleStage,
     ProfileStage,
     JoinStage,
+    CleanStage,
     ExpectStage,
     AnalyzeStage,
     ExpectErrorsStage,
@@ -34,6 +36,7 @@ def stages_of(context: StageContext) -> tuple[Stage, ...]:
         "sample": recipe.sample,
         "profile": recipe.profile,
         "join": recipe.join,
+        "clean": recipe.clean,
         "expect": expect if expect is not None and expect.of_rows else None,
         "analyze": recipe.analyze,
         "expect-errors": None if expect is None else expect.error_ratio,

@@ -11,7 +11,7 @@ from nlpbatch.recipe.expectations import Check, DataFigures, check_errors, check
 from nlpbatch.recipe.figures import figures_of
 from nlpbatch.recipe.preparation_settings import ExpectSettings
 from nlpbatch.recipe.records import StageRecord
-from nlpbatch.recipe.source_rows import parsed
+from nlpbatch.recipe.source_rows import parsed, require_columns
 from nlpbatch.recipe.stages.stage import Stage, predecessor
 from nlpbatch.spark.runs.attempts import now_text
 from nlpbatch.spark.storage import Storage
@@ -85,8 +85,12 @@ class ExpectStage(_ExpectStage):
     def check(self) -> tuple[list[Check], Mapping[str, Any]]:
         """Return the checks, and the figures that the next run is compared with."""
         settings, texts = self._settings, self._context.analysis.columns
-        counted = dict.fromkeys((*settings.null_share, *texts, *([settings.label] if settings.label else [])))
-        found = figures_of(parsed(self.rows()), texts=texts, nulls=tuple(counted), label=settings.label)
+        df = parsed(self.rows())
+        label = [settings.label] if settings.label else []
+        named = {"[expect] null_share": settings.null_share, "[expect] label": label, "[analyze] columns": texts}
+        require_columns(df, named)
+        counted = tuple(dict.fromkeys((*settings.null_share, *texts, *label)))
+        found = figures_of(df, texts=texts, nulls=counted, label=settings.label)
         record = self.record() if settings.against == "run" else self._neighbours_record()
         before = None if record is None else DataFigures.of_record(record.result)
         checks = check_rows(settings, found, before, is_sample=self._context.options.on_sample)

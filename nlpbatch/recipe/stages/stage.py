@@ -22,9 +22,9 @@ DUMP: Final = "dump"
 SAMPLE_FILE: Final = "sample/sample.parquet"
 ANALYZED: Final = "analyzed"
 FEATURES: Final = "features"
-PREPARING: Final = ("join",)
+PREPARING: Final = ("join", "clean")
 """Stages that make other rows of the dump's, the files' or the sample's, in order."""
-DIRECTORIES: Final = {DUMP: DUMP, "sample": "sample", "join": "joined"}
+DIRECTORIES: Final = {DUMP: DUMP, "sample": "sample", "join": "joined", "clean": "cleaned"}
 """Where each stage leaves rows that a later one reads, as Parquet."""
 _ON_SAMPLE: Final = "on-sample"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from nlpbatch.recipe.consistency import FEATURE_COLUMNS, inconsistencies
-from nlpbatch.recipe.preparation_settings import ExpectSettings, JoinSettings
+from nlpbatch.recipe.preparation_settings import CleanSettings, ExpectSettings, JoinSettings
 from nlpbatch.recipe.settings import (
     AnalyzeSettings,
     FeatureSettings,
@@ -21,6 +21,7 @@ RIGHT = {
     "features": FeatureSettings(),
     "sink": SinkSettings(path="/out"),
 }
+NO_MODEL = {"profile": None, "features": None}
 
 
 def faults(**changes):
@@ -40,6 +41,8 @@ def faults(**changes):
         {"features": None, "analyze": AnalyzeSettings(("a",), operation="sentences")},
         {"join": JoinSettings(table="web.films", on={"movie_id": "id"}, columns=("title",))},
         {"join": JoinSettings(files="films.csv", on={"id": "id"}, encoding="cp949")},
+        {"clean": CleanSettings()},
+        {"clean": CleanSettings(("a",), duplicates="near", similarity=0.9, first_by="id"), "analyze": None, **NO_MODEL},
         {"expect": ExpectSettings(rows={"min": 1}, error_ratio=0.1)},
         {"expect": ExpectSettings(label="kind", label_shares={"a": {"max": 1}}, drift={"labels": 0.1, "length": 1})},
         {"expect": ExpectSettings(drift={"rows": 1}), "analyze": None, "profile": None, "features": None},
@@ -154,6 +157,24 @@ def test_expectations_need_what_they_are_about(given, fault):
 def test_a_join_needs_one_table_and_its_keys(given, fault):
     (found,) = faults(join=JoinSettings(**given))
     assert found.startswith(f"[join] {fault}")
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({}, "columns is missing: name the text columns, or add [analyze] with columns"),
+        (
+            {"columns": ("a",), "similarity": 0.9},
+            'similarity is of near duplicates: add duplicates = "near", or leave it out',
+        ),
+        (
+            {"columns": ("a",), "duplicates": "keep", "first_by": "id"},
+            'first_by chooses one of duplicates, which duplicates = "keep" keeps: leave it out',
+        ),
+    ],
+)
+def test_what_cleans_needs_texts_and_duplicates_that_it_is_about(given, fault):
+    assert faults(clean=CleanSettings(**given), analyze=None, **NO_MODEL) == [f"[clean] {fault}"]
 
 
 def test_all_faults_are_found_at_once():

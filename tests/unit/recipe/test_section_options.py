@@ -16,6 +16,7 @@ SECTIONS = {
     "sample": settings.SampleSettings,
     "profile": settings.ProfileSettings,
     "join": preparation_settings.JoinSettings,
+    "clean": preparation_settings.CleanSettings,
     "expect": preparation_settings.ExpectSettings,
     "analyze": settings.AnalyzeSettings,
     "features": settings.FeatureSettings,

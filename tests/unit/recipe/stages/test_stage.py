@@ -25,7 +25,7 @@ def finish(stage, result="1"):
 
 def test_a_recipe_has_the_stages_whose_sections_it_has_in_order(context):
     assert set(stages(context())) == {"dump", "sample", "profile", "analyze", "features"}
-    every = {"expect": {"rows": {"min": 1}, "error_ratio": 0.1}, "join": JOIN}
+    every = {"expect": {"rows": {"min": 1}, "error_ratio": 0.1}, "join": JOIN, "clean": {}}
     assert list(stages(context(**every))) == list(STAGES)
     assert "expect-errors" not in stages(context(expect={"rows": {"min": 1}}))
     assert "expect" not in stages(context(expect={"error_ratio": 0.1}))
@@ -48,6 +48,11 @@ def test_stages_need_those_that_they_are_made_from(context):
     assert joined["expect"].needs == ("join",)
     assert joined["analyze"].needs == ("join", "expect")
     assert joined["sample"].needs == ("dump",)
+    cleaned = stages(context(expect={"rows": {"min": 1}}, join=JOIN, clean={}))
+    assert cleaned["clean"].needs == ("join",)
+    assert cleaned["expect"].needs == ("clean",)
+    assert cleaned["analyze"].needs == ("clean", "expect")
+    assert stages(context(ON_SAMPLE, clean={}))["clean"].needs == ("sample",)
     checked = stages(context(expect={"rows": {"min": 1}, "error_ratio": 0.1}))
     assert checked["expect"].needs == ("dump",)
     assert checked["analyze"].needs == ("dump", "expect")
@@ -56,9 +61,9 @@ def test_stages_need_those_that_they_are_made_from(context):
 
 
 def test_what_is_made_of_the_sample_is_kept_apart(context, tmp_path):
-    every = {"expect": {"rows": {"min": 1}, "error_ratio": 0.1}, "join": JOIN}
+    every = {"expect": {"rows": {"min": 1}, "error_ratio": 0.1}, "join": JOIN, "clean": {}}
     everything, sampled = stages(context(**every)), stages(context(ON_SAMPLE, **every))
-    for name in ("join", "expect", "analyze", "expect-errors", "features"):
+    for name in ("join", "clean", "expect", "analyze", "expect-errors", "features"):
         assert everything[name].storage.root == tmp_path / "out"
         assert sampled[name].storage.root == tmp_path / "out" / "on-sample"
     for name in ("dump", "sample", "profile"):
@@ -179,9 +184,29 @@ def test_what_decides_a_join_makes_it_stale_and_then_the_analysis(context, chang
     assert [one for one, stage in changed.items() if stage.state() == "stale"] == ["analyze"]
 
 
-@pytest.mark.parametrize("name", ["dump", "joined", "features"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mask": []},
+        {"length": {"min": 2}},
+        {"duplicates": "near"},
+        {"first_by": "review_id"},
+        {"columns": ["review", "reply"]},
+    ],
+)
+def test_what_decides_what_is_cleaned_makes_it_stale_and_then_the_analysis(context, change):
+    before = stages(context(clean={}))
+    for stage in before.values():
+        finish(stage)
+    changed = stages(context(clean=change))
+    assert [one for one, stage in changed.items() if stage.state() == "stale"] == ["clean"]
+    finish(changed["clean"], result="2")
+    assert [one for one, stage in changed.items() if stage.state() == "stale"] == ["analyze"]
+
+
+@pytest.mark.parametrize("name", ["dump", "joined", "cleaned", "features"])
 def test_a_directory_that_no_stage_made_is_never_replaced(context, name):
-    given = context(join=JOIN)
+    given = context(join=JOIN, clean={})
     check_directories(stages_of(given))
     given.base.write_text(f"{name}/somebody-elses.csv", "")
     with pytest.raises(ConfigError, match=rf"out/{name} is there and was not made by a recipe: choose another"):
