@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from nlpbatch.errors import ConfigError, NlpbatchError
+from nlpbatch.program import LOOK
 from nlpbatch.recipe.hive import settings_of
 from nlpbatch.recipe.outcomes import write_outcomes
 from nlpbatch.recipe.recipe_file import Recipe
@@ -20,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, which `nlpbatch run` has, too."""
     found = argparse.ArgumentParser(
         prog="recipe.py",
-        description="Dump, sample, profile, analyze and make features of a data set, as a recipe says. Stages that "
+        description="Run the stages of a recipe, from a dump to features of a data set. Stages that "
         "are done for the same inputs are skipped.",
         epilog="The address and the key of the service are read from NLPBATCH_SERVICE and NLPBATCH_API_KEY.",
     )
@@ -53,7 +54,10 @@ def add_arguments(found: argparse.ArgumentParser) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run it; return 0 when done, 1 when it failed, 2 for a recipe that can't be used, 130 after Ctrl-C."""
+    """Run it; return 0 when done, 1 when it failed, 2 for a recipe that can't be used, 130 after Ctrl-C.
+
+    1 is also for an expectation that stops the recipe. 3 means that all is done, but one doesn't hold that only warns.
+    """
     return run_script("recipe", lambda: _run(argv))
 
 
@@ -78,12 +82,12 @@ def _run(argv: list[str] | None) -> int:
         finally:
             if given.outcome is not None:
                 _write(given.outcome, run, recipe, failed)
-    return 0
+    return LOOK if run.warnings else 0
 
 
 def _write(file: Path, run: RecipeRun, recipe: Recipe, failed: NlpbatchError | None) -> None:
     try:
-        write_outcomes(file, run.outcomes, recipe.variables, failed)
+        write_outcomes(file, run.outcomes, recipe.variables, failed, run.warnings)
     except OSError as error:
         raise ConfigError(f"--outcome {file}: can't be written: {error.strerror}: check the path") from failed or error
 

@@ -5,6 +5,7 @@
     │   ├── OutputInUse          output_in_use          another driver writes the same output
     │   └── StorageFull          storage_full           there is no room, or no quota, left where it writes
     ├── TooManyErrors            too_many_errors        more rows of a run failed than it may have
+    ├── ExpectationBreached      expectation_breached   data isn't as a recipe expects it
     ├── UnreadableInput          unreadable_input       no file of a run's input can be read
     ├── RequestError                                    the caller's fault; sending it again changes nothing
     │   ├── InvalidRequest       invalid_request
@@ -114,6 +115,12 @@ class TooManyErrors(NlpbatchError):
     """More rows of a run failed than `max_error_ratio` allows; finished rows stay, and the run can be resumed."""
 
     code = "too_many_errors"
+
+
+class ExpectationBreached(NlpbatchError):
+    """Data isn't as a recipe's `[expect]` says that it must be; what was made before stays."""
+
+    code = "expectation_breached"
 
 
 class UnreadableInput(NlpbatchError):

@@ -3,6 +3,7 @@
 exit code  0    done, or the reader of the output has closed it
            1    failed, or the output can't be written
            2    wrong usage, configuration or request: the same command will fail again
+           3    done, but somebody should look: a job set files aside, or a recipe's expectation doesn't hold
            130  Ctrl-C
 """
 
@@ -17,6 +18,8 @@ from nlpbatch.errors import ConfigError, NlpbatchError, OutputInUse, RequestErro
 
 FAILED: Final = 1
 WRONG: Final = 2
+LOOK: Final = 3
+"""Everything is done, but somebody should look."""
 INTERRUPTED: Final = 130
 """128 + SIGINT, as shells report it."""
 _OUTPUT: Final = "standard output"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from nlpbatch.program import WRONG
+from nlpbatch.program import LOOK, WRONG
 
 Kind = Literal["done", "skipped", "failed", "wrong"]
 
@@ -36,7 +36,7 @@ def judge(stage: str, exit_code: int, outcome: Mapping[str, Any] | None) -> Verd
         outcome: What it wrote with `--outcome`; None if it wrote nothing.
 
     """
-    if exit_code != 0:
+    if exit_code not in {0, LOOK}:
         error = (outcome or {}).get("error")
         said = f"{error['code']}: {error['message']}" if error else f"exit code {exit_code}: its log says why"
         return Verdict("wrong" if exit_code == WRONG else "failed", f"{stage}: {said}")
@@ -48,7 +48,8 @@ def judge(stage: str, exit_code: int, outcome: Mapping[str, Any] | None) -> Verd
         )
     (found,) = (one for one in outcome["stages"] if one["stage"] == stage)
     figures = {name: value for name, value in found["result"].items() if name != "is"}
-    return Verdict(found["state"], found["reason"], {**figures, "seconds": found["seconds"]})
+    reason = "; ".join([found["reason"], *(f"look at it: {one}" for one in outcome.get("warnings", ()))])
+    return Verdict(found["state"], reason, {**figures, "seconds": found["seconds"]})
 
 
 def read_outcome(file: Path) -> Mapping[str, Any] | None:

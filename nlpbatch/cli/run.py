@@ -12,6 +12,8 @@ from nlpbatch.cli.stack import Stack, StackOptions, stop_on_signals
 
 _ASKING: Final = (None, "profile", "analyze")
 """Stages that ask the service; None is all of them."""
+_STAGES: Final = ("dump", "sample", "profile", "join", "clean", "expect", "analyze", "expect-errors", "features")
+"""Those of `nlpbatch.recipe.stages`, which needs the spark extra."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -19,8 +21,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "run",
         help="run the stages of a recipe on this machine",
-        description="Dump, sample, profile, analyze and make features of a data set, as a recipe says, with a Spark on "
-        "this machine. Without NLPBATCH_SERVICE, an API and a proxy are started for it.",
+        description="Run the stages of a recipe, from a dump to features of a data set, with a Spark on this machine. "
+        "Without NLPBATCH_SERVICE, an API and a proxy are started for it.",
     )
     parser.add_argument("recipe", type=Path, metavar="RECIPE.toml")
     parser.add_argument("--on", choices=("sample", "all"), default="all", help="analyze and make features of this")
@@ -31,7 +33,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         default=[],
         help="fill {{ NAME }} in the recipe, such as ds=2026-11-30, ds=today or ds=yesterday; repeatable",
     )
-    parser.add_argument("--stage", choices=("dump", "sample", "profile", "analyze", "features"), help="this one only")
+    parser.add_argument("--stage", choices=_STAGES, help="this one only")
     parser.add_argument("--overwrite", action="store_true", help="also run stages that are done already")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and how much it is")
     parser.add_argument("--outcome", type=Path, metavar="FILE", help="write what became of each stage as JSON")

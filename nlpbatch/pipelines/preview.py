@@ -9,7 +9,14 @@ from nlpbatch.pipelines.overview import as_json
 from nlpbatch.pipelines.records import Records
 
 ROWS: Final = 10
-_DIRECTORIES: Final = {"dump": "dump", "sample": "sample", "analyze": "analyzed", "features": "features"}
+_DIRECTORIES: Final = {
+    "dump": "dump",
+    "sample": "sample",
+    "join": "joined",
+    "clean": "cleaned",
+    "analyze": "analyzed",
+    "features": "features",
+}
 """Where stages of a recipe write; others have none to show."""
 _LONGEST: Final = 400
 _DEPTH: Final = 4

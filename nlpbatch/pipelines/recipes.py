@@ -9,7 +9,7 @@ from nlpbatch.pipelines.jobs import JobRun, State, live_holder, moment, read_job
 from nlpbatch.pipelines.records import RECIPE_RECORDS, Records
 
 _ANALYZED: Final = "analyzed"
-_EARLIER: Final = ("dump", "sample", "profile", "analyze", "features")
+_EARLIER: Final = ("dump", "sample", "profile", "join", "clean", "expect", "analyze", "expect-errors", "features")
 """Order and, as members of a stage's settings, the stages before it: for records without a graph."""
 
 

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from nlpbatch.errors import RequestError
-from nlpbatch.recipe.settings import UNITS, AnalyzeSettings, FeatureSettings, SinkSettings, SourceSettings
+from nlpbatch.recipe.preparation_settings import CleanSettings, ExpectSettings, JoinSettings
+from nlpbatch.recipe.settings import (
+    UNITS,
+    AnalyzeSettings,
+    FeatureSettings,
+    ProfileSettings,
+    SinkSettings,
+    SourceSettings,
+)
 
 FEATURE_COLUMNS: Final = ("split", "terms", "weighted", "sequence")
 """Columns that features add."""
@@ -13,29 +21,41 @@ FEATURE_COLUMNS: Final = ("split", "terms", "weighted", "sequence")
 def inconsistencies(sections: Mapping[str, Any]) -> list[str]:
     """Return what is wrong between the sections and options of a recipe, with the remedies."""
     source, sink = sections.get("source", SourceSettings()), sections.get("sink", SinkSettings())
-    faults = []
-    if sum(value is not None for value in (source.sql, source.table, source.files)) != 1:
-        faults.append("[source] needs exactly one of sql, table and files")
+    faults = _source_faults(source, sink)
+    analyze, features = sections.get("analyze"), sections.get("features")
+    if analyze is not None:
+        faults += _analyze_faults(analyze)
+    if "profile" in sections:
+        faults += _profile_faults(sections["profile"], analyze, is_sampled="sample" in sections)
+    if "join" in sections:
+        faults += _join_faults(sections["join"])
+    if "clean" in sections:
+        faults += _clean_faults(sections["clean"], analyze)
+    if "expect" in sections:
+        faults += _expect_faults(sections["expect"], analyze)
+    if features is not None:
+        faults += [*_feature_faults(features, analyze), *_name_faults(features, sink)]
+    return faults
+
+
+def _source_faults(source: SourceSettings, sink: SinkSettings) -> list[str]:
+    faults = source.faults("source")
     if not sink.path:
         faults.append("[sink] path is missing: name the directory that everything goes to")
     if (source.metastore or "").startswith("thrift://") and source.warehouse:
         faults.append("[source] warehouse is where a metastore of our own keeps its tables: a remote one has its own")
-    if source.files is None and source.reading() != SourceSettings().reading():
-        faults.append("[source] format, reader, encoding and max_record_lines are for files: leave them out")
-    analyze, features = sections.get("analyze"), sections.get("features")
-    if analyze is not None:
-        faults += _analyze_faults(analyze)
-    if "profile" in sections and "sample" not in sections:
-        faults.append("[profile] reports on a sample: add [sample]")
-    if "profile" in sections and analyze is None:
+    return faults
+
+
+def _profile_faults(profile: ProfileSettings, analyze: AnalyzeSettings | None, *, is_sampled: bool) -> list[str]:
+    faults = [] if is_sampled else ["[profile] reports on a sample: add [sample]"]
+    if analyze is None:
         faults.append("[profile] needs to know which columns are text: add [analyze] with columns")
-    if "profile" in sections and analyze is not None and analyze.operation == "call" and sections["profile"].tokens:
+    elif analyze.operation == "call" and profile.tokens:
         faults.append(
             f"[profile] counts tokens, which analyzer {analyze.analyzer!r} of [analyze] operation 'call' doesn't give: "
             "set [profile] tokens = 0"
         )
-    if features is not None:
-        faults += [*_feature_faults(features, analyze), *_name_faults(features, sink)]
     return faults
 
 
@@ -55,6 +75,41 @@ def _analyze_faults(analyze: AnalyzeSettings) -> list[str]:
         *faults,
         *(f"[analyze] options.{name} is a key of its own: write {name} = … in [analyze]" for name in named),
     ]
+
+
+def _join_faults(join: JoinSettings) -> list[str]:
+    faults = join.faults("join")
+    if not join.on:
+        faults.append('[join] on is missing: name the columns that both have: on = ["movie_id"]')
+    theirs = [*join.on.values(), *(join.columns or ())]
+    twice = next((name for name in theirs if theirs.count(name) > 1), None)
+    if twice is not None:
+        faults.append(f"[join] column {twice!r} of the joined table is named twice: leave one out")
+    return faults
+
+
+def _clean_faults(clean: CleanSettings, analyze: AnalyzeSettings | None) -> list[str]:
+    faults = []
+    if not clean.columns and analyze is None:
+        faults.append("[clean] columns is missing: name the text columns, or add [analyze] with columns")
+    if clean.duplicates != "near" and clean.similarity != CleanSettings().similarity:
+        faults.append('[clean] similarity is of near duplicates: add duplicates = "near", or leave it out')
+    if clean.duplicates == "keep" and clean.first_by is not None:
+        faults.append('[clean] first_by chooses one of duplicates, which duplicates = "keep" keeps: leave it out')
+    return faults
+
+
+def _expect_faults(expect: ExpectSettings, analyze: AnalyzeSettings | None) -> list[str]:
+    faults = []
+    if not expect.of_rows and expect.error_ratio is None:
+        faults.append("[expect] expects nothing: give rows, null_share, label_shares, drift or error_ratio")
+    if expect.label is None and (expect.label_shares or "labels" in expect.drift):
+        faults.append("[expect] label is missing: name the column of the labels")
+    if analyze is None and expect.error_ratio is not None:
+        faults.append("[expect] error_ratio is of an analysis: add [analyze]")
+    if analyze is None and "length" in expect.drift:
+        faults.append("[expect] drift.length is of the texts: add [analyze] with columns")
+    return faults
 
 
 def _name_faults(features: FeatureSettings, sink: SinkSettings) -> list[str]:

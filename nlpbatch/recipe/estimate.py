@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from nlpbatch.formats.names import format_of
 from nlpbatch.recipe.records import StageRecord
 from nlpbatch.recipe.settings import SourceSettings
-from nlpbatch.recipe.stages.dump import query_frame
+from nlpbatch.recipe.source_rows import query_frame
 from nlpbatch.recipe.stages.stage import ANALYZED, StageContext
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.formats import FORMATS

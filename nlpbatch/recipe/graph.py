@@ -8,7 +8,7 @@ from typing import Final
 
 from nlpbatch.recipe.recipe_file import Recipe
 
-_PUBLISHED: Final = ("dump", "analyze", "features")
+_PUBLISHED: Final = ("dump", "join", "clean", "analyze", "features")
 """Stages that make rows for others; a sample and its report are for people."""
 
 
@@ -20,15 +20,27 @@ def graph_of(recipe: Recipe, *, on_sample: bool = False) -> Mapping[str, tuple[s
         on_sample: Whether analyze and features take the sample.
 
     """
+    first = "sample" if on_sample else "dump"
+    joined = first if recipe.join is None else "join"
+    prepared = joined if recipe.clean is None else "clean"
     needs = {
         "dump": (),
         "sample": ("dump",),
         "profile": ("sample",),
-        "analyze": ("sample",) if on_sample else ("dump",),
-        "features": ("analyze",),
+        "join": (first,),
+        "clean": (joined,),
+        "expect": (prepared,),
+        "analyze": (prepared, "expect"),
+        "expect-errors": ("analyze",),
+        "features": ("analyze", "expect-errors"),
     }
-    wanted = {"dump": recipe.source.query} | {name: getattr(recipe, name) for name in needs if name != "dump"}
-    present = [name for name in needs if wanted[name] is not None]
+    checks = {
+        "expect": recipe.expect is not None and recipe.expect.of_rows,
+        "expect-errors": recipe.expect is not None and recipe.expect.error_ratio is not None,
+    }
+    wanted = {name: getattr(recipe, name, None) is not None for name in needs} | checks
+    wanted["dump"] = recipe.source.query is not None
+    present = [name for name in needs if wanted[name]]
     return {name: tuple(need for need in needs[name] if need in present) for name in present}
 
 

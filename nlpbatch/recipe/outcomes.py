@@ -32,7 +32,11 @@ class StageOutcome:
 
 
 def write_outcomes(
-    file: Path, outcomes: Sequence[StageOutcome], variables: Mapping[str, str], error: NlpbatchError | None
+    file: Path,
+    outcomes: Sequence[StageOutcome],
+    variables: Mapping[str, str],
+    error: NlpbatchError | None,
+    warnings: Sequence[str] = (),
 ) -> None:
     """Write what a run did as JSON; there is never half of it.
 
@@ -41,11 +45,13 @@ def write_outcomes(
         outcomes: The stages that ended, in order.
         variables: Values of the recipe's placeholders.
         error: What stopped the run; None if nothing did.
+        warnings: What somebody should look at, such as expectations that don't hold.
 
     """
     members = {
         "variables": dict(variables),
         "stages": [asdict(outcome) for outcome in outcomes],
+        "warnings": list(warnings),
         "error": None if error is None else {"code": error.code, "message": error.message},
     }
     part = file.with_name(f"{file.name}.part")

@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.consistency import inconsistencies
+from nlpbatch.recipe.preparation_settings import CleanSettings, ExpectSettings, JoinSettings
 from nlpbatch.recipe.section_options import read_section
 from nlpbatch.recipe.settings import (
     AnalyzeSettings,
@@ -24,6 +25,9 @@ _SECTIONS: Final[dict[str, type[Any]]] = {
     "source": SourceSettings,
     "sample": SampleSettings,
     "profile": ProfileSettings,
+    "join": JoinSettings,
+    "clean": CleanSettings,
+    "expect": ExpectSettings,
     "analyze": AnalyzeSettings,
     "features": FeatureSettings,
     "sink": SinkSettings,
@@ -38,6 +42,9 @@ class Recipe:
     sink: SinkSettings
     sample: SampleSettings | None = None
     profile: ProfileSettings | None = None
+    join: JoinSettings | None = None
+    clean: CleanSettings | None = None
+    expect: ExpectSettings | None = None
     analyze: AnalyzeSettings | None = None
     features: FeatureSettings | None = None
     variables: Mapping[str, str] = field(default_factory=dict)

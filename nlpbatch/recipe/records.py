@@ -16,8 +16,10 @@ from nlpbatch.spark.storage import Storage
 
 RECORDS: Final = "_recipe"
 LEASE: Final = f"{RECORDS}/lease"
+STAGING: Final = f"{RECORDS}/staging"
+"""Where a result is made, before it is moved to its place."""
 State = Literal["done", "stale", "to do"]
-_BEFORE: Final = ("dump", "sample", "analyze")
+_BEFORE: Final = ("dump", "sample", "join", "clean", "analyze")
 """Members of a stage's settings that describe the stages before it."""
 
 

@@ -22,7 +22,9 @@ from nlpbatch.spark.runs.lease import OutputLease
 
 
 class RecipeRun:
-    """One run of a recipe; `outcomes` has the stages that have ended.
+    """One run of a recipe.
+
+    `outcomes` has the stages that have ended, `warnings` what somebody should look at, such as breached expectations.
 
     Args:
         spark: Session; with Hive, if the recipe names a table or a query.
@@ -42,12 +44,14 @@ class RecipeRun:
         self._context = StageContext(spark, recipe, options, say)
         self._stages = stages_of(self._context)
         self.outcomes: list[StageOutcome] = []
+        self.warnings: list[str] = []
 
     def run(self) -> None:
         """Run the stages that are not done.
 
         Raises:
             ConfigError: The recipe doesn't fit the data, or a stage is missing that another one needs.
+            ExpectationBreached: An expectation doesn't hold that stops the recipe.
             NlpbatchError: A stage failed; those before it are done, and the next run resumes after them.
 
         """
@@ -75,6 +79,7 @@ class RecipeRun:
                         lease.check()
                         record.at(stage.name)
                         self.outcomes.append(self._run_stage(stage))
+                        self._warn(stage)
 
     @contextmanager
     def _recorded(self, application: str) -> Iterator[RunRecord]:
@@ -116,6 +121,11 @@ class RecipeRun:
             return StageOutcome(stage.name, "skipped", f"nothing new since {record.ended_at}", seconds, result)
         return StageOutcome(stage.name, "done", reason, seconds, result)
 
+    def _warn(self, stage: Stage) -> None:
+        for warning in stage.warnings:
+            self.warnings.append(f"{stage.name}: {warning}")
+            self._say(f"warning: {self.warnings[-1]}")
+
     def _needed_stages(self, name: str) -> set[str]:
         """Return the stages that one needs, directly and indirectly."""
         (needs,) = (stage.needs for stage in self._stages if stage.name == name)
@@ -136,7 +146,7 @@ class RecipeRun:
     def _report_state(self, stage: Stage, changed: set[str]) -> None:
         record, state = stage.record(), stage.state()
         before = changed & set(stage.needs)
-        if state != "done" or before or self._options.overwrite:
+        if stage.changes_rows and (state != "done" or before or self._options.overwrite):
             changed.add(stage.name)
         if state == "done" and (before or self._options.overwrite):
             why = f"{min(before)} will be run again" if before else "--overwrite"
@@ -153,10 +163,9 @@ class RecipeRun:
 
 def render_result(result: Mapping[str, Any]) -> str:
     """Return what a stage reports, for a line of output."""
-    reported = {name: value for name, value in result.items() if name != "is"}
+    reported = {name: value for name, value in result.items() if name != "is" and not isinstance(value, Mapping)}
+    counts = {name: len(value) if isinstance(value, list) else value for name, value in reported.items()}
     shown = [
-        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
-        for name, value in reported.items()
-        if value
+        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in counts.items() if value
     ]
     return f": {', '.join(shown)}" if shown else ""

@@ -25,8 +25,8 @@ _MAX_NGRAMS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class SourceSettings:
-    """Where the data comes from: exactly one of `sql`, `table` and `files`."""
+class TableSettings:
+    """A table: exactly one of `sql`, `table` and `files`."""
 
     sql: Annotated[str | None, STRING, "Query of Spark SQL, over Hive's tables."] = None
     table: Annotated[str | None, STRING, 'Table, such as "web.reviews".'] = None
@@ -39,6 +39,35 @@ class SourceSettings:
     max_record_lines: Annotated[int, OPTION_TYPES["max_record_lines"], "Most lines of one record of CSV."] = (
         MAX_RECORD_LINES
     )
+
+    @property
+    def query(self) -> str | None:
+        """Return the query that gives its rows; None if files are read directly."""
+        return f"SELECT * FROM {self.table}" if self.table is not None else self.sql  # noqa: S608  (the user's table)
+
+    def reading(self) -> dict[str, Any]:
+        """Return how the files are to be read, as `JobOptions` takes it."""
+        return {name: getattr(self, name) for name in ("format", "reader", "encoding", "max_record_lines")}
+
+    def origin(self) -> dict[str, Any]:
+        """Return the files, and how they are read where that is not the default."""
+        plain = TableSettings().reading()
+        return {"files": self.files, **{name: value for name, value in self.reading().items() if value != plain[name]}}
+
+    def faults(self, section: str) -> list[str]:
+        """Return what is wrong with it as a section."""
+        faults = []
+        if sum(value is not None for value in (self.sql, self.table, self.files)) != 1:
+            faults.append(f"[{section}] needs exactly one of sql, table and files")
+        if self.files is None and self.reading() != TableSettings().reading():
+            faults.append(f"[{section}] format, reader, encoding and max_record_lines are for files: leave them out")
+        return faults
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings(TableSettings):
+    """Where the data comes from."""
+
     metastore: Annotated[
         str | None,
         STRING,
@@ -46,15 +75,6 @@ class SourceSettings:
         "metastore of the recipe's own; Spark's configuration decides if left out.",
     ] = None
     warehouse: Annotated[str | None, STRING, "Where a metastore of the recipe's own keeps its tables."] = None
-
-    @property
-    def query(self) -> str | None:
-        """Return the query to dump; None if files are read directly."""
-        return f"SELECT * FROM {self.table}" if self.table is not None else self.sql  # noqa: S608  (the user's table)
-
-    def reading(self) -> dict[str, Any]:
-        """Return how the files are to be read, as `JobOptions` takes it."""
-        return {name: getattr(self, name) for name in ("format", "reader", "encoding", "max_record_lines")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.records import StageRecord, key_of, withdraw
-from nlpbatch.recipe.stages.stage import ANALYZED, DUMP, Stage, predecessor
+from nlpbatch.recipe.stages.stage import ANALYZED, Stage, predecessor
 from nlpbatch.spark.job import run as run_analysis
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.storage import Storage
@@ -34,33 +34,34 @@ class AnalyzeStage(Stage):
     @property
     def needs(self) -> tuple[str, ...]:
         """Return the stages that it is made of."""
-        return ("sample",) if self._context.options.on_sample else (DUMP,)
+        expect = self._context.recipe.expect
+        checks = ("expect",) if expect is not None and expect.of_rows else ()
+        return (self._context.stage_before(self.name), *checks)
 
     @property
     def resumes(self) -> bool:
         """Return whether there may be new files: a directory may get some, a dump and a sample don't."""
-        return self._context.recipe.source.files is not None and not self._context.options.on_sample
+        return self._context.reads_files(self.name)
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that decides its result, as it is now."""
         analyze = asdict(self._context.analysis)
         decides = {name: analyze[name] for name in _DECIDING if name != "where" or analyze[name] is not None}
-        (before,) = self.needs
-        return {**decides, **predecessor(self._context.base, before), **self._context.source_settings()}
+        before = self._context.stage_before(self.name)
+        made = predecessor(self._context.storage_of(before), before)
+        return {**decides, **made, **self._context.source_settings()}
 
     def run(self) -> Mapping[str, Any]:
         """Run the job; return its rows, its dead letters, its name and the analyzer's fingerprint."""
         self._make_room()
         context = self._context
         given: dict[str, Any] = {
+            "input": context.rows_url(self.name),
             "output": self.storage.within(ANALYZED),
             "service": context.service(),
             "api_key": context.options.api_key,
         }
-        if context.options.on_sample:
-            given |= {"input": context.base.within("sample"), "format": "parquet"}
-        else:
-            given |= {"input": context.source_url(), **context.recipe.source.reading()}
+        given |= context.recipe.source.reading() if context.reads_files(self.name) else {"format": "parquet"}
         try:
             report = run_analysis(context.spark, context.analysis.job_options(**given))
         except ConfigError as error:

@@ -1,23 +1,22 @@
 """dump: the rows of a query, as Parquet, with a manifest that says what they are."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException, ParseException, PySparkException
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.errors import PySparkException
+from pyspark.sql import Observation, SparkSession
 from pyspark.sql import functions as sf
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.recipe.records import withdraw
+from nlpbatch.recipe.records import STAGING, withdraw
+from nlpbatch.recipe.source_rows import query_frame
+from nlpbatch.recipe.stages.manifest import MANIFEST, write_manifest
 from nlpbatch.recipe.stages.stage import DUMP, Stage
 from nlpbatch.spark.failure import failure
 from nlpbatch.spark.runs.attempts import now_text
-from nlpbatch.spark.storage import Storage, first_line
-
-MANIFEST: Final = "_manifest.json"
+from nlpbatch.spark.storage import Storage
 
 
 class DumpStage(Stage):
@@ -52,23 +51,6 @@ class DumpStage(Stage):
         return {"rows": manifest["rows"], "bytes": manifest["bytes"], "is": manifest["snapshot_at"]}
 
 
-def query_frame(spark: SparkSession, query: str) -> DataFrame:
-    """Return what a query gives, not evaluated yet.
-
-    Raises:
-        ConfigError: It can't be run.
-
-    """
-    try:
-        return spark.sql(query)
-    except (ParseException, AnalysisException) as error:
-        raise ConfigError(f"[source] the query can't be run: {first_line(error)}: correct it") from error
-    except (PySparkException, Py4JJavaError) as error:
-        raise ConfigError(
-            f"[source] the query failed: {first_line(error)}: check the metastore and the query"
-        ) from error
-
-
 def write_dump(
     spark: SparkSession, sink: Storage, query: str, directory: str, *, before_replacing: Callable[[], None]
 ) -> Mapping[str, Any]:
@@ -88,7 +70,7 @@ def write_dump(
     """
     df = query_frame(spark, query)
     counts, began_s, snapshot_at = Observation("dump"), time.monotonic(), now_text()
-    staged = f"_recipe/staging/{directory}"
+    staged = f"{STAGING}/{directory}"
     sink.delete(staged)
     spark.sparkContext.setJobDescription("nlpbatch recipe: dump")
     try:
@@ -108,7 +90,7 @@ def write_dump(
         "schema": df.schema.simpleString(),
         "seconds": round(time.monotonic() - began_s, 3),
     }
-    sink.write_text(f"{staged}/{MANIFEST}", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
+    write_manifest(sink, staged, manifest)
     before_replacing()
     sink.delete(directory)
     sink.move(staged, directory)

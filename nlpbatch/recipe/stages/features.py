@@ -32,7 +32,8 @@ class FeaturesStage(Stage):
     @property
     def needs(self) -> tuple[str, ...]:
         """Return the stages that it is made of."""
-        return ("analyze",)
+        expect = self._context.recipe.expect
+        return ("analyze", "expect-errors") if expect is not None and expect.error_ratio is not None else ("analyze",)
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that decides its result, as it is now."""

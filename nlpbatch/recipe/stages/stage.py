@@ -1,23 +1,31 @@
 """What the stages of a recipe have in common: where they read and write, and when one has to be run."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Final
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from nlpbatch.client.address import parse_addresses
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.recipe_file import Recipe
-from nlpbatch.recipe.records import StageRecord, State, key_of, state_of
+from nlpbatch.recipe.records import StageRecord, State, key_of, state_of, withdraw
 from nlpbatch.recipe.run_options import RunOptions
-from nlpbatch.recipe.settings import AnalyzeSettings, SourceSettings
+from nlpbatch.recipe.settings import AnalyzeSettings
+from nlpbatch.recipe.source_rows import contents_of, read_table
+from nlpbatch.recipe.stages.manifest import MANIFEST, write_manifest
+from nlpbatch.spark.runs.attempts import now_text
 from nlpbatch.spark.storage import Storage
 
 DUMP: Final = "dump"
 SAMPLE_FILE: Final = "sample/sample.parquet"
 ANALYZED: Final = "analyzed"
 FEATURES: Final = "features"
+PREPARING: Final = ("join", "clean")
+"""Stages that make other rows of the dump's, the files' or the sample's, in order."""
+DIRECTORIES: Final = {DUMP: DUMP, "sample": "sample", "join": "joined", "clean": "cleaned"}
+"""Where each stage leaves rows that a later one reads, as Parquet."""
 _ON_SAMPLE: Final = "on-sample"
 
 
@@ -46,6 +54,28 @@ class StageContext:
         """Return where analyze and features write: everything, or what is made of the sample."""
         return self.on_sample if self.options.on_sample else self.base
 
+    def storage_of(self, stage: str) -> Storage:
+        """Return where the record and the rows of a stage are."""
+        return self.base if stage in {DUMP, "sample"} else self.sink
+
+    def stage_before(self, stage: str) -> str:
+        """Return the stage whose rows a stage reads: the last that prepares them before it, else the first of all."""
+        before = PREPARING[: PREPARING.index(stage)] if stage in PREPARING else PREPARING
+        present = [name for name in before if getattr(self.recipe, name) is not None]
+        first = "sample" if self.options.on_sample else DUMP
+        return present[-1] if present else first
+
+    def reads_files(self, stage: str) -> bool:
+        """Return whether a stage reads the source's own files."""
+        return self.recipe.source.files is not None and self.stage_before(stage) == DUMP
+
+    def rows_url(self, stage: str) -> str:
+        """Return where the rows are that a stage reads."""
+        before = self.stage_before(stage)
+        if self.reads_files(stage):
+            return self.source_url()
+        return self.storage_of(before).within(DIRECTORIES[before])
+
     @property
     def analysis(self) -> AnalyzeSettings:
         """Return what is analysed."""
@@ -71,9 +101,7 @@ class StageContext:
 
     def source_settings(self) -> Mapping[str, Any]:
         """Return the files, and how they are read where that is not the default."""
-        source, plain = self.recipe.source, SourceSettings().reading()
-        given = {name: value for name, value in source.reading().items() if value != plain[name]}
-        return {"files": source.files, **given}
+        return self.recipe.source.origin()
 
 
 class Stage(ABC):
@@ -85,6 +113,8 @@ class Stage(ABC):
     """
 
     name: ClassVar[str]
+    changes_rows: ClassVar[bool] = True
+    """Whether stages after it are made of what it makes; those that only check have to be done first, no more."""
 
     def __init__(self, context: StageContext) -> None:
         self._context = context
@@ -117,6 +147,37 @@ class Stage(ABC):
     def run(self) -> Mapping[str, Any]:
         """Run it; return what its record reports. Member `is` identifies the result among those of all runs."""
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """Return what its last run found that somebody should look at."""
+        return ()
+
+    @property
+    def rows_from(self) -> Mapping[str, Any]:
+        """Return what decides the rows that it reads: the stage before it, or the files, as they were at first."""
+        context = self._context
+        before = context.stage_before(self.name)
+        made = predecessor(context.storage_of(before), before)
+        if not context.reads_files(self.name):
+            return made
+        return {**made, **context.source_settings(), "contents": self._contents}
+
+    def rows(self) -> DataFrame:
+        """Return the rows that it reads, not evaluated yet; of records that can't be parsed there is only `CORRUPT`.
+
+        Raises:
+            ConfigError: The files can't be read.
+
+        """
+        context = self._context
+        if context.reads_files(self.name):
+            return read_table(context.spark, context.recipe.source, "source")
+        return context.spark.read.parquet(context.rows_url(self.name))
+
+    @cached_property
+    def _contents(self) -> str:
+        return contents_of(self._context.spark, self._context.source_url(), "source")
+
     def record(self) -> StageRecord | None:
         """Return the record of its last run."""
         return StageRecord.read(self.storage, self.name)
@@ -129,6 +190,40 @@ class Stage(ABC):
 
 def _nobody_else() -> None:
     """Accept: without a run there is no lease."""
+
+
+class PreparingStage(Stage):
+    """A stage that makes other rows of those that it reads, in a directory of its own."""
+
+    @property
+    def storage(self) -> Storage:
+        """Return where its record and its rows are."""
+        return self._context.sink
+
+    @property
+    def makes(self) -> str:
+        """Return the file, within `storage`, that is written last."""
+        return f"{DIRECTORIES[self.name]}/{MANIFEST}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Return the stages that it is made of."""
+        return (self._context.stage_before(self.name),)
+
+    def put_in_place(self, staged: str, figures: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Replace its rows by those in a directory, with a manifest; return what its record reports.
+
+        Args:
+            staged: The directory, within `storage`.
+            figures: What is reported.
+
+        """
+        made_at = now_text()
+        write_manifest(self.storage, staged, {"made_at": made_at, **figures})
+        withdraw(self.storage, self.name)
+        self.storage.delete(DIRECTORIES[self.name])
+        self.storage.move(staged, DIRECTORIES[self.name])
+        return {**figures, "is": made_at}
 
 
 def predecessor(storage: Storage, stage: str) -> Mapping[str, Any]:

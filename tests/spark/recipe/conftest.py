@@ -30,7 +30,7 @@ def recipe(tmp_path):
             "sink": {"path": str(tmp_path / "out")},
         }
         for name, members in changes.items():
-            sections[name] = members if name == "source" else sections[name] | members
+            sections[name] = members if name == "source" else sections.get(name, {}) | members
         plain = {
             name: {key: value for key, value in one.items() if value is not None} for name, one in sections.items()
         }

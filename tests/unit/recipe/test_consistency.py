@@ -3,6 +3,7 @@
 import pytest
 
 from nlpbatch.recipe.consistency import FEATURE_COLUMNS, inconsistencies
+from nlpbatch.recipe.preparation_settings import CleanSettings, ExpectSettings, JoinSettings
 from nlpbatch.recipe.settings import (
     AnalyzeSettings,
     FeatureSettings,
@@ -20,6 +21,7 @@ RIGHT = {
     "features": FeatureSettings(),
     "sink": SinkSettings(path="/out"),
 }
+NO_MODEL = {"profile": None, "features": None}
 
 
 def faults(**changes):
@@ -37,6 +39,13 @@ def faults(**changes):
         {"features": FeatureSettings(unit="nouns"), "analyze": AnalyzeSettings(("a",), fields=("tag", "form"))},
         {"features": FeatureSettings(unit="forms"), "analyze": AnalyzeSettings(("a",), fields=("form",))},
         {"features": None, "analyze": AnalyzeSettings(("a",), operation="sentences")},
+        {"join": JoinSettings(table="web.films", on={"movie_id": "id"}, columns=("title",))},
+        {"join": JoinSettings(files="films.csv", on={"id": "id"}, encoding="cp949")},
+        {"clean": CleanSettings()},
+        {"clean": CleanSettings(("a",), duplicates="near", similarity=0.9, first_by="id"), "analyze": None, **NO_MODEL},
+        {"expect": ExpectSettings(rows={"min": 1}, error_ratio=0.1)},
+        {"expect": ExpectSettings(label="kind", label_shares={"a": {"max": 1}}, drift={"labels": 0.1, "length": 1})},
+        {"expect": ExpectSettings(drift={"rows": 1}), "analyze": None, "profile": None, "features": None},
         {"features": None, "analyze": AnalyzeSettings(("a",), options={"top_n": 3})},
         {"features": None, "profile": ProfileSettings(tokens=0), "analyze": AnalyzeSettings(("a",), operation="call")},
     ],
@@ -118,6 +127,54 @@ def test_a_profile_names_all_that_it_lacks():
         "[profile] reports on a sample: add [sample]",
         "[profile] needs to know which columns are text: add [analyze] with columns",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({}, "expects nothing: give rows, null_share, label_shares, drift or error_ratio"),
+        ({"label_shares": {"a": {"min": 0.1}}}, "label is missing: name the column of the labels"),
+        ({"drift": {"labels": 0.1}}, "label is missing: name the column of the labels"),
+        ({"error_ratio": 0.1}, "error_ratio is of an analysis: add [analyze]"),
+        ({"drift": {"length": 0.1}}, "drift.length is of the texts: add [analyze] with columns"),
+    ],
+)
+def test_expectations_need_what_they_are_about(given, fault):
+    assert faults(expect=ExpectSettings(**given), analyze=None, profile=None, features=None) == [f"[expect] {fault}"]
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"on": {"id": "id"}}, "needs exactly one of sql, table and files"),
+        ({"on": {"id": "id"}, "table": "a", "files": "b"}, "needs exactly one of sql, table and files"),
+        ({"on": {"id": "id"}, "table": "a", "format": "csv"}, "format, reader, encoding and max_record_lines are for"),
+        ({"table": "a"}, 'on is missing: name the columns that both have: on = ["movie_id"]'),
+        ({"table": "a", "on": {"x": "id", "y": "id"}}, "column 'id' of the joined table is named twice"),
+        ({"table": "a", "on": {"x": "id"}, "columns": ("id",)}, "column 'id' of the joined table is named twice"),
+    ],
+)
+def test_a_join_needs_one_table_and_its_keys(given, fault):
+    (found,) = faults(join=JoinSettings(**given))
+    assert found.startswith(f"[join] {fault}")
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({}, "columns is missing: name the text columns, or add [analyze] with columns"),
+        (
+            {"columns": ("a",), "similarity": 0.9},
+            'similarity is of near duplicates: add duplicates = "near", or leave it out',
+        ),
+        (
+            {"columns": ("a",), "duplicates": "keep", "first_by": "id"},
+            'first_by chooses one of duplicates, which duplicates = "keep" keeps: leave it out',
+        ),
+    ],
+)
+def test_what_cleans_needs_texts_and_duplicates_that_it_is_about(given, fault):
+    assert faults(clean=CleanSettings(**given), analyze=None, **NO_MODEL) == [f"[clean] {fault}"]
 
 
 def test_all_faults_are_found_at_once():

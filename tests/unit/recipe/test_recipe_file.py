@@ -38,6 +38,11 @@ def test_the_service_of_a_recipe_may_have_several_addresses():
     assert recipe.analyze.service == "http://a:8700,http://b:8700"
 
 
+@pytest.mark.parametrize("on", ["a", ["a"], {"a": "a"}])
+def test_keys_of_a_join_are_given_as_names_or_as_pairs(on):
+    assert Recipe.check(with_(join={"on": on, "table": "t"})).join.on == {"a": "a"}
+
+
 def test_a_table_is_dumped_whole():
     assert Recipe.check(with_(source={}) | {"source": {"table": "web.reviews"}}).source.query.endswith("web.reviews")
 
@@ -78,6 +83,29 @@ def test_the_shipped_recipes_are_valid(file):
         (with_(features={"split": {"dev": 1.0}}), "train, validation and test"),
         (with_(sink={"format": "csv"}), "one of parquet, orc, json"),
         (with_(source={"metastore": "thrift://m:9083", "warehouse": "/w"}), "a remote one has its own"),
+        (with_(join={"on": 3, "table": "t"}), "on = 3 is not columns that both have, or pairs of them"),
+        (with_(join={"on": {"a": 1}, "table": "t"}), "is not columns that both have, or pairs of them"),
+        (with_(join={"on": "a", "table": "t", "unmatched": "null"}), "unmatched = 'null' is not one of keep, drop"),
+        (with_(join={"on": "a"}), r"\[join\] needs exactly one of sql, table and files"),
+        (with_(clean={"length": {"min": -1}}), r"length = .* is not a range of whole numbers"),
+        (with_(clean={"length": {"min": 5, "max": 2}}), r"length = .* is not a range of whole numbers"),
+        (with_(clean={"hangul": {"min": 50}}), r"hangul = .* is not a range of shares"),
+        (with_(clean={"mask": ["phone", "fax"]}), "is not a list of email, resident, card, phone"),
+        (with_(clean={"mask": ["phone", "phone"]}), "'phone' is named twice"),
+        (with_(clean={"duplicates": "near", "similarity": 0.2}), "similarity = 0.2 is not a number from 0.5 to 1"),
+        (with_(clean={"duplicates": "drop"}), "duplicates = 'drop' is not one of keep, exact, near"),
+        (with_(clean={"html": "yes"}), "html = 'yes' is not true or false"),
+        (with_(expect={"rows": {"min": 10, "max": 5}}), r"rows = .* is not a range of whole numbers"),
+        (with_(expect={"rows": {}}), r"rows = {} is not a range of whole numbers"),
+        (with_(expect={"rows": {"least": 5}}), r"\[expect\] rows = .* is not a range of whole numbers"),
+        (with_(expect={"rows": {"min": True}}), r"\[expect\] rows = .* is not a range of whole numbers"),
+        (with_(expect={"null_share": {"review": 2}}), r"null_share = .* is not shares from 0 to 1 by column"),
+        (with_(expect={"label_shares": {"good": 0.5}}), r"label_shares = .* is not ranges of shares"),
+        (with_(expect={"label_shares": {"good": {"min": 0.5, "max": 5}}}), r"is not ranges of shares"),
+        (with_(expect={"drift": {"row": 0.5}}), "by what may drift, of rows, nulls, labels, length"),
+        (with_(expect={"drift": {"rows": -0.5}}), "is not numbers from 0"),
+        (with_(expect={"error_ratio": 3}), "error_ratio = 3 is not a number over 0 and up to 1"),
+        (with_(expect={"rows": {"min": 1}, "on_breach": "fail"}), "on_breach = 'fail' is not one of stop, warn"),
     ],
 )
 def test_a_fault_is_named_with_its_key_and_its_remedy(members, message):

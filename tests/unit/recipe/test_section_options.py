@@ -6,7 +6,7 @@ from typing import Annotated
 
 import pytest
 
-from nlpbatch.recipe import settings
+from nlpbatch.recipe import preparation_settings, settings
 from nlpbatch.recipe.section_options import COLUMNS, SHARE, options_of, read_section, whole
 from nlpbatch.spark.option_types import FLAG, STRING
 
@@ -15,6 +15,9 @@ SECTIONS = {
     "source": settings.SourceSettings,
     "sample": settings.SampleSettings,
     "profile": settings.ProfileSettings,
+    "join": preparation_settings.JoinSettings,
+    "clean": preparation_settings.CleanSettings,
+    "expect": preparation_settings.ExpectSettings,
     "analyze": settings.AnalyzeSettings,
     "features": settings.FeatureSettings,
     "sink": settings.SinkSettings,

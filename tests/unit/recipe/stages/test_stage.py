@@ -9,6 +9,7 @@ from nlpbatch.recipe.stages import STAGES, check_directories, stages_of
 from nlpbatch.recipe.stages.stage import predecessor
 
 ON_SAMPLE = RunOptions(on_sample=True)
+JOIN = {"table": "web.films", "on": "movie_id"}
 
 
 def stages(context):
@@ -23,7 +24,11 @@ def finish(stage, result="1"):
 
 
 def test_a_recipe_has_the_stages_whose_sections_it_has_in_order(context):
-    assert list(stages(context())) == list(STAGES)
+    assert set(stages(context())) == {"dump", "sample", "profile", "analyze", "features"}
+    every = {"expect": {"rows": {"min": 1}, "error_ratio": 0.1}, "join": JOIN, "clean": {}}
+    assert list(stages(context(**every))) == list(STAGES)
+    assert "expect-errors" not in stages(context(expect={"rows": {"min": 1}}))
+    assert "expect" not in stages(context(expect={"error_ratio": 0.1}))
     assert list(stages(context(sample=None, profile=None))) == ["dump", "analyze", "features"]
     assert list(stages(context(source={"files": "/in"}, features=None, profile=None))) == ["sample", "analyze"]
 
@@ -38,11 +43,27 @@ def test_stages_need_those_that_they_are_made_from(context):
         "features": ("analyze",),
     }
     assert stages(context(ON_SAMPLE))["analyze"].needs == ("sample",)
+    joined = stages(context(expect={"rows": {"min": 1}}, join=JOIN))
+    assert joined["join"].needs == ("dump",)
+    assert joined["expect"].needs == ("join",)
+    assert joined["analyze"].needs == ("join", "expect")
+    assert joined["sample"].needs == ("dump",)
+    cleaned = stages(context(expect={"rows": {"min": 1}}, join=JOIN, clean={}))
+    assert cleaned["clean"].needs == ("join",)
+    assert cleaned["expect"].needs == ("clean",)
+    assert cleaned["analyze"].needs == ("clean", "expect")
+    assert stages(context(ON_SAMPLE, clean={}))["clean"].needs == ("sample",)
+    checked = stages(context(expect={"rows": {"min": 1}, "error_ratio": 0.1}))
+    assert checked["expect"].needs == ("dump",)
+    assert checked["analyze"].needs == ("dump", "expect")
+    assert checked["expect-errors"].needs == ("analyze",)
+    assert checked["features"].needs == ("analyze", "expect-errors")
 
 
 def test_what_is_made_of_the_sample_is_kept_apart(context, tmp_path):
-    everything, sampled = stages(context()), stages(context(ON_SAMPLE))
-    for name in ("analyze", "features"):
+    every = {"expect": {"rows": {"min": 1}, "error_ratio": 0.1}, "join": JOIN, "clean": {}}
+    everything, sampled = stages(context(**every)), stages(context(ON_SAMPLE, **every))
+    for name in ("join", "clean", "expect", "analyze", "expect-errors", "features"):
         assert everything[name].storage.root == tmp_path / "out"
         assert sampled[name].storage.root == tmp_path / "out" / "on-sample"
     for name in ("dump", "sample", "profile"):
@@ -107,6 +128,18 @@ def test_a_stage_that_was_run_again_makes_those_after_it_stale(context):
     assert before["profile"].state() == "stale"
 
 
+def test_expectations_are_checked_again_when_they_or_the_rows_change_and_leave_the_analysis_done(context):
+    given = {"rows": {"min": 1}, "error_ratio": 0.1}
+    before = stages(context(expect=given))
+    for stage in before.values():
+        finish(stage)
+    changed = stages(context(expect=given | {"on_breach": "warn"}))
+    assert [name for name, stage in changed.items() if stage.state() == "stale"] == ["expect", "expect-errors"]
+    finish(before["dump"], result="2")
+    assert before["expect"].state() == before["analyze"].state() == "stale"
+    assert before["expect-errors"].state() == "done"
+
+
 def test_a_stage_that_was_never_done_decides_nothing(context):
     assert predecessor(context().base, "dump") == {}
 
@@ -138,9 +171,42 @@ def test_the_service_of_the_recipe_comes_before_that_of_the_options(context):
         context().service()
 
 
-@pytest.mark.parametrize("name", ["dump", "features"])
+@pytest.mark.parametrize(
+    "change", [{"on": "id"}, {"columns": ["title"]}, {"unmatched": "drop"}, {"table": "web.movies"}]
+)
+def test_what_decides_a_join_makes_it_stale_and_then_the_analysis(context, change):
+    before = stages(context(join=JOIN))
+    for stage in before.values():
+        finish(stage)
+    changed = stages(context(join=JOIN | change))
+    assert [one for one, stage in changed.items() if stage.state() == "stale"] == ["join"]
+    finish(changed["join"], result="2")
+    assert [one for one, stage in changed.items() if stage.state() == "stale"] == ["analyze"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mask": []},
+        {"length": {"min": 2}},
+        {"duplicates": "near"},
+        {"first_by": "review_id"},
+        {"columns": ["review", "reply"]},
+    ],
+)
+def test_what_decides_what_is_cleaned_makes_it_stale_and_then_the_analysis(context, change):
+    before = stages(context(clean={}))
+    for stage in before.values():
+        finish(stage)
+    changed = stages(context(clean=change))
+    assert [one for one, stage in changed.items() if stage.state() == "stale"] == ["clean"]
+    finish(changed["clean"], result="2")
+    assert [one for one, stage in changed.items() if stage.state() == "stale"] == ["analyze"]
+
+
+@pytest.mark.parametrize("name", ["dump", "joined", "cleaned", "features"])
 def test_a_directory_that_no_stage_made_is_never_replaced(context, name):
-    given = context()
+    given = context(join=JOIN, clean={})
     check_directories(stages_of(given))
     given.base.write_text(f"{name}/somebody-elses.csv", "")
     with pytest.raises(ConfigError, match=rf"out/{name} is there and was not made by a recipe: choose another"):
