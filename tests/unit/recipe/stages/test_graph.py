@@ -20,8 +20,10 @@ ADDED = {
 # A recipe without a sample isn't run on it.
 @pytest.mark.parametrize(
     ("on_sample", "left_out"),
-    [*((on_sample, left_out) for on_sample in (False, True) for left_out in ((), ("features",), ("profile",)))]
-    + [(False, ("sample", "profile"))],
+    [
+        *((on_sample, left_out) for on_sample in (False, True) for left_out in ((), ("features",), ("profile",))),
+        (False, ("sample", "profile")),
+    ],
 )
 @pytest.mark.parametrize("source", [{"sql": "SELECT 1"}, {"files": "/in"}])
 @pytest.mark.parametrize("expect", [None, "expect", "rows", "errors"])
