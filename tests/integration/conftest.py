@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from aiohttp import web
 from kiwipiepy import Kiwi
 from playwright.sync_api import sync_playwright
 
@@ -80,3 +81,30 @@ def browser():
         started = playwright.chromium.launch(executable_path=chromium(playwright))
         yield started
         started.close()
+
+
+@pytest.fixture
+async def peer():
+    """Return a function that serves answers on a port of its own, by method and path; it notes what came."""
+    runners = []
+
+    async def serve(answers):
+        came = []
+
+        async def handle(request):
+            came.append((request.method, request.path_qs, await request.text()))
+            status, body = answers[request.method, request.path]
+            return web.Response(status=status, text=body, content_type="application/json")
+
+        app = web.Application()
+        app.router.add_route("*", "/{rest:.*}", handle)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        runners.append(runner)
+        return f"http://127.0.0.1:{runner.addresses[0][1]}", came
+
+    yield serve
+    for runner in runners:
+        await runner.cleanup()
