@@ -1,4 +1,4 @@
-"""A component of a service on YARN as a scaler's target, with a peer in the place of YARN. tests/cluster has a real one."""
+"""A component of a service on YARN as a target, with a peer in the place of YARN. tests/cluster has a real one."""
 
 import asyncio
 import json
