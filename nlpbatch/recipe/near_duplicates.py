@@ -78,10 +78,9 @@ def near_pairs(rows: DataFrame, text: Column, similarity: float, staging: Storag
     spark = rows.sparkSession
     sets = rows.select(ID, ORDER, plain_text(text).alias("plain"))
     sets = sets.select(ID, ORDER, shingles(sf.col("plain")).alias("set"))
-    bands = _bands("set", similarity)
-    sets.select("*", *(band.alias(name) for name, band in bands.items())).write.parquet(staging.within("sets"))
+    sets.select("*", _bands("set", similarity).alias("bands")).write.parquet(staging.within("sets"))
     sets = spark.read.parquet(staging.within("sets")).where(sf.size("set") > 0)
-    _members(sets, sf.array(*bands)).write.parquet(staging.within("members"))
+    _members(sets).write.parquet(staging.within("members"))
     members = spark.read.parquet(staging.within("members"))
     first = members.where(sf.col("rank") <= COMPARED).select("band", sf.col("rank").alias("first"), _id("earlier"))
     pairs = members.select("band", "rank", _id("later")).join(first, "band").where(sf.col("first") < sf.col("rank"))
@@ -113,28 +112,25 @@ def _dropped(ordered: Iterable[Any]) -> Iterator[int]:
             yield later
 
 
-def _bands(shingles: str, similarity: float) -> dict[str, Column]:
-    """Return a hash of each band of a signature, which is that of its bucket, by the name of a column for it.
+def _bands(shingles: str, similarity: float) -> Column:
+    """Return an array with a hash of each band of a signature, which is that of its bucket.
 
-    In columns of their own: in one array, Spark makes one method of all of them, which Java doesn't compile, for being
-    too long, and which takes 13 times as long.
+    Seeds are data: sixty expressions instead would be one method in Java, too long to be compiled, and take five times
+    as long.
     """
-    bands, size = bands_of(similarity)
+    bands, size = (sf.array(*map(sf.lit, range(count))) for count in bands_of(similarity))
 
-    def least(seed: int) -> Column:
-        return sf.array_min(sf.transform(shingles, lambda one: sf.xxhash64(sf.lit(seed), one)))
+    def least(band: Column, seed: Column) -> Column:
+        return sf.array_min(sf.transform(shingles, lambda one: sf.xxhash64(band, seed, one)))
 
-    def band(number: int) -> Column:
-        return sf.xxhash64(sf.lit(number), *(least(number * size + position) for position in range(size)))
-
-    return {f"band_{number}": band(number) for number in range(bands)}
+    return sf.transform(bands, lambda band: sf.xxhash64(band, sf.transform(size, lambda seed: least(band, seed))))
 
 
-def _members(sets: DataFrame, bands: Column) -> DataFrame:
+def _members(sets: DataFrame) -> DataFrame:
     """Return the rows of buckets that have several: the bucket, the row, and its rank there."""
     # most buckets have one row: only hashes are shuffled to know the others, and few rows are sorted
-    several = sets.select(sf.explode(bands).alias("band")).groupBy("band").count().where(sf.col("count") > 1)
-    members = sets.select(ID, ORDER, sf.explode(bands).alias("band")).join(several, "band", "left_semi")
+    several = sets.select(sf.explode("bands").alias("band")).groupBy("band").count().where(sf.col("count") > 1)
+    members = sets.select(ID, ORDER, sf.explode("bands").alias("band")).join(several, "band", "left_semi")
     rank = sf.row_number().over(Window.partitionBy("band").orderBy(ORDER, ID))
     return members.select("band", ID, rank.alias("rank"))
 

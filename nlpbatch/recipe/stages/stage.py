@@ -220,6 +220,7 @@ class PreparingStage(Stage):
         """
         made_at = now_text()
         write_manifest(self.storage, staged, {"made_at": made_at, **figures})
+        self._context.check_lease()
         withdraw(self.storage, self.name)
         self.storage.delete(DIRECTORIES[self.name])
         self.storage.move(staged, DIRECTORIES[self.name])
