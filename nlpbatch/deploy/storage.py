@@ -4,10 +4,14 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from tenacity import Retrying, stop_after_attempt, wait_fixed
+
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.file_systems import file_system
 
 _OWNER_ONLY: Final = 0o600
+_ATTEMPTS: Final = 3
+_AGAIN_S: Final = 2.0
 
 
 class Storage:
@@ -41,7 +45,10 @@ class Storage:
         try:
             if self._size(path) == file.stat().st_size:
                 return f"{self.url}/{name}", False
-            self._put(file, path, private=private)
+            # Some hundred MB: a DataNode that is busy for a moment must not end a deployment.
+            for attempt in Retrying(stop=stop_after_attempt(_ATTEMPTS), wait=wait_fixed(_AGAIN_S), reraise=True):
+                with attempt:
+                    self._put(file, path, private=private)
         except Exception as error:
             raise self._fault(name, error) from error
         return f"{self.url}/{name}", True

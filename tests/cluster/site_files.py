@@ -38,6 +38,8 @@ def configure(directory: Path, ports: Mapping[str, int], *, services: bool = Fal
     shared = directory / "conf"
     shared.mkdir(parents=True)
     hdfs = _hdfs(directory, ports)
+    if services:  # packages of 200 MB are written on a machine that may be busy
+        del hdfs["dfs.client.socket-timeout"]
     _write(shared / "core-site.xml", _core(directory, ports))
     _write(shared / "hdfs-site.xml", hdfs)
     _write(shared / "yarn-site.xml", _yarn(directory, ports) | (_services(ports) if services else {}))
