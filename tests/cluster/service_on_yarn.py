@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -116,9 +117,23 @@ def service_on_yarn(hadoop: Hadoop, directory: Path, scaling: str) -> Iterator[S
     proxy = ProxyProcess(directory, groups)
     proxy.start()
     try:
+        _wait(f"{proxy.url}/healthz")
         yield ServiceOnYarn(hadoop, proxy, key, directory, directory / "packages.tar.gz")
     finally:
         proxy.stop()
+
+
+def _wait(url: str) -> None:
+    """Return when it answers; the proxy isn't ready before there is an API."""
+    deadline_s = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except OSError:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _flat(options: dict[Any, Any]) -> Sequence[str]:

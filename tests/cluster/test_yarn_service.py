@@ -116,8 +116,13 @@ def test_containers_follow_the_work_and_no_request_fails(service, rush, tmp_path
         assert counts["answered"] > 20
         assert (counts["failed"], counts["retried"]) == (0, 0)
         assert [one["name"] for one in service.state()["registrations"]] == [container.id]
-    events = [one["event"] for one in logged if one["logger"] == "nlpbatch.scale"]
-    assert [one for one in events if one != "pending"] == ["scaled", "container leaves", "scaled", "containers removed"]
+    events = [(one["event"], one.get("units")) for one in logged if one["logger"] == "nlpbatch.scale"]
+    changes = [units for event, units in events if event == "scaled"]
+    assert 2 in changes
+    assert changes[-1] == 1
+    # Each was asked to leave first, and taken away afterwards.
+    left, removed = (events.index((event, None)) for event in ("container leaves", "containers removed"))
+    assert left < events.index(("scaled", 1)) < removed
     answers = [pq.read_table(tmp_path / f"{name}.parquet") for name in ("fixed", "scaled")]
     assert answers[0].num_rows == pq.read_metadata(rush).num_rows
     assert answers[0].equals(answers[1])
