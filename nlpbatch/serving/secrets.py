@@ -18,7 +18,7 @@ def read_secret(path: str | None, key: str, variable: str) -> str | None:
         variable: The environment's, where there is no file.
 
     Raises:
-        ValueError: The file can't be read, or the secret has under 16 characters.
+        ValueError: The file can't be read, or the secret has under 16 characters, or others than printable ASCII.
 
     """
     found = read_secret_file(path, key) if path is not None else os.environ.get(variable, "").strip()
@@ -28,6 +28,10 @@ def read_secret(path: str | None, key: str, variable: str) -> str | None:
         raise ValueError(
             f"the secret has {len(found)} characters, at least {MIN_SECRET} are needed: make one with "
             "openssl rand -hex 32"
+        )
+    if not (found.isascii() and found.isprintable()):
+        raise ValueError(
+            f"{key} has characters that no header carries, such as line breaks: make one with openssl rand -hex 32"
         )
     return found
 

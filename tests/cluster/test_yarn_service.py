@@ -17,7 +17,7 @@ import pytest
 
 from nlpbatch.cli.stack import Stack, StackOptions
 from nlpbatch.client.sync import Client
-from nlpbatch.deploy.archive import pack_files, this_python
+from nlpbatch.deploy.archive import pack_files, python_of
 from nlpbatch.errors import NlpbatchError
 from proxy.scaler.yarn_services import YarnFault
 from tests.cluster.hadoop import Hadoop
@@ -138,7 +138,7 @@ def test_what_can_never_run_is_said_with_the_end_of_its_log(service, tmp_path):
     assert "there is no module 'nowhere_at_all'" in said.stderr
     assert service.remove().returncode == 0
     other = tmp_path / "other.tar.gz"
-    (tmp_path / "python.json").write_text(json.dumps(this_python() | {"version": [3, 9, 1]}))
+    (tmp_path / "python.json").write_text(json.dumps(python_of(service.archive) | {"version": [3, 9, 1]}))
     with tarfile.open(service.archive) as packed:
         packed.extract("start.py", tmp_path, filter="data")
     pack_files(other, {name: tmp_path / name for name in ("python.json", "start.py")})
@@ -156,6 +156,14 @@ def test_what_has_no_room_stays_pending_and_says_so(service):
     assert service.remove().returncode == 0
 
 
+def test_a_secret_that_the_proxies_do_not_know_is_said_before_anything_is_packed(service, tmp_path):
+    wrong = tmp_path / "secret"
+    wrong.write_text("something that nobody else knows")
+    said = service.deploy("--secret", wrong, "--archive", tmp_path / "not-packed")
+    assert (said.returncode, "the secret is not that of this proxy" in said.stderr) == (2, True)
+    assert not (tmp_path / "not-packed").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -165,7 +173,8 @@ def test_what_has_no_room_stays_pending_and_says_so(service):
         (["--python", "python3.9"], "and --python is python3.9: name python3"),
         (["--yarn", "http://127.0.0.1:9"], "YARN doesn't answer at http://127.0.0.1:9"),
         (["--proxy", "http://127.0.0.1:9"], "http://127.0.0.1:9 doesn't answer"),
-        (["--secret", __file__], "the secret is not that of this proxy"),
+        (["--secret", __file__], "--secret has characters that no header carries"),
+        (["--secret", Path(__file__).with_name("__init__.py")], "can't be read"),
         (["--directory", "/tmp/here"], "is not on HDFS"),
         (["--directory", "hdfs://127.0.0.1:9/a"], "can't be written"),
         (["--workers", 0], "--workers is 0: give 1 to"),

@@ -171,7 +171,10 @@ def test_images_are_built_of_what_there_is_and_run_the_manifests_commands(base):
         else:
             assert all((ROOT / source).exists() for source in sources)
     commands = [json.loads(rest) for word, rest in steps if word == "CMD"]
-    assert commands == [container(base, "Deployment", name)["args"] for name in ("nlpbatch-api", "nlpbatch-proxy")]
+    served = [container(base, "Deployment", name)["args"] for name in ("nlpbatch-api", "nlpbatch-proxy")]
+    assert commands == [*served, ["run", "--help"]]
+    said = subprocess.run([sys.executable, "-m", "nlpbatch", *commands[-1]], capture_output=True, text=True, check=True)
+    assert "RECIPE.toml" in said.stdout
 
 
 def test_the_commands_run_together_outside_of_containers(base, tmp_path):
