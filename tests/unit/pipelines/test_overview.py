@@ -175,7 +175,7 @@ def test_a_thousand_runs_are_read_soon(tmp_path):
         job(tmp_path / f"{number:04d}")
     began_s = time.monotonic()
     assert len(shown(tmp_path)) == 1_000
-    assert time.monotonic() - began_s < 10  # 0.7 s on a quiet machine
+    assert time.monotonic() - began_s < 10  # nlpbatch runs --html over as many took 0.4 s, the page 0.8 s to be ready
 
 
 def test_what_has_failed_and_what_is_late_is_said(tmp_path):
@@ -185,8 +185,7 @@ def test_what_has_failed_and_what_is_late_is_said(tmp_path):
     assert faults(found, late=None, now=NOW) == ["b: failed: the key was taken back"]
     then = NOW + timedelta(days=400)
     late = faults(found, late=timedelta(hours=26), now=then)
-    assert late[0].startswith("b: failed") or late[1].startswith("b: failed")
-    assert any(one.startswith("a: late: the last run ended") for one in late)
+    assert sorted(one.partition(": the")[0] for one in late) == ["a: late", "b: failed"]
 
 
 def test_nothing_at_all_is_a_fault(tmp_path):
