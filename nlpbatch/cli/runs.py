@@ -14,6 +14,7 @@ from nlpbatch.errors import ConfigError
 
 _KEY_VARIABLE = "NLPBATCH_RUNS_KEY"
 _MIN_KEY = 16
+_MEGABYTE = 1_000_000
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -122,7 +123,9 @@ def _number(value: float | None) -> str:
 
 
 def _bytes(value: int | None) -> str:
-    return "-" if value is None else f"{value / 1e6:,.1f} MB"
+    if value is None:
+        return "-"
+    return f"{value / 1e3:,.1f} kB" if value < _MEGABYTE else f"{value / 1e6:,.1f} MB"
 
 
 def _age(text: str | None) -> timedelta | None:
