@@ -1,5 +1,6 @@
 """Fixtures that are slow to start: one Spark, one API with proxy, for the whole run."""
 
+import logging
 import os
 import signal
 import sys
@@ -75,6 +76,14 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Any]:
     chosen = os.environ.get(LOOP_VARIABLE)
     every = get_args(LoopName) if item.path.stem in ON_BOTH_LOOPS else ("asyncio",)
     return {name: loop_factory(name) for name in ((chosen,) if chosen else every)}
+
+
+@pytest.fixture(autouse=True)
+def same_log_level() -> Iterator[None]:
+    """What one test logs is no matter of the next."""
+    level = logging.getLogger().level
+    yield
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture(scope="session")

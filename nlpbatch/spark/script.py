@@ -1,9 +1,12 @@
 """What every script for spark-submit does around its work: arguments, session, errors and exit code."""
 
 import logging
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 from py4j.protocol import Py4JError
@@ -46,7 +49,7 @@ def running_session(
         # Write at once: spark-submit forwards a script's output through the JVM, which ends a moment later.
         # PySpark's own handler asks the JVM to cancel its jobs first, and fails.
         report_interrupt(script)
-        logging.disable()  # py4j logs the stack trace of whatever call is interrupted
+        _say_nothing_more()
         raise Interrupted
 
     before = signal.signal(signal.SIGINT, interrupt)
@@ -56,3 +59,9 @@ def running_session(
         signal.signal(signal.SIGINT, before)
         with suppress(Py4JError, PySparkException, OSError):  # the JVM may be gone
             spark.stop()
+
+
+def _say_nothing_more() -> None:
+    """Drop what is written while a script ends: a JVM that goes first leaves stack traces of PySpark's threads."""
+    logging.disable()  # py4j logs the call that is interrupted
+    sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  (until the process ends)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 
 import pytest
 from redis import Redis
@@ -20,13 +19,6 @@ KIM = {"headers": {"Nlpbatch-Actor": "kim"}}
 def store(tmp_path):
     with running_store(tmp_path) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def same_log_level():
-    level = logging.getLogger().level
-    yield
-    logging.getLogger().setLevel(level)
 
 
 async def entries(member, query=""):

@@ -57,13 +57,6 @@ async def _asked(session, method, path, **members):
         return got.status, await got.read() if got.status == 204 else await got.json()
 
 
-@pytest.fixture(autouse=True)
-def same_log_level():
-    level = logging.getLogger().level
-    yield
-    logging.getLogger().setLevel(level)
-
-
 async def test_state_shows_backends_tenants_and_requests():
     release = asyncio.Event()
     async with FakeBackend(held(release)) as backend, serving(backend) as (callers, operator):

@@ -85,6 +85,9 @@ async def test_of_two_scalers_one_works_until_it_is_stopped_and_the_other_goes_o
             *(sys.executable, "-m", "nlpbatch", "scale", *options, *command), stderr=asyncio.subprocess.PIPE
         )
 
+    def written(file):
+        return file.read_text() if file.exists() else ""
+
     async def until(there):
         async with asyncio.timeout(60):
             while not there():
@@ -92,14 +95,14 @@ async def test_of_two_scalers_one_works_until_it_is_stopped_and_the_other_goes_o
 
     processes = [await start(files[0])]
     try:
-        await until(files[0].exists)
+        await until(lambda: written(files[0]))
         processes.append(await start(files[1]))
         assert json.loads(await asyncio.wait_for(processes[1].stderr.readline(), 60))["event"] == "waiting"
         assert not files[1].exists()
         processes[0].terminate()
         assert await asyncio.wait_for(processes[0].wait(), 60) == 0
-        await until(files[1].exists)  # at once: the first has given its lease back
-        assert [file.read_text() for file in files] == ["7\n", "7\n"]
+        await until(lambda: written(files[1]))  # at once: the first has given its lease back
+        assert [written(file) for file in files] == ["7\n", "7\n"]
     finally:
         for process in processes:
             if process.returncode is None:
