@@ -39,6 +39,8 @@
         └── PatienceExhausted    patience_exhausted     retried until the configured patience ran out
 
 `code` is stable and part of the HTTP contract; `retryable` is what retry logic reads, never the message.
+
+Longer than most files here, so that the tree and its codes are in one place.
 """
 
 from typing import Any, ClassVar, Self

@@ -9,6 +9,8 @@ never more than one burst. Requests at a time are leased in the same way, as slo
 
 Without the store each proxy has its part, the limit divided by the proxies last seen, beginning with what it holds.
 When the store is back, its bucket has at most what it had when it was last heard of.
+
+Longer than most files here: what is leased, wanted and given back changes together, and nothing of it is of use alone.
 """
 
 from typing import Final

@@ -90,8 +90,8 @@ class ProxyProcess:
         self.port, self._admin_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.admin_url = f"http://127.0.0.1:{self._admin_port}"
-        self._file = directory / f"proxy-{self.port}.toml"
-        self._file.write_text(f'log_level = "error"\n{config}')
+        self.file = directory / f"proxy-{self.port}.toml"
+        self.file.write_text(f'log_level = "error"\n{config}')
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -103,7 +103,7 @@ class ProxyProcess:
 
     def start(self) -> None:
         """Start it; `wait_ready` returns when it is."""
-        where = ["--config", str(self._file), "--port", str(self.port), "--admin-port", str(self._admin_port)]
+        where = ["--config", str(self.file), "--port", str(self.port), "--admin-port", str(self._admin_port)]
         self._process = subprocess.Popen([sys.executable, "-m", "nlpbatch", "proxy", "serve", *where])
 
     def wait_ready(self) -> None:

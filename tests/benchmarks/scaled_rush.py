@@ -193,7 +193,7 @@ def simulate(settings: ProxySettings, seconds: float, late_s: float) -> list[Fig
         waits = sorted(tally.waits_s)
         found.append(
             {
-                "workers": [_at(outcome.scaling, LOOK_S * one) for one in range(math.ceil(seconds / LOOK_S))],
+                "workers": [at(outcome.scaling, LOOK_S * one) for one in range(math.ceil(seconds / LOOK_S))],
                 "answered": tally.answered,
                 "wait_p50_s": percentile(waits, 0.5),
                 "wait_p99_s": percentile(waits, 0.99),
@@ -202,12 +202,13 @@ def simulate(settings: ProxySettings, seconds: float, late_s: float) -> list[Fig
     return found
 
 
-def _at(steps: tuple[tuple[float, int, int], ...], at_s: float) -> int:
+def at(steps: tuple[tuple[float, int, int], ...], at_s: float) -> int:
+    """Return the workers at a time, of the steps of a simulation."""
     return next((workers for since_s, workers, _ in reversed(steps) if since_s <= at_s), WORKERS)
 
 
-def compared(real: Figures, runs: list[Figures]) -> Figures:
-    """Return the simulation's means next to the real figures."""
+def compared(real: Figures, runs: list[Figures], look_s: float = LOOK_S) -> Figures:
+    """Return the simulation's means next to the real figures; there is a number of workers for each `look_s`."""
     length = min(len(real["workers"]), *(len(run["workers"]) for run in runs))
     actual = real["workers"][:length]
     apart = [
@@ -217,12 +218,12 @@ def compared(real: Figures, runs: list[Figures]) -> Figures:
         name: round(statistics.mean(run[name] for run in runs) / real[name], 3)
         for name in ("answered", "wait_p50_s", "wait_p99_s")
     }
-    every = round(10 / LOOK_S)
+    every = round(10 / look_s)
     return {
         "workers, each 10 s": {"real": actual[::every], "simulated": runs[0]["workers"][:length:every]},
         "area between / area": round(statistics.mean(apart), 3),
         "simulated / real": ratios,
-        "real": {name: round(real[name], 4) for name in ("answered", "wait_p50_s", "wait_p99_s", "late_s")},
+        "real": {name: round(value, 4) for name, value in real.items() if name != "workers"},
         "off by more than 20%": [name for name, ratio in ratios.items() if abs(ratio - 1) > TOLERANCE],
     }
 
