@@ -101,7 +101,7 @@ def _python_in_containers() -> Iterator[tuple[str, str]]:
 
 def calibrate(service: ServiceOnYarn, texts: list[str]) -> None:
     """Send requests of the job's size one after another."""
-    with Client(service.proxy.url, service.key, job="calibration") as client:
+    with Client(service.proxy.url, api_key=service.key, job="calibration") as client:
         sent = iter(texts)
         for _ in range(CALIBRATING):
             size, part = 0, []
@@ -141,7 +141,7 @@ def play(service: ServiceOnYarn, source: Path, directory: Path, cores: float) ->
 
 def start_s(seen: Figures) -> float:
     """Return how long containers took from being asked for to being registered, on average."""
-    started = [
+    started: list[float] = [
         next(at_s for at_s, _, registered, _ in seen["noted"] if registered >= number and at_s > asked_s) - asked_s
         for (_, before), (asked_s, units) in itertools.pairwise([(0.0, 1), *seen["scaled"]])
         for number in range(before + 1, units + 1)
