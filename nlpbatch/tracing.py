@@ -22,7 +22,7 @@ Attribute = str | int | float | bool
 Kind = Literal["internal", "server", "client"]
 
 TRACEPARENT_VARIABLE: Final = "TRACEPARENT"
-"""Has the span that a program was started for: OpenTelemetry, "Environment Variables as Context Propagation Carriers"."""
+"""Has the span that a program was started for; a convention of OpenTelemetry."""
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _FLUSH_MS: Final = 2000

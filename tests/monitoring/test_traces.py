@@ -12,7 +12,7 @@ import urllib3
 
 from nlpbatch import Client
 from nlpbatch.cli.stack import Stack, StackOptions
-from nlpbatch.errors import InvalidOption
+from nlpbatch.errors import UnknownAnalyzer
 from nlpbatch.wire.media import ANALYZE_PATH, JSON
 from tests.fakes.collector import running_collector
 from tests.fakes.no_cache import NO_CACHE
@@ -33,7 +33,8 @@ WAY = [
 """From the worker up to the run: each is a part of the next."""
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
-SECRET_TEXT = "비밀스러운 문장입니다 confidential"
+SECRET_WORD = "confidential"
+SECRET_TEXT = f"비밀스러운 문장입니다 {SECRET_WORD}"
 
 
 def fragments_in(data: bytes, texts: list[str], *secrets: str) -> list[str]:
@@ -130,17 +131,18 @@ def test_a_caller_of_its_own_gets_its_own_trace(stack, collector):
 
 def test_a_refusal_and_a_failure_have_their_code_and_nothing_that_was_sent(stack, collector):
     http = urllib3.PoolManager(retries=False, timeout=60)
-    url, key = stack.service + ANALYZE_PATH, {"Authorization": f"Bearer {stack.api_key}"}
-    for headers, body in (
-        ({"Authorization": f"Bearer {SECRET_TEXT.split()[1]}"}, "{}"),
-        (key | {"Content-Type": JSON}, json.dumps({"texts": [SECRET_TEXT], SECRET_TEXT: 1})),
-        (key | {"Content-Type": JSON, "traceparent": SECRET_TEXT.split()[1]}, json.dumps({"text": SECRET_TEXT})),
+    url, key = stack.service + ANALYZE_PATH, {"Authorization": f"Bearer {stack.api_key}", "Content-Type": JSON}
+    body = {"texts": [SECRET_TEXT]}
+    for headers, members, status in (
+        ({"Authorization": f"Bearer {SECRET_WORD}"}, body, 401),
+        (key, body | {SECRET_TEXT: 1}, 400),
+        (key | {"traceparent": SECRET_WORD, "tracestate": f"{SECRET_WORD}=1"}, body, 200),
     ):
-        assert http.request("POST", url, body=body, headers=headers).status >= 400
-    http.request(SECRET_TEXT.split()[1].upper(), f"{stack.service}/v1/{SECRET_TEXT.split()[1]}", headers=key)
-    with Client(stack.service, api_key=stack.api_key) as client, pytest.raises(InvalidOption):
-        client.analyze(SECRET_TEXT, analyzer="default", top_n=10**6)
-    codes = {"unauthenticated", "invalid_request"}
+        assert http.request("POST", url, body=json.dumps(members), headers=headers).status == status
+    http.request(SECRET_WORD.upper(), f"{stack.service}/v1/{SECRET_WORD}", headers=key)
+    with Client(stack.service, api_key=stack.api_key) as client, pytest.raises(UnknownAnalyzer):
+        client.analyze(SECRET_TEXT, analyzer="nobody")
+    codes = {"unauthenticated", "invalid_request", "unknown_analyzer"}
     eventually(lambda: codes <= {span.attributes.get("nlpbatch.code") for span in collector.spans()})
 
 

@@ -75,7 +75,8 @@ def test_nothing_that_makes_or_exports_spans_is_imported_unless_asked_for():
         "from nlpbatch.tracing import start_tracer\n"
         "assert start_tracer('test', {}) is None\n"
         # redis imports OpenTelemetry's metrics wherever they are installed.
-        "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk.trace', 'opentelemetry.exporter'))])"
+        "makes = ('opentelemetry.sdk.trace', 'opentelemetry.exporter')\n"
+        "print([name for name in sys.modules if name.startswith(makes)])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
