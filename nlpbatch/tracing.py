@@ -97,12 +97,13 @@ class Tracer:
         name: str,
         *,
         traceparent: str | None = None,
-        tracestate: str | None = None,
         kind: Kind = "internal",
     ) -> "Span":
-        """Begin a span, as a part of what these headers of Trace Context name, or of nothing."""
-        carrier = {"traceparent": traceparent, "tracestate": tracestate}
-        given = {header: value for header, value in carrier.items() if value is not None}
+        """Begin a span, as a part of what this header of Trace Context names, or of nothing.
+
+        A caller's `tracestate` isn't taken over: it would be exported, and anything may stand in it.
+        """
+        given = {} if traceparent is None else {"traceparent": traceparent}
         return self.begin(name, self._propagator.extract(given, context=self._nothing), kind)
 
     def begin(self, name: str, parent: "Context", kind: Kind = "internal", start_ns: int | None = None) -> "Span":

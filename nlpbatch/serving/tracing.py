@@ -1,7 +1,7 @@
 """A span for each request under `/v1/`, and for steps on its way, if spans are asked for; see `nlpbatch.tracing`.
 
 The request's span is in the context of its task, and of the tasks that are started for it. Without spans a step costs a
-look-up there, 0.1 µs.
+look-up there, 0.2 µs.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 
 from nlpbatch.errors import NlpbatchError
 from nlpbatch.tracing import Attribute, Span, Tracer, start_tracer
-from nlpbatch.wire.media import TRACEPARENT, TRACESTATE, path_to_record
+from nlpbatch.wire.media import TRACEPARENT, path_to_record
 
 _TRACER: web.AppKey[Tracer] = web.AppKey("tracer", Tracer)
 _CURRENT: ContextVar[Span | None] = ContextVar("span", default=None)
@@ -63,8 +63,7 @@ def request_span(app: web.Application, request: web.Request) -> AbstractContextM
 def _request_span(tracer: Tracer, request: web.Request) -> Iterator[Span]:
     path, headers = path_to_record(request.path), request.headers
     method = request.method if request.method in METH_ALL else "_OTHER"  # a caller may make one up
-    parent = headers.get(TRACEPARENT), headers.get(TRACESTATE)
-    span = tracer.span(f"{method} {path}", traceparent=parent[0], tracestate=parent[1], kind="server")
+    span = tracer.span(f"{method} {path}", traceparent=headers.get(TRACEPARENT), kind="server")
     span.note_standard("http.request.method", method)
     span.note_standard("url.path", path)
     before = _CURRENT.set(span)

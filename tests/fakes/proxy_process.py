@@ -85,7 +85,7 @@ class ProxyProcess:
     def _is_listening(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self._log.read_text()
-        found = re.search(r'"listening".*"port": (\d+)', self._log.read_text())
+        found = re.search(r'"listening", "listener": "service".*"port": (\d+)', self._log.read_text())
         self._port = int(found[1]) if found else self._port
         return bool(found)
 
