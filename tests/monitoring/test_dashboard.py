@@ -174,6 +174,6 @@ def check_names(targets):
     http = urllib3.PoolManager(retries=False, timeout=60)
     texts = [http.request("GET", f"http://{one}/metrics").data.decode() for all_ in targets.values() for one in all_]
     known = {name for text in texts for name in re.findall(r"^# TYPE (\S+)", text, flags=re.MULTILINE)}
-    named = re.findall(r"\b(?:nlpbatch_\w+|push_time_seconds)", "".join(query for _, query in QUERIES))
+    named = re.findall(r"\b(?:nlpbatch_\w+|push_time_seconds)", "\n".join(query for _, query in QUERIES))
     named += re.findall(r"\b(?:nlpbatch_\w+|push_time_seconds)", (CONFIG / "rules.yml").read_text())
     assert {name.removesuffix("_bucket") for name in named} - known == set()
