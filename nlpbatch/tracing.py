@@ -10,7 +10,9 @@ quote either. This is the only file that imports OpenTelemetry. https://www.w3.o
 
 import logging
 import re
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ TRACEPARENT_VARIABLE: Final = "TRACEPARENT"
 """Has the span that a program was started for; a convention of OpenTelemetry."""
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_FLUSH_MS: Final = 2000
+_WAIT_S: Final = 2.0
 _PREFIX: Final = "nlpbatch."
 _log = logging.getLogger("nlpbatch.tracing")
 
@@ -78,10 +80,11 @@ class Tracer:
 
     Args:
         provider: Where they go.
+        wait_s: How long `flush` and `close` wait for a collector. OpenTelemetry itself would try for 10 to 20 s.
 
     """
 
-    def __init__(self, provider: "TracerProvider") -> None:
+    def __init__(self, provider: "TracerProvider", wait_s: float = _WAIT_S) -> None:
         from opentelemetry import trace  # noqa: PLC0415  (optional)
         from opentelemetry.context import Context  # noqa: PLC0415
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
@@ -91,6 +94,8 @@ class Tracer:
         self._tracer = provider.get_tracer("nlpbatch")
         self._propagator = TraceContextTextMapPropagator()
         self._nothing = Context()
+        self._wait_s = wait_s
+        self._is_prompt = True
 
     def span(
         self,
@@ -120,13 +125,23 @@ class Tracer:
         return Span(self, started)
 
     def flush(self) -> None:
-        """Export what has ended, for two seconds at most."""
-        self._provider.force_flush(_FLUSH_MS)
+        """Export what has ended; wait for that, unless the collector didn't answer in time when it was last asked."""
+        self._wait_for(self._provider.force_flush)
 
     def close(self) -> None:
-        """Export what has ended, for two seconds at most, and end."""
-        self.flush()
-        self._provider.shutdown()
+        """Export what has ended, as `flush`, and end."""
+        self._wait_for(self._provider.shutdown)
+
+    def _wait_for(self, action: Callable[[], object]) -> None:
+        def act() -> None:
+            began_s = time.monotonic()
+            action()
+            self._is_prompt = time.monotonic() - began_s < self._wait_s
+
+        acting = threading.Thread(target=act, name="spans", daemon=True)
+        acting.start()
+        acting.join(self._wait_s if self._is_prompt else 0.0)
+        self._is_prompt = self._is_prompt and not acting.is_alive()
 
 
 class Span:

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -108,6 +110,19 @@ def test_a_caller_that_is_not_sampled_has_no_spans(tracer, spans):
     span.end()
     assert spans.get_finished_spans() == ()
     assert span.traceparent.endswith("-00")
+
+
+def test_a_collector_that_does_not_answer_is_waited_for_once(tracer, monkeypatch):
+    answers = threading.Event()
+    waiting = Tracer(tracer._provider, wait_s=0.3)
+    monkeypatch.setattr(waiting._provider, "force_flush", answers.wait)
+    waits_s = []
+    for _ in range(3):
+        began_s = time.monotonic()
+        waiting.flush()
+        waits_s.append(time.monotonic() - began_s)
+    answers.set()
+    assert waits_s[0] >= 0.3 > max(waits_s[1:])
 
 
 def test_a_span_says_what_is_noted_and_the_code_of_its_failure(tracer, spans):
