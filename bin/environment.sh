@@ -80,6 +80,15 @@ provide_kubectl() {
   fi
 }
 
+# Rules and dashboards are tried in a real Prometheus. In CI as root it is installed; elsewhere those tests are skipped.
+# Debian would start both as services: they would take the ports that operators expect them at.
+provide_prometheus() {
+  command -v prometheus >/dev/null && command -v prometheus-pushgateway >/dev/null && return
+  if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends prometheus prometheus-pushgateway >&2
+  fi
+}
+
 # make_environment EXTRAS: creates .venv and installs the project in it, unless that has been done for this pyproject.toml.
 make_environment() {
   local extras=$1 stamp wanted

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
 from nlpbatch.serving import logs
 from nlpbatch.serving.drain import DRAIN
 from nlpbatch.serving.lifecycle import new_application, running, running_when_free, serve
+from nlpbatch.serving.tracing import trace_requests
 from proxy.admin import admin_application
 from proxy.app import Proxy
 from proxy.config import GIB, ProxySettings
@@ -16,6 +18,8 @@ from proxy.reload import reload_forever
 from proxy.routes import Host, add_routes
 
 PROXY: web.AppKey[Proxy] = web.AppKey("proxy", Proxy)
+SERVICE: Final = "nlpbatch-proxy"
+"""Its name in OpenTelemetry's spans."""
 
 
 async def build_app(settings: ProxySettings, host: Host | None = None) -> web.Application:
@@ -57,6 +61,7 @@ async def run(read: Callable[[], ProxySettings], path: Path, *, shared_port: boo
     settings = read()
     logs.configure(settings.log_level)
     app = await build_app(settings)
+    trace_requests(app, SERVICE)
     reloading = asyncio.create_task(reload_forever(app[PROXY], path, read), name="reload")
     try:
         if not settings.admin.enabled:

@@ -67,8 +67,9 @@ class AsyncClient(AsyncTableOperations):
         chance: Callable[[], float] = random.random,
         on_advice: Callable[[Advice], None] | None = None,
         on_retry: Callable[[NlpbatchError], None] | None = None,
+        traceparent: Callable[[], str | None] | None = None,
     ) -> None:
-        calls = Calls(api_key=api_key, job=job, priority=priority)
+        calls = Calls(api_key=api_key, job=job, priority=priority, traceparent=traceparent)
         super().__init__(calls, Endpoints.of(service, chance), check_pool_size(pool_size))
         self._retry = retry or RetryPolicy()
         self._clock = clock or SystemClock()

@@ -61,7 +61,15 @@ class Calls:
 
     """
 
-    def __init__(self, *, api_key: str | None, job: str | None, priority: str | None) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str | None,
+        job: str | None,
+        priority: str | None,
+        traceparent: Callable[[], str | None] | None = None,
+    ) -> None:
+        self._traceparent = traceparent
         # Answers are compressed inside the Arrow stream, if at all.
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "nlpbatch"}
         if api_key is not None:
@@ -154,6 +162,9 @@ class Calls:
         headers = self._headers | {"Accept": accept, media.REQUEST_ID: uuid.uuid4().hex}
         if if_match is not None:
             headers["If-Match"] = media.etag(header_value("if_match", if_match))
+        traceparent = None if self._traceparent is None else self._traceparent()
+        if traceparent is not None:
+            headers[media.TRACEPARENT] = header_value("traceparent", traceparent)
         if body is not None:
             headers["Content-Type"] = accept
             headers[media.IDEMPOTENCY_KEY] = f'"{_idempotency_key(path, headers, body)}"'

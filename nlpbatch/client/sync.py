@@ -64,6 +64,7 @@ class Client(TableOperations):
         chance: Source of uniform numbers in [0, 1), for jitter.
         on_advice: Called with the proxy's advice on the job's requests, in the thread that sent one.
         on_retry: Called with the error of an attempt before it is retried, in the thread that made it.
+        traceparent: Called for each request; returns the header of W3C Trace Context that it carries, None for none.
 
     Raises:
         ConfigError: An argument that can't be used.
@@ -83,8 +84,9 @@ class Client(TableOperations):
         chance: Callable[[], float] = random.random,
         on_advice: Callable[[Advice], None] | None = None,
         on_retry: Callable[[NlpbatchError], None] | None = None,
+        traceparent: Callable[[], str | None] | None = None,
     ) -> None:
-        calls = Calls(api_key=api_key, job=job, priority=priority)
+        calls = Calls(api_key=api_key, job=job, priority=priority, traceparent=traceparent)
         super().__init__(calls, Endpoints.of(service, chance), check_pool_size(pool_size))
         self._retry = retry or RetryPolicy()
         self._clock = clock or SystemClock()

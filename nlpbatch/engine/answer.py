@@ -3,9 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nlpbatch.engine.job import JobResult
 from nlpbatch.engine.queue import QueuedChunk
+
+
+class WorkerTime(NamedTuple):
+    """What a worker spent on a part of a request; `began_at_s` is in seconds since 1970."""
+
+    pid: int
+    began_at_s: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +28,7 @@ class PoolAnswer:
         errors: Documents by error code.
         queue_s: Seconds until a worker took the first chunk.
         analysis_s: Seconds of worker time.
+        workers: Which workers spent it, and when.
 
     """
 
@@ -28,6 +38,7 @@ class PoolAnswer:
     errors: Counter[str]
     queue_s: float
     analysis_s: float
+    workers: Sequence[WorkerTime] = ()
 
 
 def answer_of(waiting: Sequence[QueuedChunk], results: Sequence[JobResult]) -> PoolAnswer:
@@ -43,4 +54,5 @@ def answer_of(waiting: Sequence[QueuedChunk], results: Sequence[JobResult]) -> P
         errors=errors,
         queue_s=min(taken, default=0.0),
         analysis_s=sum(result.analysis_s for result in results),
+        workers=[WorkerTime(result.pid, result.began_at_s, result.analysis_s) for result in results if result.pid],
     )

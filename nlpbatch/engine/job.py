@@ -80,6 +80,8 @@ class JobResult:
         code_points: Code points analysed.
         errors: Number of documents by error code.
         analysis_s: Seconds the worker spent on the job.
+        began_at_s: When it began, in seconds since 1970; 0 for a job that no worker had.
+        pid: The worker's process.
 
     """
 
@@ -88,6 +90,8 @@ class JobResult:
     code_points: int
     errors: Mapping[str, int]
     analysis_s: float
+    began_at_s: float = 0.0
+    pid: int = 0
 
     def to_frame(self, job_id: int) -> bytes:
         """Return the frame that carries the result."""
@@ -97,13 +101,16 @@ class JobResult:
             "code_points": self.code_points,
             "errors": dict(self.errors),
             "analysis_s": self.analysis_s,
+            "began_at_s": self.began_at_s,
+            "pid": self.pid,
         }
         return frames.pack(header, self.body)
 
     @classmethod
     def from_frame(cls, header: Mapping[str, Any], body: bytes) -> Self:
         """Return the result in a frame."""
-        return cls(body, header["tokens"], header["code_points"], header["errors"], header["analysis_s"])
+        members = ("tokens", "code_points", "errors", "analysis_s", "began_at_s", "pid")
+        return cls(body, *(header[member] for member in members))
 
 
 @dataclass(frozen=True, slots=True)

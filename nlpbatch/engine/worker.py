@@ -5,6 +5,7 @@ the documents of a job are read together before the first is analysed, and all o
 """
 
 import gc
+import os
 import select
 import socket
 import time
@@ -93,7 +94,7 @@ def run(engine: Engine, job: Job, report_position: ReportPosition, pause: Pause 
 
     An exception outside of a document fails the job.
     """
-    started_s = time.perf_counter()
+    started_s, began_at_s = time.perf_counter(), time.time()
     paused_s = 0.0
     try:
         job = replace(job, options=with_result_type(job.options, engine.info.operations))
@@ -127,6 +128,8 @@ def run(engine: Engine, job: Job, report_position: ReportPosition, pause: Pause 
         code_points=sum(map(_code_points, contents, outcomes)),
         errors=Counter(outcome.error.code for outcome in outcomes if outcome.error),
         analysis_s=time.perf_counter() - started_s - paused_s,
+        began_at_s=began_at_s,
+        pid=os.getpid(),
     )
 
 

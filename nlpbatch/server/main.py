@@ -18,6 +18,7 @@ from nlpbatch.server.shared_answers import SharedAnswers
 from nlpbatch.serving import logs
 from nlpbatch.serving.health import add_health_routes
 from nlpbatch.serving.lifecycle import new_application, serve
+from nlpbatch.serving.tracing import trace_requests
 
 
 def build_app(settings: ServerSettings, analyzers: Analyzers, metrics: ServerMetrics) -> web.Application:
@@ -52,10 +53,12 @@ async def run(settings: ServerSettings, base: Path = Path()) -> None:
     analyzers = Analyzers(settings, metrics, base)
     starting = asyncio.create_task(analyzers.start())
     try:
+        app = build_app(settings, analyzers, metrics)
+        trace_requests(app, "nlpbatch-api")
         tls = settings.listen.tls is not None
         registrar = Registrar(settings.registration, tls=tls) if settings.registration.proxies else None
         announce = None if registrar is None else registrar.registered
-        await serve(build_app(settings, analyzers, metrics), settings.listen, starting, announce=announce)
+        await serve(app, settings.listen, starting, announce=announce)
     finally:
         starting.cancel()
         await asyncio.wait([starting])

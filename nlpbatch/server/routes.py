@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -26,6 +27,7 @@ from nlpbatch.server.shared_answers import EncodedAnswer, SharedAnswers
 from nlpbatch.serving.problems import LOG_KEY
 from nlpbatch.serving.query import read_query
 from nlpbatch.serving.reading import wide_reads
+from nlpbatch.serving.tracing import add_past_step, current_span
 from nlpbatch.wire import media
 from nlpbatch.wire.analyze import parse_request
 from nlpbatch.wire.analyzer import AnalyzerInfo
@@ -38,6 +40,7 @@ from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.tags import KIWI
 
 _CHOOSING_HEADERS: Final = (media.IDEMPOTENCY_KEY, "Content-Type", "Content-Encoding", "Accept", "If-Match")
+_TRACED_WORKERS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +117,12 @@ class Routes:
             raise spans_refused(info)
         urgent = not is_batch(request.headers.get(media.PRIORITY))
         question = CacheQuestion(info.fingerprint, encoding, parsed.options, urgent=urgent)
+        asked_at_s = time.time()
         served = await self._cache.analyze(version.pool, parsed.documents, question)
         count, answer = len(parsed.documents), served.answer
         self._metrics.answered(info.name, count, answer, cached=served.cached)
         request[LOG_KEY] = {"documents": count, "cached": served.cached, "analysis_s": round(answer.analysis_s, 4)}
+        _trace(asked_at_s, answer)
         return _answer(encoding, parsed, info, served)
 
     def _check_size(self, parsed: ParsedRequest) -> None:
@@ -180,6 +185,16 @@ def _check_pinned(pinned: frozenset[str], info: AnalyzerInfo) -> None:
         "start a new run, or bring the old version back",
         fingerprint=info.fingerprint,
     )
+
+
+def _trace(asked_at_s: float, answer: PoolAnswer) -> None:
+    """Add spans of what a request waited for and of its workers, the first of them if they are many."""
+    span = current_span()
+    if span is None:
+        return
+    add_past_step(span, "queue", asked_at_s, answer.queue_s)
+    for worker in answer.workers[:_TRACED_WORKERS]:
+        add_past_step(span, "worker", worker.began_at_s, worker.seconds, pid=worker.pid)
 
 
 def _transient(answer: PoolAnswer) -> dict[str, str]:

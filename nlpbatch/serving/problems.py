@@ -14,8 +14,10 @@ from aiohttp import web
 from nlpbatch import errors
 from nlpbatch.errors import NlpbatchError
 from nlpbatch.serving.drain import DRAIN
+from nlpbatch.serving.tracing import current_span, note_answer, request_span
 from nlpbatch.serving.whole_response import WholeResponse
-from nlpbatch.wire.media import PROBLEM_JSON, REQUEST_ID, path_to_record
+from nlpbatch.tracing import trace_id_of
+from nlpbatch.wire.media import PROBLEM_JSON, REQUEST_ID, TRACEPARENT, path_to_record
 from nlpbatch.wire.problem import to_problem
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -40,11 +42,14 @@ async def answer(app: web.Application, request: web.Request, handler: _Handler) 
     started_s = time.monotonic()
     request[REQUEST_ID_KEY] = _request_id(request)
     status = 499  # the caller hung up before there was an answer
-    try:
-        response = await _answer(app, request, handler)
-        status = response.status
-    finally:
-        _log_request(request, status, time.monotonic() - started_s)
+    with request_span(app, request) as span:
+        try:
+            response = await _answer(app, request, handler)
+            status = response.status
+        finally:
+            _log_request(request, status, time.monotonic() - started_s)
+            if span is not None:
+                note_answer(span, status, request.get(LOG_KEY, {}))
     if not response.prepared:
         response.headers[REQUEST_ID] = request[REQUEST_ID_KEY]
         await run_hooks(request, response)
@@ -100,6 +105,10 @@ def _log_request(request: web.Request, status: int, seconds: float) -> None:
         "seconds": round(seconds, 4),
         "request_id": request[REQUEST_ID_KEY],
     }
+    span = current_span()
+    trace_id = trace_id_of(request.headers.get(TRACEPARENT)) if span is None else span.trace_id
+    if trace_id is not None:
+        members["trace_id"] = trace_id
     _log.log(level, "request", extra=members | request.get(LOG_KEY, {}))
 
 

@@ -1,5 +1,6 @@
 """The analysis job: files in, Parquet with tokens out, resumable, and a report of what was done."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -29,6 +30,7 @@ from nlpbatch.spark.runs.progress_record import progress_recorder
 from nlpbatch.spark.runs.pushing import pusher
 from nlpbatch.spark.runs.sizes import Sizes
 from nlpbatch.spark.storage import Storage
+from nlpbatch.spark.tracing import RunTrace, trace_run
 from nlpbatch.wire.limits import KIB
 
 _CONFIGURED: Final = {
@@ -61,17 +63,21 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
     for name, value in _CONFIGURED.items():
         session.conf.set(name, value)
     application = session.sparkContext.applicationId
-    plan = FinishedRun.find(session, options) or plan_run(session, options)
-    with OutputLease(plan.output, layout.LEASE, application) as lease:
-        if options.overwrite:
-            lease.delete_output()
-        run_file = plan.begin()
-        Merges(plan.output).redo()
+    with trace_run(os.environ) as trace:
+        plan = FinishedRun.find(session, options) or plan_run(session, options)
+        with OutputLease(plan.output, layout.LEASE, application) as lease:
+            if options.overwrite:
+                lease.delete_output()
+            run_file = plan.begin()
+            trace.named(run_file.run)
+            Merges(plan.output).redo()
 
-        def work() -> RunResult:
-            return run_batches(session, options, plan, lease) if isinstance(plan, RunPlan) else RunResult(0, None)
+            def work() -> RunResult:
+                if not isinstance(plan, RunPlan):
+                    return RunResult(0, None)
+                return run_batches(session, options, plan, lease, trace)
 
-        return _attempt(options, plan, run_file, application, work)
+            return _attempt(options, plan, run_file, application, work)
 
 
 def _attempt(
@@ -94,7 +100,9 @@ def _attempt(
     return report
 
 
-def run_batches(session: SparkSession, options: JobOptions, plan: RunPlan, lease: OutputLease) -> RunResult:
+def run_batches(
+    session: SparkSession, options: JobOptions, plan: RunPlan, lease: OutputLease, trace: RunTrace
+) -> RunResult:
     """Do all micro-batches that are left, within the budget and the error limit.
 
     Raises:
@@ -104,7 +112,7 @@ def run_batches(session: SparkSession, options: JobOptions, plan: RunPlan, lease
     now = datetime.now().astimezone()
     budget = InputBudget(options.max_bytes, parse_until(options.until, now) if options.until else None)
     sizes = Sizes.choose(plan.source, session.sparkContext.defaultParallelism, options.batch_bytes)
-    writer = BatchWriter(session, plan.analysis, plan.output, sizes)
+    writer = BatchWriter(session, plan.analysis, plan.output, sizes, trace)
     error_limit = ErrorLimit(options.max_error_ratio, f"{plan.output.url}/{layout.DEAD}")
     batches = MicroBatches(plan.source, writer, lease=lease, budget=budget, error_limit=error_limit)
     shows = [progress_recorder(plan.output)]

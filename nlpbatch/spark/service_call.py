@@ -29,6 +29,7 @@ class ServiceCall:
         request_bytes: UTF-8 bytes of text per request, 1 KiB to 8 MiB.
         in_flight: Most requests under way per task, 1 to 256; the proxy may advise fewer.
         retry: How long each request is retried before its task fails.
+        traceparent: The header of W3C Trace Context that requests carry; see `nlpbatch.spark.tracing`.
 
     Raises:
         InvalidRequest: A number out of its range; all are named.
@@ -42,6 +43,7 @@ class ServiceCall:
     request_bytes: int = REQUEST_BYTES
     in_flight: int = IN_FLIGHT
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    traceparent: str | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers."""

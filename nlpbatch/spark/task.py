@@ -12,6 +12,7 @@ from nlpbatch.client.columns.blocks import Cut
 from nlpbatch.client.columns.task_stats import TaskStats
 from nlpbatch.client.sync import Client
 from nlpbatch.spark.service_call import ServiceCall
+from nlpbatch.spark.tracing import task_span
 from nlpbatch.wire.priority import BATCH
 
 
@@ -58,16 +59,20 @@ class AnalyzeTask:
             )
 
         answers = BatchAnswers(send, asked, text=options.text, cut=options.cut, in_flight=call.in_flight)
-        with Client(
-            call.endpoints(),
-            api_key=call.api_key,
-            retry=call.retry,
-            job=call.job,
-            priority=BATCH,
-            pool_size=call.in_flight,
-            on_advice=lambda advice: answers.pacing.advised(advice, time.monotonic()),
-            on_retry=lambda error: answers.pacing.refused(error, time.monotonic()),
-        ) as client:
+        with (
+            task_span(call.traceparent) as traceparent,
+            Client(
+                call.endpoints(),
+                api_key=call.api_key,
+                retry=call.retry,
+                job=call.job,
+                priority=BATCH,
+                pool_size=call.in_flight,
+                on_advice=lambda advice: answers.pacing.advised(advice, time.monotonic()),
+                on_retry=lambda error: answers.pacing.refused(error, time.monotonic()),
+                traceparent=lambda: traceparent,
+            ) as client,
+        ):
             yield from answers.answer(batches)
             if self._report is not None:
                 self._report(answers.stats + TaskStats.of_client(client.stats.snapshot()))

@@ -12,6 +12,7 @@ JOB = "Nlpbatch-Job"
 PRIORITY = "Priority"  # RFC 9218
 SERVER_TIMING = "Server-Timing"
 TRACEPARENT = "traceparent"  # W3C Trace Context
+TRACESTATE = "tracestate"
 IDEMPOTENCY_KEY = "Idempotency-Key"  # draft-ietf-httpapi-idempotency-key-header
 IDEMPOTENCY_REPLAYED = "Idempotency-Replayed"
 """Header of an answer that was given before, or to an identical request at the same time."""

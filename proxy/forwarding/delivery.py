@@ -11,6 +11,7 @@ from aiohttp import web
 
 from nlpbatch.errors import BackendFailed, NlpbatchError, NoCapacity, ServiceTimeout
 from nlpbatch.serving.problems import LOG_KEY
+from nlpbatch.serving.tracing import step
 from nlpbatch.wire.media import DOCUMENTS, IDEMPOTENCY_REPLAYED
 from proxy.forwarding.gate import Gate
 from proxy.forwarding.response_headers import ARRIVAL_KEY
@@ -132,15 +133,18 @@ class Delivery:
         while True:
             backend = retries.backend
             try:
-                result = await self._attempt(backend, call, send, answers=answers)
+                with step("attempt", call.sent.headers, backend=backend.url) as span:
+                    result = await self._attempt(backend, call, send, answers=answers)
+                    outcome = _failure(result) if isinstance(result, NlpbatchError) else result.status
+                    if span is not None:
+                        span.note(outcome=outcome.name.lower() if isinstance(outcome, Failure) else outcome)
             except BaseException:
                 retries.abandon(time.monotonic())
                 raise
-            outcome = _failure(result) if isinstance(result, NlpbatchError) else result.status
-            step = retries.after(outcome, time.monotonic())
-            if isinstance(step, GiveUp):
-                raise NoCapacity(_CHANGED, retry_after_s=step.retry_after_s)
-            if isinstance(step, Return):
+            following = retries.after(outcome, time.monotonic())
+            if isinstance(following, GiveUp):
+                raise NoCapacity(_CHANGED, retry_after_s=following.retry_after_s)
+            if isinstance(following, Return):
                 if isinstance(result, NlpbatchError):
                     raise result
                 return result

@@ -27,6 +27,7 @@ from nlpbatch.errors import (
 )
 from nlpbatch.serving.problems import LOG_KEY
 from nlpbatch.serving.reading import hold_body, read_all, wide_reads
+from nlpbatch.serving.tracing import step
 from nlpbatch.wire.media import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JOB, PREFER, PRIORITY, pinned_to
 from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.problem import status_of
@@ -221,7 +222,8 @@ class Gateway:
         return await self._parts.delivery.fetch(lease, call)
 
     async def _admit(self, request: web.Request, arrival: Arrival) -> Lease:
-        lease = request[LEASE_KEY] = await self._parts.gate.enter(arrival, partial(hold_body, request))
+        with step("queue"):
+            lease = request[LEASE_KEY] = await self._parts.gate.enter(arrival, partial(hold_body, request))
         self._parts.metrics.passed(arrival.tenant, arrival.class_name, lease.waited_s, arrival.cost_bytes)
         request[LOG_KEY]["queue_s"] = round(lease.waited_s, 4)
         return lease

@@ -18,13 +18,14 @@ from nlpbatch.errors import Draining, NlpbatchError, ServiceUnreachable
 from nlpbatch.serving import logs
 from nlpbatch.serving.lifecycle import serve
 from nlpbatch.serving.tied import end_with_parent
+from nlpbatch.serving.tracing import trace_requests
 from nlpbatch.wire.limits import MIB
 from proxy.admin import admin_application
 from proxy.app import Proxy
 from proxy.host.assignment import Assignment, supervisor_socket, worker_socket
 from proxy.host.audit import ENTRIES_PATH
 from proxy.host.listeners import running_on_socket
-from proxy.main import PROXY, build_app
+from proxy.main import PROXY, SERVICE, build_app
 from proxy.shared.store import StoreAway
 
 _BODY_BYTES: Final = 16 * MIB
@@ -149,6 +150,7 @@ async def run_worker(directory: Path, number: int) -> None:
     supervisor = SupervisorClient(directory, number)
     try:
         app = await build_app(given.settings, supervisor)
+        trace_requests(app, SERVICE)
         proxy = app[PROXY]
         _begin_with(proxy, given.generation)
         app.on_startup.append(lambda _: supervisor.join())  # before it listens, and after the proxy has started

@@ -40,6 +40,7 @@ _REQUEST_HEADERS: Final = tuple(
         media.IDEMPOTENCY_KEY,
         media.PRIORITY,
         media.TRACEPARENT,
+        media.TRACESTATE,
         media.JOB,
     )
 )

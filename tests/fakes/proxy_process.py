@@ -32,11 +32,20 @@ url = "{url}"
 
 
 class ProxyProcess:
-    """One proxy before some backends; its key is `KEY`."""
+    """One proxy before some backends; its key is `KEY`.
 
-    def __init__(self, directory: Path, *backends: str) -> None:
+    Args:
+        directory: For its files.
+        backends: Addresses.
+        config: Its proxy.toml, without backends.
+        options: Further ones of the command.
+
+    """
+
+    def __init__(self, directory: Path, *backends: str, config: str = CONFIG, options: tuple[str, ...] = ()) -> None:
         self._file, self._log = directory / "proxy.toml", directory / "log"
-        self._file.write_text(CONFIG.format(entry=ENTRY) + "".join(BACKEND.format(url=url) for url in backends))
+        self._file.write_text(config.format(entry=ENTRY) + "".join(BACKEND.format(url=url) for url in backends))
+        self._options = options
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -46,7 +55,7 @@ class ProxyProcess:
 
     def start(self) -> None:
         """Start it, the second time on the port that it had; return once it is ready."""
-        command = [sys.executable, "-m", "nlpbatch", "proxy", "serve", "--config", str(self._file)]
+        command = [sys.executable, "-m", "nlpbatch", "proxy", "serve", "--config", str(self._file), *self._options]
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
                 [*command, "--port", str(self._port)], cwd=ROOT, stdin=subprocess.DEVNULL, stderr=log
@@ -76,7 +85,7 @@ class ProxyProcess:
     def _is_listening(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self._log.read_text()
-        found = re.search(r'"listening".*"port": (\d+)', self._log.read_text())
+        found = re.search(r'"listening", "listener": "service".*"port": (\d+)', self._log.read_text())
         self._port = int(found[1]) if found else self._port
         return bool(found)
 

@@ -59,6 +59,7 @@ async def test_only_known_headers_reach_the_backend_and_the_key_never_does():
         "Idempotency-Key": "k-1",
         "Priority": "u=6",
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "tracestate": "congo=t61rcWkgMzE",
         "Nlpbatch-Job": "nightly:7",
         "X-Request-Id": "r-1",
     }

@@ -229,4 +229,5 @@ def _joined(answers: Sequence[PoolAnswer], body: bytes) -> PoolAnswer:
         errors=errors,
         queue_s=sum(answer.queue_s for answer in answers),
         analysis_s=sum(answer.analysis_s for answer in answers),
+        workers=[worker for answer in answers for worker in answer.workers],
     )

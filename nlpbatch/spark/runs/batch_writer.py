@@ -20,6 +20,7 @@ from nlpbatch.spark.runs.tracker import Tracker
 from nlpbatch.spark.runs.usage import UsagePoller
 from nlpbatch.spark.storage import Storage
 from nlpbatch.spark.task_totals import TaskTotals
+from nlpbatch.spark.tracing import NO_TRACE, RunTrace
 
 
 class BatchWriter:
@@ -30,11 +31,20 @@ class BatchWriter:
         analysis: What is asked.
         output: What is written.
         sizes: How the input is cut.
+        trace: That of the run.
 
     """
 
-    def __init__(self, spark: SparkSession, analysis: RunAnalysis, output: Storage, sizes: Sizes) -> None:
+    def __init__(
+        self,
+        spark: SparkSession,
+        analysis: RunAnalysis,
+        output: Storage,
+        sizes: Sizes,
+        trace: RunTrace = NO_TRACE,
+    ) -> None:
         self.spark = spark
+        self._trace = trace
         self.output = output
         self.analysis = analysis
         self.sizes = sizes
@@ -62,7 +72,8 @@ class BatchWriter:
         started_at, started_s = now_text(), time.monotonic()
         rows = self._begin(files, number, tracker, group)
         staged = self.batches.stage(number)
-        found, spark_writer = self._write_rows(files, number, staged)
+        with self._trace.batch(number, len(files.files)) as traceparent:
+            found, spark_writer = self._write_rows(files, number, staged, self.analysis.traced(traceparent))
         files.check(found["rows"], rows)
         record = BatchRecord(
             number=number,
@@ -94,23 +105,25 @@ class BatchWriter:
         self.totals.begin()
         return rows
 
-    def _write_rows(self, files: BatchFiles, number: int, staged: str) -> tuple[dict[str, Any], str]:
+    def _write_rows(
+        self, files: BatchFiles, number: int, staged: str, analysis: RunAnalysis
+    ) -> tuple[dict[str, Any], str]:
         """Write the rows with their outcome; return what `RunAnalysis.counts` counts, and why Spark's writer wrote."""
         rows = self.sizes.spread(files.rows(), files.size_bytes)
-        schema, _ = self.analysis.tasks(rows.schema)
+        schema, _ = analysis.tasks(rows.schema)
         layout = parquet_layout(self.spark, schema)
         if isinstance(layout, str):
-            found, reason = self._write_by_spark(rows, number, staged), layout
+            found, reason = self._write_by_spark(rows, number, staged, analysis), layout
         else:
-            found, reason = write_packed(self.analysis, rows, layout, self.totals, self.output.within(staged)), ""
+            found, reason = write_packed(analysis, rows, layout, self.totals, self.output.within(staged)), ""
             name_files(self.output, staged, layout.compression)
         if found["rows"] == found["dead"]:
             self._write_no_rows(schema, staged)
         return found, reason
 
-    def _write_by_spark(self, rows: DataFrame, number: int, staged: str) -> dict[str, Any]:
+    def _write_by_spark(self, rows: DataFrame, number: int, staged: str, analysis: RunAnalysis) -> dict[str, Any]:
         counts = Observation(f"nlpbatch-{number}")
-        result = self.analysis.apply(rows, self.totals).observe(counts, *self.analysis.counts())
+        result = analysis.apply(rows, self.totals).observe(counts, *analysis.counts())
         result.write.partitionBy(OUTCOME).parquet(self.output.within(staged))
         found: dict[str, Any] = counts.get
         return found

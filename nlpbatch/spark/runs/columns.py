@@ -1,7 +1,7 @@
 """What a run adds to rows and counts of them: outcome columns of every text column, and which rows are dead."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, Final
 
@@ -87,6 +87,10 @@ class RunAnalysis:
     columns: tuple[TextColumn, ...]
     call: ServiceCall
     pinned: Pinned
+
+    def traced(self, traceparent: str | None) -> "RunAnalysis":
+        """Return the same, with that header of Trace Context on all requests."""
+        return replace(self, call=replace(self.call, traceparent=traceparent))
 
     def apply(self, df: DataFrame, report: Callable[..., None] | None) -> DataFrame:
         """Return the rows with all outcome columns, and with `OUTCOME` last.

@@ -45,13 +45,14 @@ def pusher(address: str, run: str) -> Show:
 
 def exposition(progress: Progress) -> bytes:
     """Return the gauges in Prometheus's text format."""
+    left_s = 0.0 if progress.share >= 1 else progress.left_s
     values = {
         "rows": progress.rows,
         "input_done_bytes": progress.done_bytes,
         "input_bytes": progress.total_bytes,
         "seconds": progress.seconds,
         "throttled_ratio": progress.throttled,
-        "left_seconds": float("nan") if progress.left_s is None else progress.left_s,
+        "left_seconds": float("nan") if left_s is None else left_s,
     }
     lines: list[str] = []
     for name, value in values.items():

@@ -193,6 +193,15 @@ def test_retries_and_answers_are_reported_to_the_callbacks(driver):
     assert [trace.attempts for trace in traced] == [2]
 
 
+def test_each_request_carries_the_trace_that_it_is_a_part_of_at_that_moment(driver):
+    headers = [f"00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333{number}-01" for number in range(2)]
+    given = iter([headers[0], None, headers[1]])
+    calls = driver(answer(EMPTY), traceparent=lambda: next(given))
+    for _ in range(3):
+        calls.analyze("가")
+    assert [sent.headers.get("traceparent") for sent in calls.transport.requests] == [headers[0], None, headers[1]]
+
+
 def test_closing_closes_the_connections(driver):
     calls = driver(answer())
     calls.close()

@@ -1,6 +1,7 @@
 import http.server
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -47,6 +48,12 @@ def test_the_gauges_are_in_prometheus_own_format():
     assert values["nlpbatch_run_input_done_bytes"] == 10
     assert values["nlpbatch_run_throttled_ratio"] == 0.25
     assert all(family.type == "gauge" and family.documentation for family in families.values())
+
+
+@pytest.mark.parametrize(("done_bytes", "left_s"), [(0, "NaN"), (10, "7.5"), (40, "0.0")])
+def test_the_time_left_is_nan_while_it_is_unknown_and_0_in_the_end(done_bytes, left_s):
+    lines = exposition(replace(PROGRESS, done_bytes=done_bytes)).decode().splitlines()
+    assert f"nlpbatch_run_left_seconds {left_s}" in lines
 
 
 def test_a_run_is_pushed_as_a_group_of_its_own():
