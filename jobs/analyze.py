@@ -6,12 +6,17 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from nlpbatch.alerts.after import Ending, with_alert
+from nlpbatch.alerts.alert import Alert
+from nlpbatch.alerts.delivery import Alerts
 from nlpbatch.errors import ConfigError
+from nlpbatch.recipe.alert_settings import alerts_of, read_alerts
 from nlpbatch.spark.job import run
+from nlpbatch.spark.job_alert import job_alert
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.report import Report
 from nlpbatch.spark.runs.formats import FORMATS
-from nlpbatch.spark.script import run_script, running_session
+from nlpbatch.spark.script import run_script, running_session, translated
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from nlpbatch.wire.options import OPERATIONS, OPTIONS
 from nlpbatch.wire.options.values import parse_text
@@ -22,6 +27,11 @@ SET_ASIDE: Final = 3
 
 def parse(argv: list[str] | None = None) -> JobOptions:
     """Return the options of the command line and of --config; exits with 2 on wrong usage."""
+    return JobOptions.merge(*_given(argv))
+
+
+def _given(argv: list[str] | None) -> tuple[Path | None, dict[str, Any]]:
+    """Return the file of --config, and the options of the command line and the environment."""
     parser = argparse.ArgumentParser(
         prog="analyze.py",
         description="Add the tokens of text columns to a data set, as Parquet. Started again, it resumes where it "
@@ -87,7 +97,7 @@ def parse(argv: list[str] | None = None) -> JobOptions:
     )
     given["service"] = given["service"] or os.environ.get("NLPBATCH_SERVICE")
     given["api_key"] = os.environ.get("NLPBATCH_API_KEY") or None
-    return JobOptions.merge(file, given)
+    return file, given
 
 
 def _pairs(given: list[str] | None) -> dict[str, str] | None:
@@ -120,18 +130,39 @@ def main() -> int:
 
 
 def _run() -> int:
-    options = parse()
+    file, given = _given(None)
+    options, alerts = JobOptions.merge(file, given), _alerts(file, given)
+    reports: list[Report] = []
+
+    def alert(ending: Ending) -> Alert:
+        return job_alert(ending, options.output, reports[0] if reports else None, alerts)
+
+    return with_alert(lambda: translated(lambda: _analyze(options, reports)), alerts, alert, _say)
+
+
+def _alerts(file: Path | None, given: dict[str, Any]) -> Alerts:
+    """Return who is told how the run ends."""
+    settings = None if file is None else read_alerts(file, given.get("output"))
+    return alerts_of(settings, os.environ)
+
+
+def _analyze(options: JobOptions, reports: list[Report]) -> int:
+    """Run the job; add its report to `reports`."""
     with running_session("analyze") as spark:
         report = run(spark, options)
-    print(f"analyze: {_render_outcome(report)}\n{report.to_text()}", file=sys.stderr)
+    reports.append(report)
+    _say(f"{_render_outcome(report)}\n{report.to_text()}")
     if report.unread:
-        print(
-            f"analyze: {len(report.unread):,} of {report.files:,} files were set aside, see above: correct them and "
-            "add them to the input under other names, or remove them from it",
-            file=sys.stderr,
+        _say(
+            f"{len(report.unread):,} of {report.files:,} files were set aside, see above: correct them and "
+            "add them to the input under other names, or remove them from it"
         )
         return SET_ASIDE
     return 0
+
+
+def _say(line: str) -> None:
+    print(f"analyze: {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

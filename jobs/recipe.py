@@ -1,20 +1,26 @@
 """spark-submit jobs/recipe.py recipe.toml: run the stages of a recipe."""
 
 import argparse
+import os
 import sys
 from datetime import date
 from pathlib import Path
 
+from nlpbatch.alerts.after import Ending, with_alert
+from nlpbatch.alerts.alert import Alert
+from nlpbatch.alerts.delivery import Alerts
 from nlpbatch.errors import ConfigError, NlpbatchError
 from nlpbatch.program import LOOK
+from nlpbatch.recipe.alert_settings import alerts_of
 from nlpbatch.recipe.hive import settings_of
 from nlpbatch.recipe.outcomes import write_outcomes
 from nlpbatch.recipe.recipe_file import Recipe
 from nlpbatch.recipe.run import RecipeRun
+from nlpbatch.recipe.run_alert import run_alert
 from nlpbatch.recipe.run_options import RunOptions
 from nlpbatch.recipe.stages import STAGES
 from nlpbatch.recipe.variables import parse_assignments
-from nlpbatch.spark.script import run_script, running_session
+from nlpbatch.spark.script import run_script, running_session, translated
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,9 +77,25 @@ def _run(argv: list[str] | None) -> int:
         dry_run=given.dry_run,
         name=given.recipe.name,
     )
+    alerts = alerts_of(recipe.alerts, os.environ)
+    runs: list[RecipeRun] = []
+
+    def alert(ending: Ending) -> Alert | None:
+        return run_alert(ending, recipe, options, runs[0] if runs else None, alerts)
+
+    def work() -> int:
+        return _run_recipe(given, recipe, options, runs)
+
+    quiet = options.dry_run or options.on_sample  # somebody is trying it, and looks
+    return with_alert(lambda: translated(work), Alerts() if quiet else alerts, alert, _say)
+
+
+def _run_recipe(given: argparse.Namespace, recipe: Recipe, options: RunOptions, runs: list[RecipeRun]) -> int:
+    """Run it; add the run to `runs` when it begins."""
     hive = recipe.source.query is not None
     with running_session("recipe", hive=hive, settings=settings_of(recipe.source)) as spark:
         run, failed = RecipeRun(spark, recipe, options, _say), None
+        runs.append(run)
         try:
             run.run()
         except NlpbatchError as error:

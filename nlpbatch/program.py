@@ -48,7 +48,7 @@ def run_program(name: str, main: Callable[[], int], *, failed: str = "") -> int:
     except BaseException as error:
         if isinstance(error, OSError) and error.filename == _OUTPUT:
             _drop_output()
-        if (interrupt := _interrupt(error)) is not None:
+        if (interrupt := interrupt_in(error)) is not None:
             return INTERRUPTED if isinstance(interrupt, Interrupted) else report_interrupt(name)
         if isinstance(error, NlpbatchError):
             return _report(name, error, failed)
@@ -94,7 +94,7 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
+def interrupt_in(error: BaseException | None) -> KeyboardInterrupt | None:
     """Return the Ctrl-C that an error comes from, if any: cleaning up fails where the JVM has ended as well."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__

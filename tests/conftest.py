@@ -35,6 +35,7 @@ SUBMITTING = (
     *(f"tests/spark/test_{name}.py" for name in ("notebook", "cluster", "submit", "demo")),
     "tests/monitoring/test_dashboard.py",
     "tests/monitoring/test_traces.py",
+    *(f"tests/spark/recipe/test_{name}.py" for name in ("cronjob", "recipe_alerts")),
 )
 """Files whose tests start a Spark or a Hadoop of their own: they share none, so that any process may run them."""
 ON_BOTH_LOOPS = ("test_proxy_connections", "test_proxy_queue", "test_proxy_tls", "test_proxy_upstream")

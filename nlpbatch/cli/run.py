@@ -46,11 +46,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(arguments: argparse.Namespace) -> int:
     """Submit it; return what the job returns."""
     import jobs.recipe  # noqa: PLC0415  (needs the spark extra)
+    from nlpbatch.recipe.alert_settings import alerts_of  # noqa: PLC0415
     from nlpbatch.recipe.recipe_file import Recipe  # noqa: PLC0415
     from nlpbatch.recipe.variables import parse_assignments  # noqa: PLC0415
 
     variables = parse_assignments(arguments.set, date.today())  # noqa: DTZ011  (the user's day)
     recipe = Recipe.load(arguments.recipe, variables)  # errors in the recipe are reported before anything starts
+    alerts_of(recipe.alerts, os.environ)
     options = [str(arguments.recipe), "--on", arguments.on]
     options += ["--stage", arguments.stage] if arguments.stage else []
     options += [f"--{name.replace('_', '-')}" for name in ("overwrite", "dry_run") if getattr(arguments, name)]

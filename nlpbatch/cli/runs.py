@@ -37,6 +37,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--late", metavar="AGE", help="--check: a run that ended so long ago is late, such as 26h or 8d"
     )
     parser.add_argument(
+        "--alerts",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="--check: tell those whom [alerts] of this TOML file or the environment names",
+    )
+    parser.add_argument(
         "--host", default="127.0.0.1", help=f"--serve: where (default 127.0.0.1; others need ${_KEY_VARIABLE})"
     )
     parser.add_argument("--port", type=int, default=8704, help="--serve: where (default 8704; 0 for any)")
@@ -45,13 +52,16 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show them; with --check, return 1 if anything is wrong."""
-    from nlpbatch.pipelines.overview import faults, overview  # noqa: PLC0415  (starts fast)
+    from nlpbatch.pipelines.check_alert import check_alert  # noqa: PLC0415  (starts fast)
+    from nlpbatch.pipelines.overview import faults, overview  # noqa: PLC0415
     from nlpbatch.pipelines.page import to_html  # noqa: PLC0415
     from nlpbatch.pipelines.records import Records  # noqa: PLC0415
 
     late = _age(arguments.late)
-    if late is not None and not arguments.check:
-        raise ConfigError("--late belongs to --check: give both")
+    for name in ("late", "alerts"):
+        if getattr(arguments, name) is not None and not arguments.check:
+            raise ConfigError(f"--{name} belongs to --check: give both")
+    told = None if arguments.alerts is None else _told(arguments.alerts)
     records = Records(arguments.directory)
     if arguments.serve:
         return _serve(arguments, records)
@@ -65,12 +75,32 @@ def run(arguments: argparse.Namespace) -> int:
             raise ConfigError(f"{arguments.html} can't be written: {error.strerror}") from error
         print(f"{arguments.html}: {len(found['runs'])} runs", file=sys.stderr)
     elif arguments.check:
-        lines = faults(found, late=late)
-        print("\n".join(lines) or f"all {len(found['runs'])} runs are in order")
-        return int(bool(lines))
+        wrong = faults(found, late=late)
+        lines = [f"{one.name}: {one.state}: {one.why}" for one in wrong]
+        print("\n".join(lines) or f"all {len(found['runs'])} runs are in order", flush=True)
+        if told is not None:
+            told.deliver(check_alert(found, wrong, told), _say)
+        return int(bool(wrong))
     else:
         _print(found)
     return 0
+
+
+def _told(file: str) -> Any:
+    """Return who is told what a check found."""
+    from nlpbatch.recipe.alert_settings import WEBHOOK, alerts_of, read_alerts  # noqa: PLC0415
+
+    settings = read_alerts(Path(file)) if file else None
+    if file and settings is None:
+        raise ConfigError(f"--alerts {file}: it has no [alerts]: add it, or leave the file out to use ${WEBHOOK}")
+    alerts = alerts_of(settings, os.environ)
+    if settings is None and not alerts.hooks:
+        raise ConfigError(f"--alerts names nobody: give a TOML file with [alerts], or set ${WEBHOOK}")
+    return alerts
+
+
+def _say(line: str) -> None:
+    print(f"nlpbatch: {line}", file=sys.stderr)
 
 
 def _serve(arguments: argparse.Namespace, records: Any) -> int:

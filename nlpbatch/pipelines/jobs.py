@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.pipelines.history import PastRun, starts
+from nlpbatch.pipelines.moments import moment
 from nlpbatch.pipelines.records import JOB_RECORDS, Records
 
 State = Literal["running", "done", "stopped", "failed", "lost", "to do", "stale", "unreadable"]
@@ -60,6 +62,7 @@ class JobRun:
         left_s: Seconds that are left at the present rate; None if that isn't known.
         set_aside: Files that couldn't be read.
         batches: Micro-batches that are whole, in order.
+        history: Its starts, the oldest first.
 
     """
 
@@ -80,6 +83,7 @@ class JobRun:
     left_s: float | None = None
     set_aside: int = 0
     batches: Sequence[Batch] = ()
+    history: Sequence[PastRun] = ()
 
     @property
     def rows_per_s(self) -> float:
@@ -129,7 +133,16 @@ def read_job(records: Records, path: str, now: datetime | None = None) -> JobRun
         left_s=progress.get("left_s"),
         set_aside=sum(len(one.get("set_aside") or ()) for one in batches),
         batches=[_batch(one) for one in batches],
+        history=_history(attempts, batches, path, state),
     )
+
+
+def _history(
+    attempts: Sequence[Mapping[str, Any]], batches: Sequence[Mapping[str, Any]], path: str, state: State
+) -> list[PastRun]:
+    """Return the starts; the last one is in the state that the whole is in."""
+    found = starts(attempts, batches, path)
+    return [*found[:-1], *(replace(one, state=state) for one in found[-1:])]
 
 
 def live_holder(records: Records, directory: str, now: datetime) -> str:
@@ -145,20 +158,6 @@ def live_holder(records: Records, directory: str, now: datetime) -> str:
         return f"{found['application']} on {found['host']}" if alive and found else ""
     except (KeyError, TypeError, ValueError):
         return ""
-
-
-def moment(text: object) -> str | None:
-    """Return a time of a record, None for none.
-
-    Raises:
-        ValueError: It is no time with a zone.
-
-    """
-    if text is None:
-        return None
-    if not isinstance(text, str) or datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError(f"{text!r} is no time with a zone")
-    return text
 
 
 def _state(attempt: Mapping[str, Any], holder: str) -> State:

@@ -38,7 +38,7 @@ def policy() -> str:
     script, style = (f"'sha256-{_hash(_asset(name))}'" for name in ("page.js", "page.css"))
     return (
         f"default-src 'none'; script-src {script}; style-src {style}; img-src data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
 

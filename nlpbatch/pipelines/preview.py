@@ -1,4 +1,4 @@
-"""Ten rows of what a stage or a job made, read from its first Parquet file."""
+"""What a stage or a job made: ten rows, read from its first Parquet file, or the checks of expectations."""
 
 import math
 import posixpath
@@ -17,13 +17,15 @@ _DIRECTORIES: Final = {
     "analyze": "analyzed",
     "features": "features",
 }
-"""Where stages of a recipe write; others have none to show."""
+"""Where stages of a recipe write rows."""
+_CHECKS: Final = ("expect", "expect-errors")
+"""Stages that write checks."""
 _LONGEST: Final = 400
 _DEPTH: Final = 4
 
 
 def preview(records: Records, path: str, stage: str | None) -> dict[str, Any]:
-    """Return `columns` and `rows` of the first ten rows; texts are cut after 400 characters.
+    """Return `columns` and `rows` of the first ten rows, or of all checks; texts are cut after 400 characters.
 
     Args:
         records: Where to look.
@@ -34,8 +36,10 @@ def preview(records: Records, path: str, stage: str | None) -> dict[str, Any]:
         ConfigError: There is no such stage, or nothing to show yet, or pyarrow isn't installed.
 
     """
+    if stage in _CHECKS:
+        return _checks(records, posixpath.join(path, f"expect/{stage}.json"))
     if stage is not None and stage not in _DIRECTORIES:
-        raise ConfigError(f"stage {stage!r} writes no rows: choose from {', '.join(_DIRECTORIES)}")
+        raise ConfigError(f"stage {stage!r} writes no rows: choose from {', '.join((*_DIRECTORIES, *_CHECKS))}")
     directory = path if stage is None else posixpath.join(path, _DIRECTORIES[stage])
     file = _first_file(records, directory, _DEPTH)
     if file is None:
@@ -49,6 +53,16 @@ def preview(records: Records, path: str, stage: str | None) -> dict[str, Any]:
     rows = [] if batch is None else batch.to_pylist()
     columns = [] if batch is None else batch.schema.names
     shown = {"file": file, "columns": columns, "rows": [[_shown(row[name]) for name in columns] for row in rows]}
+    return dict(as_json(shown))
+
+
+def _checks(records: Records, file: str) -> dict[str, Any]:
+    found = records.read(file)
+    checks = [one for one in (found or {}).get("checks") or () if isinstance(one, dict)]
+    if not checks:
+        raise ConfigError(f"{file} has no checks yet")
+    columns = list(checks[0])
+    shown = {"file": file, "columns": columns, "rows": [[_shown(one.get(name)) for name in columns] for one in checks]}
     return dict(as_json(shown))
 
 

@@ -5,10 +5,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from nlpbatch.pipelines.jobs import JobRun, State, live_holder, moment, read_job
+from nlpbatch.errors import ConfigError
+from nlpbatch.pipelines.history import PastRun, between, counts_of, kept_runs
+from nlpbatch.pipelines.jobs import JobRun, State, live_holder, read_job
+from nlpbatch.pipelines.moments import moment
 from nlpbatch.pipelines.records import RECIPE_RECORDS, Records
 
 _ANALYZED: Final = "analyzed"
+_HISTORY: Final = "history.json"
 _EARLIER: Final = ("dump", "sample", "profile", "join", "clean", "expect", "analyze", "expect-errors", "features")
 """Order and, as members of a stage's settings, the stages before it: for records without a graph."""
 
@@ -51,6 +55,7 @@ class RecipeState:
         holder: The driver that runs it; '' if none does.
         stages: In order.
         job: Its analysis.
+        history: Its last runs, the oldest first, with the one that is under way.
 
     """
 
@@ -63,15 +68,17 @@ class RecipeState:
     holder: str
     stages: Sequence[StageState]
     job: JobRun | None
+    history: Sequence[PastRun] = ()
 
 
-def read_recipe(records: Records, path: str, now: datetime | None = None) -> RecipeState:
+def read_recipe(records: Records, path: str, now: datetime | None = None, *, histories: bool = True) -> RecipeState:
     """Return what the records of a recipe's output say.
 
     Args:
         records: Where to read.
         path: The output.
         now: The time; the clock's, if None.
+        histories: Whether to read its last runs, too.
 
     Raises:
         ConfigError: A record can't be read.
@@ -82,7 +89,7 @@ def read_recipe(records: Records, path: str, now: datetime | None = None) -> Rec
     found = {
         name.removesuffix(".json"): one
         for name in records.names(own)
-        if name.endswith(".json") and (one := records.read(f"{own}/{name}"))
+        if name.endswith(".json") and name != _HISTORY and (one := records.read(f"{own}/{name}"))
     }
     run = found.pop("run", {})
     holder = live_holder(records, f"{own}/lease", now)
@@ -94,17 +101,34 @@ def read_recipe(records: Records, path: str, now: datetime | None = None) -> Rec
     why = str(run.get("reason") or "") or (
         "" if state != "lost" else "its driver ended without saying so: run it again"
     )
-    return RecipeState(
-        path,
-        str(run.get("recipe", "")),
-        state,
-        why,
-        moment(run.get("started_at")),
-        moment(run.get("ended_at")) or max((one.ended_at for one in stages if one.ended_at), default=None),
-        holder,
-        stages,
-        job,
-    )
+    started_at = moment(run.get("started_at"))
+    ended_at = moment(run.get("ended_at")) or max((one.ended_at for one in stages if one.ended_at), default=None)
+    history = kept_runs(_kept(records, own), path) if histories else []
+    if run.get("state") == "running" or not history:
+        is_over = state not in {"running", "lost"}
+        history.append(_present(path, state, why, (started_at, ended_at if is_over else None), stages))
+    return RecipeState(path, str(run.get("recipe", "")), state, why, started_at, ended_at, holder, stages, job, history)
+
+
+def _kept(records: Records, own: str) -> Mapping[str, Any] | None:
+    """Return the last runs that a recipe keeps; none if that can't be read, because nothing depends on it."""
+    try:
+        return records.read(f"{own}/{_HISTORY}")
+    except ConfigError:
+        return None
+
+
+def _present(
+    path: str, state: State, why: str, times: tuple[str | None, str | None], stages: Sequence[StageState]
+) -> PastRun:
+    """Return the run that is under way; or the last one, of records that keep no others."""
+    started_at, ended_at = times
+    since = started_at or ""
+    done = [one for one in stages if one.state == "done" and (one.ended_at or "") >= since]
+    figures = next((one.result for one in done if one.name == "analyze"), {})
+    seconds = {one.name: one.seconds for one in done if one.seconds is not None}
+    took = between(started_at, ended_at)
+    return PastRun(path, state, started_at, ended_at, took, why, stages=seconds, **counts_of(figures))
 
 
 def _ended(run: Mapping[str, Any], states: set[State]) -> State:

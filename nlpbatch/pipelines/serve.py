@@ -1,4 +1,4 @@
-"""Serves the page of all runs: `/`; `/runs.json`, which it asks for again and again; `/preview.json`, ten rows."""
+"""Serves the page of all runs: `/`; `/runs.json`, which it asks for again and again; `/preview.json`, and `/report`."""
 
 import asyncio
 import hmac
@@ -10,16 +10,21 @@ from typing import Any, Final
 from aiohttp import BasicAuth, web
 
 from nlpbatch.errors import ConfigError, NotFound, Unauthenticated
-from nlpbatch.pipelines.overview import overview, without_batches
+from nlpbatch.pipelines.overview import overview, series_around, without_batches
 from nlpbatch.pipelines.page import policy, to_html
 from nlpbatch.pipelines.preview import preview
 from nlpbatch.pipelines.records import Records
+from nlpbatch.pipelines.reports import REPORT_POLICY, read_report
 
 _HEADERS: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _WANTED: Final = "a key is needed: send it as Authorization: Bearer KEY"
 _AGAIN_S: Final = 1.0
 """However many look, the records are read once in so long."""
+_HISTORY_S: Final = 10.0
+"""The last runs of an output change rarely."""
+_OPEN: Final = 20
+"""Runs whose last runs are kept."""
 
 
 class Looks:
@@ -34,6 +39,7 @@ class Looks:
         self._records = records
         self._looking: asyncio.Task[dict[str, Any]] | None = None
         self._ended_s = 0.0
+        self._series: dict[str, tuple[float, dict[str, Any]]] = {}
 
     async def look(self) -> dict[str, Any]:
         """Return what `overview` returns.
@@ -47,9 +53,23 @@ class Looks:
             self._looking = asyncio.create_task(self._look())
         return await asyncio.shield(self._looking)  # who closes the page must not stop it for others
 
+    async def series(self, path: str) -> dict[str, Any]:
+        """Return the series of a run, read at most every ten seconds.
+
+        Raises:
+            ConfigError: As `look`.
+
+        """
+        found = await self.look()
+        read_s, known = self._series.get(path, (-_HISTORY_S, {}))
+        if time.monotonic() - read_s > _HISTORY_S:
+            known = await asyncio.to_thread(series_around, self._records, found, path)
+            self._series = {path: (time.monotonic(), known), **dict(list(self._series.items())[: _OPEN - 1])}
+        return known
+
     async def _look(self) -> dict[str, Any]:
         try:
-            return await asyncio.to_thread(overview, self._records)
+            return await asyncio.to_thread(partial(overview, self._records, histories=False))
         finally:
             self._ended_s = time.monotonic()
 
@@ -79,7 +99,9 @@ def add_runs_pages(app: web.Application, records: Records, key: str | None) -> N
         if not _is_known(request, key):
             raise Unauthenticated(_WANTED)
         try:
-            found = without_batches(await looks.look(), request.query.get("path"))
+            path = request.query.get("path")
+            series = {} if path is None else await looks.series(path)
+            found = without_batches(await looks.look(), path, series)
         except ConfigError as error:
             return web.Response(status=503, text=error.message)
         return web.json_response(found, dumps=partial(json.dumps, ensure_ascii=False), headers=_HEADERS)
@@ -99,7 +121,27 @@ def add_runs_pages(app: web.Application, records: Records, key: str | None) -> N
 
     app.router.add_get("/", page)
     app.router.add_get("/preview.json", rows)
+    _add_report_page(app, records, key, looks)
     app.router.add_get("/runs.json", runs)
+
+
+def _add_report_page(app: web.Application, records: Records, key: str | None, looks: Looks) -> None:
+    async def report(request: web.Request) -> web.Response:
+        if not _is_known(request, key):
+            return web.Response(
+                status=401, text="a key is needed\n", headers={"WWW-Authenticate": 'Basic realm="runs"'}
+            )
+        path, name = request.query.get("path", ""), request.query.get("name", "")
+        if path not in {run["path"] for run in (await looks.look())["runs"]}:
+            raise NotFound(f"no job or recipe has its records at {path!r}")
+        try:
+            body = await asyncio.to_thread(read_report, records, path, name)
+        except ConfigError as error:
+            raise NotFound(error.message) from error
+        headers = _HEADERS | {"Content-Security-Policy": REPORT_POLICY}
+        return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
+
+    app.router.add_get("/report", report)
 
 
 def _is_known(request: web.Request, key: str | None) -> bool:

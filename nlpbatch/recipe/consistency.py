@@ -35,6 +35,8 @@ def inconsistencies(sections: Mapping[str, Any]) -> list[str]:
         faults += _expect_faults(sections["expect"], analyze)
     if features is not None:
         faults += [*_feature_faults(features, analyze), *_name_faults(features, sink)]
+    if "alerts" in sections:
+        faults += sections["alerts"].faults(sink.path)
     return faults
 
 

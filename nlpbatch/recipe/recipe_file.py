@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.recipe.alert_settings import AlertSettings
 from nlpbatch.recipe.consistency import inconsistencies
 from nlpbatch.recipe.preparation_settings import CleanSettings, ExpectSettings, JoinSettings
 from nlpbatch.recipe.section_options import read_section
@@ -31,6 +32,7 @@ _SECTIONS: Final[dict[str, type[Any]]] = {
     "analyze": AnalyzeSettings,
     "features": FeatureSettings,
     "sink": SinkSettings,
+    "alerts": AlertSettings,
 }
 
 
@@ -47,6 +49,7 @@ class Recipe:
     expect: ExpectSettings | None = None
     analyze: AnalyzeSettings | None = None
     features: FeatureSettings | None = None
+    alerts: AlertSettings | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal, Self
 
+from nlpbatch.errors import ConfigError
 from nlpbatch.spark.storage import Storage
 
 RECORDS: Final = "_recipe"
@@ -48,9 +49,24 @@ class StageRecord:
 
     @classmethod
     def read(cls, sink: Storage, stage: str) -> Self | None:
-        """Return the record of a stage; None if it was never done."""
+        """Return the record of a stage; None if it was never done.
+
+        Raises:
+            ConfigError: It is damaged, or of another version.
+
+        """
         name = f"{RECORDS}/{stage}.json"
-        return cls(**json.loads(sink.read_text(name))) if sink.exists(name) else None
+        if not sink.exists(name):
+            return None
+        try:
+            found = cls(**json.loads(sink.read_text(name)))
+        except (ValueError, TypeError):
+            found = None
+        if found is None or not (isinstance(found.settings, Mapping) and isinstance(found.result, Mapping)):
+            raise ConfigError(
+                f"{sink.within(name)} is damaged, or of another version: delete it, and {stage} is made again"
+            )
+        return found
 
     def write(self, sink: Storage) -> None:
         """Write it."""

@@ -83,14 +83,16 @@ class RecipeRun:
 
     @contextmanager
     def _recorded(self, application: str) -> Iterator[RunRecord]:
-        options = self._options
-        record = RunRecord(self._context.base, options.name, self._stages, application, self._recipe.variables)
+        variables = self._recipe.variables
+        record = RunRecord(
+            self._context.base, self._options, self._stages, application=application, variables=variables
+        )
         try:
             yield record
         except BaseException as error:
-            record.ended(error)
+            record.ended(error, self.outcomes)
             raise
-        record.ended(None)
+        record.ended(None, self.outcomes)
 
     def _run_stage(self, stage: Stage) -> StageOutcome:
         record, state, overwrite = stage.record(), stage.state(), self._options.overwrite

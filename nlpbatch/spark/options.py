@@ -139,6 +139,7 @@ class JobOptions:
         """
         written = {} if file is None else _read(file)
         given = {name: value for name, value in given.items() if value is not None}
+        written.pop("alerts", None)  # nlpbatch.recipe.alert_settings reads them
         faults = [_unknown(str(file), name) for name in written if name not in OPTION_TYPES]
         members = {name: value for name, value in (written | given).items() if name in OPTION_TYPES}
         sources = dict.fromkeys(written, str(file)) | dict.fromkeys(given, "command line")

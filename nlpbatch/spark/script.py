@@ -28,14 +28,19 @@ def run_script(name: str, work: Callable[[], int]) -> int:
 
     """
 
-    def translated() -> int:
-        try:
-            check_arguments()
-            return work()
-        except (PySparkException, Py4JError, ConnectionError) as error:
-            raise failure(error) from error
+    def checked() -> int:
+        check_arguments()
+        return work()
 
-    return run_program(name, translated, failed="failed: ")
+    return run_program(name, lambda: translated(checked), failed="failed: ")
+
+
+def translated(work: Callable[[], int]) -> int:
+    """Return what some work returns, or raise what it raises, Spark's errors as those of this product."""
+    try:
+        return work()
+    except (PySparkException, Py4JError, ConnectionError) as error:
+        raise failure(error) from error
 
 
 @contextmanager

@@ -68,6 +68,35 @@ def test_from_a_hive_table_to_features(yarn, hadoop, stack, table, tmp_path):
     assert again[:4] == [f"{stage}: done already" for stage in ("dump", "sample", "profile", "analyze")]
     assert again[4] == "features: stale, ngrams was 2, is 1"
     check_sample(hadoop, tmp_path / "sample.parquet")
+    check_runs(hadoop, count)
+
+
+def check_runs(hadoop, count):
+    """What the records on HDFS say, found by its configuration alone: the states, and the runs side by side."""
+
+    def runs(*options):
+        done = subprocess.run(
+            [sys.executable, "-m", "nlpbatch", "runs", "hdfs:///", *options],
+            env=os.environ | {"HADOOP_CONF_DIR": str(hadoop.configuration)},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    found = json.loads(runs("--json"))
+    (run,) = (one for one in found["runs"] if one["path"] == "recipe")
+    assert (run["name"], run["state"]) == ("recipe.toml", "done")
+    assert {stage["name"]: stage["state"] for stage in run["stages"]} == dict.fromkeys(
+        ("dump", "sample", "profile", "analyze", "features"), "done"
+    )
+    assert run["job"]["counts"]["rows"] == count
+    last, *_, first = found["series"]["recipe"]
+    assert (first["state"], first["rows"], first["dead"]) == ("done", count, 0)
+    assert (last["state"], list(last["stages"])) == ("done", ["features"])
+    assert "in order" in runs("--check")
 
 
 def check_sample(hadoop, file):

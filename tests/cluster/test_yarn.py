@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch.wire.fields import KIWI_FIELDS
+from tests.fakes.alert_receivers import webhook_server
 
 PATIENCE_S = 240
 PARTS = 6
@@ -85,7 +86,7 @@ def test_client_mode(yarn, hadoop, stack, source, some_reviews, fetch):
     assert "nothing new, all was done before" in again
 
 
-def test_cluster_mode_takes_its_key_from_a_file_that_travels_along(
+def test_cluster_mode_takes_its_key_and_its_alerts_from_a_file_that_travels_along(
     yarn, hadoop, stack, source, some_reviews, fetch, tmp_path
 ):
     output = f"{hadoop.url}/out/cluster"
@@ -94,8 +95,14 @@ def test_cluster_mode_takes_its_key_from_a_file_that_travels_along(
         f'input = "{source}"\ntext = "review"\noutput = "{output}"\n'
         f'service = "{stack.service}"\napi_key = "{stack.api_key}"\n'
     )
-    said = finish(yarn.submit("analyze.py", "--config", "job.toml", mode="cluster", files=(config,)))
+    with webhook_server() as server, config.open("a") as file:
+        file.write(f'[alerts]\non = ["done"]\nwebhook = "{server.url}"\n')
+        file.flush()
+        said = finish(yarn.submit("analyze.py", "--config", "job.toml", mode="cluster", files=(config,)))
     assert stack.api_key not in said
+    (alert,) = server.alerts
+    assert (alert["state"], alert["output"]) == ("done", output)
+    assert alert["figures"]["rows"] == pq.read_metadata(some_reviews).num_rows
     rows, summary = fetch(output)
     check_whole(rows, summary, some_reviews)
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from nlpbatch.recipe.records import StageRecord
+from nlpbatch.recipe.run_history import HISTORY, VERSION
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.attempts import AttemptLog
 from nlpbatch.spark.runs.batches import BatchRecord
@@ -51,3 +52,27 @@ def stage(directory: Path, name: str, needs=(), **result) -> None:
     output = LocalStorage(None, str(directory))
     output.make_directory("")
     record.write(output)
+
+
+def kept(day, stages, errors=None, *, state="complete", reason=None, only=None):
+    """Return a run as a recipe's history has it.
+
+    Args:
+        day: Days after `NOW` at which it began; it took a minute.
+        stages: By name, seconds and figures, and whether it was "skipped".
+        errors: Rows that failed, by code.
+        state: How it ended.
+        reason: Why it failed.
+        only: The only stage.
+
+    """
+    began = NOW + timedelta(days=day)
+    done = {name: {"state": (*one, "done")[2], "seconds": one[0], "figures": one[1]} for name, one in stages.items()}
+    times = {"started_at": began.isoformat(), "ended_at": (began + timedelta(minutes=1)).isoformat()}
+    members = {"recipe": "reviews.toml", "variables": {}, "on_sample": False, "only": only, "errors": errors or {}}
+    return {**members, **times, "state": state, "reason": reason, "stages": done}
+
+
+def history(directory: Path, *runs) -> None:
+    """Write the last runs of a recipe; a test of real recipes compares these with what they write."""
+    LocalStorage(None, str(directory)).write_text(HISTORY, json.dumps({"version": VERSION, "runs": list(runs)}))

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import expect
 
-from tests.fakes.run_records import holder, job, stage
+from tests.fakes.run_records import history, holder, job, kept, stage
 
 BITES = "<img src=x onerror=document.title='bitten'>"
 WIDTHS = (1280, 400)
@@ -99,6 +99,33 @@ def test_states_change_on_the_open_page_and_the_figures_are_those_of_the_records
         visit.end()
 
 
+def test_a_run_that_is_deleted_while_it_is_open_is_said_to_be_gone(outputs, browser):
+    with serving(outputs) as url:
+        visit = Visit(browser, f"{url}/#/nightly")
+        expect(visit.page.locator("main h2").first).to_have_text("nightly")
+        shutil.rmtree(outputs / "nightly")
+        expect(visit.page.locator(".why")).to_have_text("nightly isn't there any more", timeout=20_000)
+        expect(visit.page.locator("tbody tr")).to_have_count(2)
+        assert answer(f"{url}/preview.json?path=nightly")[0] == 404
+        visit.end()
+
+
+def test_a_thousand_runs_are_listed_and_one_series_of_them_is_opened(tmp_path, browser):
+    for number in range(1_000):
+        path = tmp_path / f"hour={number:04d}"
+        stage(path, "analyze", rows=number)
+        history(path, kept(number / 24, {"analyze": (1.0, {"rows": number})}))
+    with serving(tmp_path) as url:
+        visit = Visit(browser, url)
+        expect(visit.page.locator("tbody tr")).to_have_count(1_000)
+        visit.page.goto(f"{url}/#/hour%3D0500")
+        rows = visit.page.get_by_role("table", name="side by side").locator("tbody tr")
+        expect(rows).to_have_count(31)
+        expect(rows.first).to_contain_text("hour=0515")
+        expect(rows.locator("strong")).to_have_text("hour=0500")
+        visit.end()
+
+
 def test_it_is_walked_through_by_keyboard_and_the_focus_stays(outputs, browser):
     with serving(outputs) as url:
         visit = Visit(browser, url, 400)
@@ -130,6 +157,88 @@ def test_a_recipe_is_a_graph_of_stages_with_ten_rows_of_what_they_made(outputs, 
         visit.end()
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_runs_of_all_dates_are_side_by_side_with_what_changed(tmp_path, browser, width):
+    for day, (seconds, rows, dead) in enumerate([(10.0, 1_000, 0), (12.5, 1_100, 4)]):
+        path = tmp_path / f"date=2026-11-0{day + 1}"
+        stage(path, "analyze", rows=rows)
+        figures = {"rows": rows, "new_rows": rows, "dead": dead, "text_bytes": 30 * rows, "analysed_bytes": 40 * rows}
+        history(path, kept(day, {"analyze": (seconds, figures)}, {BITES: dead} if dead else {}))
+    with serving(tmp_path) as url:
+        visit = Visit(browser, f"{url}/#/date%3D2026-11-01", width)
+        rows = visit.page.get_by_role("table", name="side by side").locator("tbody tr")
+        expect(rows).to_have_count(2)
+        expect(rows.first).to_contain_text("date=2026-11-02")
+        expect(rows.first).to_contain_text("1,100+10 %")
+        expect(rows.first).to_contain_text(f"{BITES} 4")
+        if width == WIDTHS[0]:
+            for text in ("33 kB+10 %", "44 kB+10 %", "12.5 s"):
+                expect(rows.first).to_contain_text(text.replace("12.5 s", "13 s"))
+        rows.first.get_by_role("link").click()
+        expect(visit.page.locator("main h2").first).to_have_text("date=2026-11-02")
+        visit.end()
+
+
+REPORT = (
+    "<!doctype html><title>a report</title><h1>A report</h1><script>"
+    "document.querySelector('h1').textContent += ' drawn';"
+    "try { parent.document.title = 'bitten' } catch { }"
+    "fetch('/runs.json').then(() => { document.querySelector('h1').textContent = 'bitten' }, () => { });</script>"
+)
+
+
+@pytest.fixture
+def reported(outputs):
+    stage(outputs / "reviews", "profile", ("sample",), report=f"{outputs}/reviews/profile/review.html")
+    (outputs / "reviews" / "profile").mkdir()
+    (outputs / "reviews" / "profile" / "review.html").write_text(REPORT)
+    stage(outputs / "reviews", "expect", ("dump",), checks=1)
+    (outputs / "reviews" / "expect").mkdir()
+    checks = [{"name": f"rows {BITES}", "found": 3, "min": 1_000, "max": None, "holds": False}]
+    (outputs / "reviews" / "expect" / "expect.json").write_text(json.dumps({"checks": checks}))
+    return outputs
+
+
+def test_a_report_is_shown_in_a_frame_and_by_a_link_and_reaches_nothing(reported, browser):
+    with serving(reported) as url:
+        visit = Visit(browser, f"{url}/#/reviews")
+        link = visit.page.get_by_role("link", name="report review")
+        expect(link).to_have_attribute("href", "report?path=reviews&name=review.html")
+        visit.page.get_by_role("button", name="show it here").click()
+        expect(visit.page.frame_locator("iframe").locator("h1")).to_have_text("A report drawn")
+        visit.page.wait_for_timeout(300)
+        expect(visit.page.frame_locator("iframe").locator("h1")).to_have_text("A report drawn")
+        # The browser notes what the report was kept from.
+        visit.complaints = [one for one in visit.complaints if "runs.json" not in one and "origin" not in one]
+        visit.end()
+
+
+def test_checks_of_expectations_are_shown(reported, browser):
+    with serving(reported) as url:
+        visit = Visit(browser, f"{url}/#/reviews")
+        visit.page.get_by_role("button", name="checks of expect").click()
+        row = visit.page.get_by_role("table", name="first rows of expect").locator("tbody tr")
+        expect(row).to_contain_text(f"rows {BITES}")
+        expect(row).to_contain_text("false")
+        visit.end()
+
+
+def test_no_file_but_a_report_is_shown(reported):
+    (reported / "secret.html").write_text("secret")
+    with serving(reported) as url:
+        assert answer(f"{url}/report?path=reviews&name=review.html") == (200, REPORT)
+        for path, name in [
+            ("reviews", "../../secret.html"),
+            ("reviews", "gone.html"),
+            ("..", "a.html"),
+            ("nightly", "x"),
+        ]:
+            assert answer(f"{url}/report?path={path}&name={name}")[0] == 404
+        with urllib.request.urlopen(f"{url}/report?path=reviews&name=review.html", timeout=30) as found:
+            policy = found.headers["Content-Security-Policy"]
+        assert policy.startswith("sandbox allow-scripts; default-src 'none';")
+
+
 def answer(url, **headers):
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as found:
@@ -141,7 +250,10 @@ def answer(url, **headers):
 def test_with_a_key_only_those_who_know_it_see_anything(outputs):
     key = "a key that is long enough"
     with serving(outputs, NLPBATCH_RUNS_KEY=key) as url:
-        for path in ("/", "/runs.json", "/preview.json?path=reviews&stage=analyze"):
+        (outputs / "reviews" / "profile").mkdir()
+        (outputs / "reviews" / "profile" / "review.html").write_text(REPORT)
+        paths = ("/", "/runs.json", "/preview.json?path=reviews&stage=analyze", "/report?path=reviews&name=review.html")
+        for path in paths:
             assert answer(url + path)[0] == answer(url + path, Authorization="Bearer wrong")[0] == 401
             assert answer(url + path, Authorization="Basic !")[0] == 401
             assert answer(url + path, Authorization=f"Bearer {key}")[0] == 200

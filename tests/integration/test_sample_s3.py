@@ -1,17 +1,12 @@
 """A sample of an object store: s3fs against a server that speaks S3 over HTTP."""
 
-import os
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 
 import pytest
 
-from tests.benchmarks.processes import free_port
+from tests.fakes.object_store import object_store
 
-PATIENCE_S = 60
 PUT = """
 import sys
 import pyarrow.parquet as pq
@@ -42,33 +37,10 @@ print(sum(fetched), drawn.design.read_bytes, drawn.design.rows, set(drawn.table[
 @pytest.fixture(scope="module")
 def store(reviews, tmp_path_factory):
     """Return the environment of those who ask a store with some reviews in it."""
-    directory, port = tmp_path_factory.mktemp("s3"), free_port()
-    url = f"http://127.0.0.1:{port}"
-    given = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-    environment = os.environ | given | {"AWS_ENDPOINT_URL": url}
-    with (directory / "log").open("wb") as log:
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-        server = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        wait_for(url, server)
+    directory = tmp_path_factory.mktemp("s3")
+    with object_store(directory) as environment:
         subprocess.run([sys.executable, "-c", PUT, reviews], cwd=directory, env=environment, check=True)
         yield environment
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def wait_for(url, server):
-    deadline_s = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline_s:
-        assert server.poll() is None
-        try:
-            urllib.request.urlopen(f"{url}/moto-api/", timeout=5).close()
-        except urllib.error.URLError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail("the store did not start")
 
 
 def run(environment, *arguments):

@@ -106,7 +106,8 @@ function preview(run, stage) {
     show();
   };
   if (shown.has(key)) place.append(shown.get(key));
-  else place.append(make("button", {type: "button", onclick: ask, "data-key": `rows ${stage}`}, stage === null ? "show ten rows" : `ten rows of ${stage}`));
+  else place.append(make("button", {type: "button", onclick: ask, "data-key": `rows ${stage}`}, stage === null ? "show ten rows" :
+    stage.startsWith("expect") ? `checks of ${stage}` : `ten rows of ${stage}`));
   return place;
 }
 
@@ -127,15 +128,71 @@ function history(batches, total) {
   return make("section", {}, make("h2", {}, `Micro-batches (${number(batches.length)} of ${number(total)})`), table("micro-batches", heads, rows));
 }
 
+function changed(run, name, worse) {
+  // How much more or less than the run before; more is worse of durations and failed rows, and neither of the others.
+  const share = run.change[name];
+  if (share === undefined) return null;
+  const text = `${share > 0 ? "+" : share < 0 ? "−" : "±"}${number(Math.abs(100 * share), Math.abs(share) < 0.1 ? 1 : 0)} %`;
+  return make("small", {class: worse && share > 0.2 ? "worse" : ""}, text);
+}
+
+function sideBySide(run) {
+  const runs = (found.series || {})[run.series] || [];
+  if (runs.length < 2) return [];
+  const most = Math.max(...runs.map(one => one.seconds || 0), 0.001);
+  const stages = [...new Set(runs.flatMap(one => Object.keys(one.stages)))];
+  const rows = runs.map(one => {
+    const bar = make("span", {class: "bar"});
+    bar.style.width = `${Math.round(48 * (one.seconds || 0) / most)}px`;
+    const about = [one.on_sample ? "of the sample" : "", one.only.length ? `only ${one.only.join(", ")}` : "", one.why].filter(Boolean).join("; ");
+    const codes = Object.entries(one.errors).map(([code, count]) => `${code} ${number(count)}`).join(", ");
+    return [
+      [one.path === run.path ? make("strong", {}, one.path || run.name) : make("a", {href: address(one), "data-key": `side ${one.path}`}, one.path), make("small", {}, about)],
+      state(one.state), moment(one.started_at || one.ended_at),
+      [bar, ` ${duration(one.seconds)}`, changed(one, "seconds", true)],
+      [number(one.rows), changed(one, "rows")], [number(one.new_rows), changed(one, "new_rows")],
+      [bytes(one.text_bytes), changed(one, "text_bytes")], [bytes(one.analysed_bytes), changed(one, "analysed_bytes")],
+      [number(one.dead), changed(one, "dead", true), codes ? make("small", {}, codes) : null],
+      ...stages.map(stage => one.stages[stage] === undefined ? "–" : duration(one.stages[stage])),
+    ];
+  });
+  const heads = [["run", "name"], ["state", ""], ["started", "moment wide"], ["took", "number"], ["rows", "number"], ["new", "number wide"],
+    ["text", "number wide"], ["analysed", "number wide"], ["failed", "number"], ...stages.map(stage => [stage, "number wide"])];
+  return [make("section", {}, make("h2", {}, "Side by side"),
+    make("p", {}, `The latest ${number(runs.length)} runs of ${run.series || run.name}, each against the one before it.`), table("side by side", heads, rows))];
+}
+
+function reports(run) {
+  // A report is shown in a frame that can't reach this page, and its own address is the same for a tab.
+  const stage = run.stages.find(one => one.name === "profile" && one.result.report);
+  if (!live || !stage) return [];
+  return stage.result.report.split(", ").map(file => {
+    const name = file.slice(file.lastIndexOf("/") + 1);
+    const url = `report?${new URLSearchParams({path: run.path, name})}`;
+    const key = JSON.stringify([run.path, "report", name]);
+    const open = () => {
+      shown.set(key, make("iframe", {title: `report of ${name}`, src: url, sandbox: "allow-scripts"}));
+      show();
+    };
+    const place = make("p", {}, make("a", {href: url, target: "_blank", rel: "noopener", "data-key": `report ${name}`}, `report ${name.replace(/\.html$/, "")}`), " ");
+    place.append(shown.get(key) || make("button", {type: "button", onclick: open, "data-key": `frame ${name}`}, "show it here"));
+    return place;
+  });
+}
+
+// Expectations have checks to show, whether they hold or not.
+const hasRows = stage => stage.name !== "profile" && (stage.state === "done" || (stage.state === "failed" && stage.name.startsWith("expect")));
+
 function detail(run) {
   const job = run.job;
   const parts = [make("a", {class: "back", href: "#", "data-key": "back"}, "← all runs"), make("h2", {}, run.path || run.name || found.url), state(run.state)];
   if (run.holder) parts.push(make("p", {}, `written by ${run.holder}`));
   if (run.why) parts.push(make("p", {class: "why"}, run.why));
   if (run.stages.length) parts.push(make("section", {}, make("h2", {}, "Stages"), graph(run.stages)));
-  const stages = run.stages.filter(stage => stage.state === "done" && stage.name !== "profile").map(stage => stage.name);
+  const stages = run.stages.filter(hasRows).map(stage => stage.name);
   if (live && (stages.length || !run.stages.length))
-    parts.push(make("section", {}, make("h2", {}, "What was made"), ...(run.stages.length ? stages : [null]).map(stage => preview(run, stage))));
+    parts.push(make("section", {}, make("h2", {}, "What was made"), ...reports(run), ...(run.stages.length ? stages : [null]).map(stage => preview(run, stage))));
+  parts.push(...sideBySide(run));
   if (job) {
     const counts = job.counts;
     parts.push(make("section", {}, make("h2", {}, "Analysis"), figures([
@@ -168,7 +225,8 @@ function show() {
   const run = path === null ? null : found.runs.find(one => one.path === path);
   document.querySelector("#at").textContent = `as of ${moment(found.at)}${live ? ", live" : ""}`;
   const word = document.querySelector("#word")?.value || "";
-  const now = JSON.stringify([path, run || (path === null ? found.runs : []), word, document.querySelector("#state")?.value, [...shown.keys()]]);
+  const side = run ? (found.series || {})[run.series] : null;
+  const now = JSON.stringify([path, run || (path === null ? found.runs : []), side, word, document.querySelector("#state")?.value, [...shown.keys()]]);
   if (now === before) return;
   before = now;
   if (run) {

@@ -14,6 +14,7 @@ from nlpbatch.spark.storage import Storage
 _STARTED: Final = "_recipe/analyze.begun"
 """Holds the key of the analysis that was started last."""
 _DECIDING: Final = ("columns", "operation", "options", "analyzer", "fields", "tags", "where")
+_REPORTED: Final = ("rows", "new_rows", "dead", "nulls", "tokens", "text_bytes", "fingerprint", "run")
 
 
 class AnalyzeStage(Stage):
@@ -52,7 +53,7 @@ class AnalyzeStage(Stage):
         return {**decides, **made, **self._context.source_settings()}
 
     def run(self) -> Mapping[str, Any]:
-        """Run the job; return its rows, its dead letters, its name and the analyzer's fingerprint."""
+        """Run the job; return its counts, its name and the analyzer's fingerprint."""
         self._make_room()
         context = self._context
         given: dict[str, Any] = {
@@ -68,8 +69,10 @@ class AnalyzeStage(Stage):
             raise ConfigError(
                 f"analyze: {error.message}; in a recipe, --overwrite analyses everything again"
             ) from error
-        figures = {name: getattr(report, name) for name in ("rows", "dead", "fingerprint", "run")}
-        return {**figures, "is": [report.run, report.rows, report.dead]}
+        figures = {name: getattr(report, name) for name in _REPORTED}
+        if report.work.analysed_bytes is not None:
+            figures["analysed_bytes"] = report.work.analysed_bytes
+        return {**figures, "errors": dict(report.errors), "is": [report.run, report.rows, report.dead]}
 
     def _make_room(self) -> None:
         """Delete an analysis that was started with different settings; one with the same settings is resumed."""

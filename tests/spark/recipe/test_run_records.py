@@ -8,6 +8,7 @@ from nlpbatch.errors import NlpbatchError
 from nlpbatch.pipelines.overview import overview
 from nlpbatch.pipelines.preview import preview
 from nlpbatch.pipelines.records import Records
+from nlpbatch.pipelines.reports import read_report
 from nlpbatch.recipe import RecipeRun, RunOptions
 
 
@@ -57,6 +58,7 @@ def test_stages_are_seen_running_and_done_with_the_figures_of_the_records(watche
     assert (progress["rows"], progress["share"]) == (summary["rows"], 1.0)
     for stage in ("dump", "sample", "analyze", "features"):
         assert len(preview(Records(str(tmp_path)), "out", stage)["rows"]) > 0
+    assert read_report(Records(str(tmp_path)), "out", "review.html").startswith(b"<!doctype html>")
     shown = preview(Records(str(tmp_path)), "out", "analyze")
     assert shown["rows"][0][shown["columns"].index("tokens")]["tokens"]
 
@@ -69,8 +71,8 @@ def test_what_failed_says_why_and_what_is_stale_says_what_changed(watched, recip
     assert (stages["profile"]["state"], stages["profile"]["why"]) == ("stale", "sample was run again")
     assert found["state"] == "stale"
     with pytest.raises(NlpbatchError):
-        watched(recipe(sample={"rows": 100}), service="http://127.0.0.1:9", overwrite=True, stage="profile")
+        watched(recipe(sample={"rows": 100}), api_key="nobody's", overwrite=True, stage="profile")
     (found,) = overview(Records(str(tmp_path)))["runs"]
     stages = {one["name"]: one for one in found["stages"]}
     assert (found["state"], stages["profile"]["state"]) == ("failed", "failed")
-    assert "127.0.0.1:9" in stages["profile"]["why"]
+    assert "key" in stages["profile"]["why"]

@@ -61,7 +61,7 @@ def test_it_contains_the_client_the_spark_part_and_their_two_libraries(zip_file)
     assert {name.split("/")[0] for name in names} == {"nlpbatch", "tenacity", "urllib3"}
     assert {"nlpbatch/client/sync.py", "nlpbatch/spark/task.py", "nlpbatch/wire/arrow.py"} <= names
     folders = {name.split("/")[1] for name in names if name.startswith("nlpbatch/") and name.count("/") > 1}
-    assert folders == {"client", "formats", "kiwi", "profile", "recipe", "sampling", "spark", "wire"}
+    assert folders == {"alerts", "client", "formats", "kiwi", "profile", "recipe", "sampling", "spark", "wire"}
 
 
 def test_the_same_packages_give_the_same_bytes(zip_file, tmp_path):

@@ -205,3 +205,19 @@ def test_an_option_s_value_is_read_as_in_a_query(monkeypatch, text, value):
     monkeypatch.setenv("NLPBATCH_SERVICE", "http://proxy")
     name, _, _ = text.partition("=")
     assert analyze.parse([*REQUIRED, "--option", text]).options == {name: value}
+
+
+def test_alerts_of_the_file_are_no_options_of_the_job(tmp_path):
+    file = tmp_path / "job.toml"
+    file.write_text('output = "out"\n[alerts]\nwebhook = "https://hooks"\n')
+    options = analyze.parse(["--config", str(file), *REQUIRED, "--service", "http://proxy"])
+    assert options == analyze.parse([*REQUIRED, "--service", "http://proxy"])
+
+
+def test_alerts_that_cannot_be_used_are_refused_before_spark_is_started(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(script, "session", lambda *_, **__: pytest.fail("it was started"))
+    file = tmp_path / "job.toml"
+    file.write_text('[alerts]\nwebhook = "hooks"\n')
+    monkeypatch.setattr("sys.argv", ["analyze.py", "--config", str(file), *REQUIRED, "--service", "http://proxy"])
+    assert analyze.main() == 2
+    assert "[alerts] webhook is no address of https or http" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from nlpbatch.alerts.alert import Fault
 from nlpbatch.errors import ConfigError
 from nlpbatch.pipelines.overview import faults, overview, without_batches
 from nlpbatch.pipelines.records import Records
@@ -182,14 +183,14 @@ def test_what_has_failed_and_what_is_late_is_said(tmp_path):
     job(tmp_path / "a")
     job(tmp_path / "b", "failed", reason="the key was taken back")
     found = overview(Records(str(tmp_path)), NOW)
-    assert faults(found, late=None, now=NOW) == ["b: failed: the key was taken back"]
+    assert faults(found, late=None, now=NOW) == [Fault("b", "b", "job", "failed", "the key was taken back")]
     then = NOW + timedelta(days=400)
     late = faults(found, late=timedelta(hours=26), now=then)
-    assert sorted(one.partition(": the")[0] for one in late) == ["a: late", "b: failed"]
+    assert sorted((one.path, one.state) for one in late) == [("a", "late"), ("b", "failed")]
 
 
 def test_nothing_at_all_is_a_fault(tmp_path):
-    assert "no job or recipe" in faults(overview(Records(str(tmp_path))), late=None)[0]
+    assert "no job or recipe" in faults(overview(Records(str(tmp_path))), late=None)[0].why
 
 
 def test_what_is_no_directory_is_refused(tmp_path):

@@ -1,0 +1,263 @@
+"""Alerts over real connections: a web server, a mail server with and without TLS, and commands."""
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trustme
+
+from nlpbatch.alerts.alert import Alert
+from nlpbatch.alerts.command import Command
+from nlpbatch.alerts.delivery import Alerts
+from nlpbatch.alerts.mail import Mail
+from nlpbatch.alerts.webhook import Webhook
+from tests.fakes.alert_receivers import SECRET_PATH, mail_server, webhook_server
+from tests.fakes.run_records import job, stage
+
+ALERT = Alert(
+    *("run", "recipe", "reviews.toml", "/out", "failed", "2026-11-02T03:20:00.000+00:00"),
+    variables={"ds": "2026-11-01"},
+    error={"code": "patience_exhausted", "message": "gave up after 300 s: 서비스"},
+)
+
+
+def deliver(hook, **given):
+    said = []
+    Alerts([hook], frozenset({"failed"})).deliver(ALERT, said.append, sleep=lambda _: None, **given)
+    return said
+
+
+def test_a_webhook_gets_the_json_with_the_key_and_the_version():
+    with webhook_server() as server:
+        said = deliver(Webhook(server.url, "k3y"))
+    port = server.url.split(":")[2].split("/")[0]
+    assert said == [f"alert, webhook at 127.0.0.1:{port}: sent"]
+    assert server.alerts == [json.loads(ALERT.to_json())]
+    headers = server.headers[0]
+    assert [headers[name] for name in ("Content-Type", "Authorization", "Nlpbatch-Alert")] == [
+        "application/json",
+        "Bearer k3y",
+        "1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "asked", "ends"),
+    [
+        ((503, 429), 3, "sent"),
+        ((500, 502, 503), 3, "not sent: it answered HTTP 503, 3 times"),
+        ((404,), 1, "not sent: it answered HTTP 404"),
+        ((307,), 1, "not sent: it answered HTTP 307"),
+    ],
+)
+def test_a_webhook_is_asked_again_only_if_that_may_help(statuses, asked, ends):
+    with webhook_server(*statuses) as server:
+        said = deliver(Webhook(server.url))
+    assert len(server.alerts) == asked
+    assert said[0].endswith(ends)
+    assert SECRET_PATH not in said[0]
+
+
+def test_a_webhook_that_never_answers_or_is_not_there_costs_no_more_than_the_time_that_is_given():
+    with webhook_server(hangs=True) as server:
+        began_s = time.monotonic()
+        said = deliver(Webhook(server.url), patience_s=0.5)
+        assert time.monotonic() - began_s < 10
+    assert "not sent: " in said[0]
+    gone = deliver(Webhook(server.url))  # its port is closed now
+    assert gone[0].endswith("not sent: can't be reached, 3 times")
+    assert SECRET_PATH not in said[0] + gone[0]
+
+
+def test_a_webhook_whose_certificate_nobody_signed_is_refused(tls):
+    server_context, _ = tls
+    with webhook_server(context=server_context) as server:
+        said = deliver(Webhook(server.url.replace("http:", "https:")))
+    assert said[0].endswith("not sent: its certificate isn't trusted: add its authority to $SSL_CERT_FILE")
+    assert server.alerts == []
+
+
+@pytest.fixture
+def tls(tmp_path, monkeypatch):
+    """Return the context of a server on 127.0.0.1, and what has clients trust it."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    return context, lambda: monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+
+
+def mail(port, **given):
+    return Mail("127.0.0.1", port, False, "nlpbatch@example.com", ("ops@example.com", "data@example.com"), **given)
+
+
+def test_an_e_mail_goes_to_all_with_the_json_attached():
+    with mail_server() as server:
+        assert deliver(mail(server.port)) == [f"alert, e-mail by 127.0.0.1:{server.port}: sent"]
+    (message,) = server.mails
+    assert server.recipients == [["ops@example.com", "data@example.com"]]
+    assert message["Subject"] == "[nlpbatch] reviews.toml 2026-11-01: failed"
+    assert message["From"] == "nlpbatch@example.com"
+    body, attached = message.iter_parts()
+    assert "patience_exhausted: gave up after 300 s: 서비스" in body.get_content()
+    assert json.loads(attached.get_content()) == json.loads(ALERT.to_json())
+
+
+def test_names_of_a_run_become_no_headers():
+    with mail_server() as server:
+        Alerts([mail(server.port)], frozenset({"failed"})).deliver(
+            replace(ALERT, name="a\r\nBcc: thief@example.com"), lambda _: None
+        )
+    assert server.mails[0]["Bcc"] is None
+    assert server.recipients == [["ops@example.com", "data@example.com"]]
+
+
+def test_a_password_goes_over_tls_alone(tls):
+    context, trust = tls
+    with mail_server(context=context, password="p4ss") as server:
+        untrusted = deliver(mail(server.port, user="me", password="p4ss"))
+        trust()
+        said = deliver(mail(server.port, user="me", password="p4ss"))
+        wrong = deliver(mail(server.port, user="me", password="other"))
+    assert untrusted[0].endswith("not sent: its certificate isn't trusted: add its authority to $SSL_CERT_FILE")
+    assert said[0].endswith(": sent")
+    assert (server.encrypted, set(server.users)) == ([True], {"me"})
+    assert wrong[0].endswith("not sent: the server answered 535")
+    with mail_server(password="p4ss") as server:
+        plain = deliver(mail(server.port, user="me", password="p4ss"))
+    assert "the server offers no TLS, and a password never goes without" in plain[0]
+    assert (server.users, server.mails) == ([], [])
+    assert "p4ss" not in "".join((*untrusted, *said, *wrong, *plain))
+
+
+@pytest.mark.parametrize(
+    ("replies", "ends"),
+    [
+        (["451 later"], "sent"),
+        (["451 later"] * 3, "not sent: the server answered 451, 3 times"),
+        (["554 never"], "not sent: the server answered 554"),
+    ],
+)
+def test_a_mail_server_is_asked_again_only_if_it_is_busy(replies, ends):
+    with mail_server(*replies) as server:
+        assert deliver(mail(server.port))[0].endswith(ends)
+
+
+def test_a_mail_server_that_is_away_is_a_line(unused_tcp_port):
+    assert deliver(mail(unused_tcp_port))[0].endswith("not sent: can't be reached (ConnectionRefusedError), 3 times")
+
+
+def command(tmp_path, code, **given):
+    file = tmp_path / "got.json"
+    words = (sys.executable, "-c", f"import sys, os, time\nfile = {str(file)!r}\n{code}")
+    return Command(words, {"PATH": os.environ["PATH"]} | given), file
+
+
+def test_a_command_gets_the_json_and_what_it_says_is_not_logged(tmp_path, capfd):
+    hook, file = command(
+        tmp_path, "open(file, 'w').write(sys.stdin.read()); print('a secret'); print(1, file=sys.stderr)"
+    )
+    assert deliver(hook)[0].endswith(": sent")
+    assert json.loads(file.read_text()) == json.loads(ALERT.to_json())
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("code", "ends", "times"),
+    [
+        ("open(file, 'a').write('x'); sys.exit(7)", "not sent: ended with 7, 3 times", 3),
+        ("open(file, 'a').write('x'); sys.exit(7 * (os.path.getsize(file) < 2))", "sent", 2),
+    ],
+)
+def test_a_command_that_fails_is_run_again(tmp_path, code, ends, times):
+    hook, file = command(tmp_path, code)
+    assert deliver(hook)[0].endswith(ends)
+    assert file.read_text() == "x" * times
+
+
+def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path):
+    started = "import subprocess; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    hook, file = command(tmp_path, f"{started}\nopen(file, 'w').write(str(child.pid))\ntime.sleep(600)")
+    began_s = time.monotonic()
+    said = deliver(hook, patience_s=3)
+    assert time.monotonic() - began_s < 20
+    assert "not sent" in said[0]
+    deadline_s = time.monotonic() + 20
+    while _runs(int(file.read_text())):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.1)
+
+
+def _runs(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_command_that_cannot_be_run_is_a_line(tmp_path):
+    file = tmp_path / "tell"
+    file.write_text("no program")
+    file.chmod(0o755)
+    assert deliver(Command((str(file),), {}))[0].startswith("alert, command tell: not sent: can't be run: ")
+
+
+def check(directory, *options, **environment):
+    words = [sys.executable, "-m", "nlpbatch", "runs", str(directory), "--check", *options]
+    return subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+def test_a_check_tells_what_failed_and_what_is_late(tmp_path):
+    job(tmp_path / "runs" / "a", "failed", reason="the key was taken back")
+    stage(tmp_path / "runs" / "b", "dump")
+    with webhook_server() as server:
+        file = tmp_path / "alerts.toml"
+        file.write_text('[alerts]\npage = "https://runs.example/"\n')
+        said = check(tmp_path / "runs", "--late", "1m", "--alerts", str(file), NLPBATCH_ALERT_WEBHOOK=server.url)
+        # This one is told of nothing: all is in order, and nobody asked for "done".
+        job(tmp_path / "good")
+        check(tmp_path / "good", "--alerts", NLPBATCH_ALERT_WEBHOOK=server.url)
+    assert said.returncode == 1
+    assert said.stdout.startswith("a: failed: the key was taken back\n") or "\na: failed" in said.stdout
+    assert ": sent" in said.stderr
+    assert SECRET_PATH not in said.stderr + said.stdout
+    (alert,) = server.alerts
+    assert (alert["event"], alert["state"], alert["link"]) == ("check", "failed", "https://runs.example/")
+    assert [(one["path"], one["state"]) for one in alert["faults"]] == [("a", "failed"), ("b", "late")]
+    assert alert["text"].endswith("failed, lost or late: 2")
+
+
+def test_a_check_ends_as_it_would_whatever_becomes_of_the_alert(tmp_path):
+    job(tmp_path / "runs" / "a", "failed", reason="no")
+    said = check(tmp_path / "runs", "--alerts", NLPBATCH_ALERT_WEBHOOK="http://127.0.0.1:9/s3cret")
+    assert (said.returncode, said.stdout) == (1, "a: failed: no\n")
+    assert said.stderr == "nlpbatch: alert, webhook at 127.0.0.1:9: not sent: can't be reached, 3 times\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "--alerts names nobody: give a TOML file with [alerts], or set $NLPBATCH_ALERT_WEBHOOK"),
+        ("", "it has no [alerts]: add it"),
+        ('[alerts]\nwebhook = "hooks"', "webhook is no address"),
+    ],
+)
+def test_a_check_with_nobody_to_tell_is_refused_at_once(tmp_path, text, message):
+    job(tmp_path / "runs" / "a")
+    file = tmp_path / "alerts.toml"
+    if text is not None:
+        file.write_text(text)
+    said = check(tmp_path / "runs", "--alerts", *([] if text is None else [str(file)]), NLPBATCH_ALERT_WEBHOOK="")
+    assert (said.returncode, message in said.stderr) == (2, True), said.stderr
+
+
+def test_alerts_belong_to_a_check(tmp_path):
+    words = [sys.executable, "-m", "nlpbatch", "runs", str(tmp_path), "--alerts"]
+    said = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (said.returncode, "--alerts belongs to --check: give both" in said.stderr) == (2, True)
