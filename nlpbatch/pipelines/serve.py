@@ -1,19 +1,19 @@
 """Serves the page of all runs: `/`; `/runs.json`, which it asks for again and again; `/preview.json`, ten rows."""
 
 import asyncio
-import hmac
 import json
 import time
 from functools import partial
 from typing import Any, Final
 
-from aiohttp import BasicAuth, web
+from aiohttp import web
 
 from nlpbatch.errors import ConfigError, NotFound, Unauthenticated
 from nlpbatch.pipelines.overview import overview, without_batches
 from nlpbatch.pipelines.page import policy, to_html
 from nlpbatch.pipelines.preview import preview
 from nlpbatch.pipelines.records import Records
+from nlpbatch.serving.access import knows_key
 
 _HEADERS: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
@@ -107,11 +107,4 @@ def _is_known(request: web.Request, key: str | None) -> bool:
         if request.url.host not in _LOOPBACK:
             raise NotFound(f"this is no page of {request.url.host}: open it at 127.0.0.1, or set a key")
         return True
-    given = request.headers.get("Authorization", "")
-    scheme, _, value = given.partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            value = BasicAuth.decode(given).password
-        except ValueError:
-            return False
-    return hmac.compare_digest(value.strip().encode("utf-8", "replace"), key.encode())
+    return knows_key(request, key)
