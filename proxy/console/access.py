@@ -49,19 +49,21 @@ def _keyless(request: web.Request, listens_at: str, *, local: bool) -> web.Respo
     host = request.url.host or ""
     if local and not is_nobody_elses(host):
         raise NotFound(f"this is no listener of {host}: ask it at 127.0.0.1, or set admin.key_file")
-    if local or not _is_of_page(request):
+    if local or not _is_of_dashboard(request):
         return None
     said = (
-        f"The dashboard is closed: the admin listener is at {listens_at}, where others reach it, and has no key. Set "
-        f"admin.key_file, or ${ADMIN_KEY_VARIABLE}, to a key that operators have to know; or listen on 127.0.0.1.\n"
+        f"the dashboard is closed: the admin listener is at {listens_at}, where others reach it, and has no key: set "
+        f"admin.key_file, or ${ADMIN_KEY_VARIABLE}, to a key that operators have to know; or listen on 127.0.0.1"
     )
-    return web.Response(status=403, text=said)
+    if request.path == PAGE:
+        return web.Response(status=403, text=f"{said}\n")
+    raise Unauthenticated(said)
 
 
 def _keyed(request: web.Request, key: str) -> web.Response | None:
     if knows_key(request, key):
         return None
-    if _is_of_page(request):  # a browser asks for the key by itself
+    if request.path == PAGE:  # a browser asks for the key by itself, and sends it with all that follows
         headers = {"WWW-Authenticate": 'Basic realm="nlpbatch proxy", charset="UTF-8"'}
         return web.Response(status=401, text="a key is needed, as the password\n", headers=headers)
     raise Unauthenticated(
@@ -70,5 +72,5 @@ def _keyed(request: web.Request, key: str) -> web.Response | None:
     )
 
 
-def _is_of_page(request: web.Request) -> bool:
+def _is_of_dashboard(request: web.Request) -> bool:
     return request.path == PAGE or request.path.startswith((f"{PAGE}/", f"{PAGE}."))
