@@ -13,7 +13,7 @@ from nlpbatch.errors import InvalidRequest, NotFound, Unauthenticated
 from nlpbatch.serving.access import is_from_elsewhere, knows_key
 from nlpbatch.serving.hosts import is_loopback, is_nobody_elses
 from nlpbatch.serving.secrets import ADMIN_KEY_VARIABLE
-from proxy.config import AdminSettings
+from proxy.config_admin import AdminSettings
 
 PAGE: Final = "/dashboard"
 _OPEN: Final = "/healthz"

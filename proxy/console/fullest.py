@@ -90,15 +90,15 @@ def _setting(scope: str, name: str, key: str, settings: ProxySettings) -> str:
 
 def _quotas(parts: Sequence[Mapping[str, Any]], settings: ProxySettings) -> Iterator[Level]:
     """Yield requests at a time, and bursts: of several processes' the sum, and of shared ones what all know."""
-    used: dict[tuple[str, str, str], tuple[float, float]] = {}
+    sums: dict[tuple[str, str, str], tuple[float, float]] = {}
     for one in (level for part in parts for level in part["levels"]):
-        name = one["scope"], one["name"], one["kind"]
-        before, limit = used.get(name, (0.0, one["limit"]))
-        used[name] = (max(before, one["used"]) if one.get("shared") else before + one["used"], limit)
-    for (scope, name, kind), (amount, limit) in used.items():
+        which = one["scope"], one["name"], one["kind"]
+        before, limit = sums.get(which, (0.0, one["limit"]))
+        sums[which] = (max(before, one["used"]) if one.get("shared") else before + one["used"], limit)
+    for (scope, name, kind), (used, limit) in sums.items():
         what, unit = _KINDS[kind]
         setting = _setting(scope, name, "burst_bytes" if kind == "burst" else kind, settings)
-        yield Level(_whose(scope, name), what, amount, limit, unit, setting)
+        yield Level(_whose(scope, name), what, used, limit, unit, setting)
 
 
 def _rates(settings: ProxySettings, rates: Mapping[str, float]) -> Iterator[Level]:

@@ -179,7 +179,7 @@ def _tenants(told: Told, window: _Window) -> list[dict[str, Any]]:
     return found
 
 
-def _class(name: str, queues: Sequence[Mapping[str, Any]], figures: Mapping[str, Any]) -> dict[str, Any]:
+def _class(name: str, queues: Sequence[Mapping[str, Any]], figures: dict[str, Any]) -> dict[str, Any]:
     known = [queue["next_wait_s"] for queue in queues if queue["next_wait_s"] is not None]
     return {
         "class": name,
@@ -198,20 +198,23 @@ def _jobs(told: Told, window: _Window) -> list[dict[str, Any]]:
         counts[0] += one["under_way"]
         counts[1] += one["in_flight"]
     done = {} if told.usage is None else {(row["tenant"], row["job"]): row for row in told.usage.get("jobs", ())}
-    found = []
+    found: list[dict[str, Any]] = []
     for flow in dict.fromkeys((*under_way, *window.ten_minutes)):
         tenant, class_name, job = flow
         if not job:
             continue
         requests, in_flight = under_way.get(flow, (0, 0))
         today = done.get((tenant, job), {})
-        row = {"tenant": tenant, "class": class_name, "job": job, "waiting": max(0, requests - in_flight)}
-        sums = {
+        row = {
+            "tenant": tenant,
+            "class": class_name,
+            "job": job,
+            "waiting": max(0, requests - in_flight),
             "in_flight": in_flight,
             "today_bytes": today.get("answered_bytes"),
             "today_documents": today.get("documents"),
         }
-        found.append(row | sums | window.figures([flow]))
+        found.append(row | window.figures([flow]))
     found.sort(key=lambda job: (-(job["waiting"] + job["in_flight"]), -job["bytes_per_s"], job["tenant"], job["job"]))
     return found[:_MAX_JOBS]
 
@@ -222,7 +225,9 @@ def _refusals(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for *reason, count in (one for part in parts for one in part["reasons"]):
         counts[tuple(reason)] = counts.get(tuple(reason), 0) + count
     names = ("tenant", "class", "job", "code", "cause")
-    reasons = [dict(zip(names, reason, strict=True)) | {"count": count} for reason, count in counts.items()]
+    reasons: list[dict[str, Any]] = [
+        {"count": count, **dict(zip(names, reason, strict=True))} for reason, count in counts.items()
+    ]
     reasons.sort(key=lambda one: (-one["count"], one["tenant"], one["job"], one["code"]))
     last = sorted((one for part in parts for one in part["refusals"]), key=lambda one: one["at_s"], reverse=True)
     return {"reasons": reasons, "last": last[:MAX_REFUSALS]}
