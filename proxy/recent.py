@@ -8,7 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nlpbatch.errors import NlpbatchError
 from proxy.instants import iso
@@ -22,6 +22,8 @@ MAX_REFUSALS: Final = 200
 _MAX_FLOWS: Final = 200
 """Jobs of all tenants that are told apart within ten seconds; callers invent their names."""
 OTHER: Final = "(other)"
+OF_API: Final = "(of the API)"
+"""The code of what the API itself refused, whose answers the proxy doesn't read."""
 _FAILED: Final = 400
 
 FlowName = tuple[str, str, str]
@@ -99,6 +101,45 @@ class Slice:
         return cls(start_s, (tenant, class_name, job), FlowCounts(*counts))
 
 
+class _Refusal(NamedTuple):
+    """A request that the proxy or the API refused, without the error: that has the frames of its traceback."""
+
+    at_s: float
+    tenant: str
+    arrival: Arrival | None
+    status: int
+    code: str
+    cause: str | None
+    reason: str
+    retry_after_s: float | None
+
+    @classmethod
+    def of(
+        cls, at_s: float, tenant: str, arrival: Arrival | None, status: int, error: NlpbatchError | None
+    ) -> "_Refusal":
+        if error is None:
+            reason = f"the API answered with HTTP {status}: its own log says why"
+            return cls(at_s, tenant, arrival, status, OF_API, None, reason, None)
+        cause = error.details.get("cause")
+        return cls(at_s, tenant, arrival, status, error.code, cause, error.message, error.retry_after_s)
+
+    def to_json(self) -> dict[str, Any]:
+        arrival = self.arrival
+        return {
+            "at": iso(self.at_s),
+            "at_s": round(self.at_s, 3),
+            "tenant": self.tenant,
+            "key": None if arrival is None else arrival.key_id,
+            "class": None if arrival is None else arrival.class_name,
+            "job": None if arrival is None else arrival.job or None,
+            "status": self.status,
+            "code": self.code,
+            "cause": self.cause,
+            "reason": self.reason,
+            "retry_after_s": self.retry_after_s,
+        }
+
+
 class Recent:
     """Counts as requests end.
 
@@ -113,7 +154,7 @@ class Recent:
         self._flows: dict[FlowName, FlowCounts] = {}
         self._slices: dict[int, dict[FlowName, FlowCounts]] = {}
         self._reasons: dict[int, Counter[Reason]] = {}
-        self._refusals: deque[dict[str, Any]] = deque(maxlen=MAX_REFUSALS)
+        self._refusals: deque[_Refusal] = deque(maxlen=MAX_REFUSALS)
 
     def ended(
         self, tenant: str, arrival: Arrival | None, lease: Lease | None, status: int, error: NlpbatchError | None
@@ -153,9 +194,9 @@ class Recent:
             counts.failed += 1
         if error is not None and error.retry_after_s is not None:
             counts.away_s += error.retry_after_s
-        refusal = _refusal(now_s, tenant, arrival, status, error)
+        refusal = _Refusal.of(now_s, tenant, arrival, status, error)
         self._refusals.append(refusal)
-        self._count_reason((*flow, refusal["code"], refusal["cause"] or ""))
+        self._count_reason((*flow, refusal.code, refusal.cause or ""))
 
     def slices(self) -> list[Slice]:
         """Return the last ten minutes, the oldest first."""
@@ -172,7 +213,7 @@ class Recent:
 
     def refusals(self) -> list[dict[str, Any]]:
         """Return the last refusals as JSON members, the newest first."""
-        return list(reversed(self._refusals))
+        return [one.to_json() for one in reversed(self._refusals)]
 
     def _begin(self, now_s: float) -> None:
         """Begin the slice that a time is in, and forget what is older than ten minutes, or from a clock set back."""
@@ -192,25 +233,6 @@ class Recent:
         if reason not in counts and len(counts) >= _MAX_FLOWS:
             reason = (*reason[:2], OTHER, *reason[3:])
         counts[reason] += 1
-
-
-def _refusal(
-    now_s: float, tenant: str, arrival: Arrival | None, status: int, error: NlpbatchError | None
-) -> dict[str, Any]:
-    reason = f"the API answered with HTTP {status}: its own log says why" if error is None else error.message
-    return {
-        "at": iso(now_s),
-        "at_s": round(now_s, 3),
-        "tenant": tenant,
-        "key": None if arrival is None else arrival.key_id,
-        "class": None if arrival is None else arrival.class_name,
-        "job": None if arrival is None else arrival.job or None,
-        "status": status,
-        "code": "(of the API)" if error is None else error.code,
-        "cause": None if error is None else error.details.get("cause"),
-        "reason": reason,
-        "retry_after_s": None if error is None else error.retry_after_s,
-    }
 
 
 def summed(slices: Iterable[Slice]) -> dict[FlowName, FlowCounts]:
