@@ -21,7 +21,7 @@ from nlpbatch.errors import InvalidRequest
 from proxy.planning.workloads import BackendWork, InteractiveWork, JobWork, Workload
 from proxy.recent import SLICE_S, FlowCounts, FlowName, Slice, summed
 
-_MAX_REQUESTS: Final = 40_000
+_MAX_REQUESTS: Final = 100_000
 """More are not played: of a busier proxy, the last seconds."""
 _LEAST_BYTES_PER_S: Final = 1_000.0
 _LEAST_BASE_S: Final = 0.0001
