@@ -43,10 +43,9 @@ does.addEventListener("click", act);
 document.querySelector("#cancel").addEventListener("click", () => dialog.close());
 by.addEventListener("keydown", (event) => { if (event.key === "Enter") act(); });
 
-export function actions(refresh, refusalsOf) {
+export function actions(refresh) {
   const of = (tenant, action) => `tenants/${encodeURIComponent(tenant)}/${action}`;
   return {
-    refusalsOf,
     pause: (one) => confirmed(`Pause ${one.tenant}?`, `New requests of ${one.tenant} are refused with tenant_paused, and ${one.waiting} stay where they wait, until you resume it.`, "pause", of(one.tenant, "pause"), refresh),
     resume: (one) => confirmed(`Resume ${one.tenant}?`, `Requests of ${one.tenant} are admitted again.`, "resume", of(one.tenant, "resume"), refresh),
     drain: () => confirmed("Drain this proxy?", "It refuses all new requests from now on and finishes those in progress. Only a restart ends that.", "drain", "drain", refresh),

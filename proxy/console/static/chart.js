@@ -27,5 +27,5 @@ export function chart(history, atS) {
     svg.append(shape("rect", { class: "answered", x: x + 0.1, width: 0.8, y: HEIGHT - height, height }));
     if (one.refused) svg.append(shape("path", { class: "refused", d: `M${x + 0.1} 1 l0.8 4 m0 -4 l-0.8 4` }));
   }
-  return [svg, element("p", { class: "legend" }, `bars: bytes answered; crosses: something was refused. ${said}.`)];
+  return [svg, element("p", { class: "legend" }, `bars: bytes answered; crosses: something was refused; ${said}.`)];
 }

@@ -9,19 +9,27 @@ const status = document.querySelector("#status");
 const tenant = document.querySelector("#tenant");
 const shown = new Map();
 let found = null;
+let all = false;
 
 const NAMES = ["now", "full", "tenants", "jobs", "refusals", "backends", "usage", "keys", "config"];
 const USED = {
   now: (it) => [it.totals, it.history, Math.floor(it.at_s / 10)], full: (it) => it.fullest, tenants: (it) => it.tenants, jobs: (it) => it.jobs,
-  refusals: (it) => [it.refusals, tenant.value], backends: (it) => [it.backends, it.scaling, it.fleet, it.processes, it.draining],
+  refusals: (it) => [it.refusals, tenant.value, all], backends: (it) => [it.backends, it.scaling, it.fleet, it.processes, it.draining],
   usage: (it) => it.usage, keys: (it) => it.keys, config: (it) => [it.config, it.audit],
 };
-const act = actions(look, (name) => {
-  tenant.value = name;
-  show();
-  document.querySelector("#refusals").scrollIntoView();
-  tenant.focus({ preventScroll: true });
-});
+const act = {
+  ...actions(look),
+  refusalsOf: (name) => {
+    tenant.value = name;
+    show();
+    document.querySelector("#refusals").scrollIntoView();
+    tenant.focus({ preventScroll: true });
+  },
+  more: () => {
+    all = !all;
+    show();
+  },
+};
 
 function show() {
   choose();
@@ -33,8 +41,8 @@ function show() {
     const place = section.querySelector(":scope > div") || section;
     const key = place.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     const scrolled = new Map([...place.querySelectorAll(".table")].map((one) => [one.dataset.key, one.scrollLeft]));
-    const made = name === "refusals" ? sections.refusals(found, tenant.value) : sections[name](found, act);
-    place.replaceChildren(...[made].flat());
+    const made = name === "refusals" ? sections.refusals(found, tenant.value, all, act) : sections[name](found, act);
+    place.replaceChildren(...[made].flat().filter((one) => one !== null));
     for (const one of place.querySelectorAll(".table")) one.scrollLeft = scrolled.get(one.dataset.key) || 0;
     if (key) [...place.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key)?.focus();
   }
@@ -42,7 +50,7 @@ function show() {
   const faults = found.config.valid ? "" : ", the configuration file has faults";
   const processes = found.processes.length ? `, ${found.processes.length} processes` : "";
   const fleet = found.fleet ? `, ${found.fleet.proxies.length} proxies in the fleet` : "";
-  document.querySelector("#at").textContent = `as of ${new Date(found.at).toLocaleTimeString("sv")}`;
+  document.querySelector("#at").textContent = `as of ${new Date(found.at).toLocaleTimeString("sv")},`;
   say(`live; configuration ${found.config.generation}${processes}${fleet}${drains}${faults}`);
 }
 

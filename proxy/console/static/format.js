@@ -28,12 +28,13 @@ export function amount(value, unit) {
   return unit === "bytes/s" ? perSecond(value) : bytes(value);
 }
 
-// Returns the hour in the reader's own time; the whole moment is in its title.
+// Returns a moment in the reader's own time, its date unless that is today's; the whole moment is in its title.
 export function moment(text) {
   if (!text) return "–";
   const shown = document.createElement("time");
   shown.dateTime = text;
   shown.title = text;
-  shown.textContent = new Date(text).toLocaleString("sv").slice(5);
+  const [day, hour] = new Date(text).toLocaleString("sv").split(" ");
+  shown.textContent = day === new Date().toLocaleDateString("sv") ? hour : `${day} ${hour}`;
   return shown;
 }

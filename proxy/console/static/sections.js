@@ -82,20 +82,27 @@ export function jobs(found) {
   return [table("jobs", heads, rows, "no job has sent anything"), element("p", { class: "hint" }, hint)];
 }
 
-export function refusals(found, tenant) {
+const who = (tenant) => (tenant === "-" ? "(unknown key)" : tenant);
+const SHOWN = 15;
+const breakable = (code) => code.split("_").flatMap((part, index) => (index ? [element("wbr"), `_${part}`] : [part]));
+
+export function refusals(found, tenant, all, act) {
   const wanted = (one) => !tenant || one.tenant === tenant;
   const reasons = found.refusals.reasons.filter(wanted).map((one) => [
-    one.tenant === "-" ? "(unknown key)" : one.tenant, [one.job || "–", small(one.class)], [one.code, one.cause ? small(one.cause) : null], number(one.count),
+    who(one.tenant), [one.job || "–", small(one.class)], [breakable(one.code), one.cause ? small(one.cause) : null], number(one.count),
   ]);
-  const last = found.refusals.last.filter(wanted).map((one) => [
-    moment(one.at), one.tenant === "-" ? "(unknown key)" : one.tenant, [one.job || "–", one.key ? small(`key ${one.key}`) : null],
-    [one.code, small(`HTTP ${one.status}`)], one.reason, one.retry_after_s === null ? "–" : seconds(one.retry_after_s),
+  const of = found.refusals.last.filter(wanted);
+  const last = of.slice(0, all ? of.length : SHOWN).map((one) => [
+    [moment(one.at), small(who(one.tenant)), one.job ? small(one.job) : null], [breakable(one.code), small(`HTTP ${one.status}`), one.key ? small(`key ${one.key}`) : null],
+    one.reason, one.retry_after_s === null ? "–" : seconds(one.retry_after_s),
   ]);
+  const more = of.length > SHOWN ? button(all ? `show the last ${SHOWN}` : `show all ${number(of.length)}`, "more refusals", act.more) : null;
   return [
     element("h3", {}, "In the last ten minutes"),
     table("refusals by reason", [["tenant", "name"], ["job", "name"], ["reason", "name"], ["requests", N]], reasons, "nobody was refused"),
     element("h3", {}, `The last ${number(last.length)}`),
-    table("last refusals", [["at", "moment"], ["tenant", "name"], ["job", "name wide"], ["code", "name"], ["why", "long"], ["sent away for", NW]], last, "none"),
+    table("last refusals", [["at, whose", "name"], ["code", "name"], ["why", "long"], ["sent away for", NW]], last, "none"),
+    more,
   ];
 }
 
