@@ -4,16 +4,17 @@ import argparse
 import json
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nlpbatch.cli.proxy_admin import add_admin_options, ask
+from nlpbatch.cli.tables import print_table
 from nlpbatch.errors import ConfigError, NlpbatchError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _PATH = "/dashboard.json"
-_PIPED_WIDTH = 160
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -43,19 +44,22 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.once or not sys.stdout.isatty():
         _print(found)
         return 0
-    _follow(arguments.admin, arguments.period, found)
+    with suppress(KeyboardInterrupt):  # as it is meant to end
+        _follow(arguments.admin, arguments.period, found)
     return 0
 
 
 def _print(found: dict[str, Any]) -> None:
-    from rich.console import Console  # noqa: PLC0415  (starts fast)
+    from rich.table import Table  # noqa: PLC0415  (starts fast)
 
     from nlpbatch.cli.top_screen import screen  # noqa: PLC0415
 
-    terminal = sys.stdout.isatty()
-    console = Console(width=None if terminal else _PIPED_WIDTH, highlight=False, soft_wrap=not terminal)
     for part in screen(found, plain=_is_plain()):
-        console.print(part)
+        if isinstance(part, Table):
+            print()
+            print_table(part)
+        else:
+            print(part)
 
 
 def _follow(admin: str, period_s: float, found: dict[str, Any]) -> None:

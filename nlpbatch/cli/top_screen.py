@@ -37,7 +37,7 @@ def screen(found: Mapping[str, Any], *, plain: bool) -> "Iterator[RenderableType
     if jobs:
         yield _flows("job", jobs)
     yield _backends(found["backends"])
-    if found["refusals"]["last"]:
+    if found["refusals"]["reasons"]:
         yield _refusals(found["refusals"])
 
 
@@ -119,9 +119,13 @@ def _backends(backends: Sequence[Mapping[str, Any]]) -> "Table":
 
 
 def _refusals(refusals: Mapping[str, Any]) -> "Table":
-    table = _table("refused at", "tenant", "job", "code", "why", left=5)
-    for one in refusals["last"][:_LINES]:
-        _add(table, (one["at"], one["tenant"], one["job"] or "-", one["code"], one["reason"]))
+    """Return who was refused in the last ten minutes, with the reason that the last one of each was given."""
+    table = _table("refused in 10 min", "job", "code", "requests", "why, the last time", left=5)
+    for one in refusals["reasons"][:_LINES]:
+        same = {name: one[name] or None for name in ("job", "code", "cause")} | {"tenant": one["tenant"]}
+        last = next((refused for refused in refusals["last"] if refused.items() >= same.items()), None)
+        why = "-" if last is None else f"{last['at']}: {last['reason']}"
+        _add(table, (one["tenant"], one["job"] or "-", one["code"], f"{one['count']:,}", why))
     return table
 
 

@@ -5,7 +5,11 @@ With NLPBATCH_PICTURES=DIR the pictures of the documentation are made anew.
 
 import os
 import re
+import signal
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -112,7 +116,7 @@ def test_who_was_refused_and_why_is_one_click_away(service, browser, width, sche
         expect(reasons).to_contain_text("headlines")
         expect(reasons).to_contain_text(re.compile("quota_exceeded|request_too_large"))
         expect(reasons).not_to_contain_text("search")
-        expect(visit.page.locator("#refusals table").nth(1)).to_contain_text("tenant news may send 20,000 bytes a second")
+        expect(visit.page.locator("#refusals table").nth(1)).to_contain_text("tenant news may send 20,000 bytes")
         visit.page.evaluate("scrollTo(0, 0)")
         if width == 400 and scheme == "dark":
             picture(visit, "dashboard-phone.png")
@@ -175,6 +179,32 @@ def test_a_limit_is_tried_before_it_is_live(service, browser, width):
     visit.page.get_by_role("button", name="Try it").click()
     expect(answer).to_contain_text("alot is no number")
     visit.end()
+
+
+def test_top_follows_in_a_terminal_until_ctrl_c(service):
+    leader, follower = os.openpty()
+    command = [sys.executable, "-m", "nlpbatch", "top", "--admin", service.admin_url, "--period", "0.2"]
+    process = subprocess.Popen(
+        command,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm"},
+        # Started in the background by a shell without job control it would ignore SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )
+    os.close(follower)
+    said = b""
+    while said.count(b"full first") < 3:
+        said += os.read(leader, 65_536)
+    process.send_signal(signal.SIGINT)
+    with suppress(OSError):  # the terminal is gone with its last process
+        while more := os.read(leader, 65_536):
+            said += more
+    os.close(leader)
+    assert process.wait(60) == 0
+    assert said.startswith(b"\x1b[?1049h")
+    assert b"\x1b[?1049l" in said  # what was on the terminal before is there again
 
 
 def test_a_proxy_that_goes_away_is_said_to_be_away(api, browser, tmp_path):

@@ -99,9 +99,9 @@ export function refusals(found, tenant, all, act) {
   const more = of.length > SHOWN ? button(all ? `show the last ${SHOWN}` : `show all ${number(of.length)}`, "more refusals", act.more) : null;
   return [
     element("h3", {}, "In the last ten minutes"),
-    table("refusals by reason", [["tenant", "name"], ["job", "name"], ["reason", "name"], ["requests", N]], reasons, "nobody was refused"),
+    table("refusals by reason", [["tenant", "name"], ["job", "name"], ["reason", "code"], ["requests", N]], reasons, "nobody was refused"),
     element("h3", {}, `The last ${number(last.length)}`),
-    table("last refusals", [["at, whose", "name"], ["code", "name"], ["why", "long"], ["sent away for", NW]], last, "none"),
+    table("last refusals", [["at, whose", "name"], ["code", "code"], ["why", "long"], ["sent away for", NW]], last, "none"),
     more,
   ];
 }

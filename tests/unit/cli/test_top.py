@@ -1,7 +1,5 @@
 """What `nlpbatch top` makes of a proxy's figures."""
 
-import io
-
 import pytest
 from rich.console import Console
 
@@ -47,19 +45,29 @@ FOUND = {
     "jobs": [FLOW | {"job": "[red]nightly\x1b", "tenant": "a", "class": "batch"}],
     "backends": [{"url": "http://b", "ready": True, "breaker": "ejected", "in_flight": 0, "limit": 4, "workers": 2}],
     "refusals": {
+        "reasons": [
+            {"tenant": "a", "job": "", "class": "batch", "code": "queue_full", "cause": "requests", "count": 1234}
+        ],
         "last": [
-            {"at": "2026-11-18T11:06:40Z", "tenant": "a", "job": None, "code": "queue_full", "reason": "too many wait"}
-        ]
+            {
+                "at": "2026-11-18T11:06:40Z",
+                "tenant": "a",
+                "job": None,
+                "code": "queue_full",
+                "cause": "requests",
+                "reason": "too many wait",
+            }
+        ],
     },
 }
 
 
-def printed(found=FOUND, *, plain=False):
-    out = io.StringIO()
-    console = Console(file=out, width=200, highlight=False)
-    for part in screen(found, plain=plain):
-        console.print(part)
-    return out.getvalue()
+def printed(*, plain=False):
+    console = Console(width=200, highlight=False)
+    with console.capture() as captured:
+        for part in screen(FOUND, plain=plain):
+            console.print(part)
+    return captured.get()
 
 
 def test_all_that_an_operator_asks_for_is_there():
@@ -73,6 +81,7 @@ def test_all_that_an_operator_asks_for_is_there():
         "nightly",
         "ejected",
         "queue_full",
+        "1,234",
         "too many wait",
     ):
         assert words in text
