@@ -97,5 +97,6 @@ def _announce(exports: Sequence[str], stack: Stack) -> None:
     print('  nlpbatch analyze "아버지가 방에 들어가신다"\n', file=sys.stderr)
     if stack.ledger is not None:
         print(f"Usage is counted in {stack.ledger}, and forgotten when you stop.", file=sys.stderr)
-    print(f"What the proxy does: {stack.admin}/dashboard", file=sys.stderr)
+    if stack.options.proxy_config is None:  # that may have no admin listener
+        print(f"What the proxy does: {stack.admin}/dashboard", file=sys.stderr)
     print("Ctrl-C stops both.", file=sys.stderr)

@@ -11,6 +11,7 @@ from proxy.config import ProxySettings
 from proxy.console.fullest import fullest
 from proxy.instants import iso
 from proxy.recent import MAX_REFUSALS, SLICE_S, FlowCounts, FlowName, Slice, joined, summed
+from proxy.traffic.ticket import CLASS_NAMES
 
 _MAX_JOBS: Final = 100
 _NOTHING: Final = FlowCounts()
@@ -62,6 +63,7 @@ def overview(told: Told, now_s: float) -> dict[str, Any]:
         "totals": _totals(told, window),
         "history": _history(slices),
         "fullest": fullest(told.settings, state, told.parts, now=window.rates(), lately=window.rates_lately()),
+        "classes": _classes(told, window),
         "tenants": _tenants(told, window),
         "jobs": _jobs(told, window),
         "refusals": _refusals(told.parts),
@@ -144,6 +146,19 @@ def _history(slices: Sequence[Slice]) -> list[dict[str, Any]]:
     return [
         {"start_s": at_s, "answered_bytes": one.answered_bytes, "answered": one.answered, "refused": one.refused}
         for at_s, one in sorted(found.items())
+    ]
+
+
+def _classes(told: Told, window: _Window) -> list[dict[str, Any]]:
+    queues = [queue for part in told.parts for queue in part["queues"]]
+    return [
+        {
+            "class": name,
+            "waiting": sum(queue["waiting"] for queue in queues if queue["class"] == name),
+            "waiting_bytes": sum(queue["waiting_bytes"] for queue in queues if queue["class"] == name),
+        }
+        | window.figures([flow for flow in window.ten_minutes if flow[1] == name])
+        for name in CLASS_NAMES
     ]
 
 

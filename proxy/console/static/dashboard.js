@@ -13,7 +13,7 @@ let all = false;
 
 const NAMES = ["now", "full", "tenants", "jobs", "refusals", "backends", "usage", "keys", "config"];
 const USED = {
-  now: (it) => [it.totals, it.history, Math.floor(it.at_s / 10)], full: (it) => it.fullest, tenants: (it) => it.tenants, jobs: (it) => it.jobs,
+  now: (it) => [it.totals, it.history, Math.floor(it.at_s / 10)], full: (it) => it.fullest, tenants: (it) => [it.totals, it.classes, it.tenants], jobs: (it) => it.jobs,
   refusals: (it) => [it.refusals, tenant.value, all], backends: (it) => [it.backends, it.scaling, it.fleet, it.processes, it.draining],
   usage: (it) => it.usage, keys: (it) => it.keys, config: (it) => [it.config, it.audit],
 };

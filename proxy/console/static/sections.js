@@ -55,6 +55,8 @@ function usedUp(budget) {
 }
 
 export function tenants(found, act) {
+  const classOf = (its, share) => ({ kind: "sub", cells: [its.class, ...flow({ ...its, in_flight: null }, count(its.refused)), share, ""] });
+  const all = { cells: ["all tenants", ...flow({ ...found.totals }, count(found.totals.refused)), "", ""] };
   const rows = found.tenants.flatMap((one) => {
     const why = () => act.refusalsOf(one.tenant);
     const refused = one.refused ? button(number(one.refused), `refused ${one.tenant}`, why, "link bad") : "0";
@@ -63,13 +65,12 @@ export function tenants(found, act) {
     const paused = one.paused ? [" ", element("span", { class: "warm" }, "‖ paused")] : [];
     const total = small(`${number(one.requests_total)} requests since the start`);
     const whole = [[one.tenant, ...paused, total, ...usedUp(one.budget)], ...flow(one, refused), "", control];
-    const classes = one.classes.filter((its) => its.answered || its.waiting || its.refused || its.failed).map((its) => ({
-      kind: "sub",
-      cells: [its.class, ...flow({ ...its, in_flight: null }, count(its.refused)), [percent(its.share), small(`next waits ${seconds(its.next_wait_s)}`)], ""],
-    }));
+    const classes = one.classes.filter((its) => its.answered || its.waiting || its.refused || its.failed).map((its) =>
+      classOf(its, [percent(its.share), small(`next waits ${seconds(its.next_wait_s)}`)]));
     return [whole, ...classes];
   });
-  return table("tenants", [["tenant", "name"], ...FLOW, ["share", NW], ["", ""]], rows, "no tenants");
+  const whole = [all, ...found.classes.map((its) => classOf(its, ""))];
+  return table("tenants", [["tenant", "name"], ...FLOW, ["share", NW], ["", ""]], [...whole, ...rows], "no tenants");
 }
 
 export function jobs(found) {

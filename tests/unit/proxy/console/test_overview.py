@@ -84,6 +84,10 @@ def test_what_waits_is_under_way_and_was_answered_is_shown_by_tenant_class_and_j
     assert (a["waiting"], a["waiting_bytes"], a["answered"], a["refused"]) == (3, 6000, 5, 1)
     assert (a["requests_total"], a["refused_total"]) == (9, 2)
     assert a["bytes_per_s"] == round(10_000 / 15)
+    assert [(one["class"], one["waiting"], one["refused"]) for one in found["classes"]] == [
+        ("interactive", 0, 0),
+        ("batch", 3, 1),
+    ]
     (job,) = found["jobs"]
     assert (job["job"], job["waiting"], job["in_flight"], job["today_bytes"]) == ("nightly", 3, 1, 5)
     assert (found["totals"]["waiting"], found["totals"]["slots"], found["totals"]["requests_total"]) == (3, 1, 9)
