@@ -7,7 +7,8 @@ text, no key, and nothing of a refusal but what the proxy itself says. Times are
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from nlpbatch.errors import NlpbatchError
@@ -67,12 +68,21 @@ class FlowCounts:
 
     def add(self, other: "FlowCounts") -> None:
         """Add what was counted elsewhere, or at another time."""
-        for name in _SUMS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.answered += other.answered
+        self.answered_bytes += other.answered_bytes
+        self.refused += other.refused
+        self.refused_bytes += other.refused_bytes
+        self.failed += other.failed
+        self.abandoned += other.abandoned
+        self.served += other.served
+        self.served_bytes += other.served_bytes
+        self.wait_s += other.wait_s
         self.longest_wait_s = max(self.longest_wait_s, other.longest_wait_s)
+        self.service_s += other.service_s
+        self.away_s += other.away_s
 
 
-_SUMS: Final = tuple(one.name for one in fields(FlowCounts) if one.name != "longest_wait_s")
+_values = attrgetter(*(one.name for one in fields(FlowCounts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +102,7 @@ class Slice:
 
     def to_json(self) -> list[Any]:
         """Return it as short as JSON can have it: processes of a host tell each other."""
-        return [self.start_s, *self.flow, *astuple(self.counts)]
+        return [self.start_s, *self.flow, *_values(self.counts)]
 
     @classmethod
     def from_json(cls, values: Sequence[Any]) -> "Slice":

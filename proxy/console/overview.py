@@ -14,6 +14,7 @@ from proxy.recent import MAX_REFUSALS, SLICE_S, FlowCounts, FlowName, Slice, joi
 from proxy.traffic.ticket import CLASS_NAMES
 
 _MAX_JOBS: Final = 100
+_MAX_KEYS: Final = 200
 _NOTHING: Final = FlowCounts()
 
 
@@ -72,7 +73,8 @@ def overview(told: Told, now_s: float) -> dict[str, Any]:
         "fleet": state.get("shared"),
         "processes": _processes(state),
         "usage": None if told.usage is None else {name: one for name, one in told.usage.items() if name != "jobs"},
-        "keys": told.keys,
+        "keys": _newest(told.keys),
+        "keys_total": len(told.keys),
         "audit": told.audit,
     }
 
@@ -246,6 +248,13 @@ def _refusals(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     reasons.sort(key=lambda one: (-one["count"], one["tenant"], one["job"], one["code"]))
     last = sorted((one for part in parts for one in part["refusals"]), key=lambda one: one["at_s"], reverse=True)
     return {"reasons": reasons, "last": last[:MAX_REFUSALS]}
+
+
+def _newest(keys: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return those of the configuration, which come first, and the newest issued ones, as many as are shown."""
+    of_file = [key for key in keys if key["source"] == "file"]
+    issued = [key for key in keys if key["source"] != "file"]
+    return [*of_file, *reversed(issued)][:_MAX_KEYS]
 
 
 def _processes(state: Mapping[str, Any]) -> list[dict[str, Any]]:

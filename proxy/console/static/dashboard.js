@@ -15,7 +15,7 @@ const NAMES = ["now", "full", "tenants", "jobs", "refusals", "backends", "usage"
 const USED = {
   now: (it) => [it.totals, it.history, Math.floor(it.at_s / 10)], full: (it) => it.fullest, tenants: (it) => [it.totals, it.classes, it.tenants], jobs: (it) => it.jobs,
   refusals: (it) => [it.refusals, tenant.value, all], backends: (it) => [it.backends, it.scaling, it.fleet, it.processes, it.draining],
-  usage: (it) => it.usage, keys: (it) => it.keys, config: (it) => [it.config, it.audit],
+  usage: (it) => it.usage, keys: (it) => [it.keys, it.keys_total], config: (it) => [it.config, it.audit],
 };
 const act = {
   ...actions(look),

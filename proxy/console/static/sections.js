@@ -151,7 +151,9 @@ export function keys(found, act) {
     [element("code", {}, one.id), one.note ? small(one.note) : null], one.tenant, element("span", { class: one.state === "active" ? null : "bad" }, one.state), one.source,
     moment(one.created_at), moment(one.expires_at), one.state === "active" ? button("revoke", `revoke ${one.id}`, () => act.revoke(one)) : "",
   ]);
-  return table("keys", [["key", "name"], ["tenant", "name"], ["state", ""], ["from", "wide"], ["made", "moment wide"], ["expires", "moment wide"], ["", ""]], rows, "no keys");
+  const hidden = found.keys_total - found.keys.length;
+  const rest = hidden > 0 ? element("p", { class: "hint" }, `${number(hidden)} older keys: nlpbatch proxy key list`) : null;
+  return [table("keys", [["key", "name"], ["tenant", "name"], ["state", ""], ["from", "wide"], ["made", "moment wide"], ["expires", "moment wide"], ["", ""]], rows, "no keys"), rest];
 }
 
 const shown = (value) => (value === null || value === undefined ? "–" : typeof value === "string" ? value : JSON.stringify(value));

@@ -125,6 +125,13 @@ def test_several_processes_are_one(settings):
     assert parts["tenant a", "queue of batch requests"] == 0.2  # each has a queue of ten
 
 
+def test_of_many_keys_those_of_the_file_and_the_newest_are_shown(settings):
+    keys = [{"id": "f", "source": "file"}, *({"id": number, "source": "issued"} for number in range(500))]
+    found = overview(told(settings, Observed(settings), keys=keys), NOW_S)
+    assert [key["id"] for key in found["keys"]] == ["f", *range(499, 300, -1)]
+    assert found["keys_total"] == 501
+
+
 def test_a_proxy_that_has_done_nothing_shows_nothing(settings):
     found = overview(told(settings, Observed(settings), totals={}, usage=None), NOW_S)
     assert (found["jobs"], found["history"], found["refusals"]["last"]) == ([], [], [])
