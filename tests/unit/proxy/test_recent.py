@@ -1,9 +1,12 @@
 import json
+import time
 
 import pytest
 
 from nlpbatch.errors import QuotaExceeded, Unauthenticated
 from proxy.recent import MAX_REFUSALS, OTHER, Recent, Slice, joined, summed
+from proxy.traffic.slots import Backend, Lease
+from proxy.traffic.ticket import Ticket
 from tests.fakes.proxy_parts import arrival
 
 BEGAN_S = 1_795_000_000
@@ -104,3 +107,12 @@ def test_several_processes_are_added_up_over_json(clock):
     ]
     whole = joined(told)
     assert [(part.start_s, part.counts.answered_bytes) for part in whole] == [(BEGAN_S, 30), (BEGAN_S + 10, 40)]
+
+
+def test_a_request_that_had_a_slot_is_counted_with_its_wait_and_the_time_that_it_had_it(recent):
+    slot = Lease(Ticket("a", "", 100, 0.0), Backend("http://b", None), 1, time.monotonic() - 2.0, 0.5)
+    for status in (200, 500, 499):
+        recent.ended("a", arrival("a"), slot, status, None)
+    found = counts(recent)["a", "batch", ""]
+    assert (found.served, found.served_bytes, found.wait_s, found.longest_wait_s) == (3, 300, 1.5, 0.5)
+    assert found.service_s == pytest.approx(6.0, abs=0.5)
