@@ -81,7 +81,7 @@ def test_under_load_the_figures_are_those_of_the_metrics_within_a_refresh(servic
         expect(rows).to_have_count(4)  # all together, and each tenant
         expect(visit.page.locator("#jobs tbody tr", has_text="headlines")).to_be_visible()
         if PICTURES:
-            time.sleep(90)  # a load worth looking at
+            time.sleep(40)  # a load worth looking at
         picture(visit, "dashboard.png")
     visit.refreshed(2)
     metrics = service.metrics()
