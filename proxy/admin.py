@@ -1,6 +1,7 @@
-"""The operator's endpoints, on a listener of their own: state, usage, keys, pause, drain, log level, audit."""
+"""The operator's endpoints, on a listener of their own: dashboard, state, usage, keys, pause, drain, log level."""
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
@@ -9,10 +10,17 @@ from aiohttp import web
 from nlpbatch.errors import InvalidRequest
 from nlpbatch.serving.lifecycle import new_application
 from nlpbatch.serving.query import read_query
+from proxy.config import ProxySettings
+from proxy.console.access import guard
+from proxy.console.part import part_of, totals_of
+from proxy.console.routes import add_dashboard, config_of
 from proxy.live import Live
+from proxy.metrics import Metrics
 from proxy.operating.audit import Actor
 from proxy.operating.operating import Operating
 from proxy.operating.routes import actor_of, add_operating_routes
+from proxy.recent import Recent
+from proxy.traffic.controller import TrafficController
 
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _BODY_BYTES: Final = 4096
@@ -20,6 +28,20 @@ _BODY_BYTES: Final = 4096
 
 class Controls(Protocol):
     """What the operator may see and change."""
+
+    traffic: TrafficController
+    recent: Recent
+    metrics: Metrics
+
+    @property
+    def settings(self) -> ProxySettings:
+        """Return the configuration in force."""
+        ...
+
+    @property
+    def generation(self) -> int:
+        """Return how many configurations have been in force, this one included."""
+        ...
 
     def state(self) -> dict[str, Any]:
         """Return what goes on, as JSON members."""
@@ -104,7 +126,44 @@ def admin_application(controls: Controls, *, is_worker: bool = False, body_bytes
     app.router.add_put("/log-level", log_level)
     app.router.add_get("/healthz", healthz)
     add_operating_routes(app, controls.operating, controls.live.now_s)
+    if not is_worker:  # for workers, the supervisor does both
+        guard(app, controls.settings.admin)
+        add_dashboard(app, _Source(controls))
     return app
+
+
+class _Source:
+    """The proxy as the dashboard asks it."""
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+
+    @property
+    def settings(self) -> ProxySettings:
+        return self._controls.settings
+
+    async def state(self) -> dict[str, Any]:
+        return self._controls.state()
+
+    async def parts(self) -> list[dict[str, Any]]:
+        return [part_of(self._controls, time.monotonic_ns())]
+
+    async def totals(self) -> dict[str, dict[str, int]]:
+        return totals_of(self._controls.metrics.registry.collect())
+
+    def config(self) -> dict[str, Any]:
+        controls = self._controls
+        return config_of(controls.generation, controls.metrics.config_faults, controls.operating.audit.last_reload)
+
+    async def usage(self, parameters: Mapping[str, str]) -> dict[str, Any]:
+        return await self._controls.usage_of_all(parameters)
+
+    async def keys(self) -> list[dict[str, Any]]:
+        return self._controls.operating.keys.listed()
+
+    async def audit(self, limit: int) -> list[dict[str, Any]]:
+        entries, _ = await self._controls.operating.audit.entries(0.0, limit)
+        return [entry.to_json() for entry in entries]
 
 
 def level_of(body: bytes) -> str:

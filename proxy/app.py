@@ -33,6 +33,7 @@ from proxy.metrics import Metrics
 from proxy.operating.audit import NOBODY, Actor
 from proxy.operating.changes import changed
 from proxy.operating.operating import Operating
+from proxy.recent import Recent
 from proxy.request_log import RequestLog
 from proxy.scaling import Scaling
 from proxy.shared.clock import FleetClock
@@ -99,9 +100,19 @@ class Proxy:
         store = None if self.fleet is None else self.fleet.store
         self.ledger = Ledger(settings.ledger, store, self.metrics.ledger_failed)
         delivery = Delivery(self.gate, self._budget, self._upstream, self.ledger, self.metrics)
+        self.recent = Recent()
         self._request_log = RequestLog(settings.request_log, self.metrics.request_log_lost)
         request_log = self._request_log if self._request_log.is_on else None
-        parts = Parts(self.gate, delivery, self._single_flight, self.metrics, self.ledger, self._peers, request_log)
+        parts = Parts(
+            self.gate,
+            delivery,
+            self._single_flight,
+            self.metrics,
+            self.ledger,
+            self.recent,
+            self._peers,
+            request_log,
+        )
         self.gateway = Gateway(self.live, parts)
         self.response_headers = ResponseHeaders(self.traffic)
         self._discovery = Discovery(lookup)

@@ -13,9 +13,10 @@ from pydantic import (
     model_validator,
 )
 
-from nlpbatch.serving.listen import EndpointSettings, ListenSettings
+from nlpbatch.serving.listen import ListenSettings
 from nlpbatch.serving.settings import Settings
 from nlpbatch.wire.limits import KIB, MIB, SizeLimits
+from proxy.config_admin import AdminSettings
 from proxy.config_ledger import LedgerSettings
 from proxy.config_service import RegistrationSettings, RequestLogSettings, ScalingSettings
 from proxy.config_shared import PeerSettings, SharedSettings
@@ -62,13 +63,6 @@ class ProxyListen(ListenSettings):
     """Where callers come in."""
 
     port: int = Field(8700, ge=0, le=65535)
-
-
-class AdminSettings(EndpointSettings):
-    """Where the operator comes in. It asks for no key: let nobody else reach it."""
-
-    enabled: bool = True
-    port: int = Field(8702, ge=0, le=65535)
 
 
 class LimitSettings(Settings):

@@ -1,7 +1,7 @@
 """What the proxy counts, for Prometheus. Labels are bounded: tenants, classes and backends are those of the config."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -43,6 +43,8 @@ class Metrics:
         self._generation = self._gauge("config_generation", "How often the configuration was taken over")
         self._config_ok = self._gauge("config_valid", "Whether the configuration file, as it is now, was taken over")
         self._config_ok.set(1)
+        self.config_faults: tuple[str, ...] = ()
+        """What is wrong with the file as it is now, which was not taken over for that."""
         self._store_away = self._gauge("shared_store_away", "Whether limits are divided because the store is away")
         self._proxies = self._gauge("fleet_proxies", "Proxies of the fleet that are alive, this one included")
         self._configs = self._gauge("fleet_configurations", "Different configurations among them")
@@ -141,10 +143,11 @@ class Metrics:
         """Count a request that was sent to another backend after this one failed it."""
         self._retried.labels(backend).inc()
 
-    def configured(self, generation: int, *, valid: bool) -> None:
-        """Show how often the configuration was taken over, and whether it was this time."""
+    def configured(self, generation: int, *, valid: bool, faults: Sequence[str] = ()) -> None:
+        """Show how often the configuration was taken over, and whether it was this time, or why not."""
         self._generation.set(generation)
         self._config_ok.set(valid)
+        self.config_faults = tuple(faults)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"nlpbatch_proxy_{name}", about, labels, registry=self.registry)

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -21,8 +21,8 @@ _POLL_S: Final = 0.5
 class ReloadObserver(Protocol):
     """Shows what became of the file."""
 
-    def configured(self, generation: int, *, valid: bool) -> None:
-        """Show how often the configuration was taken over, and whether it was this time."""
+    def configured(self, generation: int, *, valid: bool, faults: Sequence[str] = ()) -> None:
+        """Show how often the configuration was taken over, and whether it was this time, or why not."""
         ...
 
 
@@ -102,7 +102,7 @@ async def _take_over(target: Reloadable, settings: ProxySettings) -> None:
 
 def _refused(target: Reloadable, faults: list[str]) -> bool:
     _log.error("configuration not taken over", extra={"faults": faults})
-    target.metrics.configured(target.generation, valid=False)
+    target.metrics.configured(target.generation, valid=False, faults=faults)
     return False
 
 

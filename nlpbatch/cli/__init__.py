@@ -22,6 +22,7 @@ from nlpbatch.cli import (
     scale,
     schedule,
     serve,
+    top,
     up,
 )
 from nlpbatch.program import run_program
@@ -51,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         demo,
         serve,
         proxy,
+        top,
         scale,
         deploy,
     ):

@@ -39,13 +39,14 @@ def ask(
     """
     import urllib3  # noqa: PLC0415  (starts fast)
 
+    from nlpbatch.serving.secrets import admin_authorization  # noqa: PLC0415
     from nlpbatch.wire.media import ACTOR  # noqa: PLC0415
     from nlpbatch.wire.problem import from_answer  # noqa: PLC0415
 
     url = f"{admin.rstrip('/')}{path}"
     body = None if members is None else json.dumps(members).encode()
     actor = (user_name() if by is None else by).encode("utf-8", "replace").decode("latin-1")  # as http.client sends it
-    headers = {"Content-Type": "application/json", ACTOR: actor}
+    headers = {"Content-Type": "application/json", ACTOR: actor} | admin_authorization()
     try:
         answer = urllib3.PoolManager(retries=False, timeout=_TIMEOUT_S).request(method, url, body=body, headers=headers)
         found: Any = json.loads(answer.data)

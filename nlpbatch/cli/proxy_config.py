@@ -168,12 +168,13 @@ def _ask(admin: str) -> "ProxySettings":
     """Return the running proxy's settings."""
     import urllib3  # noqa: PLC0415
 
+    from nlpbatch.serving.secrets import admin_authorization  # noqa: PLC0415
     from nlpbatch.serving.settings import check  # noqa: PLC0415
     from proxy.config import ProxySettings  # noqa: PLC0415
 
-    url = f"{admin.rstrip('/')}/config"
+    url, headers = f"{admin.rstrip('/')}/config", admin_authorization()
     try:
-        answer = urllib3.PoolManager(retries=False, timeout=5.0).request("GET", url)
+        answer = urllib3.PoolManager(retries=False, timeout=5.0, headers=headers).request("GET", url)
         members: Any = json.loads(answer.data)
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         raise ServiceUnreachable(f"no running proxy answers at {url} ({type(error).__name__}): {_REMEDY}") from error

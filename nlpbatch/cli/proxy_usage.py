@@ -108,9 +108,13 @@ def _ask(admin: str, parameters: Mapping[str, str]) -> dict[str, Any]:
     """Return the running proxy's answer."""
     import urllib3  # noqa: PLC0415
 
-    url = f"{admin.rstrip('/')}/usage"
+    from nlpbatch.serving.secrets import admin_authorization  # noqa: PLC0415
+
+    url, headers = f"{admin.rstrip('/')}/usage", admin_authorization()
     try:
-        answer = urllib3.PoolManager(retries=False, timeout=30.0).request("GET", f"{url}?{urlencode(parameters)}")
+        answer = urllib3.PoolManager(retries=False, timeout=30.0, headers=headers).request(
+            "GET", f"{url}?{urlencode(parameters)}"
+        )
         members: Any = json.loads(answer.data)
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         raise ServiceUnreachable(f"no running proxy answers at {url} ({type(error).__name__}): {_REMEDY}") from error

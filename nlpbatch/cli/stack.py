@@ -64,6 +64,8 @@ class Stack:
     api_key: str | None = field(default=None, repr=False)
     ledger: Path | None = None
     """Where the proxy counts usage; None if `proxy_config` says so."""
+    admin: str = ""
+    """Where the proxy's operator asks it."""
     _children: dict[str, Child] = field(default_factory=dict)
     _directory: tempfile.TemporaryDirectory[str] | None = None
 
@@ -115,9 +117,10 @@ class Stack:
         if options.proxy_config is None:  # a given one may have faults, which show at once if it starts meanwhile
             self._wait_ready("api", self.api)  # else the proxy would warn of an API that is loading Kiwi
         proxy = options.proxy_config or self._write_proxy_config(directory, level)
-        with _hold(options.port, "--port") as held:  # a free port found before the API was ready may be taken by now
-            port = int(held.getsockname()[1])
-        self.service = f"http://{_HOST}:{port}"
+        # Free ports found before the API was ready may be taken by now.
+        with _hold(options.port, "--port") as held, _hold(0, "--port") as admin:
+            port, admin_port = int(held.getsockname()[1]), int(admin.getsockname()[1])
+        self.service, self.admin = f"http://{_HOST}:{port}", f"http://{_HOST}:{admin_port}"
         self._spawn(
             "proxy",
             "proxy",
@@ -126,7 +129,7 @@ class Stack:
             str(proxy),
             *_listen(port),
             "--admin-port",
-            "0",
+            str(admin_port),
             "--processes",
             str(options.processes),
             "--backend",

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     try:
         with Stack(options) as stack, _exported(stack, arguments.env_file) as exports:
-            _announce(exports, stack.ledger)
+            _announce(exports, stack)
             while True:
                 for message in stack.tend():
                     print(f"nlpbatch up: {message}", file=sys.stderr, flush=True)
@@ -91,10 +91,12 @@ def _exported(stack: Stack, file: Path | None) -> Iterator[list[str]]:
         file.unlink(missing_ok=True)
 
 
-def _announce(exports: Sequence[str], ledger: Path | None) -> None:
+def _announce(exports: Sequence[str], stack: Stack) -> None:
     print("ready. In another terminal:\n", file=sys.stderr)
     print("\n".join(f"  {line}" for line in exports), file=sys.stderr)
     print('  nlpbatch analyze "아버지가 방에 들어가신다"\n', file=sys.stderr)
-    if ledger is not None:
-        print(f"Usage is counted in {ledger}, and forgotten when you stop.", file=sys.stderr)
+    if stack.ledger is not None:
+        print(f"Usage is counted in {stack.ledger}, and forgotten when you stop.", file=sys.stderr)
+    if stack.options.proxy_config is None:  # that may have no admin listener
+        print(f"What the proxy does: {stack.admin}/dashboard", file=sys.stderr)
     print("Ctrl-C stops both.", file=sys.stderr)

@@ -1,13 +1,12 @@
 """Serves the page of all runs: `/`; `/runs.json`, which it asks for again and again; `/preview.json`, and `/report`."""
 
 import asyncio
-import hmac
 import json
 import time
 from functools import partial
 from typing import Any, Final
 
-from aiohttp import BasicAuth, web
+from aiohttp import web
 
 from nlpbatch.errors import ConfigError, NotFound, Unauthenticated
 from nlpbatch.pipelines.overview import overview, series_around, without_batches
@@ -15,6 +14,7 @@ from nlpbatch.pipelines.page import policy, to_html
 from nlpbatch.pipelines.preview import preview
 from nlpbatch.pipelines.records import Records
 from nlpbatch.pipelines.reports import REPORT_POLICY, read_report
+from nlpbatch.serving.access import knows_key
 
 _HEADERS: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
@@ -149,11 +149,4 @@ def _is_known(request: web.Request, key: str | None) -> bool:
         if request.url.host not in _LOOPBACK:
             raise NotFound(f"this is no page of {request.url.host}: open it at 127.0.0.1, or set a key")
         return True
-    given = request.headers.get("Authorization", "")
-    scheme, _, value = given.partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            value = BasicAuth.decode(given).password
-        except ValueError:
-            return False
-    return hmac.compare_digest(value.strip().encode("utf-8", "replace"), key.encode())
+    return knows_key(request, key)

@@ -4,9 +4,13 @@ import os
 from pathlib import Path
 from typing import Final
 
+from nlpbatch.errors import ConfigError
+
 MIN_SECRET: Final = 16
 REGISTRATION_VARIABLE: Final = "NLPBATCH_REGISTRATION_SECRET"
 """Has the secret with which APIs register at proxies, where no file is named."""
+ADMIN_KEY_VARIABLE: Final = "NLPBATCH_ADMIN_KEY"
+"""Has the key of a proxy's admin listener, for the proxy where no file is named, and for commands that ask it."""
 
 
 def read_secret(path: str | None, key: str, variable: str) -> str | None:
@@ -34,6 +38,19 @@ def read_secret(path: str | None, key: str, variable: str) -> str | None:
             f"{key} has characters that no header carries, such as line breaks: make one with openssl rand -hex 32"
         )
     return found
+
+
+def admin_authorization() -> dict[str, str]:
+    """Return the header with which the environment's key opens a proxy's admin listener; nothing without a key.
+
+    Raises:
+        ConfigError: No header carries it.
+
+    """
+    key = os.environ.get(ADMIN_KEY_VARIABLE, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(f"${ADMIN_KEY_VARIABLE} has characters that no header carries: set it to the proxy's key")
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def read_secret_file(path: str, key: str) -> str:

@@ -41,6 +41,7 @@ from proxy.forwarding.single_flight import Fetch, Flight, SingleFlight, idempote
 from proxy.ledger.ledger import HUNG_UP, Ledger
 from proxy.live import Live
 from proxy.metrics import UNKNOWN_TENANT, Metrics
+from proxy.recent import Recent
 from proxy.request_log import RequestLog
 from proxy.shared.claims import Claim
 from proxy.traffic.slots import Lease
@@ -68,6 +69,7 @@ class Parts:
     single_flight: SingleFlight
     metrics: Metrics
     ledger: Ledger
+    recent: Recent
     peers: PeerAnswers | None = None
     """Without a fleet there are none."""
     request_log: RequestLog | None = None
@@ -95,12 +97,13 @@ class Gateway:
         """Return the backend's answer, or raise why there is none."""
         tenant, status, size_bytes, began_s = UNKNOWN_TENANT, 500, 0, time.monotonic()
         headers: Mapping[str, str] = {}
+        refusal: NlpbatchError | None = None
         try:
             tenant, key_id = self.authenticate(request)
             response = await self._forward(request, tenant, key_id)
             status, size_bytes, headers = response.status, _size_bytes(response), response.headers
         except NlpbatchError as error:
-            status = status_of(error)
+            status, refusal = status_of(error), error
             if self._parts.request_log is not None:
                 headers = {CODE: error.code}
             raise
@@ -109,6 +112,8 @@ class Gateway:
             raise
         finally:
             self._parts.metrics.answered(tenant, status, size_bytes)
+            self._parts.recent.ended(tenant, request.get(ARRIVAL_KEY), request.get(LEASE_KEY), status, refusal)
+            refusal = None  # else its traceback, which has this frame, would keep both
             if ARRIVAL_KEY in request and COUNTED_KEY not in request:
                 self._parts.ledger.ended(request[ARRIVAL_KEY], status, request.content_length or 0)
             if self._parts.request_log is not None:

@@ -12,6 +12,9 @@ from nlpbatch.errors import Draining
 from nlpbatch.serving.lifecycle import new_application
 from nlpbatch.wire.limits import MIB
 from proxy.admin import level_of
+from proxy.console.access import guard
+from proxy.console.routes import add_dashboard
+from proxy.host.console import HostSource
 from proxy.host.supervisor import Supervisor
 from proxy.host.workers import Reply, WorkerRequest
 from proxy.operating.routes import ADDRESS, actor_of
@@ -62,6 +65,8 @@ def operators_application(supervisor: Supervisor) -> web.Application:
     app.router.add_put("/log-level", log_level)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/metrics", _metrics_of(supervisor))
+    guard(app, supervisor.settings.admin)
+    add_dashboard(app, HostSource(supervisor))
     app.router.add_route("*", "/{rest:.*}", in_common)
     return app
 

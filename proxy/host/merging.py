@@ -1,11 +1,12 @@
 """One answer made of those of all workers. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 _STATED: Final = ("workers", "expires_in_s")
 """Numbers that a backend states of itself, to each process the same."""
-_OF_ALL: Final = ("scaling",)
+_SCALING: Final = "scaling"
+_BUDGET: Final = "budget"
 """Members in which each process speaks for all."""
 
 
@@ -33,10 +34,16 @@ def merged(values: Sequence[Any]) -> Any:
 
 
 def _merged_member(name: str, values: list[Any]) -> Any:
-    if name not in _OF_ALL:
+    if name == _BUDGET:  # what has been used most recently is known where it is most
+        return max(values, key=_used_bytes)
+    if name != _SCALING:
         return merged(values)
     # A process that has just started knows nothing yet.
     return next((value for value in values if value.get("wanted_workers") is not None), values[0])
+
+
+def _used_bytes(budgets: Mapping[str, Any] | None) -> int:
+    return sum(budget["used_bytes"] for budget in (budgets or {}).values())
 
 
 def _have_urls(entries: list[Any]) -> bool:

@@ -40,15 +40,18 @@ class HostMetrics:
         self.registry = CollectorRegistry()
         self._generation = self._gauge("config_generation", "How often the configuration was taken over")
         self._valid = self._gauge("config_valid", "Whether the configuration file, as it is now, was taken over")
+        self.config_faults: tuple[str, ...] = ()
+        """What is wrong with the file as it is now, which was not taken over for that."""
         self.processes = self._gauge("processes", "Worker processes that serve")
         self.restarts = Counter(
             "nlpbatch_proxy_process_restarts", "Workers started again", [PROCESS_LABEL], registry=self.registry
         )
 
-    def configured(self, generation: int, *, valid: bool) -> None:
-        """Show how often the configuration was taken over, and whether it was this time."""
+    def configured(self, generation: int, *, valid: bool, faults: Sequence[str] = ()) -> None:
+        """Show how often the configuration was taken over, and whether it was this time, or why not."""
         self._generation.set(generation)
         self._valid.set(valid)
+        self.config_faults = tuple(faults)
 
     def _gauge(self, name: str, about: str) -> Gauge:
         return Gauge(f"nlpbatch_proxy_{name}", about, registry=self.registry)
@@ -195,7 +198,7 @@ class Supervisor:
 
     async def state(self) -> dict[str, Any]:
         """Return what goes on: the sums, and each worker's own part."""
-        own = await self._ask_all("/state")
+        own = await self.ask_all("/state")
         states = [json.loads(reply.body) for reply in own if reply is not None]
         sums = merged(states) | {"shared": _fleet(states)} if states else {"tenants": {}, "backends": []}
         processes = [
@@ -213,7 +216,7 @@ class Supervisor:
 
     async def readiness(self) -> tuple[bool, dict[str, Any]]:
         """Return whether a worker can take work, and what is known of the backends."""
-        found = [json.loads(reply.body) for reply in await self._ask_all("/readyz") if reply is not None]
+        found = [json.loads(reply.body) for reply in await self.ask_all("/readyz") if reply is not None]
         return any(one["ready"] for one in found), merged(found) if found else {"backends": []}
 
     async def exposition(self) -> bytes:
@@ -228,7 +231,7 @@ class Supervisor:
     async def count(self) -> None:
         """Ask all workers for their metrics: what they said last remains when they end."""
         pids = [worker.pid for worker in self.workers]
-        replies = await self._ask_all("/metrics")
+        replies = await self.ask_all("/metrics")
         for worker, pid, reply in zip(self.workers, pids, replies, strict=True):
             if reply is not None and reply.is_success:
                 self.counted(worker.number, pid, reply.body.decode())
@@ -237,7 +240,8 @@ class Supervisor:
         """Take note of a worker's metrics."""
         self._counts.counted(number, pid, text)
 
-    async def _ask_all(self, path: str) -> list[Reply | None]:
+    async def ask_all(self, path: str) -> list[Reply | None]:
+        """Return each worker's answer; None for one that gives none."""
         return list(await asyncio.gather(*(_ask_unless_ended(worker, path) for worker in self.workers)))
 
     async def _bring_up_to_date_all(self, workers: Sequence[Worker]) -> None:

@@ -22,8 +22,10 @@ from nlpbatch.serving.tracing import trace_requests
 from nlpbatch.wire.limits import MIB
 from proxy.admin import admin_application
 from proxy.app import Proxy
+from proxy.console.part import part_of
 from proxy.host.assignment import Assignment, supervisor_socket, worker_socket
 from proxy.host.audit import ENTRIES_PATH
+from proxy.host.console import PART_PATH
 from proxy.host.listeners import running_on_socket
 from proxy.main import PROXY, SERVICE, build_app
 from proxy.shared.store import StoreAway
@@ -117,6 +119,9 @@ def control_application(proxy: Proxy, directory: Path) -> web.Application:
             )  # the supervisor keeps them: this process may be killed before they are sent
         return web.Response(status=204)
 
+    async def part(_: web.Request) -> web.Response:
+        return web.json_response(part_of(proxy, time.monotonic_ns()))
+
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=_exposition(proxy), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -126,6 +131,7 @@ def control_application(proxy: Proxy, directory: Path) -> web.Application:
 
     app.router.add_put("/settings", settings)
     app.router.add_post(ENTRIES_PATH, entries)
+    app.router.add_get(PART_PATH, part)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/readyz", readyz)
     return app

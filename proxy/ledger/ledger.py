@@ -20,7 +20,7 @@ from proxy.traffic.ticket import Arrival
 
 HUNG_UP: Final = 499
 """What is written down as the status of a request whose caller has gone, as nginx does."""
-_REFUSALS: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+REFUSALS: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _DAY_S: Final = 86_400
 
 
@@ -137,7 +137,7 @@ class Ledger:
         """
         if status == HUNG_UP:
             first = counters.ABANDONED
-        elif status in _REFUSALS:
+        elif status in REFUSALS:
             first = counters.REFUSED
         else:
             first = counters.FAILED if status >= HTTPStatus.BAD_REQUEST else counters.ANSWERED

@@ -122,6 +122,8 @@ class Recorder:
         self.journal: Outlet | None = None
         self.on_entry: Callable[[], None] | None = None
         """Called when an entry waits for the journal."""
+        self.last_reload: dict[str, Any] | None = None
+        """When a changed file was taken over the last time, and what differed; None if none was."""
 
     def record(self, action: str, target: str, actor: Actor, *, before: Any = None, after: Any = None) -> None:
         """Write down a change that has been made.
@@ -152,6 +154,7 @@ class Recorder:
     def reloaded(self, generation: int, settings: dict[str, Any]) -> None:
         """Write down that a changed configuration file was taken over: its number, and what differs."""
         after = {"generation": generation, "settings": settings}
+        self.last_reload = {"at": iso(self._now_s())} | after
         self.record("config.reload", "proxy.toml", NOBODY, after=after)
 
     def drained(self, actor: Actor, *, before: bool) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
+from nlpbatch.serving.hosts import is_loopback
+from nlpbatch.serving.secrets import ADMIN_KEY_VARIABLE
 from nlpbatch.wire.limits import MIB
 from proxy.config import BudgetSettings, ProxySettings, QuotaSettings
 from proxy.traffic.quotas import rule_of
@@ -60,7 +62,14 @@ def describe_budget(budget: BudgetSettings) -> str:
 
 def warnings(settings: ProxySettings) -> list[str]:
     """Return what is allowed and most likely not meant, each with what it does and a remedy."""
-    return [*_bursts(settings), *_rates(settings), *_parts(settings), *_budgets(settings), *_others(settings)]
+    return [
+        *_bursts(settings),
+        *_rates(settings),
+        *_parts(settings),
+        *_budgets(settings),
+        *_others(settings),
+        *_admin(settings),
+    ]
 
 
 def _quotas(settings: ProxySettings) -> Iterator[tuple[str, QuotaSettings]]:
@@ -128,6 +137,15 @@ def _budgets(settings: ProxySettings) -> Iterator[str]:
                 )
         if tenant.budget != BudgetSettings() and settings.shared.url is None:
             yield f"{where}: a restart forgets what was used, without a shared store: set shared.url"
+
+
+def _admin(settings: ProxySettings) -> Iterator[str]:
+    admin = settings.admin
+    if admin.enabled and not is_loopback(admin.host) and admin.key() is None:
+        yield (
+            f"admin: listens on {admin.host} without a key: whoever reaches it may read and change everything, and "
+            f"/dashboard is closed: set admin.key_file, or ${ADMIN_KEY_VARIABLE}"
+        )
 
 
 def _others(settings: ProxySettings) -> Iterator[str]:

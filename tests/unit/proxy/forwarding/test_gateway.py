@@ -18,6 +18,7 @@ from proxy.forwarding.single_flight import SingleFlight
 from proxy.keys import make_key
 from proxy.live import Live, Snapshot
 from proxy.metrics import UNKNOWN_TENANT
+from proxy.recent import Recent
 from tests.fakes.proxy_parts import counted, new_ledger, proxy_settings
 
 KEY, ENTRY = make_key()
@@ -55,7 +56,7 @@ class Scene:
         tenant = {"keys": [ENTRY]} | groups.pop("tenant", {})
         settings = proxy_settings({"a": tenant}, **groups)
         self.live = Live(Snapshot.of(settings))
-        self.gateway = Gateway(self.live, Parts(self.gate, None, flights, self.metrics, self.ledger))
+        self.gateway = Gateway(self.live, Parts(self.gate, None, flights, self.metrics, self.ledger, Recent()))
 
     async def handle(self, path="/v1/analyze", *, authorized=True, length=5000, **headers):
         given = {name.replace("_", "-"): value for name, value in headers.items()}

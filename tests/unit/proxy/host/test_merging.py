@@ -20,3 +20,13 @@ def test_what_only_one_knows_is_there():
     assert merged([{"a": {"x": 1}}, {"a": {"x": 1, "y": 2}, "b": None}]) == {"a": {"x": 2, "y": 2}, "b": None}
     assert merged([{"a": 1}]) == {"a": 1}
     assert merged([["x"], ["y"]]) == ["x"]
+
+
+def test_each_process_speaks_for_all_of_budgets():
+    def budget(used_bytes):
+        return {
+            "budget": {"bytes_per_day": {"limit_bytes": 100, "used_bytes": used_bytes, "left_bytes": 100 - used_bytes}}
+        }
+
+    assert merged([budget(10), budget(30)]) == budget(30)
+    assert merged([{"budget": None}, {"budget": None}]) == {"budget": None}

@@ -1,5 +1,6 @@
 import pytest
 
+from nlpbatch.errors import ConfigError
 from proxy.planning.check import summary, warnings
 from tests.fakes.proxy_parts import proxy_settings
 
@@ -30,6 +31,7 @@ def test_plain_settings_have_nothing_odd():
         ({}, {"queue": {"size_bytes": KIB}}, "queue.size_bytes: a request over 1,024 bytes can't wait"),
         ({}, {"classes": {"batch": {"max_wait_s": 5.0}}}, "classes.batch: target_delay_s never binds"),
         ({}, {"replay": {"size_bytes": 0}}, "replay.size_bytes: too small"),
+        ({}, {"admin": {"host": "0.0.0.0"}}, "admin: listens on 0.0.0.0 without a key"),
     ],
 )
 def test_a_likely_mistake_is_named_with_a_remedy(tenants, groups, wanted):
@@ -45,3 +47,15 @@ def test_it_says_what_limits_mean_with_several_proxies(tmp_path):
     assert summary(given)[-1].startswith("limits are those of all proxies of the fleet nlpbatch together")
     assert summary(given)[-1].endswith("divided by the proxies last seen, 4 at least")
     assert [line for line in warnings(given) if "without the store 1 of them let nothing through" in line]
+
+
+def test_a_listener_with_a_key_may_be_anywhere(tmp_path):
+    (tmp_path / "key").write_text("a key that is long enough")
+    assert warnings(proxy_settings(admin={"host": "0.0.0.0", "key_file": str(tmp_path / "key")})) == []
+
+
+@pytest.mark.parametrize("key", ["short", "한" * 20, ""])
+def test_a_key_that_is_none_is_refused(tmp_path, key):
+    (tmp_path / "key").write_text(key)
+    with pytest.raises(ConfigError, match="admin"):
+        proxy_settings(admin={"key_file": str(tmp_path / "key")})
