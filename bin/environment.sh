@@ -80,6 +80,14 @@ provide_kubectl() {
   fi
 }
 
+# Completion is tried in the shells it is for. In CI as root they are installed; elsewhere those tests are skipped.
+provide_shells() {
+  command -v zsh >/dev/null && command -v fish >/dev/null && return
+  if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends zsh fish >&2
+  fi
+}
+
 # make_environment EXTRAS: creates .venv and installs the project in it, unless that has been done for this pyproject.toml.
 make_environment() {
   local extras=$1 stamp wanted

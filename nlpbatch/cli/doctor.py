@@ -1,11 +1,11 @@
 """`nlpbatch doctor`: whether this machine, the cluster and the service are as they should be, and what to do if not."""
 
 import argparse
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from nlpbatch.cli.json_output import print_json
 from nlpbatch.errors import ConfigError
 from nlpbatch.program import FAILED, LOOK
 
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     state = worst(findings)
     if arguments.json:
         found = {"state": state, "checks": [finding.to_json() for finding in findings]}
-        print(json.dumps(found, indent=2))  # escapes are JSON in any encoding
+        print_json(found)
     return {"failed": FAILED, "look": LOOK}.get(state, 0)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from nlpbatch.cli.json_output import print_json
 from nlpbatch.cli.tables import print_table
 from nlpbatch.errors import ConfigError, ServiceUnreachable
 
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = ("by", "since", "until", "tenant", "job")
     answer = _ask(arguments.admin, {name: value for name in names if (value := getattr(arguments, name)) is not None})
     if arguments.json:
-        print(json.dumps(answer, indent=2))
+        print_json(answer)
         return 0
     if arguments.csv:
         _print_csv(_NAMES[arguments.by], answer["rows"])
