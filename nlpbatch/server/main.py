@@ -52,8 +52,7 @@ async def run(settings: ServerSettings, base: Path = Path()) -> None:
     analyzers = Analyzers(settings, metrics, base)
     starting = asyncio.create_task(analyzers.start())
     try:
-        tls = settings.listen.tls is not None
-        registrar = Registrar(settings.registration, tls=tls) if settings.registration.proxies else None
+        registrar = Registrar(settings.registration, tls=settings.listen.tls) if settings.registration.proxies else None
         announce = None if registrar is None else registrar.registered
         await serve(build_app(settings, analyzers, metrics), settings.listen, starting, announce=announce)
     finally:
