@@ -4,9 +4,12 @@ import argparse
 import getpass
 import json
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nlpbatch.errors import ServiceUnreachable, UnexpectedAnswer
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
 
 ADMIN: Final = "http://127.0.0.1:8702"
 _TIMEOUT_S: Final = 10.0
@@ -47,7 +50,7 @@ def ask(
     actor = (user_name() if by is None else by).encode("utf-8", "replace").decode("latin-1")  # as http.client sends it
     headers = {"Content-Type": "application/json", ACTOR: actor}
     try:
-        answer = urllib3.PoolManager(retries=False, timeout=_TIMEOUT_S).request(method, url, body=body, headers=headers)
+        answer = admin_pool(_TIMEOUT_S).request(method, url, body=body, headers=headers)
         found: Any = json.loads(answer.data)
     except urllib3.exceptions.HTTPError as error:
         raise ServiceUnreachable(
@@ -60,6 +63,15 @@ def ask(
     if not isinstance(found, dict):
         raise UnexpectedAnswer(f"{url} is no admin listener of a proxy: give its admin address with --admin")
     return found
+
+
+def admin_pool(timeout_s: float) -> "PoolManager":
+    """Return what asks an admin listener; one that speaks TLS and asks for a certificate gets the environment's."""
+    import urllib3  # noqa: PLC0415  (starts fast)
+
+    from nlpbatch.client.tls import client_certificate_context  # noqa: PLC0415
+
+    return urllib3.PoolManager(retries=False, timeout=timeout_s, ssl_context=client_certificate_context())
 
 
 def user_name() -> str:

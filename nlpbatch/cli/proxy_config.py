@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpbatch.cli.json_output import print_json
-from nlpbatch.cli.proxy_admin import ask
+from nlpbatch.cli.proxy_admin import admin_pool, ask
 from nlpbatch.cli.tables import print_table
 from nlpbatch.errors import ConfigError, ServiceUnreachable
 
@@ -203,7 +203,7 @@ def _ask(admin: str) -> "ProxySettings":
 
     url = f"{admin.rstrip('/')}/config"
     try:
-        answer = urllib3.PoolManager(retries=False, timeout=5.0).request("GET", url)
+        answer = admin_pool(5.0).request("GET", url)
         members: Any = json.loads(answer.data)
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         raise ServiceUnreachable(f"no running proxy answers at {url} ({type(error).__name__}): {_REMEDY}") from error

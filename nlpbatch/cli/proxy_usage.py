@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from nlpbatch.cli.json_output import print_json
+from nlpbatch.cli.proxy_admin import admin_pool
 from nlpbatch.cli.tables import print_table
 from nlpbatch.errors import ConfigError, ServiceUnreachable
 
@@ -111,7 +112,7 @@ def _ask(admin: str, parameters: Mapping[str, str]) -> dict[str, Any]:
 
     url = f"{admin.rstrip('/')}/usage"
     try:
-        answer = urllib3.PoolManager(retries=False, timeout=30.0).request("GET", f"{url}?{urlencode(parameters)}")
+        answer = admin_pool(30.0).request("GET", f"{url}?{urlencode(parameters)}")
         members: Any = json.loads(answer.data)
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         raise ServiceUnreachable(f"no running proxy answers at {url} ({type(error).__name__}): {_REMEDY}") from error

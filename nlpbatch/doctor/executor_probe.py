@@ -1,6 +1,6 @@
 """A Spark job that says what Python its executors have. Run as a script of its own: it imports nothing of ours.
 
-    python executor_probe.py MASTER OUTPUT.json HOST:PORT …
+    spark-submit executor_probe.py OUTPUT.json HOST:PORT …
 
 Writes the driver's Python and a record of each executor's Python, with what of the addresses it can connect to.
 """
@@ -14,11 +14,11 @@ from typing import Any
 _MAX_TASKS = 64
 
 
-def main(master: str, output: str, addresses: list[str]) -> None:
+def main(output: str, addresses: list[str]) -> None:
     """Run the job and write what it found."""
     from pyspark.sql import SparkSession  # noqa: PLC0415  (only where there is Spark)
 
-    session = SparkSession.builder.master(master).appName("nlpbatch doctor").getOrCreate()
+    session = SparkSession.builder.appName("nlpbatch doctor").getOrCreate()
     context = session.sparkContext
     context.setLogLevel("OFF")
     # More tasks than cores, so that each executor that there is has a chance to get one.
@@ -73,4 +73,4 @@ def main(master: str, output: str, addresses: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    main(sys.argv[1], sys.argv[2:])

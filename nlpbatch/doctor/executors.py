@@ -15,6 +15,7 @@ from nlpbatch.client.address import ServiceAddress
 from nlpbatch.doctor import executor_probe
 from nlpbatch.doctor.finding import Finding
 from nlpbatch.doctor.interpreter import Requirement, installed_version
+from nlpbatch.doctor.spark import has_spark, spark_submit
 
 LATE: Final = "look for a free slot in the cluster's queue (yarn application -list), or give --patience SECONDS"
 _ARROW: Final = Requirement("pyarrow", ">=21", "spark")
@@ -56,10 +57,13 @@ def check_executors(master: str, addresses: Sequence[ServiceAddress], patience_s
         patience_s: How long the job may take, the cluster's queue included.
 
     """
+    if not has_spark():
+        yield Finding("executors", "skipped", "not looked at without PySpark here", "see spark above")
+        return
     with tempfile.TemporaryDirectory(prefix="nlpbatch-doctor-") as directory:
         output = Path(directory) / "found.json"
         places = [_place(address) for address in addresses]
-        command = [sys.executable, str(executor_probe.__file__), master, str(output), *places]
+        command = [str(spark_submit()), "--master", master, str(executor_probe.__file__), str(output), *places]
         try:
             done = subprocess.run(
                 command,

@@ -47,6 +47,14 @@ def check_spark(*, wanted: bool) -> Iterator[Finding]:
         yield Finding("spark", "fine", f"PySpark {version or 'of unknown version'}{where}", details=details)
 
 
+def spark_submit() -> Path:
+    """Return the program that submits jobs: that of SPARK_HOME, or of the installed PySpark, which has to be there."""
+    home = os.environ.get("SPARK_HOME")
+    found = find_spec("pyspark")
+    own = Path(found.origin).parent if found is not None and found.origin else Path()
+    return (Path(home) if home else own) / "bin" / "spark-submit"
+
+
 def _version_in(home: str | None) -> str | None:
     """Return the version of the Spark in a folder, '' if only its jars say that it is one."""
     if not home:
