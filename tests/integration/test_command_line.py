@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -185,6 +186,54 @@ def test_what_is_data_can_be_had_as_json(command):
     name = " ".join(command)
     has_json = any("--json" in action.option_strings for action in actions_of(command))
     assert has_json is (name not in NO_DATA | FILES_WRITTEN)
+
+
+PROXY_TOML = str(ROOT / "conf" / "proxy.toml")
+OFFLINE = [
+    ["doctor", "--service", "http://127.0.0.1:1"],
+    ["plan", "--documents", "1000000", "--mean-chars", "50", "--hours", "2", "--chars-per-s", "90000"],
+    ["proxy", "check", PROXY_TOML],
+    ["proxy", "diff", PROXY_TOML, "--against", PROXY_TOML],
+    ["proxy", "explain", "--config", PROXY_TOML, "--tenant", "default"],
+    ["proxy", "simulate", "--config", PROXY_TOML, "--workload", str(ROOT / "conf" / "workloads" / "team.toml")],
+    ["runs", "."],
+]
+
+
+@pytest.mark.parametrize("command", OFFLINE, ids=lambda command: " ".join(command[:2]))
+def test_json_is_one_value_and_nothing_else(command, tmp_path):
+    code, out, err = run(*command, "--json", cwd=tmp_path)
+    assert code in {0, 1}
+    assert isinstance(json.loads(out), dict | list)
+    assert "Traceback" not in err
+
+
+def test_a_sample_says_as_json_how_it_was_drawn(reviews, tmp_path):
+    code, out, err = run("sample", reviews, "-o", tmp_path / "s.parquet", "--rows", "10", "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert (found["rows"], found["rows_total"]) == (10, 20_072)
+
+
+@pytest.mark.parametrize("streams", ["<&-", ">&-", "<&- >&- 2>&-"])
+def test_closed_streams_get_an_exit_code_and_no_traceback(streams, tmp_path):
+    def ask(command):
+        words = [sys.executable, "-m", "nlpbatch", *command, *STARTS_SOMETHING.get(" ".join(command), [])]
+        return command, subprocess.run(
+            ["bash", "-c", f"{shlex.join(words)} {streams}"],
+            cwd=tmp_path,
+            env=environment(PYTHONPATH=str(ROOT)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    with ThreadPoolExecutor(2) as threads:
+        for command, done in threads.map(ask, COMMANDS):
+            assert done.returncode in {0, 1, 2, 3}, (command, done)
+            assert "Traceback" not in done.stdout + done.stderr, (command, done)
+            assert "a defect" not in done.stderr, (command, done)
 
 
 def test_every_help_is_readable_in_any_encoding():
