@@ -89,11 +89,36 @@ provide_prometheus() {
   fi
 }
 
+# Completion is tried in the shells it is for. In CI as root they are installed; elsewhere those tests are skipped.
+provide_shells() {
+  command -v zsh >/dev/null && command -v fish >/dev/null && return
+  if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends zsh fish >&2
+  fi
+}
+
+# The versions of all packages in .venv, for one minor version of Python: others may need other ones.
+write_lock() {
+  printf '# %s\n' "$(python_minor "$root/.venv/bin/python")"
+  printf '# The versions that the tests run with. Written by bin/lock; see docs/decisions/0049-locked-versions.md.\n'
+  "$root/.venv/bin/python" -m pip freeze --disable-pip-version-check --exclude-editable --exclude nlpbatch | grep '==' |
+    LC_ALL=C sort --ignore-case
+}
+
+python_minor() {
+  "$1" -c 'import platform, sys; print(f"{platform.system()} Python {sys.version_info[0]}.{sys.version_info[1]}")'
+}
+
+# Whether the locked versions are those of this Python; if not, what pyproject.toml admits is installed.
+is_locked() {
+  [ "$(head -n 1 "$root/constraints.txt" 2>/dev/null)" = "# $(python_minor "$root/.venv/bin/python")" ]
+}
+
 # make_environment EXTRAS: creates .venv and installs the project in it, unless that has been done for this pyproject.toml.
 make_environment() {
   local extras=$1 stamp wanted
   stamp="$root/.venv/.installed"
-  wanted="$extras $(cksum <"$root/pyproject.toml")"
+  wanted="$extras $(cat "$root/pyproject.toml" "$root/constraints.txt" 2>/dev/null | cksum)"
   if [ -f "$stamp" ] && grep -qxF "$wanted" "$stamp"; then
     return
   fi
@@ -108,7 +133,10 @@ make_environment() {
     "$python" -m venv "$root/.venv" || die "no virtual environment could be made: apt-get install python3-venv"
   fi
   say "installing nlpbatch[$extras] into .venv (about 700 MB with Spark and Kiwi's model; a few minutes the first time) …"
-  "$root/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$root[$extras]" || die \
+  local locked=()
+  is_locked && locked=(--constraint "$root/constraints.txt")
+  "$root/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$root[$extras]" \
+    ${locked[@]+"${locked[@]}"} || die \
     "the installation failed: pip's own message stands above. Behind a proxy or mirror, set PIP_INDEX_URL and try again."
   printf '%s\n' "$wanted" >"$stamp"
 }

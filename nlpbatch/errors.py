@@ -10,6 +10,7 @@
     ├── RequestError                                    the caller's fault; sending it again changes nothing
     │   ├── InvalidRequest       invalid_request
     │   ├── Unauthenticated      unauthenticated
+    │   ├── TooManyFailedKeys    too_many_failed_keys   so many requests without a valid key from one address
     │   ├── NotFound             not_found
     │   ├── MethodNotAllowed     method_not_allowed
     │   ├── UnknownAnalyzer      unknown_analyzer
@@ -145,6 +146,12 @@ class Unauthenticated(RequestError):
     """No API key, or one that the proxy doesn't know."""
 
     code = "unauthenticated"
+
+
+class TooManyFailedKeys(RequestError):
+    """No valid key, and many such requests from the same address before: waiting doesn't make the key valid."""
+
+    code = "too_many_failed_keys"
 
 
 class NotFound(RequestError):

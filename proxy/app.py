@@ -6,6 +6,7 @@ Longer than most files here, because all parts meet in it; each does its work el
 import asyncio
 import logging
 import random
+import ssl
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from aiohttp import web
 from nlpbatch.errors import NoCapacity, NotFound
 from nlpbatch.serving.drain import Drain
 from nlpbatch.serving.query import read_query
+from nlpbatch.serving.tls import keep_client_current
 from proxy.config import ProxySettings
 from proxy.forwarding.answer_cache import AnswerCache
 from proxy.forwarding.delivery import Delivery
@@ -156,6 +158,7 @@ class Proxy:
         await self.take_over_backends()
         self._tasks.append(asyncio.create_task(self._rediscover(), name="discovery"))
         self._tasks.append(asyncio.create_task(self._request_log.run(), name="request log"))
+        self._tasks.append(asyncio.create_task(keep_client_current(self._client_certificate), name="certificate"))
         self._tasks.append(asyncio.create_task(self.scaling.watch(), name="scaling"))
         self._tasks.append(asyncio.create_task(self.registry.watch(self.take_over_backends), name="registrations"))
         if self.fleet is not None:
@@ -323,6 +326,10 @@ class Proxy:
         root.setLevel(level.upper())
         if actor is not None:
             self.operating.audit.log_level_set(actor, before=before, after=level)
+
+    def _client_certificate(self) -> tuple[ssl.SSLContext, str | None, str | None]:
+        upstream = self.settings.upstream
+        return self.live.now.tls, upstream.cert_file, upstream.key_file
 
     async def _addresses(self, settings: ProxySettings) -> tuple[Address, ...]:
         found = await self._discovery.addresses(settings.backends)

@@ -71,6 +71,8 @@ class LimitSettings(Settings):
     body_bytes: int = Field(SizeLimits().body_bytes, ge=KIB, le=GIB)
     body_timeout_s: float = Field(30.0, gt=0, le=3600)
     """How long an admitted caller may take to send its body: it holds a slot meanwhile."""
+    failed_keys_per_minute: int = Field(120, ge=1, le=1_000_000)
+    """Requests without a valid key from one address that are answered with the reason; further ones have to wait."""
 
 
 class QuotaSettings(Settings):
@@ -172,6 +174,15 @@ class UpstreamSettings(Settings):
     eject_max_s: float = Field(300.0, gt=0, le=24 * 3600)
     ca_file: str | None = None
     """Certificates that https backends are checked against; without it, the system's."""
+    cert_file: str | None = None
+    """A certificate to show to https backends that ask for one ([listen.tls] client_ca_file in their server.toml)."""
+    key_file: str | None = None
+
+    @model_validator(mode="after")
+    def _certificate_has_a_key(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file belong together: give both, or neither")
+        return self
 
 
 class ReplaySettings(Settings):

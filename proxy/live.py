@@ -43,7 +43,12 @@ class Snapshot:
         """
         keys = KeyRing({name: tenant.keys for name, tenant in settings.tenants.items()})
         classes = {name: frozenset(tenant.classes) for name, tenant in settings.tenants.items()}
-        return cls(settings, generation, keys, classes, client_context(settings.upstream.ca_file))
+        return cls(settings, generation, keys, classes, _backend_tls(settings))
+
+
+def _backend_tls(settings: ProxySettings) -> ssl.SSLContext:
+    upstream = settings.upstream
+    return client_context(upstream.ca_file, upstream.cert_file, upstream.key_file)
 
 
 class Live:

@@ -27,6 +27,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._requests = self._plain_counter("requests", "Requests answered", "tenant", "status")
         self._refused = self._counter("refused", "Requests refused", "tenant", "cause")
+        self._failed_keys = self._counter("failed_keys", "Requests without a valid key", "status")
         self._bytes_in = self._plain_counter("request_bytes", "Cost of what was passed on", "tenant")
         self._bytes_out = self._plain_counter("answer_bytes", "Bodies passed back", "tenant")
         self._wait_s = self._histogram("wait_seconds", "Time in the queue", "tenant", "class")
@@ -109,6 +110,10 @@ class Metrics:
     def refused(self, tenant: str, cause: str) -> None:
         """Count a refusal."""
         self._refused.labels(tenant, cause).inc()
+
+    def key_failed(self, status: int) -> None:
+        """Count a request without a valid key: 401, or 429 for one that has to wait."""
+        self._failed_keys.labels(str(status)).inc()
 
     def passed(self, tenant: str, class_name: ClassName, waited_s: float, cost_bytes: int) -> None:
         """Count a request that got its place."""

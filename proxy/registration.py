@@ -4,13 +4,15 @@ import hmac
 import json
 import logging
 import re
+import time
 from typing import Any, Final
 
 from aiohttp import web
 
-from nlpbatch.errors import InvalidRequest, NoCapacity, NotFound, Unauthenticated
+from nlpbatch.errors import InvalidRequest, NoCapacity, NotFound, TooManyFailedKeys, Unauthenticated
 from nlpbatch.serving.registered import NAME, PATH
 from proxy.config_service import RegistrationSettings
+from proxy.failed_keys import FailedKeys
 from proxy.shared.store import StoreAway
 from proxy.upstream.registry import Registry
 
@@ -22,9 +24,10 @@ _log = logging.getLogger("nlpbatch.proxy")
 
 def add_registration_routes(app: web.Application, registry: Registry) -> None:
     """Add the endpoints; they answer 404 while registration is off."""
+    failed = FailedKeys()
 
     async def put(request: web.Request) -> web.Response:
-        settings = _admit(request, registry)
+        settings = _admit(request, registry, failed)
         url, name = await _members(request)
         try:
             await registry.register(url, name)
@@ -33,7 +36,7 @@ def add_registration_routes(app: web.Application, registry: Registry) -> None:
         return web.json_response({"ttl_s": settings.ttl_s})
 
     async def delete(request: web.Request) -> web.Response:
-        _admit(request, registry)
+        _admit(request, registry, failed)
         url, name = await _members(request)
         try:
             needed = await registry.deregister(url, name)
@@ -47,7 +50,7 @@ def add_registration_routes(app: web.Application, registry: Registry) -> None:
         return web.json_response({"needed_for": needed})
 
     async def get(request: web.Request) -> web.Response:
-        _admit(request, registry)
+        _admit(request, registry, failed)
         return web.json_response({"registrations": registry.to_json()})
 
     app.router.add_get(PATH, get)
@@ -55,13 +58,20 @@ def add_registration_routes(app: web.Application, registry: Registry) -> None:
     app.router.add_delete(PATH, delete)
 
 
-def _admit(request: web.Request, registry: Registry) -> RegistrationSettings:
+def _admit(request: web.Request, registry: Registry, failed: FailedKeys) -> RegistrationSettings:
     settings = registry.settings
     secret = settings.secret()
     if secret is None:
         raise NotFound("registration is off here: set [registration] secret_file in proxy.toml")
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("utf-8", "replace"), secret):
+        per_minute = registry.failed_keys_per_minute
+        wait_s = failed.fail(request.remote or "", time.monotonic(), per_minute)
+        if wait_s > 0:
+            raise TooManyFailedKeys(
+                f"over {per_minute:,} requests in a minute with a wrong secret from this address: correct the secret",
+                retry_after_s=round(wait_s, 3),
+            )
         _log.warning("registration refused", extra={"peer": request.remote or ""})
         raise Unauthenticated(
             "the secret is not that of this proxy's [registration]: give the API the same secret in [registration]"

@@ -32,10 +32,10 @@ SHARING = {"chaos": "hadoop", "cluster": "hadoop", "spark": "spark"}
 """What the tests of a folder share that is slow to start; one process runs all of them, and it begins with them."""
 SUBMITTING = (
     "tests/cluster/test_yarn_service.py",
-    *(f"tests/spark/test_{name}.py" for name in ("notebook", "cluster", "submit", "demo")),
     "tests/monitoring/test_dashboard.py",
     "tests/monitoring/test_traces.py",
     *(f"tests/spark/recipe/test_{name}.py" for name in ("cronjob", "recipe_alerts")),
+    *(f"tests/spark/test_{name}.py" for name in ("notebook", "cluster", "submit", "demo", "doctor", "privacy")),
 )
 """Files whose tests start a Spark or a Hadoop of their own: they share none, so that any process may run them."""
 ON_BOTH_LOOPS = ("test_proxy_connections", "test_proxy_queue", "test_proxy_tls", "test_proxy_upstream")

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import Final
 
 import nlpbatch
 from nlpbatch.cli import (
@@ -10,9 +11,11 @@ from nlpbatch.cli import (
     bundle,
     calling,
     class_archive,
+    completion,
     composing,
     demo,
     deploy,
+    doctor,
     plan,
     profile_corpus,
     proxy,
@@ -27,11 +30,22 @@ from nlpbatch.cli import (
 )
 from nlpbatch.program import run_program
 
+_EXIT_CODES: Final = """exit codes of all commands:
+  0    done, or the reader of the output has closed it
+  1    failed; of texts, some document has an error; of --check, something is wrong
+  2    wrong usage, configuration or request: the same command will fail again
+  3    done, but somebody should look
+  130  Ctrl-C"""
+_SEE_EXIT_CODES: Final = "Exit codes: see nlpbatch --help."
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command; `run(args) -> int` is set by each subcommand."""
     parser = argparse.ArgumentParser(
-        prog="nlpbatch", description="Korean morphological analysis through one central API."
+        prog="nlpbatch",
+        description="Korean morphological analysis through one central API.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"nlpbatch {nlpbatch.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -50,6 +64,8 @@ def build_parser() -> argparse.ArgumentParser:
         class_archive,
         plan,
         demo,
+        doctor,
+        completion,
         serve,
         proxy,
         top,
@@ -57,6 +73,9 @@ def build_parser() -> argparse.ArgumentParser:
         deploy,
     ):
         command.add_parser(commands)
+    for leaf in completion.leaves(parser):
+        if "exit code" not in (leaf.epilog or ""):
+            leaf.epilog = f"{leaf.epilog}\n\n{_SEE_EXIT_CODES}" if leaf.epilog else _SEE_EXIT_CODES
     return parser
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nlpbatch.cli.json_output import print_json
 from nlpbatch.cli.tables import print_table
 from nlpbatch.cli.texts import add_service_arguments, connect
 from nlpbatch.errors import ConfigError, InvalidRequest
@@ -23,6 +24,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="list the analyzers of a service")
     add_service_arguments(listing)
+    listing.add_argument("--json", action="store_true", help="print what the service answers")
     listing.set_defaults(run=run_list)
     diff = actions.add_parser(
         "diff",
@@ -35,6 +37,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     diff.add_argument("--input", type=Path, required=True, metavar="PATH", help="Parquet file or directory")
     diff.add_argument("--text", metavar="COLUMN", default="text", help="its string column (default: %(default)s)")
     diff.add_argument("--rows", type=int, default=_MAX_ROWS, metavar="N", help="number of rows (default: %(default)s)")
+    diff.add_argument("--json", action="store_true", help="print all changes for programs")
     diff.set_defaults(run=run_diff)
 
 
@@ -45,6 +48,9 @@ def run_list(arguments: argparse.Namespace) -> int:
 
     with connect(arguments) as client:
         catalogue = client.analyzers()
+    if arguments.json:
+        print_json(catalogue.to_json())
+        return 0
     table = Table("analyzer", "fingerprint", "engine", "model", box=None)
     for info in catalogue.analyzers:
         table.add_row(*map(escape, (info.name, info.fingerprint, info.engine, info.model)))
@@ -65,6 +71,14 @@ def run_diff(arguments: argparse.Namespace) -> int:
     with Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("comparing", total=len(texts))
         found = compare(texts, before, after, lambda: progress.advance(task))
+    if arguments.json:
+        changes = [
+            {"before": was, "after": is_, "count": count, "example": found.examples[was, is_]}
+            for (was, is_), count in found.changes.most_common()
+        ]
+        totals = {"documents": found.documents, "changed": found.changed, "tokens": list(found.tokens)}
+        print_json(totals | {"changes": changes})
+        return 0
     part = found.changed / found.documents if found.documents else 0.0
     print(f"{found.changed:,} of {found.documents:,} texts change ({part:.2%})")
     print(f"tokens: {found.tokens[0]:,} with {arguments.before}, {found.tokens[1]:,} with {arguments.after}")

@@ -21,6 +21,7 @@ _EXCLUDED = (
     "nlpbatch/cli/",
     "nlpbatch/demo/",
     "nlpbatch/deploy/",
+    "nlpbatch/doctor/",
     "nlpbatch/engine/",
     "nlpbatch/files/",
     "nlpbatch/pipelines/",

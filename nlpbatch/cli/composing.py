@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from nlpbatch.cli.texts import Parse, add_arguments, ask
+from nlpbatch.cli.texts import Parse, add_arguments, ask, standard_input
 from nlpbatch.cli.writing import json_writer, line_writer
 from nlpbatch.client.arguments import plain_morphemes
 from nlpbatch.errors import InvalidRequest
@@ -51,7 +51,7 @@ def run_glue(arguments: argparse.Namespace) -> int:
     if arguments.texts:
         arguments.texts = ["\n".join(arguments.texts)]
     else:
-        content = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+        content = standard_input().read().decode("utf-8", "surrogateescape").replace("\r\n", "\n")
         arguments.texts = [text for text in (one.strip("\n") for one in content.split("\n\n")) if text]
     return _ask(arguments, "glue", {}, lambda text: text.split("\n")) if arguments.texts else 0
 

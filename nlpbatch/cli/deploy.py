@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nlpbatch
+from nlpbatch.cli.json_output import print_json
 from nlpbatch.errors import ConfigError
 from nlpbatch.serving.registered import PROXY_URL
 
@@ -62,6 +63,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     yarn.add_argument("--user", metavar="NAME", help="who asks YARN (default: your user name)")
     yarn.add_argument("--timeout", type=float, default=300.0, metavar="SECONDS", help="to wait for it (default 300)")
+    yarn.add_argument("--json", action="store_true", help="print where it listens for programs")
     yarn.add_argument("--remove", action="store_true", help="end the service at once; scale it to 0 before to drain it")
     yarn.set_defaults(run=run)
 
@@ -85,6 +87,9 @@ def run(arguments: argparse.Namespace) -> int:
     deployment.submit(_bring(arguments, options, secret))
     _say(f"YARN has accepted {options.name!r}")
     there = deployment.wait(arguments.timeout)
+    if arguments.json:
+        print_json({"application": there.application, "apis": list(there.apis), "proxies": list(there.proxies)})
+        return 0
     print(f"{there.application}: {len(there.apis)} APIs on {', '.join(sorted(set(there.apis)))}")
     print(f"callers use {' '.join(there.proxies)}")
     print(

@@ -5,9 +5,10 @@ import json
 import math
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+from nlpbatch.cli.json_output import print_json
 from nlpbatch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--chars-per-s", type=float, metavar="N", help="characters that one worker analyses in a second"
     )
     parser.add_argument("--in-flight", type=int, default=4, metavar="N", help="the job's option (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the figures for programs")
     parser.set_defaults(run=run)
 
 
@@ -97,6 +99,9 @@ def run(arguments: argparse.Namespace) -> int:
     measured = arguments.chars_per_s is None
     chars_per_s = measure_chars_per_s() if measured else arguments.chars_per_s
     plan = Plan.of(**given, chars_per_s=chars_per_s)
+    if arguments.json:
+        print_json(asdict(plan) | {"chars_per_s": chars_per_s, "measured": measured})
+        return 0
     source = "measured on this machine with the demo's documents" if measured else "as given"
     print(
         f"{plan.characters:,} characters at {chars_per_s:,.0f} a second per worker ({source}):\n"

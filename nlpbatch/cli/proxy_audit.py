@@ -6,6 +6,7 @@ import sys
 from typing import Any
 from urllib.parse import urlencode
 
+from nlpbatch.cli.json_output import print_json
 from nlpbatch.cli.proxy_admin import add_admin_options, ask
 from nlpbatch.cli.tables import print_table
 
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not answer["complete"]:
         print("the shared store is away: these are the changes at this proxy alone", file=sys.stderr)
     if arguments.json:
-        print(json.dumps(answer["entries"], indent=2, ensure_ascii=False))
+        print_json(answer["entries"])
         return 0
     from rich.markup import escape  # noqa: PLC0415  (starts fast)
     from rich.table import Table  # noqa: PLC0415

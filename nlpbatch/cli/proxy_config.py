@@ -4,16 +4,19 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpbatch.cli.proxy_admin import ask
+from nlpbatch.cli.json_output import print_json
+from nlpbatch.cli.proxy_admin import admin_pool, ask
 from nlpbatch.cli.tables import print_table
 from nlpbatch.errors import ConfigError, ServiceUnreachable
 
 if TYPE_CHECKING:
     from proxy.config import ProxySettings
+    from proxy.planning.explain import Allowance
 
 _ADMIN = "http://127.0.0.1:8702"
 _REMEDY = "give its admin address with --admin, or a file with --against"
@@ -27,6 +30,7 @@ def add_parsers(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description="List every error in a configuration with its line; without errors, print what the file means.",
     )
     check.add_argument("file", type=Path, metavar="FILE", help="proxy.toml")
+    check.add_argument("--json", action="store_true", help="print settings and warnings for programs")
     check.set_defaults(run=run_check)
     diff = actions.add_parser(
         "diff",
@@ -36,6 +40,7 @@ def add_parsers(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     diff.add_argument("file", type=Path, metavar="FILE", help="the new proxy.toml")
     diff.add_argument("--admin", metavar="URL", default=_ADMIN, help=f"of the running proxy (default {_ADMIN})")
     diff.add_argument("--against", type=Path, metavar="FILE", help="compare with this file instead of a running proxy")
+    diff.add_argument("--json", action="store_true", help="print the changes for programs")
     diff.set_defaults(run=run_diff)
     explain = actions.add_parser(
         "explain",
@@ -64,6 +69,7 @@ def add_parsers(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="N",
         help="bytes that a worker analyses in a second (default 200,000)",
     )
+    explain.add_argument("--json", action="store_true", help="print limits and workers for programs")
     explain.set_defaults(run=run_explain)
 
 
@@ -72,6 +78,10 @@ def run_check(arguments: argparse.Namespace) -> int:
     from proxy.planning.check import summary, warnings  # noqa: PLC0415  (starts fast without the proxy extra)
 
     settings = _load(arguments.file)
+    if arguments.json:
+        members = {"settings": settings.model_dump(mode="json"), "warnings": list(warnings(settings))}
+        print_json(members)
+        return 0
     print("\n".join(summary(settings)))
     for warning in warnings(settings):
         print(f"warning: {warning}", file=sys.stderr)
@@ -88,6 +98,9 @@ def run_diff(arguments: argparse.Namespace) -> int:
     after = _load(arguments.file)
     before = _load(arguments.against) if arguments.against is not None else _ask(arguments.admin)
     found = changes(before, after)
+    if arguments.json:
+        print_json([asdict(change) for change in found])
+        return 0
     if not found:
         print("nothing would change")
         return 0
@@ -113,8 +126,12 @@ def run_explain(arguments: argparse.Namespace) -> int:
     load = Load(
         arguments.tenant, arguments.bytes, arguments.class_name, arguments.workers, arguments.worker_bytes_per_s
     )
+    limits = allowances(settings, load)
+    if arguments.json:
+        print_json(_explained(limits, workers_for(settings, load), arguments))
+        return 0
     table = Table("", "limit", "allows bytes/s", "requests/s", "", box=None)
-    for number, one in enumerate(allowances(settings, load)):
+    for number, one in enumerate(limits):
         unlimited = math.isinf(one.bytes_per_s)
         rate = "any" if unlimited else f"{one.bytes_per_s:,.0f}"
         requests = "any" if unlimited else f"{one.bytes_per_s / load.size_bytes:,.2f}"
@@ -126,6 +143,19 @@ def run_explain(arguments: argparse.Namespace) -> int:
         print(_wanted_now(state, arguments.admin))
         print(_left_of_budget(state, arguments.admin, arguments.tenant))
     return 0
+
+
+def _explained(limits: "Sequence[Allowance]", workers: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what `explain` says as JSON members; null for a rate without a bound."""
+    rows = [
+        {"limit": one.name, "bytes_per_s": None if math.isinf(one.bytes_per_s) else one.bytes_per_s, "note": one.note}
+        for one in limits
+    ]
+    state = None if arguments.admin is None else ask(arguments.admin, "GET", "/state")
+    found: dict[str, Any] = {"binds": rows[0]["limit"] if rows else None, "limits": rows, "workers": workers}
+    if state is not None:
+        found |= {"scaling": state.get("scaling"), "budget": state["tenants"].get(arguments.tenant, {}).get("budget")}
+    return found
 
 
 def _wanted_now(state: Mapping[str, Any], admin: str) -> str:
@@ -168,13 +198,12 @@ def _ask(admin: str) -> "ProxySettings":
     """Return the running proxy's settings."""
     import urllib3  # noqa: PLC0415
 
-    from nlpbatch.serving.secrets import admin_authorization  # noqa: PLC0415
     from nlpbatch.serving.settings import check  # noqa: PLC0415
     from proxy.config import ProxySettings  # noqa: PLC0415
 
-    url, headers = f"{admin.rstrip('/')}/config", admin_authorization()
+    url = f"{admin.rstrip('/')}/config"
     try:
-        answer = urllib3.PoolManager(retries=False, timeout=5.0, headers=headers).request("GET", url)
+        answer = admin_pool(5.0).request("GET", url)
         members: Any = json.loads(answer.data)
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         raise ServiceUnreachable(f"no running proxy answers at {url} ({type(error).__name__}): {_REMEDY}") from error

@@ -1,12 +1,12 @@
 """`nlpbatch proxy key`: keys of a running proxy, and keys for its configuration file."""
 
 import argparse
-import json
 import re
 import sys
 from typing import Any
 from urllib.parse import quote
 
+from nlpbatch.cli.json_output import print_json
 from nlpbatch.cli.proxy_admin import add_admin_options, ask
 from nlpbatch.cli.tables import print_table
 from nlpbatch.errors import ConfigError
@@ -29,6 +29,7 @@ def add_parser(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--expires", metavar="DATE", help="through which day it is valid (UTC), until when, or how long (90d, 12h)"
     )
     create.add_argument("--note", metavar="TEXT", default="", help="what to find it by, at most 200 characters")
+    create.add_argument("--json", action="store_true", help="print the key and what is known of it for programs")
     create.set_defaults(run=run_create)
     list_ = commands.add_parser("list", help="list keys, without their secrets")
     list_.add_argument("--tenant", metavar="NAME", default=argparse.SUPPRESS, help="of this tenant only")
@@ -36,6 +37,7 @@ def add_parser(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     list_.set_defaults(run=run_list)
     revoke = commands.add_parser("revoke", help="refuse a key from now on, also one of proxy.toml")
     revoke.add_argument("id", metavar="ID", help="the 12 digits in the middle of the key")
+    revoke.add_argument("--json", action="store_true", help="print JSON for programs")
     revoke.set_defaults(run=run_revoke)
     for parser, changes in ((create, True), (list_, False), (revoke, True)):
         add_admin_options(parser, by=changes)
@@ -73,6 +75,9 @@ def run_create(arguments: argparse.Namespace) -> int:
     """Print a new key to stdout, and what is known of it to stderr."""
     members = {"tenant": arguments.tenant, "expires_at": arguments.expires, "note": arguments.note}
     issued = ask(arguments.admin, "POST", "/keys", members=members, by=arguments.by)
+    if arguments.json:
+        print_json(issued)
+        return 0
     print(issued["key"])
     until = f"until {issued['expires_at']}" if issued["expires_at"] else "until it is revoked"
     print(
@@ -89,7 +94,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     path = "/keys" if tenant is None else f"/keys?tenant={quote(tenant, safe='')}"
     keys = ask(arguments.admin, "GET", path)["keys"]
     if arguments.json:
-        print(json.dumps(keys, indent=2, ensure_ascii=False))
+        print_json(keys)
         return 0
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -106,7 +111,9 @@ def run_revoke(arguments: argparse.Namespace) -> int:
     """Revoke a key; one that is revoked already stays so."""
     path = f"/keys/{quote(arguments.id, safe='')}/revoke"
     revoked = ask(arguments.admin, "POST", path, by=arguments.by)
-    if revoked["changed"]:
+    if arguments.json:
+        print_json(revoked)
+    elif revoked["changed"]:
         print(f"revoked {revoked['id']} of {revoked['tenant']}; requests under way finish")
     else:
         print(f"{revoked['id']} of {revoked['tenant']} was revoked already, at {revoked['revoked_at']}")

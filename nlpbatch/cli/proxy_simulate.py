@@ -1,9 +1,9 @@
 """`nlpbatch proxy simulate`: what would become of a workload under a configuration."""
 
 import argparse
-import json
 from pathlib import Path
 
+from nlpbatch.cli.json_output import print_json
 from nlpbatch.errors import ConfigError
 
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     outcome = Simulation(settings, workload).run()
     if arguments.json:
-        print(json.dumps(figures(outcome), indent=2))
+        print_json(figures(outcome))
         return 0
     console = Console(record=arguments.svg is not None, soft_wrap=True)
     show(outcome, console)

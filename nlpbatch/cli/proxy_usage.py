@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from nlpbatch.cli.json_output import print_json
+from nlpbatch.cli.proxy_admin import admin_pool
 from nlpbatch.cli.tables import print_table
 from nlpbatch.errors import ConfigError, ServiceUnreachable
 
@@ -62,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = ("by", "since", "until", "tenant", "job")
     answer = _ask(arguments.admin, {name: value for name in names if (value := getattr(arguments, name)) is not None})
     if arguments.json:
-        print(json.dumps(answer, indent=2))
+        print_json(answer)
         return 0
     if arguments.csv:
         _print_csv(_NAMES[arguments.by], answer["rows"])
@@ -108,13 +110,9 @@ def _ask(admin: str, parameters: Mapping[str, str]) -> dict[str, Any]:
     """Return the running proxy's answer."""
     import urllib3  # noqa: PLC0415
 
-    from nlpbatch.serving.secrets import admin_authorization  # noqa: PLC0415
-
-    url, headers = f"{admin.rstrip('/')}/usage", admin_authorization()
+    url = f"{admin.rstrip('/')}/usage"
     try:
-        answer = urllib3.PoolManager(retries=False, timeout=30.0, headers=headers).request(
-            "GET", f"{url}?{urlencode(parameters)}"
-        )
+        answer = admin_pool(30.0).request("GET", f"{url}?{urlencode(parameters)}")
         members: Any = json.loads(answer.data)
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         raise ServiceUnreachable(f"no running proxy answers at {url} ({type(error).__name__}): {_REMEDY}") from error

@@ -1,7 +1,6 @@
 """`nlpbatch runs`: the jobs and recipes below a directory, in the terminal, as a page, or as an exit code."""
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -10,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from nlpbatch.cli.json_output import print_json
 from nlpbatch.errors import ConfigError
 
 _KEY_VARIABLE = "NLPBATCH_RUNS_KEY"
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _serve(arguments, records)
     found = overview(records)
     if arguments.json:
-        print(json.dumps(found, ensure_ascii=False, indent=2))
+        print_json(found)
     elif arguments.html is not None:
         try:
             arguments.html.write_text(to_html(found), encoding="utf-8")

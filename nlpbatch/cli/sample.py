@@ -8,6 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from nlpbatch.cli.json_output import print_json
 from nlpbatch.errors import ConfigError
 
 
@@ -36,6 +37,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--read-bytes", type=int, metavar="N", help="bytes to read at most, however many there are (default: 1 GiB)"
     )
     parser.add_argument("--stratify", metavar="COLUMN", help="as many rows for each value of this column")
+    parser.add_argument("--json", action="store_true", help="print how it was drawn for programs")
     add_format_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -102,6 +104,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{arguments.output} can't be written: {error.strerror}: choose another with -o") from error
     took_s = time.perf_counter() - began_s
     design = drawn.design
+    if arguments.json:
+        shown = ("rows", "rows_total", "units", "units_total", "read_bytes", "total_bytes", "read_share", "notes")
+        print_json({name: getattr(design, name) for name in shown} | {"seconds": round(took_s, 3)})
+        return 0
     total = "" if design.rows_total is None else f" of {design.rows_total:,}"
     print(
         f"{design.rows:,}{total} rows from {design.units:,} of {design.units_total:,} parts; read "

@@ -152,15 +152,24 @@ def _answers(
 def _requests(client: "Client", texts: Sequence[str]) -> Iterator[Sequence[Document]]:
     """Yield the documents of each request."""
     limits = SizeLimits() if texts else client.analyzers().limits
-    if not texts and sys.stdin is None:
-        raise ConfigError("standard input is closed: give texts as arguments, or open it")
-    if not texts and sys.stdin.isatty():
-        print("type one text per line; Ctrl-D ends", file=sys.stderr)
-    stream = cast("io.BufferedIOBase", sys.stdin.buffer)
-    for documents in [texts] if texts else read_lines(stream, limits.text_bytes):
+    for documents in [texts] if texts else read_lines(standard_input(), limits.text_bytes):
         lengths = [len(document.encode(errors="replace")) if isinstance(document, str) else 0 for document in documents]
         for start, end in cut_by_bytes(lengths, most_bytes=_REQUEST_BYTES, most_documents=limits.documents):
             yield documents[start:end]
+
+
+def standard_input() -> "io.BufferedIOBase":
+    """Return standard input in bytes, after a hint to a person who would have to type it.
+
+    Raises:
+        ConfigError: It is closed.
+
+    """
+    if sys.stdin is None:
+        raise ConfigError("standard input is closed: give texts as arguments, or open it")
+    if sys.stdin.isatty():
+        print("type one text per line; Ctrl-D ends", file=sys.stderr)
+    return cast("io.BufferedIOBase", sys.stdin.buffer)
 
 
 def read_lines(stream: "io.BufferedIOBase", limit_bytes: int) -> Iterator[list[Document]]:

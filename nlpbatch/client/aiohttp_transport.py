@@ -10,6 +10,7 @@ from nlpbatch.client.address import ServiceAddress
 from nlpbatch.client.failures import closed, not_connected, timed_out, unreachable, unreadable, untrusted
 from nlpbatch.client.messages import Attempt, HttpAnswer
 from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.client.tls import client_certificate_context
 
 
 class AiohttpTransport:
@@ -18,6 +19,7 @@ class AiohttpTransport:
     def __init__(self, policy: RetryPolicy, *, pool_size: int) -> None:
         self._policy = policy
         self._pool_size = pool_size
+        self._tls = client_certificate_context()
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
@@ -50,7 +52,8 @@ class AiohttpTransport:
             raise closed()
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._pool_size), cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(limit=self._pool_size, ssl=True if self._tls is None else self._tls),
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
 

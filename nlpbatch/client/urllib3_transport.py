@@ -31,6 +31,7 @@ from nlpbatch.client.failures import (
 )
 from nlpbatch.client.messages import Attempt, HttpAnswer
 from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.client.tls import client_certificate_context
 from nlpbatch.clock import Clock
 from nlpbatch.wire.limits import KIB
 
@@ -142,8 +143,15 @@ class Urllib3Transport:
 
 
 def _pool(address: ServiceAddress, policy: RetryPolicy, pool_size: int) -> urllib3.HTTPConnectionPool:
-    kind = _SecurePool if address.secure else _Pool
-    return kind(address.host, address.port, maxsize=pool_size, send_timeout_s=policy.attempt_timeout_s)
+    if not address.secure:
+        return _Pool(address.host, address.port, maxsize=pool_size, send_timeout_s=policy.attempt_timeout_s)
+    return _SecurePool(
+        address.host,
+        address.port,
+        maxsize=pool_size,
+        send_timeout_s=policy.attempt_timeout_s,
+        ssl_context=client_certificate_context(),
+    )
 
 
 def _translate(error: HTTPError, attempt: Attempt) -> Exception:

@@ -55,8 +55,7 @@ async def run(settings: ServerSettings, base: Path = Path()) -> None:
     try:
         app = build_app(settings, analyzers, metrics)
         trace_requests(app, "nlpbatch-api")
-        tls = settings.listen.tls is not None
-        registrar = Registrar(settings.registration, tls=tls) if settings.registration.proxies else None
+        registrar = Registrar(settings.registration, tls=settings.listen.tls) if settings.registration.proxies else None
         announce = None if registrar is None else registrar.registered
         await serve(app, settings.listen, starting, announce=announce)
     finally:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from nlpbatch.server.config import RegisterSettings
+from nlpbatch.serving.listen import TlsSettings
 from nlpbatch.serving.registered import PATH
 from nlpbatch.serving.tls import client_context
 
@@ -34,18 +35,18 @@ class Registrar:
 
     Args:
         settings: Which proxies, and how.
-        tls: Whether this API speaks TLS.
+        tls: The certificate with which this API listens, which it also shows to proxies that ask for one.
 
     Raises:
         ConfigError: The certificates that https:// proxies are checked against can't be used.
 
     """
 
-    def __init__(self, settings: RegisterSettings, *, tls: bool) -> None:
+    def __init__(self, settings: RegisterSettings, *, tls: TlsSettings | None) -> None:
         self._settings = settings
-        self._scheme = "https" if tls else "http"
+        self._scheme = "http" if tls is None else "https"
         self._headers = {"Authorization": f"Bearer {settings.secret()}"}
-        self._tls = client_context(settings.ca_file)
+        self._tls = client_context(settings.ca_file, *(() if tls is None else (tls.cert_file, tls.key_file)))
 
     @asynccontextmanager
     async def registered(self, port: int) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+import nlpbatch
 from nlpbatch.serving.drain import DRAIN
 
 Readiness = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
@@ -36,7 +37,9 @@ def add_health_routes(
     async def readyz(request: web.Request) -> web.Response:
         ready, members = await readiness()
         ready = ready and not request.app[DRAIN].draining
-        return web.json_response({"ready": ready} | members, status=200 if ready else 503)
+        return web.json_response(
+            {"ready": ready, "version": nlpbatch.__version__} | members, status=200 if ready else 503
+        )
 
     async def metrics(_: web.Request) -> web.Response:
         body = generate_latest(registry) if exposition is None else await exposition()

@@ -10,6 +10,8 @@ class TlsSettings(Settings):
 
     cert_file: str
     key_file: str
+    client_ca_file: str | None = None
+    """Certificates of authorities: callers must show a certificate that one of them has signed (mTLS)."""
 
 
 class EndpointSettings(Settings):

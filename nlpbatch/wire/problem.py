@@ -13,6 +13,7 @@ from nlpbatch.wire.media import PROBLEM_JSON, REQUEST_ID, media_type
 STATUS_BY_ERROR: Final[Mapping[type[NlpbatchError], int]] = {
     errors.InvalidRequest: 400,
     errors.Unauthenticated: 401,
+    errors.TooManyFailedKeys: 429,
     errors.NotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.UnknownAnalyzer: 404,

@@ -23,6 +23,8 @@ from nlpbatch.errors import (
     LengthRequired,
     NlpbatchError,
     RequestTooLarge,
+    TooManyFailedKeys,
+    Unauthenticated,
     UnsupportedMediaType,
 )
 from nlpbatch.serving.problems import LOG_KEY
@@ -30,8 +32,9 @@ from nlpbatch.serving.reading import hold_body, read_all, wide_reads
 from nlpbatch.serving.tracing import step
 from nlpbatch.wire.media import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JOB, PREFER, PRIORITY, pinned_to
 from nlpbatch.wire.priority import is_batch
-from nlpbatch.wire.problem import status_of
+from nlpbatch.wire.problem import STATUS_BY_ERROR, status_of
 from proxy.config import LimitSettings
+from proxy.failed_keys import FailedKeys
 from proxy.forwarding.delivery import COUNTED_KEY, Delivery, WholeRequest
 from proxy.forwarding.gate import Admission, Gate
 from proxy.forwarding.peer_answers import PeerAnswers
@@ -88,6 +91,7 @@ class Gateway:
     def __init__(self, live: Live, parts: Parts) -> None:
         self._live = live
         self._parts = parts
+        self._failed_keys = FailedKeys()
 
     @property
     def _limits(self) -> LimitSettings:
@@ -124,10 +128,28 @@ class Gateway:
         """Return the tenant and the id of the key that a request comes with.
 
         Raises:
-            Unauthenticated: No key, or none that is valid here.
+            Unauthenticated: No key, or none that is valid here; TooManyFailedKeys if that comes too often from there.
 
         """
-        return self._live.authenticate(request.headers.get("Authorization"))
+        try:
+            return self._live.authenticate(request.headers.get("Authorization"))
+        except Unauthenticated as error:
+            self._key_failed(request.remote or "")
+            self._parts.metrics.key_failed(status_of(error))
+            raise
+
+    def _key_failed(self, address: str) -> None:
+        """Count a failed key; raise if its address has to wait. Not on the way of requests with a valid one."""
+        per_minute = self._limits.failed_keys_per_minute
+        wait_s = self._failed_keys.fail(address, time.monotonic(), per_minute)
+        if wait_s <= 0:
+            return
+        self._parts.metrics.key_failed(STATUS_BY_ERROR[TooManyFailedKeys])
+        raise TooManyFailedKeys(
+            f"over {per_minute:,} requests in a minute without a valid key from this address: correct the key; "
+            "requests with a valid one are answered",
+            retry_after_s=round(wait_s, 3),
+        )
 
     async def _forward(self, request: web.Request, tenant: str, key_id: str) -> web.StreamResponse:
         check_target(request)

@@ -49,6 +49,11 @@ class Registry:
         return self._live.now.settings.registration
 
     @property
+    def failed_keys_per_minute(self) -> int:
+        """Return how many requests with a wrong secret an address may send before it has to wait."""
+        return self._live.now.settings.limits.failed_keys_per_minute
+
+    @property
     def addresses(self) -> Sequence[Address]:
         """Return the addresses of all that are registered; none while registration is off."""
         return self._all.addresses() if self.settings.is_on else ()

@@ -93,13 +93,16 @@ async def test_an_address_that_only_another_machine_reaches_is_named_with_the_re
     ]
 
 
-async def test_peers_speak_tls_and_check_each_other_s_certificates(redis, tmp_path):
+@pytest.mark.parametrize("mutual", [False, True])
+async def test_peers_speak_tls_and_check_each_other_s_certificates(redis, tmp_path, mutual):
     authority, stranger = trustme.CA(), trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
     certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "peer.pem")
     for name, one in (("ca", authority), ("other-ca", stranger)):
         one.cert_pem.write_to_path(tmp_path / f"{name}.pem")
     tls = {"cert_file": str(tmp_path / "peer.pem"), "key_file": str(tmp_path / "peer.pem")}
+    if mutual:
+        tls["client_ca_file"] = str(tmp_path / "ca.pem")
     async with FakeBackend(echo()) as backend, RunningFleet(redis, tmp_path, backend) as fleet:
         a, b, c = [
             await fleet.join(peer={"tls": tls, "ca_file": str(tmp_path / f"{name}.pem")})

@@ -220,3 +220,12 @@ async def test_a_wrong_secret_is_logged_by_both_and_the_api_goes_on(tmp_path, re
                 assert "another secret" not in api.log.read_text()
 
         await asyncio.to_thread(whole)
+
+
+async def test_wrong_secrets_are_bounded_and_the_right_one_is_taken_all_the_same(registration, caplog):
+    wrong, limits = {"Authorization": "Bearer of somebody else"}, {"failed_keys_per_minute": 2}
+    async with FakeBackend() as backend, running_proxy(ready=False, registration=registration, limits=limits) as proxy:
+        said = [(await proxy.ask(**asked(backend.url, headers=wrong))).status for _ in range(4)]
+        assert said == [401, 401, 429, 429]
+        assert (await proxy.ask(**asked(backend.url))).status == 200
+    assert sum(record.getMessage() == "registration refused" for record in caplog.records) == 2

@@ -6,6 +6,7 @@ import re
 import pyarrow as pa
 import pytest
 
+import nlpbatch
 from nlpbatch.wire.analyze import parse_answer
 from nlpbatch.wire.arrow import decode_answer, fingerprint_of
 from nlpbatch.wire.fields import DEFAULT_FIELDS, KIWI_FIELDS
@@ -148,5 +149,5 @@ def test_it_says_what_it_offers_and_that_it_is_ready(api):
     assert analyzer["options"]["z_coda"] is True
     assert catalogue["limits"] == {"body_bytes": 1_000_000, "documents": 10_000, "text_bytes": 50_000}
     assert (api.get("/healthz").status, api.get("/healthz").json()) == (200, {"status": "alive"})
-    states = {"ready": True, "workers": 2, "fingerprints": [analyzer["fingerprint"]]}
+    states = {"ready": True, "version": nlpbatch.__version__, "workers": 2, "fingerprints": [analyzer["fingerprint"]]}
     assert (api.get("/readyz").status, api.get("/readyz").json()) == (200, states)

@@ -35,6 +35,7 @@ PROXY: Final[Errors] = (
     errors.IdempotencyConflict,
     errors.QuotaExceeded,
     errors.BudgetExhausted,
+    errors.TooManyFailedKeys,
     errors.QueueFull,
     errors.TenantPaused,
     errors.BackendFailed,

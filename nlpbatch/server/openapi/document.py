@@ -131,6 +131,7 @@ def _health() -> dict[str, Any]:
     alive = {"type": "object", "properties": {"status": {"const": "alive"}}, "required": ["status"]}
     ready: dict[str, Any] = {
         "ready": {"type": "boolean"},
+        "version": {"type": "string"},
         "workers": {"type": "integer", "minimum": 0},
         "fingerprints": {"type": "array", "items": {"type": "string"}},
     }

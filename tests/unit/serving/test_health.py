@@ -5,9 +5,12 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from prometheus_client import CollectorRegistry, Counter
 
+import nlpbatch
 from nlpbatch.serving.drain import DRAIN
 from nlpbatch.serving.health import add_health_routes
 from nlpbatch.serving.lifecycle import new_application
+
+STATED = {"version": nlpbatch.__version__}
 
 
 class Ready:
@@ -50,14 +53,14 @@ async def test_a_process_that_answers_is_alive_whatever_it_can_do(app, ready):
 
 
 async def test_it_is_ready_when_it_can_take_work_and_says_more(app, ready):
-    assert await readiness(app) == (200, {"ready": True, "workers": 2})
+    assert await readiness(app) == (200, STATED | {"ready": True, "workers": 2})
     ready.now = False
-    assert await readiness(app) == (503, {"ready": False, "workers": 0})
+    assert await readiness(app) == (503, STATED | {"ready": False, "workers": 0})
 
 
 async def test_while_draining_it_is_not_ready_though_it_still_works(app):
     app[DRAIN].start()
-    assert await readiness(app) == (503, {"ready": False, "workers": 2})
+    assert await readiness(app) == (503, STATED | {"ready": False, "workers": 2})
 
 
 async def test_metrics_are_in_the_format_of_prometheus(app):

@@ -46,6 +46,9 @@ class Answered:
     def answered(self, tenant, status, size_bytes):
         self.counted.append((tenant, status, size_bytes))
 
+    def key_failed(self, status):
+        assert status == 401
+
 
 class Scene:
     """A gateway with one tenant, `a`, behind which nothing is free."""
