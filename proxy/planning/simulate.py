@@ -14,17 +14,17 @@ from nlpbatch.wire.advice import Advice
 from proxy.config import ProxySettings
 from proxy.planning.calls import SimulatedCall, Tally
 from proxy.planning.failed_calls import FailedCalls
+from proxy.planning.job_player import JobPlayer
 from proxy.planning.simulated_backend import SimulatedBackend, Timeline
 from proxy.planning.simulated_proxy import SimulatedProxy, World
 from proxy.planning.simulated_scaler import SimulatedScaler
 from proxy.planning.simulated_store import SimulatedStore
-from proxy.planning.workloads import FaultWork, InteractiveWork, JobWork, Workload
+from proxy.planning.workloads import FaultWork, InteractiveWork, Workload
 from proxy.traffic.admission import Refuse
 from proxy.traffic.retries import Failure, Outcome
 from proxy.traffic.ticket import Arrival, ClassName, Ticket
 
 _SAMPLE_S: Final = 1.0
-_ADVICE_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Simulation:
         for proxy in self._proxies:
             proxy.start()
         for job in workload.batch:
-            self._timeline.after(job.start_s, _JobPlayer(self, job).start)
+            self._timeline.after(job.start_s, JobPlayer(self, job).start)
         for work in workload.interactive:
             self._timeline.after(work.start_s, partial(self._call_interactively, work))
         if self._scaler is not None:
@@ -246,50 +246,3 @@ def _begin(served: SimulatedBackend, fault: FaultWork) -> None:
     served.failing = fault.fraction if fault.kind == "failing" else 0.0
     served.failure_s = fault.failure_s
     served.slowness = fault.factor if fault.kind == "slow" else 1.0
-
-
-class _JobPlayer:
-    """A job's tasks, which follow the proxy's advice together."""
-
-    def __init__(self, simulation: Simulation, work: JobWork) -> None:
-        self._simulation, self._work = simulation, work
-        self._left_bytes = work.size_bytes
-        self._under_way = 0
-        self._most = self._window = work.tasks * work.in_flight
-        self._advised_s = 0.0
-        # The requests of a task come from one client.
-        self._homes = [simulation.home() if work.stays else None for _ in range(work.tasks)]
-        self._free = [task for task in range(work.tasks) for _ in range(work.in_flight)]
-
-    def start(self) -> None:
-        """Send as much as the window allows."""
-        end_s = self._work.end_s
-        if end_s is not None and self._simulation.now_s() >= end_s:
-            return
-        while self._under_way < self._window and (self._left_bytes is None or self._left_bytes > 0):
-            self._under_way += 1
-            if self._left_bytes is not None:
-                self._left_bytes -= self._work.request_bytes
-            self._send(self._free.pop())
-
-    def _send(self, task: int) -> None:
-        work = self._work
-        answered = partial(self._answered, task)
-        self._simulation.call(work.tenant, work.name, "batch", work.request_bytes, answered, home=self._homes[task])
-
-    def _answered(self, task: int, request: Ticket | None) -> None:
-        self._under_way -= 1
-        self._free.append(task)
-        if request is not None and self._work.follows_advice:
-            self._follow(request)
-        self._simulation.after(self._work.think_s, self.start)
-
-    def _follow(self, request: Ticket) -> None:
-        """Move towards the advice as all tasks together would: each by a quarter, no less than one request."""
-        now_s = self._simulation.now_s()
-        if now_s < self._advised_s + _ADVICE_S:
-            return
-        self._advised_s = now_s
-        advice = self._simulation.advice(request)
-        step = min(max(advice.wanted / max(advice.outstanding, 1), 0.8), 1.25)
-        self._window = round(min(max(self._window * step, self._work.tasks), self._most))

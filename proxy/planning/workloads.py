@@ -29,6 +29,11 @@ class JobWork(Settings):
     """When it begins no other request; it goes on until all is sent if left out."""
     think_s: float = Field(0.002, ge=0)
     """Between an answer and the next request."""
+    task_bytes: int | None = Field(None, ge=1)
+    """What a task has to send before another one takes its place, as where a Spark stage has more tasks than cores; if
+    left out, all of them go on as long as the job."""
+    task_gap_s: float = Field(0.5, ge=0)
+    """From a task's last answer to the first request of the one that takes its place."""
     follows_advice: bool = True
     """Whether its tasks send fewer requests when the proxy says so, as the Spark client does."""
     stays: bool = True

@@ -8,7 +8,8 @@ Spark and YARN's daemons take the time from each other, which no simulation know
 version of control groups.
 
 What the simulator is given was measured before the rush, with one container and one request at a time: what a request
-takes of a worker. Of the rush it gets the proxy's configuration, the requests' number and size, when the first came,
+takes of a worker. Of the rush it gets the proxy's configuration, the requests' number and size, Spark's tasks, when the
+first came,
 and what a container took to start; both begin after the windows of the wanted workers. Given are the area between both
 numbers of workers, as a share of the area under the real one, and waits by the proxy's record of requests, in which
 all of the rush must be. All must have been answered, without a cache, and none sent again.
@@ -17,6 +18,7 @@ all of the rush must be. All must have been answered, without a cache, and none 
 import argparse
 import itertools
 import json
+import math
 import os
 import statistics
 import threading
@@ -24,7 +26,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from math import log
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -52,6 +53,8 @@ CALIBRATING: Final = 12
 """Requests, one at a time."""
 PRELUDE_S: Final = 200.0
 """The simulator begins so long before the real watch: by then a proxy has looked for as long as its windows."""
+GROUP_ROWS: Final = 10_000
+"""Spark makes a task of each row group of this size."""
 _GROUPS: Final = Path("/sys/fs/cgroup/cpu")
 _CORE_US: Final = 100_000
 
@@ -171,7 +174,7 @@ def simulate(settings: ProxySettings, seen: Figures, requests: list[Figures], al
     size_bytes = round(statistics.mean(one["request_bytes"] for one in requests))
     work_s = [one["seconds"] - one["queue_s"] for one in alone]
     per_byte_s = sum(work_s) / sum(one["request_bytes"] for one in alone)
-    spread = statistics.stdev(log(took / one["request_bytes"]) for took, one in zip(work_s, alone, strict=True))
+    spread = statistics.stdev(math.log(took / one["request_bytes"]) for took, one in zip(work_s, alone, strict=True))
     backend = {"workers": 1, "base_s": 0.0, "bytes_per_s": 1 / per_byte_s, "document_s": 0.004, "spread": spread}
     first_s = min(_epoch_s(one["at"]) - one["seconds"] for one in requests) - seen["began"]
     job = {
@@ -182,6 +185,7 @@ def simulate(settings: ProxySettings, seen: Figures, requests: list[Figures], al
         "request_bytes": size_bytes,
         "start_s": PRELUDE_S + first_s,
         "size_bytes": size_bytes * len(requests),
+        "task_bytes": math.ceil(size_bytes * len(requests) * GROUP_ROWS / seen["rows"]),
     }
     found = []
     for seed in SEEDS:
@@ -226,7 +230,9 @@ def main() -> None:
         directory = Path(name)
         reviews = pq.read_table(arguments.input, columns=["review"]).slice(0, arguments.rows)
         source = directory / "rush.parquet"
-        pq.write_table(reviews.append_column("row", pa.array(range(reviews.num_rows))), source, row_group_size=10_000)
+        pq.write_table(
+            reviews.append_column("row", pa.array(range(reviews.num_rows))), source, row_group_size=GROUP_ROWS
+        )
         log_directory = directory / "requests"
         log_directory.mkdir()
         groups = f'{SCALING}\n[request_log]\ndirectory = "{log_directory}"'
