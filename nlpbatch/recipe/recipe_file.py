@@ -35,7 +35,8 @@ SECTIONS: Final[dict[str, type[Any]]] = {
     "sink": SinkSettings,
     "alerts": AlertSettings,
 }
-_KEYS: Final = {name: tuple(options_of(section)) for name, section in SECTIONS.items()}
+KEYS: Final = {name: tuple(options_of(section)) for name, section in SECTIONS.items()}
+"""The options of each section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Recipe:
     def draft(cls, members: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> tuple[Self, list[Fault]]:
         """Return the recipe of a file's members as far as they are right, and all that is wrong with them."""
         members, used, wrong = fill(members, variables or {})
-        faults = [Fault.placed(fault, _KEYS) for fault in wrong]
+        faults = [Fault.placed(fault, KEYS) for fault in wrong]
         sections: dict[str, Any] = {}
         for section, given in members.items():
             if section not in SECTIONS:
@@ -100,7 +101,7 @@ class Recipe:
                 sections[section] = SECTIONS[section](**values)
                 faults += unusable
         if not faults:
-            faults += (Fault.placed(fault, _KEYS) for fault in inconsistencies(sections))
+            faults += (Fault.placed(fault, KEYS) for fault in inconsistencies(sections))
         sections = {"source": SourceSettings(), "sink": SinkSettings(), **sections}
         return cls(**sections, variables=used), faults
 

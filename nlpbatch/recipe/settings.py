@@ -79,7 +79,7 @@ class SourceSettings(TableSettings):
 
 @dataclass(frozen=True, slots=True)
 class SampleSettings:
-    """How many rows to look at; see `nlpbatch.sampling.SampleOptions`."""
+    """How many rows to look at."""
 
     rows: Annotated[int, whole(1), "Rows wanted."] = 10_000
     seed: Annotated[int, whole(0), "Seed of chance: the same seed gives the same rows."] = 0

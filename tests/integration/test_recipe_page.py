@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import expect
 
@@ -22,7 +24,7 @@ columns = ["text"] # one
 path = "out"
 """
 FOCUSED = "(at => at.dataset.key || at.id || at.textContent)(document.activeElement)"
-POSTS = ("draft", "write", "trial", "stop")
+POSTS = ("draft", "source", "write", "trial", "stop")
 GETS = (
     "",
     "/list.json",
@@ -75,6 +77,7 @@ def test_a_table_is_typed_character_by_character(url, browser):
     expect(visit.faults("clean", "length")).to_contain_text("✗ not TOML: ")
     visit.field("clean", "html").select_option("false")  # meanwhile, the half stays where it is
     expect(field).to_have_value("{ min = 2")
+    expect(visit.page.locator("#text")).to_have_value(TEXT.replace("[analyze]", "[clean]\nhtml = false\n\n[analyze]"))
     field.press_sequentially(", max = 1 }")
     expect(visit.faults("clean", "length")).to_contain_text("is not a range of whole numbers")
     field.fill("{ min = 2 }")
@@ -152,7 +155,7 @@ def test_names_with_markup_are_shown_as_they_are(url, browser, recipes):
     expect(visit.page.locator("#file-faults")).to_contain_text(f"unknown section [{BITES}]")
     visit.page.locator("#stages .box", has_text="sink").click()
     expect(visit.page.locator("#form")).to_contain_text("✗ [sink] has an unknown key")
-    visit.page.locator("#stages .box", has_text="clean").click()
+    visit.page.locator("#stages .box", has_text="clean").first.click()
     expect(visit.field("clean", "columns")).to_have_value(BITES)
     visit.end()
 
@@ -172,6 +175,21 @@ def test_values_of_placeholders_are_asked_for_and_part_of_the_command(url, brows
     visit.page.locator("#try").click()
     expect(visit.page.locator("#refusal")).to_have_text("--on sample needs to know which: add [sample] to the recipe")
     visit.end(422)
+
+
+def test_after_a_look_at_the_files_columns_are_checked_while_typing(url, browser, recipes):
+    pq.write_table(pa.table({"id": [1, 2], "text": [BITES, "나"]}), recipes.parent / "in.parquet")
+    (recipes / "a.toml").write_text(TEXT.replace("in.jsonl", "in.parquet"), encoding="utf-8")
+    visit = RecipeVisit(browser, f"{url}/recipes#/a.toml")
+    visit.page.get_by_role("button", name="Look at the files").click()
+    expect(visit.page.get_by_role("table", name="some rows of the files")).to_contain_text(BITES)
+    visit.page.locator("#stages .box", has_text="analyze").first.click()
+    visit.field("analyze", "columns").fill("txt")
+    fault = "✗ [analyze] columns: the source has no column 'txt': did you mean text?"
+    expect(visit.faults("analyze", "columns")).to_have_text(fault)
+    visit.field("analyze", "columns").fill("text")
+    expect(visit.faults("analyze", "columns")).to_be_empty()
+    visit.end()
 
 
 def test_a_name_that_leads_elsewhere_is_refused_by_the_page_and_by_what_it_asks(url, browser):

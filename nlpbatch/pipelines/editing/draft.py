@@ -40,11 +40,11 @@ def describe_draft(text: str, given: Mapping[str, str]) -> dict[str, Any]:
         members = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         fault = Fault.at(f"not TOML: {error}", None)
-        return {"faults": [_shown(fault)], "stages": [], "sections": None, "variables": [], "is_right": False}
+        return {"faults": [describe_fault(fault)], "stages": [], "sections": None, "variables": [], "is_right": False}
     needed = placeholders(members)
     recipe, faults = check(members, given)
     return {
-        "faults": [_shown(fault) for fault in faults],
+        "faults": [describe_fault(fault) for fault in faults],
         "stages": _stages(recipe, members),
         "sections": _sections(text),
         "variables": sorted(needed),
@@ -79,7 +79,8 @@ def _example_date(needed: set[str]) -> dict[str, str]:
     return {DATE: EXAMPLE_DATE} if DATE in needed else {}
 
 
-def _shown(fault: Fault) -> dict[str, Any]:
+def describe_fault(fault: Fault) -> dict[str, Any]:
+    """Return a fault as the page has it."""
     return {"text": str(fault), "section": fault.section, "key": fault.key}
 
 

@@ -3,6 +3,7 @@
     GET  recipes/list.json                 names of recipes, and the forms of all sections
     GET  recipes/recipe.json?name=         a file as it is
     POST recipes/draft                     a text with edits: the text after them, and what is wrong with it
+    POST recipes/source                    some rows of the files that it reads
     POST recipes/write                     replaces the file, unless someone else has
     POST recipes/trial, recipes/stop       starts and stops a trial
     GET  recipes/trial.json?name=          what the trial is at
@@ -24,15 +25,16 @@ from aiohttp import web
 
 from nlpbatch.errors import ConfigError, InvalidRequest, NotFound, Unauthenticated
 from nlpbatch.pipelines.editing.document import Edit, apply
-from nlpbatch.pipelines.editing.draft import assignments, command_for, describe_draft
+from nlpbatch.pipelines.editing.draft import assignments, check, command_for, describe_draft, describe_fault
 from nlpbatch.pipelines.editing.folder import Conflict, RecipeFolder
 from nlpbatch.pipelines.editing.results import report_of, result_of
 from nlpbatch.pipelines.editing.same_site import check_same_site
+from nlpbatch.pipelines.editing.sources import Sources
 from nlpbatch.pipelines.editing.trial import Trial
 from nlpbatch.pipelines.editing.trials import Trials
 from nlpbatch.pipelines.editing.typed import describe_sections
 from nlpbatch.pipelines.serve import HEADERS, KEY_WANTED, ask_for_key, is_known
-from nlpbatch.recipe.recipe_file import SECTIONS, read_text
+from nlpbatch.recipe.recipe_file import SECTIONS, Recipe, read_text
 
 _STATIC: Final = files("nlpbatch.pipelines").joinpath("static")
 _TYPES: Final = {"css": "text/css", "js": "text/javascript"}
@@ -59,6 +61,7 @@ class RecipePages:
     def __init__(self, folder: RecipeFolder) -> None:
         self._folder = folder
         self._trials = Trials()
+        self._sources = Sources()
 
     def add_to(self, app: web.Application, key: str | None) -> None:
         """Add the page to an application; callers have to know the key, if there is one."""
@@ -88,6 +91,7 @@ class RecipePages:
         add("/recipes/result.json", known(self._result))
         add("/recipes/report", known(self._report))
         app.router.add_post("/recipes/draft", known(self._draft))
+        app.router.add_post("/recipes/source", known(self._source))
         app.router.add_post("/recipes/write", known(self._write))
         app.router.add_post("/recipes/trial", known(self._start))
         app.router.add_post("/recipes/stop", known(self._stop))
@@ -127,10 +131,23 @@ class RecipePages:
             except ConfigError as error:
                 refused.append({"text": error.message, "section": edit.section, "key": edit.key, "refused": True})
         found = describe_draft(text, given)
-        faults = [*refused, *found["faults"]]
-        settings = assignments(read_text(text), given) if found["sections"] is not None else []
-        found |= {"faults": faults, "is_right": found["is_right"] and not refused, "text": text}
+        settings = []
+        if found["sections"] is not None:
+            settings = assignments(read_text(text), given)
+            recipe, _ = check(read_text(text), given)
+            found["faults"] += [] if found["faults"] else await asyncio.to_thread(self._column_faults, recipe)
+        found |= {"faults": [*refused, *found["faults"]], "is_right": found["is_right"] and not refused, "text": text}
         return _answer(found | {"command": command_for(path, settings)})
+
+    def _column_faults(self, recipe: Recipe) -> list[dict[str, Any]]:
+        return [describe_fault(fault) for fault in self._sources.faults(recipe)]
+
+    async def _source(self, request: web.Request) -> web.StreamResponse:
+        body = await _body(request)
+        recipe, faults = check(read_text(_text(body, "text")), _variables(body))
+        if wrong := [fault for fault in faults if fault.section == "source"]:
+            raise ConfigError("\n".join(wrong))
+        return _answer(await asyncio.to_thread(self._sources.look, recipe))
 
     async def _write(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)

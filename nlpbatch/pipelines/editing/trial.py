@@ -20,11 +20,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from nlpbatch.pipelines.editing.draft import describe_fault
 from nlpbatch.program import LOOK
 from nlpbatch.recipe.faults import Fault
 from nlpbatch.recipe.graph import graph_of
-from nlpbatch.recipe.recipe_file import SECTIONS, Recipe
-from nlpbatch.recipe.section_options import options_of
+from nlpbatch.recipe.recipe_file import KEYS, Recipe
 
 State = Literal["running", "stopping", "done", "failed", "stopped"]
 _LINES: Final = 400
@@ -33,7 +33,6 @@ _LINE_BYTES: Final = 1024 * 1024
 _STOP_S: Final = 60.0
 """Spark, a proxy and an API end in order within this time; then they are killed."""
 _KILLED_S: Final = 5.0
-_KEYS: Final = {name: tuple(options_of(section)) for name, section in SECTIONS.items()}
 _ENDED: Final = re.compile(r"recipe: (?P<stage>[a-z-]+): done(?: |$)")
 _BEGUN: Final = re.compile(r"recipe: (?P<stage>[a-z-]+): (?:started|stale)")
 _SAID: Final = re.compile(r"(?:recipe|nlpbatch): (?:failed: )?")
@@ -116,7 +115,7 @@ class Trial:
             "lines": list(self._lines),
             "stages": {name: self._state_of(name) for name in self._graph},
             "results": {one["stage"]: one["result"] for one in self._outcome.get("stages", ())},
-            "faults": [{"text": str(one), "section": one.section, "key": one.key} for one in self._faults()],
+            "faults": [describe_fault(fault) for fault in self._faults()],
             "code": (self._outcome.get("error") or {}).get("code"),
             "warnings": list(self._outcome.get("warnings", ())),
         }
@@ -186,4 +185,4 @@ def _read_outcome(file: Path) -> Mapping[str, Any]:
 
 
 def _placed(line: str) -> Fault:
-    return Fault.placed(line, _KEYS)
+    return Fault.placed(line, KEYS)

@@ -116,7 +116,7 @@ def _inline(value: Any) -> str:
     return f"{{ {text[1:-1]} }}" if isinstance(value, Mapping) and value else text
 
 
-def _item(value: Any) -> Item:
+def _item(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return tomlkit.item(value)
     table = tomlkit.inline_table()

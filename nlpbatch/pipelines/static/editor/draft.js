@@ -23,7 +23,7 @@ async function ask(path, body) {
 
 function begin(name, text, digest) {
   Object.assign(draft, {name, text, digest, written: digest === null ? null : text, look: null, given: {}, past: [], chosen: "source",
-    failure: "", revision: 0, conflict: null, said: "", moves: false}, kept.get(name));
+    failure: "", revision: 0, conflict: null, said: "", moves: false, seen: null}, kept.get(name));
   kept.delete(name);
   waiting = new Map();
   stuck = new Map();

@@ -13,6 +13,8 @@ function drawForm(section, look) {
     make("div", {class: "faults", "data-faults": place(section.name, null)}),
     ...section.options.map(option => drawField(section.name, option)),
     ...odd.map(key => drawOdd(section.name, key)),
+    section.name === "source" ? make("button", {type: "button", id: "look", onclick: lookAtSource}, "Look at the files") : null,
+    section.name === "source" ? make("div", {id: "seen", class: "whole"}) : null,
     removable ? make("button", {type: "button", "data-key": `remove ${section.name}`, onclick: () => removeSection(section.name)},
       `Remove ${section.name}`) : null,
   ];
@@ -67,10 +69,26 @@ function fillForm(form, look) {
     const [section, key] = JSON.parse(shown.dataset.shown);
     shown.textContent = look.sections[section]?.[key] ?? "";
   }
+  const seen = form.querySelector("#seen");
+  if (seen) keep(seen, JSON.stringify(draft.seen || null), drawSeen);
   for (const list of form.querySelectorAll("[data-faults]")) {
     const [section, key] = JSON.parse(list.dataset.faults);
     showFaults(list, faultsAt(section, key), look);
   }
+}
+
+// Some rows of the files; columns of Parquet are checked from then on.
+async function lookAtSource() {
+  const {text, given} = draft;
+  try { draft.seen = await ask("source", {text, variables: given}); } catch (error) { draft.seen = {detail: error.message}; }
+  showDraft();
+  later(0);
+}
+
+function drawSeen() {
+  if (!draft.seen) return [];
+  if (draft.seen.detail) return [make("p", {class: "why", role: "status"}, draft.seen.detail)];
+  return [table("some rows of the files", draft.seen.columns.map(name => [name, "name"]), draft.seen.rows.map(row => row.map(cell)))];
 }
 
 function showFaults(list, faults, look) {

@@ -44,6 +44,6 @@ function choose(section) {
 }
 
 function addSection(section) {
-  choose(section);
   edit(section, null, "", 0);
+  choose(section);
 }
