@@ -90,7 +90,7 @@ class SampleSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProfileSettings:
-    """What the report is about."""
+    """What the report of the sample is about."""
 
     label: Annotated[str | None, STRING, "Column with what is to be learned."] = None
     group: Annotated[str | None, STRING, "Column with groups that should be alike, such as a film or a region."] = None

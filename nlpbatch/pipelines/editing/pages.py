@@ -43,9 +43,12 @@ _POLICY: Final = (
     "form-action 'none'; frame-ancestors 'none'"
 )
 _REPORT_POLICY: Final = (
-    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "img-src data:"
 )
-"""A report is a file of the output, which others may have written: it runs apart from this page, and asks nobody."""
+"""A report is a file of the output, which others may have written: it runs apart from this page, and asks nobody.
+
+Its charts are Vega's, which compiles expressions."""
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _answer = partial(web.json_response, dumps=partial(json.dumps, ensure_ascii=False), headers=HEADERS)
 

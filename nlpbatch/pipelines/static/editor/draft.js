@@ -2,6 +2,7 @@
 // The draft of a recipe: its text is the only truth. A field sends what was typed; the service puts it into the text and says what
 // is wrong, in the words of the command line. One request at a time: what is typed meanwhile goes with the next one.
 const TYPING_MS = 150;
+const AGAIN_MS = 2000;
 const MOST_STEPS = 200;
 const NOTHING_YET = "[source]\n\n[sink]\n";
 const draft = {};
@@ -89,11 +90,22 @@ async function send() {
       Object.assign(draft, {text: look.text, look, failure: ""});
     } else if (name === draft.name) waiting = new Map([...edits, ...waiting]);  // the text was changed meanwhile: once more
   } catch (error) {
-    draft.failure = error.message;
+    if (name === draft.name) draft.failure = error.message;
+    if (name === draft.name && !error.said) waiting = new Map([...edits, ...waiting]);  // nobody has seen them: once more
   }
   sending = false;
   showDraft();
-  if (waiting.size || (name !== draft.name) || revision !== draft.revision) later(0);
+  if (waiting.size || name !== draft.name || revision !== draft.revision) later(draft.failure ? AGAIN_MS : 0);
+}
+
+// Waits until all that was typed is in the text; returns why something can't be, "" if all is.
+async function settle() {
+  clearTimeout(timer);
+  do {
+    await send();
+    await new Promise(done => setTimeout(done, 20));
+  } while ((sending || waiting.size) && !draft.failure);
+  return draft.failure || (draft.look?.faults || []).filter(fault => fault.refused).map(fault => fault.text).join("\n");
 }
 
 // What is wrong at a place, from the draft and, as long as nothing has changed since, from its trial.

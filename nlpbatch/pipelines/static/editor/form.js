@@ -79,6 +79,7 @@ function fillForm(form, look) {
 
 // Some rows of the files; columns of Parquet are checked from then on.
 async function lookAtSource() {
+  await settle();
   const {text, given} = draft;
   try { draft.seen = await ask("source", {text, variables: given}); } catch (error) { draft.seen = {detail: error.message}; }
   showDraft();

@@ -28,9 +28,10 @@ async function followTrial(name) {
 }
 
 async function startTrial() {
+  refusal = await settle();
   const {name, text, given} = draft;
-  refusal = "";
   try {
+    if (refusal) throw new Error(refusal);
     trial = await ask("trial", {name, text, variables: given, overwrite: document.querySelector("#overwrite").checked});
     tried = text;
     results = new Map();

@@ -25,9 +25,11 @@ function fillFile(look) {
 }
 
 async function write() {
+  const refused = await settle();
   const {name, text, digest, given} = draft;
   draft.said = "";
   try {
+    if (refused) throw new Error(refused);
     const written = await ask("write", {name, text, digest, variables: given});
     Object.assign(draft, {digest: written.digest, written: text, conflict: null, said: "Written"});
   } catch (error) {
