@@ -15,10 +15,11 @@ Everything asks for the key that the page of runs asks for; what changes somethi
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
@@ -34,7 +35,7 @@ from nlpbatch.pipelines.editing.trial import Trial
 from nlpbatch.pipelines.editing.trials import Trials
 from nlpbatch.pipelines.editing.typed import describe_sections
 from nlpbatch.pipelines.serve import HEADERS, KEY_WANTED, ask_for_key, is_known
-from nlpbatch.recipe.recipe_file import SECTIONS, Recipe, read_text
+from nlpbatch.recipe.recipe_file import SECTIONS, read_text
 
 _STATIC: Final = files("nlpbatch.pipelines").joinpath("static")
 _TYPES: Final = {"css": "text/css", "js": "text/javascript"}
@@ -123,12 +124,15 @@ class RecipePages:
         return _answer(asdict(found))
 
     async def _draft(self, request: web.Request) -> web.StreamResponse:
-        """Answer the text after the edits, and what `describe_draft` says; what can't be put in is among the faults."""
         body = await _body(request)
-        text, name = _text(body, "text"), _text(body, "name")
-        path, given = self._folder.path(name), _variables(body)
+        name, text = _text(body, "name"), _text(body, "text")
+        path, edits, given = self._folder.path(name), _edits(body), _variables(body)
+        return _answer(await asyncio.to_thread(self._after_edits, path, text, edits, given))
+
+    def _after_edits(self, path: Path, text: str, edits: Sequence[Edit], given: Mapping[str, str]) -> dict[str, Any]:
+        """Return the text after the edits, and what `describe_draft` says; what can't be put in is among the faults."""
         refused = []
-        for edit in _edits(body):
+        for edit in edits:
             try:
                 text = apply(text, edit)
             except ConfigError as error:
@@ -136,14 +140,12 @@ class RecipePages:
         found = describe_draft(text, given)
         settings = []
         if found["sections"] is not None:
-            settings = assignments(read_text(text), given)
-            recipe, _ = check(read_text(text), given)
-            found["faults"] += [] if found["faults"] else await asyncio.to_thread(self._column_faults, recipe)
+            members = read_text(text)
+            settings = assignments(members, given)
+            if not found["faults"]:
+                found["faults"] = [describe_fault(fault) for fault in self._sources.faults(check(members, given)[0])]
         found |= {"faults": [*refused, *found["faults"]], "is_right": found["is_right"] and not refused, "text": text}
-        return _answer(found | {"command": command_for(path, settings)})
-
-    def _column_faults(self, recipe: Recipe) -> list[dict[str, Any]]:
-        return [describe_fault(fault) for fault in self._sources.faults(recipe)]
+        return found | {"command": command_for(path, settings)}
 
     async def _source(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)

@@ -29,7 +29,9 @@ def result_of(recipe: Recipe, stage: str) -> dict[str, Any]:
     if stage == "profile":
         return {"reports": [name for name in _text_columns(recipe) if f"{name}.html" in records.names("profile")]}
     if stage in _CHECKS:
-        found = records.read(f"{_ON_SAMPLE}/expect/{stage}.json") or {}
+        found = records.read(f"{_ON_SAMPLE}/expect/{stage}.json")
+        if found is None:
+            raise ConfigError(f"{stage} hasn't checked anything yet")
         shown = ("name", "found", "min", "max", "holds")
         rows = [
             [str(one[name]) if isinstance(one[name], bool) else one[name] for name in shown] for one in found["checks"]

@@ -7,7 +7,7 @@ function drawStages(look) {
   levels.set("sink", 1 + Math.max(...levels.values()));
   const depths = [...new Set(levels.values())].sort((one, other) => one - other);
   const column = level => make("ul", {}, ...look.stages.filter(stage => levels.get(stage.name) === level).map(drawBox));
-  return make("div", {class: "graph", "aria-label": "stages, each column after the one before it"}, ...depths.map(column));
+  return make("div", {class: "graph", role: "group", "aria-label": "stages, each column after the one before it"}, ...depths.map(column));
 }
 
 function drawBox(stage) {

@@ -109,7 +109,7 @@ function drawMade() {
   if (trial === null || !Object.keys(trial.stages).length) return [];
   return Object.entries(trial.stages).map(([stage, now]) => make("div", {class: "made"},
     make("h3", {}, stage, " ", state(now)), drawFigures(trial.results[stage] || {}),
-    now === "done" ? make("button", {type: "button", "data-key": `result ${stage}`, onclick: () => showResult(stage)}, `Show what ${stage} made`) : null,
+    now === "done" || (now === "failed" && stage.startsWith("expect")) ? make("button", {type: "button", "data-key": `result ${stage}`, onclick: () => showResult(stage)}, `Show what ${stage} made`) : null,
     drawResult(stage, results.get(stage))));
 }
 
