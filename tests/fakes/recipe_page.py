@@ -49,6 +49,9 @@ class RecipeVisit:
     def field(self, section, key):
         return self.page.locator(f"[id='{section}.{key}']")
 
+    def stage(self, name):
+        return self.page.locator(f"[data-key='stage {name}']")
+
     def faults(self, section, key):
         return self.page.locator(f"[id='{section}.{key}.faults']")
 

@@ -104,7 +104,7 @@ def test_a_stage_without_its_input_is_refused_with_the_remedy_as_a_button(url, b
 
 def test_what_someone_else_has_written_is_shown_and_not_lost(url, browser, recipes):
     visit = RecipeVisit(browser, f"{url}/recipes#/a.toml")
-    visit.page.get_by_role("button", name="sink", exact=False).first.click()
+    visit.stage("sink").click()
     visit.field("sink", "path").fill("mine")
     (recipes / "a.toml").write_text(TEXT + "# theirs\n", encoding="utf-8")
     visit.page.locator("#write").click()
@@ -153,9 +153,9 @@ def test_names_with_markup_are_shown_as_they_are(url, browser, recipes):
     )
     visit = RecipeVisit(browser, f"{url}/recipes#/bites.toml")
     expect(visit.page.locator("#file-faults")).to_contain_text(f"unknown section [{BITES}]")
-    visit.page.locator("#stages .box", has_text="sink").click()
+    visit.stage("sink").click()
     expect(visit.page.locator("#form")).to_contain_text("✗ [sink] has an unknown key")
-    visit.page.locator("#stages .box", has_text="clean").first.click()
+    visit.stage("clean").click()
     expect(visit.field("clean", "columns")).to_have_value(BITES)
     visit.end()
 
@@ -163,7 +163,7 @@ def test_names_with_markup_are_shown_as_they_are(url, browser, recipes):
 def test_values_of_placeholders_are_asked_for_and_part_of_the_command(url, browser, recipes):
     (recipes / "a.toml").write_text(TEXT.replace('"out"', '"out/{{ ds }}"'), encoding="utf-8")
     visit = RecipeVisit(browser, f"{url}/recipes#/a.toml")
-    visit.page.locator("#stages .box", has_text="sink").click()
+    visit.stage("sink").click()
     expect(visit.faults("sink", "path")).to_contain_text("which isn't set: give --set ds=2026-11-30")
     visit.page.get_by_label("--set ds").fill("soon")
     expect(visit.page.locator("#variable-faults")).to_contain_text("--set ds=soon: not a date")
@@ -183,7 +183,7 @@ def test_after_a_look_at_the_files_columns_are_checked_while_typing(url, browser
     visit = RecipeVisit(browser, f"{url}/recipes#/a.toml")
     visit.page.get_by_role("button", name="Look at the files").click()
     expect(visit.page.get_by_role("table", name="some rows of the files")).to_contain_text(BITES)
-    visit.page.locator("#stages .box", has_text="analyze").first.click()
+    visit.stage("analyze").click()
     visit.field("analyze", "columns").fill("txt")
     fault = "✗ [analyze] columns: the source has no column 'txt': did you mean text?"
     expect(visit.faults("analyze", "columns")).to_have_text(fault)

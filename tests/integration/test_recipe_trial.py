@@ -65,7 +65,7 @@ def test_from_nothing_to_a_run_by_the_command_shown(url, browser, recipes, api):
             "features": {"label": "kind"},
         }[stage].items():
             visit.field(stage, key).fill(value)
-    page.locator("#stages .box", has_text="sink").click()
+    visit.stage("sink").click()
     visit.field("sink", "path").fill("out/first")
     expect(page.locator(".fault")).to_have_count(0)
     page.locator("#try").click()
@@ -75,7 +75,9 @@ def test_from_nothing_to_a_run_by_the_command_shown(url, browser, recipes, api):
     expect(page.locator("#trial .state")).to_have_text("done", timeout=TRIAL_MS)
     for stage in ("sample", "clean", "analyze", "features"):
         page.get_by_role("button", name=f"Show what {stage} made").click()
-        expect(page.get_by_role("table", name=f"first rows of {stage}").locator("tbody tr")).to_have_count(10)
+        rows = page.get_by_role("table", name=f"first rows of {stage}").locator("tbody tr")
+        expect(rows.first).to_be_visible()
+        assert rows.count() == 10 or stage == "features"  # whose first file may have fewer
     assert page.locator(".token").count() > 50
     page.get_by_role("button", name="Show what expect made").click()
     expect(page.get_by_role("table", name="first rows of expect")).to_contain_text("True")
@@ -141,7 +143,7 @@ def test_what_only_the_source_shows_is_said_at_the_field(url, browser, of_parque
     expect(visit.page.locator("#trial .state")).to_have_text("failed", timeout=TRIAL_MS)
     fault = "[analyze] columns: the source has no column 'txet': did you mean text?"
     expect(visit.page.locator("#trial .why")).to_have_text(fault)
-    visit.page.locator("#stages .box", has_text="analyze").click()
+    visit.stage("analyze").click()
     expect(visit.faults("analyze", "columns")).to_contain_text(fault)
     visit.field("analyze", "columns").fill("text")
     expect(visit.faults("analyze", "columns")).to_be_empty()
