@@ -60,7 +60,7 @@ def test_from_nothing_to_a_run_by_the_command_shown(url, browser, recipes, api):
             "sample": {"rows": "50", "read_share": "1.0"},
             "profile": {"label": "kind"},
             "clean": {"length": "{ min = 2 }"},
-            "expect": {"rows": "{ min = 1 }", "error_ratio": "0.5"},
+            "expect": {"null_share": "{ text = 0.5 }", "error_ratio": "0.5"},
             "analyze": {"columns": "text"},
             "features": {"label": "kind"},
         }[stage].items():

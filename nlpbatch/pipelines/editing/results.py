@@ -32,6 +32,8 @@ def result_of(recipe: Recipe, stage: str) -> dict[str, Any]:
         found = records.read(f"{_ON_SAMPLE}/expect/{stage}.json")
         if found is None:
             raise ConfigError(f"{stage} hasn't checked anything yet")
+        if not found["checks"]:
+            raise ConfigError(f"{stage} checks nothing on a sample: [expect] rows is about all rows")
         shown = ("name", "found", "min", "max", "holds")
         rows = [
             [str(one[name]) if isinstance(one[name], bool) else one[name] for name in shown] for one in found["checks"]
