@@ -95,7 +95,10 @@ def _sections(text: str) -> dict[str, dict[str, str]]:
 
 
 def _stages(recipe: Recipe, members: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the stages, the source first and the sink last; sections that make none (yet) are there, too."""
+    """Return the stages, the source first and the sink last; sections that make none (yet) are there, too.
+
+    Sections that recipes have after the sink are about all of a run.
+    """
     graph = graph_of(recipe)
     lacking = missing(graph)
     first = "dump" if "dump" in graph else "source"
@@ -104,9 +107,11 @@ def _stages(recipe: Recipe, members: Mapping[str, Any]) -> list[dict[str, Any]]:
         needed = needs or ((first,) if name != first and name not in lacking else ())
         stages.append(_stage(name, needed) | {"missing": lacking.get(name)})
     drawn = {stage["section"] for stage in stages}
-    stages += [_stage(name, ()) for name in SECTIONS if name in members and name not in {*drawn, "sink"}]
-    last = published(graph) or first
-    return [*stages, _stage("sink", (last,))]
+    names = list(SECTIONS)
+    before, after = names[: names.index("sink")], names[names.index("sink") + 1 :]
+    stages += [_stage(name, ()) for name in before if name in members and name not in drawn]
+    sink = _stage("sink", (published(graph) or first,))
+    return [*stages, sink, *(_stage(name, ("sink",)) for name in after if name in members)]
 
 
 def _stage(name: str, needs: tuple[str, ...]) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 function drawStages(look) {
   const levels = new Map();
   const depth = stage => 1 + Math.max(0, ...stage.needs.map(need => levels.get(need) || 0));
-  for (const stage of look.stages) levels.set(stage.name, depth(stage));
-  levels.set("sink", 1 + Math.max(...levels.values()));
+  for (const stage of look.stages) levels.set(stage.name, stage.name === "sink" ? 1 + Math.max(...levels.values()) : depth(stage));
   const depths = [...new Set(levels.values())].sort((one, other) => one - other);
   const column = level => make("ul", {}, ...look.stages.filter(stage => levels.get(stage.name) === level).map(drawBox));
   return make("div", {class: "graph", role: "group", "aria-label": "stages, each column after the one before it"}, ...depths.map(column));
