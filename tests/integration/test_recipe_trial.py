@@ -81,7 +81,7 @@ def test_from_nothing_to_a_run_by_the_command_shown(url, browser, recipes, api):
         assert rows.count() == 10 or stage == "features"  # whose first file may have fewer
     assert page.locator(".token").count() > 50
     page.get_by_role("button", name="Show what expect made").click()
-    expect(page.get_by_role("table", name="first rows of expect")).to_contain_text("True")
+    expect(page.get_by_role("table", name="first rows of expect")).to_contain_text("true")
     page.get_by_role("button", name="Show what profile made").click()
     with visit.context.expect_page() as opened:
         page.get_by_role("link", name="report on text").click()

@@ -34,6 +34,7 @@ from nlpbatch.pipelines.editing.sources import Sources
 from nlpbatch.pipelines.editing.trial import Trial
 from nlpbatch.pipelines.editing.trials import Trials
 from nlpbatch.pipelines.editing.typed import describe_sections
+from nlpbatch.pipelines.reports import REPORT_POLICY
 from nlpbatch.pipelines.serve import HEADERS, KEY_WANTED, ask_for_key, is_known
 from nlpbatch.recipe.recipe_file import SECTIONS, read_text
 
@@ -43,13 +44,6 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
-_REPORT_POLICY: Final = (
-    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-    "img-src data:"
-)
-"""A report is a file of the output, which others may have written: it runs apart from this page, and asks nobody.
-
-Its charts are Vega's, which compiles expressions."""
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _answer = partial(web.json_response, dumps=partial(json.dumps, ensure_ascii=False), headers=HEADERS)
 
@@ -191,7 +185,7 @@ class RecipePages:
     async def _report(self, request: web.Request) -> web.StreamResponse:
         recipe, column = self._known_trial(request.query.get("name", "")).recipe, request.query.get("column", "")
         body = await asyncio.to_thread(report_of, recipe, column)
-        headers = HEADERS | {"Content-Security-Policy": _REPORT_POLICY}
+        headers = HEADERS | {"Content-Security-Policy": REPORT_POLICY}
         return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
 
     def _known_trial(self, name: str) -> Trial:

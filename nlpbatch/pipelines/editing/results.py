@@ -1,11 +1,11 @@
 """What the stages of a trial have made: ten rows, the checks of an expectation, or a report."""
 
-import posixpath
 from typing import Any, Final
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.pipelines.preview import preview
 from nlpbatch.pipelines.records import Records
+from nlpbatch.pipelines.reports import read_report
 from nlpbatch.recipe.recipe_file import Recipe
 
 _ON_SAMPLE: Final = "on-sample"
@@ -28,17 +28,8 @@ def result_of(recipe: Recipe, stage: str) -> dict[str, Any]:
     records = Records(recipe.sink.path)
     if stage == "profile":
         return {"reports": [name for name in _text_columns(recipe) if f"{name}.html" in records.names("profile")]}
-    if stage in _CHECKS:
-        found = records.read(f"{_ON_SAMPLE}/expect/{stage}.json")
-        if found is None:
-            raise ConfigError(f"{stage} hasn't checked anything yet")
-        if not found["checks"]:
-            raise ConfigError(f"{stage} checks nothing on a sample: [expect] rows is about all rows")
-        shown = ("name", "found", "min", "max", "holds")
-        rows = [
-            [str(one[name]) if isinstance(one[name], bool) else one[name] for name in shown] for one in found["checks"]
-        ]
-        return {"columns": ["expectation", "found", "at least", "at most", "holds"], "rows": rows}
+    if stage in _CHECKS and (records.read(f"{_ON_SAMPLE}/expect/{stage}.json") or {}).get("checks") == []:
+        raise ConfigError(f"{stage} checks nothing on a sample: [expect] rows is about all rows")
     return preview(records, "" if stage in _OF_ALL else _ON_SAMPLE, stage)
 
 
@@ -51,8 +42,7 @@ def report_of(recipe: Recipe, column: str) -> bytes:
     """
     if column not in _text_columns(recipe):
         raise ConfigError(f"there is no report on {column!r}: choose from {', '.join(_text_columns(recipe)) or 'none'}")
-    with Records(recipe.sink.path).open(posixpath.join("profile", f"{column}.html")) as file:
-        return file.read()
+    return read_report(Records(recipe.sink.path), "", f"{column}.html")
 
 
 def _text_columns(recipe: Recipe) -> list[str]:

@@ -68,6 +68,8 @@ def lines_of_the_command(text, tmp_path, **given):
         ("features", "split", "{ train = 0.5 }", ("features", "split")),
         ("features", "unit", "letters", ("features", "unit")),
         ("features", "id", "split", ("features", "id")),
+        ("alerts", "email", "me@example.com", ("alerts", "smtp")),
+        ("alerts", "smtp", "mail", ("alerts", "smtp")),
         ("analyze", None, None, None),
     ],
 )
@@ -140,6 +142,8 @@ def test_stages_are_the_graph_with_the_source_first_and_the_sink_last():
 def test_a_section_that_makes_no_stage_yet_is_there_to_be_edited():
     found = describe_draft(apply(RIGHT, Edit("expect", None, "")), {})
     assert [one["name"] for one in found["stages"]] == ["source", "analyze", "expect", "sink"]
+    found = describe_draft(apply(RIGHT, Edit("alerts", None, "")), {})
+    assert (found["stages"][-1]["name"], found["stages"][-1]["needs"]) == ("alerts", ["sink"])
 
 
 def test_values_of_placeholders_are_asked_for_and_checked_but_the_file_is_right_without(tmp_path):
