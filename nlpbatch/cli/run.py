@@ -53,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     variables = parse_assignments(arguments.set, date.today())  # noqa: DTZ011  (the user's day)
     recipe = Recipe.load(arguments.recipe, variables)  # errors in the recipe are reported before anything starts
     alerts_of(recipe.alerts, os.environ)
+    if arguments.on == "sample":
+        recipe.check_sample()
     options = [str(arguments.recipe), "--on", arguments.on]
     options += ["--stage", arguments.stage] if arguments.stage else []
     options += [f"--{name.replace('_', '-')}" for name in ("overwrite", "dry_run") if getattr(arguments, name)]

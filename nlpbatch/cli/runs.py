@@ -16,6 +16,8 @@ _KEY_VARIABLE = "NLPBATCH_RUNS_KEY"
 _MIN_KEY = 16
 _MEGABYTE = 1_000_000
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400}
+_EDITING_BYTES = 1_048_576
+"""The largest request of the page that edits recipes: one, as a string of JSON."""
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -47,6 +49,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--host", default="127.0.0.1", help=f"--serve: where (default 127.0.0.1; others need ${_KEY_VARIABLE})"
     )
     parser.add_argument("--port", type=int, default=8704, help="--serve: where (default 8704; 0 for any)")
+    parser.add_argument(
+        "--recipes",
+        type=Path,
+        metavar="DIR",
+        help="--serve: edit and try the recipes below this directory on the page; whoever may open it can run them",
+    )
     parser.set_defaults(run=run)
 
 
@@ -61,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("late", "alerts"):
         if getattr(arguments, name) is not None and not arguments.check:
             raise ConfigError(f"--{name} belongs to --check: give both")
+    if arguments.recipes is not None and not arguments.serve:
+        raise ConfigError("--recipes belongs to --serve: give both")
     told = None if arguments.alerts is None else _told(arguments.alerts)
     records = Records(arguments.directory)
     if arguments.serve:
@@ -123,10 +133,25 @@ def _serve(arguments: argparse.Namespace, records: Any) -> int:
     if not 0 <= arguments.port <= 65_535:  # noqa: PLR2004
         raise ConfigError(f"--port is {arguments.port}: give 0 to 65,535")
     logs.configure("info")
-    app = new_application(body_bytes=1024, drain_retry_after_s=1.0)
-    add_runs_pages(app, records, key)
+    edits = arguments.recipes is not None
+    app = new_application(body_bytes=_EDITING_BYTES if edits else 1024, drain_retry_after_s=1.0)
+    add_runs_pages(app, records, key, recipes=edits)
+    if edits:
+        _add_recipe_pages(app, arguments.recipes, key)
     asyncio.run(serve(app, ListenSettings(host=arguments.host, port=arguments.port, drain_timeout_s=1.0)))
     return 0
+
+
+def _add_recipe_pages(app: Any, directory: Path, key: str | None) -> None:
+    try:
+        from nlpbatch.pipelines.editing.pages import RecipePages  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigError(
+            f"--recipes needs {error.name}, which isn't here: pip install 'nlpbatch[server,spark,explore]'"
+        ) from error
+    from nlpbatch.pipelines.editing.folder import RecipeFolder  # noqa: PLC0415
+
+    RecipePages(RecipeFolder(directory)).add_to(app, key)
 
 
 def _print(found: Mapping[str, Any]) -> None:

@@ -50,9 +50,13 @@ def preview(records: Records, path: str, stage: str | None) -> dict[str, Any]:
         raise ConfigError("a preview needs pyarrow: pip install 'nlpbatch[explore]'") from error
     with records.open(file) as opened:
         batch = next(pq.ParquetFile(opened).iter_batches(batch_size=ROWS), None)
-    rows = [] if batch is None else batch.to_pylist()
-    columns = [] if batch is None else batch.schema.names
-    shown = {"file": file, "columns": columns, "rows": [[_shown(row[name]) for name in columns] for row in rows]}
+    return {"file": as_json(file)} | ({"columns": [], "rows": []} if batch is None else show_rows(batch))
+
+
+def show_rows(rows: Any) -> dict[str, Any]:
+    """Return `columns` and `rows` of a table or a batch of Arrow."""
+    columns = rows.schema.names
+    shown = {"columns": columns, "rows": [[_shown(row[name]) for name in columns] for row in rows.to_pylist()]}
     return dict(as_json(shown))
 
 

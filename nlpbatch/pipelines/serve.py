@@ -16,9 +16,9 @@ from nlpbatch.pipelines.records import Records
 from nlpbatch.pipelines.reports import REPORT_POLICY, read_report
 from nlpbatch.serving.access import knows_key
 
-_HEADERS: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+HEADERS: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-_WANTED: Final = "a key is needed: send it as Authorization: Bearer KEY"
+KEY_WANTED: Final = "a key is needed: send it as Authorization: Bearer KEY"
 _AGAIN_S: Final = 1.0
 """However many look, the records are read once in so long."""
 _HISTORY_S: Final = 10.0
@@ -74,41 +74,39 @@ class Looks:
             self._ended_s = time.monotonic()
 
 
-def add_runs_pages(app: web.Application, records: Records, key: str | None) -> None:
+def add_runs_pages(app: web.Application, records: Records, key: str | None, *, recipes: bool = False) -> None:
     """Add the page.
 
     Args:
         app: The application.
         records: Where to look.
         key: What callers have to know, as a bearer key or as the password of Basic authentication; None for no key.
+        recipes: Whether there is a page that edits recipes, too.
 
     """
     looks = Looks(records)
 
     async def page(request: web.Request) -> web.Response:
-        if not _is_known(request, key):
-            # A browser asks for it by itself.
-            return web.Response(
-                status=401, text="a key is needed\n", headers={"WWW-Authenticate": 'Basic realm="runs"'}
-            )
+        if not is_known(request, key):
+            return ask_for_key()
         found = without_batches(await looks.look(), None)
-        headers = _HEADERS | {"Content-Security-Policy": policy()}
-        return web.Response(text=to_html(found, live=True), content_type="text/html", headers=headers)
+        headers = HEADERS | {"Content-Security-Policy": policy()}
+        return web.Response(text=to_html(found, live=True, recipes=recipes), content_type="text/html", headers=headers)
 
     async def runs(request: web.Request) -> web.Response:
-        if not _is_known(request, key):
-            raise Unauthenticated(_WANTED)
+        if not is_known(request, key):
+            raise Unauthenticated(KEY_WANTED)
         try:
             path = request.query.get("path")
             series = {} if path is None else await looks.series(path)
             found = without_batches(await looks.look(), path, series)
         except ConfigError as error:
             return web.Response(status=503, text=error.message)
-        return web.json_response(found, dumps=partial(json.dumps, ensure_ascii=False), headers=_HEADERS)
+        return web.json_response(found, dumps=partial(json.dumps, ensure_ascii=False), headers=HEADERS)
 
     async def rows(request: web.Request) -> web.Response:
-        if not _is_known(request, key):
-            raise Unauthenticated(_WANTED)
+        if not is_known(request, key):
+            raise Unauthenticated(KEY_WANTED)
         path, stage = request.query.get("path", ""), request.query.get("stage")
         # Only what is on the page: no path that somebody else made up.
         if path not in {run["path"] for run in (await looks.look())["runs"]}:
@@ -117,7 +115,7 @@ def add_runs_pages(app: web.Application, records: Records, key: str | None) -> N
             found = await asyncio.to_thread(preview, records, path, stage)
         except ConfigError as error:
             raise NotFound(error.message) from error
-        return web.json_response(found, dumps=partial(json.dumps, ensure_ascii=False), headers=_HEADERS)
+        return web.json_response(found, dumps=partial(json.dumps, ensure_ascii=False), headers=HEADERS)
 
     app.router.add_get("/", page)
     app.router.add_get("/preview.json", rows)
@@ -127,10 +125,8 @@ def add_runs_pages(app: web.Application, records: Records, key: str | None) -> N
 
 def _add_report_page(app: web.Application, records: Records, key: str | None, looks: Looks) -> None:
     async def report(request: web.Request) -> web.Response:
-        if not _is_known(request, key):
-            return web.Response(
-                status=401, text="a key is needed\n", headers={"WWW-Authenticate": 'Basic realm="runs"'}
-            )
+        if not is_known(request, key):
+            return ask_for_key()
         path, name = request.query.get("path", ""), request.query.get("name", "")
         if path not in {run["path"] for run in (await looks.look())["runs"]}:
             raise NotFound(f"no job or recipe has its records at {path!r}")
@@ -138,13 +134,28 @@ def _add_report_page(app: web.Application, records: Records, key: str | None, lo
             body = await asyncio.to_thread(read_report, records, path, name)
         except ConfigError as error:
             raise NotFound(error.message) from error
-        headers = _HEADERS | {"Content-Security-Policy": REPORT_POLICY}
+        headers = HEADERS | {"Content-Security-Policy": REPORT_POLICY}
         return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
 
     app.router.add_get("/report", report)
 
 
-def _is_known(request: web.Request, key: str | None) -> bool:
+def ask_for_key() -> web.Response:
+    """Return the answer that has a browser ask for the key by itself."""
+    return web.Response(status=401, text="a key is needed\n", headers={"WWW-Authenticate": 'Basic realm="runs"'})
+
+
+def is_known(request: web.Request, key: str | None) -> bool:
+    """Return whether a caller may see the page.
+
+    Args:
+        request: Of the caller.
+        key: What it has to know; None for no key.
+
+    Raises:
+        NotFound: Without a key, the page was asked for under another name than this machine's own.
+
+    """
     if key is None:  # on loopback; under any other name it was reached by a page that made the browser ask
         if request.url.host not in _LOOPBACK:
             raise NotFound(f"this is no page of {request.url.host}: open it at 127.0.0.1, or set a key")

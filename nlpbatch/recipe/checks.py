@@ -69,11 +69,23 @@ def _check_columns(context: StageContext, wanted: Sequence[str], source: StructT
         return
     if recipe.analyze is not None:
         Input("", "parquet", {}, prepared, {}, is_file=False, where=recipe.analyze.where).check_where(context.spark)
-    columns = _types(source), _types(prepared)
-    faults = [*_faults(recipe, *columns), *_unseen(recipe, *columns)]
+    faults = column_faults(recipe, source, prepared)
     if faults:
         raise ConfigError("\n".join(faults))
     _try_stages(context, wanted, prepared)
+
+
+def column_faults(recipe: Recipe, source: StructType, prepared: StructType) -> list[str]:
+    """Return what is wrong with the columns that a recipe names.
+
+    Args:
+        recipe: The recipe.
+        source: Columns of its source.
+        prepared: Columns of the rows that are analysed.
+
+    """
+    columns = _types(source), _types(prepared)
+    return [*_faults(recipe, *columns), *_unseen(recipe, *columns)]
 
 
 def _types(schema: StructType) -> dict[str, DataType]:

@@ -1,5 +1,6 @@
 """What is wrong between the values of a recipe that are right one by one."""
 
+import posixpath
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from nlpbatch.recipe.settings import (
     ProfileSettings,
     SinkSettings,
     SourceSettings,
+    TableSettings,
 )
 
 FEATURE_COLUMNS: Final = ("split", "terms", "weighted", "sequence")
@@ -28,7 +30,7 @@ def inconsistencies(sections: Mapping[str, Any]) -> list[str]:
     if "profile" in sections:
         faults += _profile_faults(sections["profile"], analyze, is_sampled="sample" in sections)
     if "join" in sections:
-        faults += _join_faults(sections["join"])
+        faults += _join_faults(sections["join"], sink)
     if "clean" in sections:
         faults += _clean_faults(sections["clean"], analyze)
     if "expect" in sections:
@@ -41,7 +43,7 @@ def inconsistencies(sections: Mapping[str, Any]) -> list[str]:
 
 
 def _source_faults(source: SourceSettings, sink: SinkSettings) -> list[str]:
-    faults = source.faults("source")
+    faults = [*source.faults("source"), *_cycle(source, "source", sink)]
     if not sink.path:
         faults.append("[sink] path is missing: name the directory that everything goes to")
     if (source.metastore or "").startswith("thrift://") and source.warehouse:
@@ -79,8 +81,19 @@ def _analyze_faults(analyze: AnalyzeSettings) -> list[str]:
     ]
 
 
-def _join_faults(join: JoinSettings) -> list[str]:
-    faults = join.faults("join")
+def _cycle(table: TableSettings, section: str, sink: SinkSettings) -> list[str]:
+    """Return what is wrong if a recipe reads what it writes: what its stages are made of would go in a circle."""
+    if not (table.files and sink.path):
+        return []
+    files, output = posixpath.normpath(table.files), posixpath.normpath(sink.path)
+    if not f"{files}/".startswith(f"{output}/"):
+        return []
+    where = f"[{section}] files = {table.files!r} is within [sink] path {sink.path!r}"
+    return [f"{where}: a stage would read what the recipe writes: name other files, or another [sink] path"]
+
+
+def _join_faults(join: JoinSettings, sink: SinkSettings) -> list[str]:
+    faults = [*join.faults("join"), *_cycle(join, "join", sink)]
     if not join.on:
         faults.append('[join] on is missing: name the columns that both have: on = ["movie_id"]')
     theirs = [*join.on.values(), *(join.columns or ())]

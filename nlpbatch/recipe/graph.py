@@ -10,6 +10,8 @@ from nlpbatch.recipe.recipe_file import Recipe
 
 _PUBLISHED: Final = ("dump", "join", "clean", "analyze", "features")
 """Stages that make rows for others; a sample and its report are for people."""
+_REQUIRED: Final = {"profile": "sample", "expect-errors": "analyze", "features": "analyze"}
+"""What stages can't be without; the others read the source if no stage is before them."""
 
 
 def graph_of(recipe: Recipe, *, on_sample: bool = False) -> Mapping[str, tuple[str, ...]]:
@@ -42,6 +44,11 @@ def graph_of(recipe: Recipe, *, on_sample: bool = False) -> Mapping[str, tuple[s
     wanted["dump"] = recipe.source.query is not None
     present = [name for name in needs if wanted[name]]
     return {name: tuple(need for need in needs[name] if need in present) for name in present}
+
+
+def missing(graph: Mapping[str, tuple[str, ...]]) -> Mapping[str, str]:
+    """Return the stages whose input nobody makes, each with the stage that would; `Recipe.check` refuses them."""
+    return {name: need for name, need in _REQUIRED.items() if name in graph and need not in graph}
 
 
 def ancestors(graph: Mapping[str, tuple[str, ...]], stage: str) -> list[str]:

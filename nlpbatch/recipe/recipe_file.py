@@ -9,8 +9,9 @@ from typing import Any, Final, Self
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.alert_settings import AlertSettings
 from nlpbatch.recipe.consistency import inconsistencies
+from nlpbatch.recipe.faults import Fault
 from nlpbatch.recipe.preparation_settings import CleanSettings, ExpectSettings, JoinSettings
-from nlpbatch.recipe.section_options import read_section
+from nlpbatch.recipe.section_options import options_of, read_section
 from nlpbatch.recipe.settings import (
     AnalyzeSettings,
     FeatureSettings,
@@ -22,7 +23,7 @@ from nlpbatch.recipe.settings import (
 from nlpbatch.recipe.variables import fill
 from nlpbatch.suggestions import nearest
 
-_SECTIONS: Final[dict[str, type[Any]]] = {
+SECTIONS: Final[dict[str, type[Any]]] = {
     "source": SourceSettings,
     "sample": SampleSettings,
     "profile": ProfileSettings,
@@ -34,6 +35,8 @@ _SECTIONS: Final[dict[str, type[Any]]] = {
     "sink": SinkSettings,
     "alerts": AlertSettings,
 }
+KEYS: Final = {name: tuple(options_of(section)) for name, section in SECTIONS.items()}
+"""The options of each section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +80,45 @@ class Recipe:
             ConfigError: As `load`.
 
         """
-        members, used, faults = fill(members, variables or {})
-        sections: dict[str, Any] = {}
-        for section, given in members.items():
-            if section not in _SECTIONS:
-                faults.append(f"unknown section [{section}]: {nearest(section, _SECTIONS)}")
-            elif not isinstance(given, Mapping):
-                faults.append(f"{section} is not a section: write [{section}]")
-            else:
-                values, wrong = read_section(_SECTIONS[section], section, given)
-                sections[section] = _SECTIONS[section](**values)
-                faults += wrong
-        if not faults:
-            faults += inconsistencies(sections)
+        found, faults = cls.draft(members, variables)
         if faults:
             raise ConfigError("\n".join(f"{name}: {fault}" for fault in faults))
-        return cls(**sections, variables=used)
+        return found
+
+    @classmethod
+    def draft(cls, members: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> tuple[Self, list[Fault]]:
+        """Return the recipe of a file's members as far as they are right, and all that is wrong with them."""
+        members, used, wrong = fill(members, variables or {})
+        faults = [Fault.placed(fault, KEYS) for fault in wrong]
+        sections: dict[str, Any] = {}
+        for section, given in members.items():
+            if section not in SECTIONS:
+                faults.append(Fault.at(f"unknown section [{section}]: {nearest(section, SECTIONS)}", None))
+            elif not isinstance(given, Mapping):
+                faults.append(Fault.at(f"{section} is not a section: write [{section}]", None))
+            else:
+                values, unusable = read_section(SECTIONS[section], section, given)
+                sections[section] = SECTIONS[section](**values)
+                faults += unusable
+        if not faults:
+            faults += (Fault.placed(fault, KEYS) for fault in inconsistencies(sections))
+        sections = {"source": SourceSettings(), "sink": SinkSettings(), **sections}
+        return cls(**sections, variables=used), faults
+
+    def check_sample(self) -> None:
+        """Refuse to take a sample that isn't drawn.
+
+        Raises:
+            ConfigError: It has no such section.
+
+        """
+        if self.sample is None:
+            raise ConfigError("--on sample needs to know which: add [sample] to the recipe")
 
     def to_members(self) -> dict[str, Any]:
         """Return the members of a file that says the same, without options that are left out."""
         given = asdict(self)
-        return {name: _plain(given[name]) for name in _SECTIONS if given[name] is not None}
+        return {name: _plain(given[name]) for name in SECTIONS if given[name] is not None}
 
 
 def read_file(path: Path) -> tuple[str, dict[str, Any]]:
@@ -114,6 +135,19 @@ def read_file(path: Path) -> tuple[str, dict[str, Any]]:
         raise ConfigError(f"{path}: can't be read: {error.strerror}: check the path") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
+
+
+def read_text(text: str) -> dict[str, Any]:
+    """Return the members of a recipe's text.
+
+    Raises:
+        ConfigError: It isn't TOML.
+
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not TOML: {error}") from error
 
 
 def _plain(value: Any) -> Any:

@@ -35,8 +35,8 @@ class RecipeRun:
     """
 
     def __init__(self, spark: SparkSession, recipe: Recipe, options: RunOptions, say: Callable[[str], None]) -> None:
-        if options.on_sample and recipe.sample is None:
-            raise ConfigError("--on sample needs to know which: add [sample] to the recipe")
+        if options.on_sample:
+            recipe.check_sample()
         self._spark = spark
         self._recipe = recipe
         self._options = options

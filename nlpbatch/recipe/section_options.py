@@ -5,9 +5,10 @@ rows: Annotated[int, whole(1), "Rows wanted."] = 10_000
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, Final, get_args
 
+from nlpbatch.recipe.faults import Fault
 from nlpbatch.spark.option_types import OptionType, columns, columns_fault, is_names, is_number
 from nlpbatch.suggestions import nearest
 
@@ -23,39 +24,47 @@ class SectionOption:
         name: Its key.
         kind: What it accepts, and what is wrong with other values.
         help: What it means, in a sentence.
+        type: The type of its values, as annotated.
+        default: Its value if it is left out.
 
     """
 
     name: str
     kind: OptionType
     help: str
+    type: Any = None
+    default: Any = None
 
 
 def options_of(section: type[Any]) -> dict[str, SectionOption]:
     """Return the options of a section by name, in order."""
     found = {}
     for item in fields(section):
-        _, kind, meaning = get_args(item.type)
-        found[item.name] = SectionOption(item.name, kind, meaning)
+        stored, kind, meaning = get_args(item.type)
+        found[item.name] = SectionOption(item.name, kind, meaning, stored, _default(item))
     return found
 
 
-def read_section(section: type[Any], name: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _default(item: Field[Any]) -> Any:
+    return item.default if item.default_factory is MISSING else item.default_factory()
+
+
+def read_section(section: type[Any], name: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
     """Return the values of a section that are right, as they are stored, and what is wrong with the others."""
     options = options_of(section)
     values: dict[str, Any] = {}
-    faults: list[str] = []
+    faults: list[Fault] = []
     for key, value in given.items():
         if key not in options:
-            faults.append(f"[{name}] has an unknown key {key!r}: {nearest(key, options)}")
+            faults.append(Fault.at(f"[{name}] has an unknown key {key!r}: {nearest(key, options)}", name, key))
             continue
         kind = options[key].kind
         if not kind.accepts(value):
-            faults.append(f"[{name}] {key} = {value!r} is not {kind.wanted}")
+            faults.append(Fault.at(f"[{name}] {key} = {value!r} is not {kind.wanted}", name, key))
             continue
         values[key] = kind.convert(value)
         if fault := kind.fault(values[key]):
-            faults.append(f"[{name}] {fault}")
+            faults.append(Fault.at(f"[{name}] {fault}", name, key))
     return values, faults
 
 

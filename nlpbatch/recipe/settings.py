@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8
 from nlpbatch.recipe.section_options import COLUMNS, SHARE, whole
-from nlpbatch.spark.option_types import ADDRESSES, FLAG, OPTION_TYPES, STRING, OptionType, is_number, one_of
+from nlpbatch.spark.option_types import ADDRESSES, FLAG, OPTION_TYPES, QUERY, STRING, OptionType, is_number, one_of
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.limits import GIB
@@ -28,7 +28,7 @@ _MAX_NGRAMS: Final = 5
 class TableSettings:
     """A table: exactly one of `sql`, `table` and `files`."""
 
-    sql: Annotated[str | None, STRING, "Query of Spark SQL, over Hive's tables."] = None
+    sql: Annotated[str | None, QUERY, "Query of Spark SQL, over Hive's tables."] = None
     table: Annotated[str | None, STRING, 'Table, such as "web.reviews".'] = None
     files: Annotated[str | None, STRING, "File, directory or glob; read directly, without a dump."] = None
     format: Annotated[str | None, OPTION_TYPES["format"], "Format of the files; their names decide if left out."] = None
@@ -79,7 +79,7 @@ class SourceSettings(TableSettings):
 
 @dataclass(frozen=True, slots=True)
 class SampleSettings:
-    """How many rows to look at; see `nlpbatch.sampling.SampleOptions`."""
+    """How many rows to look at."""
 
     rows: Annotated[int, whole(1), "Rows wanted."] = 10_000
     seed: Annotated[int, whole(0), "Seed of chance: the same seed gives the same rows."] = 0
@@ -90,7 +90,7 @@ class SampleSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProfileSettings:
-    """What the report is about."""
+    """What the report of the sample is about."""
 
     label: Annotated[str | None, STRING, "Column with what is to be learned."] = None
     group: Annotated[str | None, STRING, "Column with groups that should be alike, such as a film or a region."] = None

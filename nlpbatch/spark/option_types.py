@@ -19,13 +19,18 @@ from nlpbatch.wire.options import OPERATIONS, Options
 
 @dataclass(frozen=True, slots=True)
 class OptionType:
-    """A type of option: what it accepts, in words for people, how it is stored, and what is wrong with a value."""
+    """A type of option: what it accepts, in words for people, how it is stored, and what is wrong with a value.
+
+    `choices` are all values that it accepts, if they can be listed; `is_long` is for texts that may have many lines.
+    """
 
     accepts: Callable[[Any], bool]
     wanted: str
     convert: Callable[[Any], Any] = lambda value: value
     fault: Callable[[Any], str | None] = lambda _: None
     secret: bool = False
+    choices: tuple[str, ...] = ()
+    is_long: bool = False
 
 
 def is_number(value: Any) -> bool:
@@ -86,7 +91,7 @@ def is_table(value: Any) -> bool:
 def one_of(names: Iterable[str]) -> OptionType:
     """Return the type of options that have one of these values."""
     known = tuple(names)
-    return OptionType(lambda value: value in known, f"one of {', '.join(known)}")
+    return OptionType(lambda value: value in known, f"one of {', '.join(known)}", choices=known)
 
 
 def reader_options(value: Mapping[str, str | bool | int]) -> dict[str, str]:
@@ -132,6 +137,7 @@ def _until_fault(value: str) -> str | None:
 
 
 STRING: Final = OptionType(lambda value: isinstance(value, str), "a string")
+QUERY: Final = replace(STRING, is_long=True)
 ADDRESSES: Final = OptionType(
     is_names, 'an address, or several: "http://a:8700,http://b:8700"', _joined_addresses, _addresses_fault
 )

@@ -1,46 +1,13 @@
 "use strict";
-// Everything that comes from records is set as text: a name with markup in it is shown as it is.
-const MARKS = {running: "▶", done: "✓", failed: "✗", lost: "✗", unreadable: "✗", stopped: "■", stale: "↻", "to do": "○"};
+// The page of all runs; elements.js is before it.
 const LIVE_MS = 2000;
 const main = document.querySelector("main");
 let found = JSON.parse(document.querySelector("#found").textContent);
 const live = document.documentElement.dataset.live === "true";
 
-function make(name, properties = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key === "class") element.className = value;
-    else if (key.startsWith("data-") || key.startsWith("aria-") || key === "scope") element.setAttribute(key, value);
-    else element[key] = value;
-  }
-  element.append(...children.filter(child => child !== null && child !== undefined));
-  return element;
-}
-const number = (value, digits = 0) => value === null || value === undefined ? "–" :
-  Number(value).toLocaleString("en", {maximumFractionDigits: digits});
-function bytes(value) {
-  if (value === null || value === undefined) return "–";
-  for (const [size, unit] of [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]])
-    if (value >= size) return `${number(value / size, 1)} ${unit}`;
-  return `${number(value)} B`;
-}
-function duration(seconds) {
-  if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "–";
-  if (seconds < 90) return `${number(seconds, seconds < 10 ? 1 : 0)} s`;
-  if (seconds < 5400) return `${number(seconds / 60)} min`;
-  return `${number(seconds / 3600, 1)} h`;
-}
-const moment = text => text ? new Date(text).toLocaleString("sv").slice(0, 16) : "–";
 const took = run => run.started_at ? Math.max(0, Date.parse(run.ended_at || found.at) - Date.parse(run.started_at)) / 1000 : null;
-const state = name => make("span", {class: `state ${name.replace("to do", "idle")}`, "data-mark": MARKS[name] || "?"}, name);
 const sum = errors => Object.values(errors || {}).reduce((all, one) => all + one, 0);
 const address = run => `#/${encodeURIComponent(run.path)}`;
-
-function table(label, heads, rows) {
-  const head = make("tr", {}, ...heads.map(([text, kind]) => make("th", {class: kind, scope: "col"}, text)));
-  const body = rows.map(cells => make("tr", {}, ...cells.map((cell, at) => make("td", {class: heads[at][1]}, ...[cell].flat()))));
-  return make("div", {class: "table"}, make("table", {"aria-label": label}, make("thead", {}, head), make("tbody", {}, ...body)));
-}
 
 function list() {
   const word = (document.querySelector("#word")?.value || "").toLowerCase();
@@ -109,12 +76,6 @@ function preview(run, stage) {
   else place.append(make("button", {type: "button", onclick: ask, "data-key": `rows ${stage}`}, stage === null ? "show ten rows" :
     stage.startsWith("expect") ? `checks of ${stage}` : `ten rows of ${stage}`));
   return place;
-}
-
-function cell(value) {
-  if (value !== null && typeof value === "object")
-    return value.tokens.map(([form, tag]) => make("span", {class: "token"}, form, make("small", {}, tag)));
-  return value === null ? make("em", {}, "null") : String(value);
 }
 
 function history(batches, total) {

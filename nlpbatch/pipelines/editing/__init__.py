@@ -1,0 +1,1 @@
+"""The page that edits recipes: their files, drafts of them, and trials on the sample."""
