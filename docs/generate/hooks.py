@@ -1,0 +1,53 @@
+"""What MkDocs calls before it builds the site: the pages of docs/ are copied, and generated ones are added to them.
+
+They are files, because the plugin for languages knows no others.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+
+from command_reference import command_page  # noqa: E402  (on the path since the line above)
+from http_reference import http_page  # noqa: E402
+from outside_files import OutsideFiles, page_of  # noqa: E402
+from settings_reference import proxy_page, recipe_page, server_page  # noqa: E402
+
+_GENERATED = {
+    "reference/proxy-toml.md": lambda: proxy_page(ROOT),
+    "reference/server-toml.md": lambda: server_page(ROOT),
+    "reference/recipe-toml.md": recipe_page,
+    "reference/command-line.md": command_page,
+    "reference/http.md": http_page,
+}
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Have the site made of the copy; once, although each language is a build of its own."""
+    pages = Path(config.site_dir).with_name("pages")
+    if Path(config.docs_dir) != pages:
+        write_pages(pages)
+        config.docs_dir = str(pages)
+    return config
+
+
+def write_pages(pages: Path) -> None:
+    """Write all pages of the site: those of docs/, generated ones, and those that show files outside of docs/."""
+    shutil.rmtree(pages, ignore_errors=True)
+    shutil.copytree(ROOT / "docs", pages, ignore=shutil.ignore_patterns("generate"))
+    for name, make in _GENERATED.items():
+        (pages / name).write_text(make(), encoding="utf-8")
+    outside = OutsideFiles(ROOT)
+    linked: set[str] = set()
+    for page in pages.rglob("*.md"):
+        name, markdown = page.relative_to(pages).as_posix(), page.read_text(encoding="utf-8")
+        linked |= outside.linked(name, markdown)
+        page.write_text(outside.redirect(name, markdown), encoding="utf-8")
+    for path in linked:
+        page = pages / page_of(path)
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(outside.page(path), encoding="utf-8")
