@@ -32,6 +32,7 @@ SHARING = {"chaos": "hadoop", "cluster": "hadoop", "spark": "spark"}
 """What the tests of a folder share that is slow to start; one process runs all of them, and it begins with them."""
 SUBMITTING = (
     "tests/cluster/test_yarn_service.py",
+    "tests/docs/test_snippets.py",
     *(f"tests/spark/test_{name}.py" for name in ("notebook", "cluster", "submit", "demo")),
 )
 """Files whose tests start a Spark or a Hadoop of their own: they share none, so that any process may run them."""

@@ -57,7 +57,7 @@ def _row(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
         formatter._get_default_metavar_for_optional(action)  # noqa: SLF001
         if named
         else formatter._get_default_metavar_for_positional(action),
-    )  # noqa: SLF001
+    )
     shown = f"{named} `{value}`" if named and value else named or f"`{value}`"
     return f"| {_cell(shown)} | {_cell(formatter._expand_help(action) if action.help else '')} |\n"  # noqa: SLF001  # fmt: skip
 

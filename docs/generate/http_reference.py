@@ -65,7 +65,7 @@ def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _type(schema: Mapping[str, Any]) -> str:  # noqa: PLR0911  (a case each)
+def _type(schema: Mapping[str, Any]) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"

@@ -4,9 +4,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_FENCE = re.compile(r"^(?P<fence>`{3,})(?P<language>[\w-]*)(?P<rest>[^\n]*)\n(?P<text>.*?)^(?P=fence)[ ]*$", re.M | re.S)
+_FENCE = re.compile(
+    r"^(?P<fence>`{3,})(?P<language>[\w-]*)(?P<rest>[^\n]*)\n(?P<text>.*?)^(?P=fence)[ ]*$", re.MULTILINE | re.DOTALL
+)
 _TITLE = re.compile(r'title="([^"]*)"')
-_INDENTED = re.compile(r"(?:^(?: {4}[^\n]*)\n(?:[ ]*\n)*)+", re.M)
+_INDENTED = re.compile(r"(?:^(?: {4}[^\n]*)\n(?:[ ]*\n)*)+", re.MULTILINE)
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 
 
@@ -40,7 +42,7 @@ def blocks_of(file: Path) -> list[Block]:
     for at in _INDENTED.finditer(rest):
         above = rest[: at.start()].rstrip("\n").rpartition("\n")[2]
         if rest[: at.start()].endswith("\n\n") and not above.lstrip().startswith(("- ", "* ")):
-            text = re.sub(r"^ {4}", "", at[0], flags=re.M).rstrip("\n") + "\n"
+            text = re.sub(r"^ {4}", "", at[0], flags=re.MULTILINE).rstrip("\n") + "\n"
             found.append((at.start(), Block("", "", text, _line(markdown, at.start()))))
     return [block for _, block in sorted(found, key=lambda one: one[0])]
 

@@ -23,8 +23,9 @@ ROOT = Path(__file__).parents[2]
 OUTPUTS = ("Output", "출력")
 _READY = {
     "nlpbatch up": "Ctrl-C stops both",
-    "nlpbatch serve": '"event": "ready"|listening|serving',
-    "nlpbatch proxy serve": "listening|serving",
+    "nlpbatch serve": '"event": "listening"',
+    "nlpbatch proxy serve .*--processes": '"event": "serving"',
+    "nlpbatch proxy serve": '"listener": "admin"',
     "redis-server": "Ready to accept connections",
 }
 """Commands that go on until they are stopped, and what they say once they are ready."""
@@ -74,7 +75,7 @@ class PageRun:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(block.text, encoding="utf-8")
         elif block.language == "sh":
-            service = next((name for name in _READY if re.search(rf"^{name}\b", block.text, re.M)), None)
+            service = next((name for name in _READY if re.search(rf"^{name}\b", block.text, re.MULTILINE)), None)
             if service is None:
                 self._printed = self._shell(block, block.text)
             else:
@@ -101,7 +102,7 @@ class PageRun:
     def _script(self, text: str, *, keep: bool) -> str:
         state = self.directory / ".state"
         kept = f"\nexport -p > {state}; pwd > {state}.directory\n" if keep else ""
-        begin = f"if [ -e {state} ]; then source {state}; cd \"$(cat {state}.directory)\"; fi\n"
+        begin = f'if [ -e {state} ]; then source {state}; cd "$(cat {state}.directory)"; fi\n'
         return f"{begin}set -e -o pipefail\n{text}{kept}"
 
     def _shell(self, block: Block, text: str) -> str:
@@ -157,6 +158,6 @@ class PageRun:
 
 def _environment() -> dict[str, str]:
     """Return the environment of a reader: nothing of the tests', and a Spark that stays on this machine."""
-    own = ("NLPBATCH_", "PYTEST", "COV_", "VIRTUAL_ENV", "CI")
+    own = ("NLPBATCH_", "PYTEST", "PYTHONWARNINGS", "VIRTUAL_ENV")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    return kept | {"SPARK_LOCAL_IP": "127.0.0.1", "PYTHONWARNINGS": "default", "LC_ALL": "C.UTF-8"}
+    return kept | {"SPARK_LOCAL_IP": "127.0.0.1", "LC_ALL": "C.UTF-8"}
