@@ -23,11 +23,11 @@ def command_page() -> str:
 
 
 def _commands(parser: argparse.ArgumentParser, level: int = 2) -> Iterator[str]:
-    choices = next((one for one in parser._actions if isinstance(one, argparse._SubParsersAction)), None)  # noqa: SLF001
+    choices = next((one for one in parser._actions if isinstance(one, argparse._SubParsersAction)), None)
     if choices is None:
         return
     for name, command in choices.choices.items():
-        about = next((one.help or "" for one in choices._choices_actions if one.dest == name), "")  # noqa: SLF001
+        about = next((one.help or "" for one in choices._choices_actions if one.dest == name), "")
         yield from _command(f"{parser.prog} {name}", command, level, about)
         yield from _commands(command, level + 1)
 
@@ -37,7 +37,7 @@ def _command(title: str, parser: argparse.ArgumentParser, level: int, about: str
     yield _sentence(parser.description or about) + "\n"
     usage = parser.format_usage().removeprefix("usage: ").strip()
     yield f"```text\n{usage}\n```\n"
-    rows = [_row(parser, one) for one in parser._actions if _is_shown(one)]  # noqa: SLF001
+    rows = [_row(parser, one) for one in parser._actions if _is_shown(one)]
     if rows:
         yield "| argument | meaning |\n| --- | --- |\n" + "".join(rows)
     if parser.epilog:
@@ -45,21 +45,21 @@ def _command(title: str, parser: argparse.ArgumentParser, level: int, about: str
 
 
 def _is_shown(action: argparse.Action) -> bool:
-    hidden = isinstance(action, argparse._HelpAction | argparse._SubParsersAction)  # noqa: SLF001
+    hidden = isinstance(action, argparse._HelpAction | argparse._SubParsersAction)
     return not hidden and action.help != argparse.SUPPRESS
 
 
 def _row(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
-    formatter = parser._get_formatter()  # noqa: SLF001
+    formatter = parser._get_formatter()
     named = ", ".join(f"`{one}`" for one in action.option_strings)
     value = formatter._format_args(
         action,
-        formatter._get_default_metavar_for_optional(action)  # noqa: SLF001
+        formatter._get_default_metavar_for_optional(action)
         if named
         else formatter._get_default_metavar_for_positional(action),
     )
     shown = f"{named} `{value}`" if named and value else named or f"`{value}`"
-    return f"| {_cell(shown)} | {_cell(formatter._expand_help(action) if action.help else '')} |\n"  # noqa: SLF001  # fmt: skip
+    return f"| {_cell(shown)} | {_cell(formatter._expand_help(action) if action.help else '')} |\n"
 
 
 def _epilog(parser: argparse.ArgumentParser) -> str:

@@ -5,6 +5,7 @@ They are files, because the plugin for languages knows no others.
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -41,6 +42,8 @@ def write_pages(pages: Path) -> None:
     shutil.copytree(ROOT / "docs", pages, ignore=shutil.ignore_patterns("generate"))
     for name, make in _GENERATED.items():
         (pages / name).write_text(make(), encoding="utf-8")
+    with (pages / "explanation" / "decisions.md").open("a", encoding="utf-8") as listing:
+        listing.write("\n" + "".join(_decisions(pages / "decisions")))
     outside = OutsideFiles(ROOT)
     linked: set[str] = set()
     for page in pages.rglob("*.md"):
@@ -51,3 +54,10 @@ def write_pages(pages: Path) -> None:
         page = pages / page_of(path)
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(outside.page(path), encoding="utf-8")
+
+
+def _decisions(folder: Path) -> Iterator[str]:
+    """Yield a line of a list for each decision; its title begins with its number."""
+    for page in sorted(folder.glob("*.md")):
+        number, _, title = page.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ").partition(". ")
+        yield f"- {number}: [{title}](../decisions/{page.name})\n"

@@ -6,14 +6,18 @@ from typing import Any
 from nlpbatch.server.openapi.document import openapi_document
 from nlpbatch.wire.limits import SizeLimits
 
+_INTRO = (
+    "Made from the description that every API serves at `/openapi.json`; its page `/docs` shows the same with a form to "
+    "try it. The contract in words: [The HTTP contract](../api.md).\n"
+)
+
 
 def http_page() -> str:
     """Return the page."""
     document = openapi_document(SizeLimits())
     parts = [
         "# HTTP\n",
-        "Made from the description that every API serves at `/openapi.json`; its page `/docs` shows the same with a "
-        "form to try it. The contract in words: [The HTTP contract](../api.md).\n",
+        _INTRO,
     ]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -32,7 +36,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Iterator
     parameters = operation.get("parameters", ())
     if parameters:
         yield "| parameter | in | type | meaning |\n| --- | --- | --- | --- |\n" + "".join(
-            f"| `{one['name']}` | {one['in']} | {_type(one.get('schema', {}))} | {_cell(one.get('description', ''))} |\n"
+            f"| `{one['name']}` | {one['in']} | {_type(one.get('schema', {}))} | {_about(one)} |\n"
             for one in parameters
         )
     body = operation.get("requestBody", {}).get("content", {})
@@ -60,7 +64,7 @@ def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
         return
     required = set(schema.get("required", ()))
     yield "| member | type | meaning |\n| --- | --- | --- |\n" + "".join(
-        f"| `{member}`{' (required)' if member in required else ''} | {_type(one)} | {_cell(one.get('description', ''))} |\n"
+        f"| `{member}`{' (required)' if member in required else ''} | {_type(one)} | {_about(one)} |\n"
         for member, one in members.items()
     )
 
@@ -91,6 +95,10 @@ _BOUNDS = {"minimum": "≥", "maximum": "≤", "maxItems": "at most", "maxLength
 def _bounds(schema: Mapping[str, Any]) -> str:
     found = [f"{sign} {schema[name]}" for name, sign in _BOUNDS.items() if isinstance(schema.get(name), int | float)]
     return f" ({', '.join(found)})" if found else ""
+
+
+def _about(described: Mapping[str, Any]) -> str:
+    return _cell(described.get("description", ""))
 
 
 def _cell(text: str) -> str:

@@ -41,8 +41,8 @@ def server_page(root: Path) -> str:
     comments = comments_of(root / "conf" / "server.toml")
     tables = [*_tables(ServerSettings, comments)]
     for title, (model, commented, engine) in _ANALYZERS.items():
-        rows = "".join(_model_rows(model, "analyzers.NAME", {**_renamed(comments, "analyzers.default"),
-                                                            **_renamed(comments, commented)}))  # fmt: skip
+        said = {**_renamed(comments, "analyzers.default"), **_renamed(comments, commented)}
+        rows = "".join(_model_rows(model, "analyzers.NAME", said))
         tables.append((f"[{title}]", f"With {engine}. {_first_line(model)}", rows))
     intro = "`nlpbatch serve --config server.toml`, [commented example](../../conf/server.toml). "
     return _page("server.toml", intro, tables)
@@ -113,7 +113,7 @@ def _model_rows(model: type[BaseModel], path: str, comments: Comments) -> Iterat
 
 
 def _of_sibling(comments: Comments, table: str, name: str) -> Comment | None:
-    """Return what is said about a key in another table beside this one: what two classes have in common is said once."""
+    """Return what is said about a key in another table beside this one: it is said once."""
     parent = table.rpartition(".")[0]
     beside = (one for (within, key), one in comments.items() if key == name and within.startswith(f"{parent}."))
     return next((one for one in beside if one.text), None) if parent else None
@@ -147,10 +147,18 @@ def _is_text(statement: ast.stmt) -> bool:
 
 def _value(field: FieldInfo) -> str:
     kind = " or ".join(_kinds(field.annotation))
-    bounds = [f"{sign} {_plain(getattr(one, name))}" for one in field.metadata
-              for cls, (sign, name) in _BOUNDS.items() if isinstance(one, cls)]  # fmt: skip
-    lengths = [f"{sign} {getattr(one, name)}" for one in field.metadata
-               for cls, (sign, name) in _LENGTHS.items() if isinstance(one, cls) and _is_many(field.annotation)]  # fmt: skip
+    bounds = [
+        f"{sign} {_plain(getattr(one, name))}"
+        for one in field.metadata
+        for cls, (sign, name) in _BOUNDS.items()
+        if isinstance(one, cls)
+    ]
+    lengths = [
+        f"{sign} {getattr(one, name)}"
+        for one in field.metadata
+        for cls, (sign, name) in _LENGTHS.items()
+        if isinstance(one, cls) and _is_many(field.annotation)
+    ]
     return ", ".join([kind, *bounds, *lengths])
 
 
