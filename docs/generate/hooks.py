@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 
@@ -33,7 +34,17 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     if Path(config.docs_dir) != pages:
         write_pages(pages)
         config.docs_dir = str(pages)
+        _list_further_pages(pages, config.nav)
     return config
+
+
+def _list_further_pages(pages: Path, nav: list[dict[str, Any]]) -> None:
+    """Put pages that mkdocs.yml doesn't name yet below the others about operation: a new page is shown at once."""
+    listed = str(nav)
+    operation = next(entries["Operation"] for entries in nav if "Operation" in entries)
+    operation += [
+        page.name for page in sorted(pages.glob("*.md")) if f"'{page.name.replace('.ko.md', '.md')}'" not in listed
+    ]
 
 
 def write_pages(pages: Path) -> None:

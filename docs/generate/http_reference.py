@@ -7,8 +7,8 @@ from nlpbatch.server.openapi.document import openapi_document
 from nlpbatch.wire.limits import SizeLimits
 
 _INTRO = (
-    "Made from the description that every API serves at `/openapi.json`; its page `/docs` shows the same with a form to "
-    "try it. The contract in words: [The HTTP contract](../api.md).\n"
+    "Made from the description that every API serves at `/openapi.json`; its page `/docs` shows the same with a form "
+    "to try it. The contract in words: [The HTTP contract](../api.md).\n"
 )
 
 
