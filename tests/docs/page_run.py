@@ -2,7 +2,7 @@
 
 - A block with a file's name as its title is written to that file.
 - `sh` runs in one shell, so that what it exports or where it goes holds for the blocks after it. A block that starts a
-  service is a terminal of its own: it goes on running, and the next block begins once it is ready. The same block again
+  service is a terminal of its own: it goes on running, and the next block begins once it is ready. The same command again
   ends it and starts it anew.
 - `python` without a title is run as a script.
 - `text` with the title of an output (OUTPUTS) is what the block before printed: its lines, in order; `…` is anything.
@@ -32,6 +32,8 @@ _READY = {
 _READY_S = 90
 _STOP_S = 40
 _BLOCK_S = 240
+_SPARK_CONF = ".spark"
+_SPARK_DEFAULTS = "spark.master local[2]\nspark.ui.enabled false\nspark.sql.shuffle.partitions 2\n"
 _HIDDEN = (".git", ".venv", "build", "README.md")
 
 
@@ -60,6 +62,8 @@ class PageRun:
             if not entry.name.startswith(".") and entry.name not in _HIDDEN:
                 (self.directory / entry.name).symlink_to(entry)
         (self.directory / ".venv").symlink_to(sys.prefix)
+        (self.directory / _SPARK_CONF).mkdir()
+        (self.directory / _SPARK_CONF / "spark-defaults.conf").write_text(_SPARK_DEFAULTS)
 
     def run(self, block: Block) -> None:
         """Do what a reader does with a block.
@@ -75,11 +79,12 @@ class PageRun:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(block.text, encoding="utf-8")
         elif block.language == "sh":
-            service = next((name for name in _READY if re.search(rf"^{name}\b", block.text, re.MULTILINE)), None)
+            starts = ((re.search(rf"^{name}\b.*$", block.text, re.MULTILINE), ready) for name, ready in _READY.items())
+            service = next(((found[0], ready) for found, ready in starts if found is not None), None)
             if service is None:
                 self._printed = self._shell(block, block.text)
             else:
-                self._serve(block, service)
+                self._serve(block, *service)
         elif block.language == "python":
             script = self.directory / f".block-{block.line}.py"
             script.write_text(block.text, encoding="utf-8")
@@ -87,8 +92,8 @@ class PageRun:
 
     def stop(self) -> None:
         """End the services, the last one first, as Ctrl-C would."""
-        for text in reversed([*self._services]):
-            self._end(self._services.pop(text))
+        for command in reversed([*self._services]):
+            self._end(self._services.pop(command))
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is None:
@@ -110,7 +115,7 @@ class PageRun:
         done = subprocess.run(
             command,
             cwd=self.directory,
-            env=_environment(),
+            env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -122,23 +127,23 @@ class PageRun:
             raise PageFailed(f"{self._place(block)} ended with {done.returncode}:\n{block.text}\n{printed[-4000:]}")
         return printed
 
-    def _serve(self, block: Block, service: str) -> None:
-        if block.text in self._services:
-            self._end(self._services.pop(block.text))
+    def _serve(self, block: Block, command: str, ready: str) -> None:
+        if command in self._services:
+            self._end(self._services.pop(command))
         log = self.directory / f".service-{block.line}.log"
         with log.open("wb") as said:
             process = subprocess.Popen(
                 ["bash", "-c", self._script(block.text, keep=False)],
                 cwd=self.directory,
-                env=_environment(),
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
             )
-        self._services[block.text] = process
+        self._services[command] = process
         deadline_s = time.monotonic() + _READY_S
-        while not re.search(_READY[service], log.read_text(encoding="utf-8")):
+        while not re.search(ready, log.read_text(encoding="utf-8")):
             if process.poll() is not None or time.monotonic() > deadline_s:
                 raise PageFailed(f"{self._place(block)} didn't get ready:\n{block.text}\n{log.read_text()[-4000:]}")
             time.sleep(0.05)
@@ -155,9 +160,9 @@ class PageRun:
     def _place(self, block: Block) -> str:
         return f"{self.page}:{block.line}"
 
-
-def _environment() -> dict[str, str]:
-    """Return the environment of a reader: nothing of the tests', and a Spark that stays on this machine."""
-    own = ("NLPBATCH_", "PYTEST", "PYTHONWARNINGS", "VIRTUAL_ENV")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    return kept | {"SPARK_LOCAL_IP": "127.0.0.1", "LC_ALL": "C.UTF-8"}
+    def _environment(self) -> dict[str, str]:
+        """Return the environment of a reader: nothing of the tests', and a small Spark that stays on this machine."""
+        own = ("NLPBATCH_", "PYTEST", "PYTHONWARNINGS", "VIRTUAL_ENV")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+        spark = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_CONF_DIR": str(self.directory / _SPARK_CONF)}
+        return kept | spark | {"LC_ALL": "C.UTF-8"}
