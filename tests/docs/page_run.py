@@ -2,8 +2,8 @@
 
 - A block with a file's name as its title is written to that file.
 - `sh` runs in one shell, so that what it exports or where it goes holds for the blocks after it. A block that starts a
-- `sh` runs in one shell, so that what it exports or where it goes holds for the blocks after it. A block that starts a
-  ends it and starts it anew.
+  service is a terminal of its own: it goes on running, and the next block begins once it is ready. The same command
+  again ends it and starts it anew.
 - `python` without a title is run as a script.
 - `text` with the title of an output (OUTPUTS) is what the block before printed: its lines, in order; `…` is anything.
 """
