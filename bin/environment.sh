@@ -114,6 +114,17 @@ is_locked() {
   [ "$(head -n 1 "$root/constraints.txt" 2>/dev/null)" = "# $(python_minor "$root/.venv/bin/python")" ]
 }
 
+# The documentation's examples in JavaScript and Java are run as they stand, which takes a compiler for Java. In CI as root
+# both are installed; elsewhere that test is skipped without them.
+provide_languages() {
+  command -v node >/dev/null && command -v javac >/dev/null && return
+  if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq
+    command -v node >/dev/null || apt-get install -y -qq --no-install-recommends nodejs >&2
+    command -v javac >/dev/null || apt-get install -y -qq --no-install-recommends openjdk-17-jdk-headless >&2
+  fi
+}
+
 # make_environment EXTRAS: creates .venv and installs the project in it, unless that has been done for this pyproject.toml.
 make_environment() {
   local extras=$1 stamp wanted

@@ -25,14 +25,9 @@ SET_ASIDE: Final = 3
 """Exit code of a run that is done, except for files that can't be read."""
 
 
-def parse(argv: list[str] | None = None) -> JobOptions:
-    """Return the options of the command line and of --config; exits with 2 on wrong usage."""
-    return JobOptions.merge(*_given(argv))
-
-
-def _given(argv: list[str] | None) -> tuple[Path | None, dict[str, Any]]:
-    """Return the file of --config, and the options of the command line and the environment."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    found = argparse.ArgumentParser(
         prog="analyze.py",
         description="Add the tokens of text columns to a data set, as Parquet. Started again, it resumes where it "
         "ended; once everything is done, it reads only new files.",
@@ -41,55 +36,63 @@ def _given(argv: list[str] | None) -> tuple[Path | None, dict[str, Any]]:
         "Exit codes: 0 done, or stopped as asked; 1 failed; 2 wrong options, input or output; 3 done, except "
         "for files that were set aside.",
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file with any of these options; - becomes _")
-    parser.add_argument("--input", metavar="PATH", help="file, directory or glob to read")
-    parser.add_argument(
+    found.add_argument("--config", type=Path, metavar="FILE", help="TOML file with any of these options; - becomes _")
+    found.add_argument("--input", metavar="PATH", help="file, directory or glob to read")
+    found.add_argument(
         "--text", metavar="COLUMN", action="append", help="column to analyse, of strings or arrays; may be given again"
     )
-    parser.add_argument("--output", help="directory to write")
-    parser.add_argument("--service", metavar="URL,…", help="address of the proxy, or several; else NLPBATCH_SERVICE")
-    parser.add_argument("--analyzer", metavar="NAME", help="analyzer to use (default: default)")
-    parser.add_argument("--fields", metavar="A,B,…", help="token fields to return (default: form,tag,start,end)")
-    parser.add_argument("--tags", metavar="A,B,…", help="return tokens of these tags only, such as NNG,NNP")
-    parser.add_argument("--top-n", type=int, metavar="N", help="return so many candidates instead of tokens")
-    parser.add_argument("--sentences", action="store_true", default=None, help="return where the sentences are, too")
-    parser.add_argument("--operation", choices=OPERATIONS, help="what to ask of each text (default: analyze)")
-    parser.add_argument(
+    found.add_argument("--output", help="directory to write")
+    found.add_argument("--service", metavar="URL,…", help="address of the proxy, or several; else NLPBATCH_SERVICE")
+    found.add_argument("--analyzer", metavar="NAME", help="analyzer to use (default: default)")
+    found.add_argument("--fields", metavar="A,B,…", help="token fields to return (default: form,tag,start,end)")
+    found.add_argument("--tags", metavar="A,B,…", help="return tokens of these tags only, such as NNG,NNP")
+    found.add_argument("--top-n", type=int, metavar="N", help="return so many candidates instead of tokens")
+    found.add_argument("--sentences", action="store_true", default=None, help="return where the sentences are, too")
+    found.add_argument("--operation", choices=OPERATIONS, help="what to ask of each text (default: analyze)")
+    found.add_argument(
         "--option", metavar="KEY=VALUE", action="append", help="further option of it, such as normalize_coda=true"
     )
-    parser.add_argument("--format", choices=FORMATS, help="format of the input (default: as the files are named)")
-    parser.add_argument(
+    found.add_argument("--format", choices=FORMATS, help="format of the input (default: as the files are named)")
+    found.add_argument(
         "--reader", metavar="KEY=VALUE", action="append", help="option of Spark's reader for it, such as sep=;"
     )
-    parser.add_argument(
+    found.add_argument(
         "--encoding", metavar="NAME", help="encoding of CSV, JSON or text, such as cp949 (default: utf-8)"
     )
-    parser.add_argument(
+    found.add_argument(
         "--max-record-lines",
         type=int,
         metavar="N",
         help="most lines of one CSV record; a longer one counts as a quote that isn't closed (default: 1000)",
     )
-    parser.add_argument("--schema", metavar="DDL", help="its columns, such as 'id bigint, review string'")
-    parser.add_argument("--where", metavar="SQL", help="take only rows that meet this, such as 'rating >= 9'")
-    parser.add_argument("--overwrite", action="store_true", default=None, help="delete an existing output first")
-    parser.add_argument(
+    found.add_argument("--schema", metavar="DDL", help="its columns, such as 'id bigint, review string'")
+    found.add_argument("--where", metavar="SQL", help="take only rows that meet this, such as 'rating >= 9'")
+    found.add_argument("--overwrite", action="store_true", default=None, help="delete an existing output first")
+    found.add_argument(
         "--reprocess",
         action="store_true",
         default=None,
         help="if the output was created with different settings, write a new version beside it: OUTPUT.v2",
     )
-    parser.add_argument("--max-bytes", type=int, metavar="N", help="end after so many bytes of input files")
-    parser.add_argument("--until", metavar="TIME", help="end at 06:00, or 2026-11-24T06:00")
-    parser.add_argument(
-        "--max-error-ratio", type=float, metavar="R", help="stop if a greater share of rows fails: 0.01"
-    )
-    parser.add_argument("--batch-bytes", type=int, metavar="N", help="bytes of input files in a micro-batch")
-    parser.add_argument("--pushgateway", metavar="URL", help="Prometheus Pushgateway that gets the progress")
-    parser.add_argument("--request-bytes", type=int, metavar="N", help="text per request (default: 65536)")
-    parser.add_argument("--in-flight", type=int, metavar="N", help="requests under way per task (default: 4)")
-    parser.add_argument("--patience-s", type=float, metavar="S", help="keep retrying for so long (default: 300)")
-    given = vars(parser.parse_args(argv))
+    found.add_argument("--max-bytes", type=int, metavar="N", help="end after so many bytes of input files")
+    found.add_argument("--until", metavar="TIME", help="end at 06:00, or 2026-11-24T06:00")
+    found.add_argument("--max-error-ratio", type=float, metavar="R", help="stop if a greater share of rows fails: 0.01")
+    found.add_argument("--batch-bytes", type=int, metavar="N", help="bytes of input files in a micro-batch")
+    found.add_argument("--pushgateway", metavar="URL", help="Prometheus Pushgateway that gets the progress")
+    found.add_argument("--request-bytes", type=int, metavar="N", help="text per request (default: 65536)")
+    found.add_argument("--in-flight", type=int, metavar="N", help="requests under way per task (default: 4)")
+    found.add_argument("--patience-s", type=float, metavar="S", help="keep retrying for so long (default: 300)")
+    return found
+
+
+def parse(argv: list[str] | None = None) -> JobOptions:
+    """Return the options of the command line and of --config; exits with 2 on wrong usage."""
+    return JobOptions.merge(*_given(argv))
+
+
+def _given(argv: list[str] | None) -> tuple[Path | None, dict[str, Any]]:
+    """Return the file of --config, and the options of the command line and the environment."""
+    given = vars(parser().parse_args(argv))
     file = given.pop("config")
     given["reader"] = _pairs(given["reader"])
     given["options"] = (

@@ -9,6 +9,23 @@ from nlpbatch.spark.replay import ReplayOptions, replay
 from nlpbatch.spark.script import run_script, running_session
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    found = argparse.ArgumentParser(
+        prog="replay.py",
+        description="Send the dead letters of an output of analyze.py again, and merge the answers into the output.",
+        epilog="The API key is read from NLPBATCH_API_KEY.",
+    )
+    found.add_argument("--output", metavar="DIR", required=True, help="output of analyze.py")
+    found.add_argument("--service", metavar="URL,…", help="address of the proxy, or several; else NLPBATCH_SERVICE")
+    found.add_argument(
+        "--accept-new-version",
+        action="store_true",
+        help="take the analyzer as it is now, such as with a new dictionary: the output then has rows of two versions",
+    )
+    return found
+
+
 def parse(argv: list[str] | None = None) -> ReplayOptions:
     """Return the options of the command line; exits with 2 on wrong usage.
 
@@ -16,19 +33,7 @@ def parse(argv: list[str] | None = None) -> ReplayOptions:
         ConfigError: One is missing.
 
     """
-    parser = argparse.ArgumentParser(
-        prog="replay.py",
-        description="Send the dead letters of an output of analyze.py again, and merge the answers into the output.",
-        epilog="The API key is read from NLPBATCH_API_KEY.",
-    )
-    parser.add_argument("--output", metavar="DIR", required=True, help="output of analyze.py")
-    parser.add_argument("--service", metavar="URL,…", help="address of the proxy, or several; else NLPBATCH_SERVICE")
-    parser.add_argument(
-        "--accept-new-version",
-        action="store_true",
-        help="take the analyzer as it is now, such as with a new dictionary: the output then has rows of two versions",
-    )
-    given = vars(parser.parse_args(argv))
+    given = vars(parser().parse_args(argv))
     given["service"] = given["service"] or os.environ.get("NLPBATCH_SERVICE")
     if not given["service"]:
         raise ConfigError("service is missing: give --service, or set NLPBATCH_SERVICE")

@@ -36,6 +36,7 @@ SUBMITTING = (
     "tests/monitoring/test_traces.py",
     *(f"tests/spark/recipe/test_{name}.py" for name in ("cronjob", "recipe_alerts")),
     *(f"tests/spark/test_{name}.py" for name in ("notebook", "cluster", "submit", "demo", "doctor", "privacy")),
+    "tests/docs/test_snippets.py",
 )
 """Files whose tests start a Spark or a Hadoop of their own: they share none, so that any process may run them."""
 ON_BOTH_LOOPS = ("test_proxy_connections", "test_proxy_queue", "test_proxy_tls", "test_proxy_upstream")

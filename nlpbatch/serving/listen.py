@@ -18,9 +18,11 @@ class EndpointSettings(Settings):
     """An address. Servers set the port's default."""
 
     host: str = "127.0.0.1"
+    """Address to listen at; 0.0.0.0 is every address of the machine."""
     port: int = Field(0, ge=0, le=65535)
     """TCP port; 0 lets the system choose, the log says which."""
     tls: TlsSettings | None = None
+    """Speak TLS: `{ cert_file = "…", key_file = "…" }`, both in PEM."""
 
 
 class ListenSettings(EndpointSettings):
