@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from toml_comments import Comment, Comments, comments_of
 
-from nlpbatch.recipe.recipe_file import _SECTIONS as RECIPE_SECTIONS
+from nlpbatch.recipe.recipe_file import SECTIONS as RECIPE_SECTIONS
 from nlpbatch.recipe.section_options import options_of
 from nlpbatch.server.config import KiwiSettings, MecabSettings, OtherEngineSettings, ServerSettings
 from proxy.config import ProxySettings

@@ -47,7 +47,8 @@ def as_server(given, _):
 
 def as_recipe(given, file):
     day = {"ds": "2026-11-01"} if "{{ ds }}" in file.read_text() else {}
-    Recipe.check({"source": {"files": "a"}, "sink": {"path": "b"}} | given, variables=day)
+    below = given.get("alerts", {}).get("page_of", "b")
+    Recipe.check({"source": {"files": "a"}, "sink": {"path": f"{below}/c"}} | given, variables=day)
 
 
 def as_job(given, file):
