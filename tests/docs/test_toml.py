@@ -47,7 +47,7 @@ def as_server(given, _):
 
 def as_recipe(given, file):
     day = {"ds": "2026-11-01"} if "{{ ds }}" in file.read_text() else {}
-    Recipe.check({"source": {"files": "a"}, "sink": {"path": "b"}} | given, variables=day)
+    Recipe.check({"source": {"files": "a"}, "sink": {"path": "hdfs:///features/reviews"}} | given, variables=day)
 
 
 def as_job(given, file):
