@@ -9,9 +9,12 @@ from tests.docs.markdown import Block
 
 PAGES: Final = {
     "docs/airflow.md": "needs Airflow: python -m tests.airflow installs it and runs recipes in it",
+    "docs/alerts.md": "needs a mail server or a chat: tests/spark/recipe/test_recipe_alerts.py sends such alerts",
     "docs/api.md": "excerpts of requests and answers; tests/integration and how-to/languages.md send whole ones",
     "docs/architecture.md": "drawings of the ways through the code, and a benchmark",
     "docs/benchmarks.md": "benchmarks of minutes to hours, over data that isn't in the repository",
+    "docs/command-line.md": "excerpts about shells and files of your own: tests/unit/cli has them",
+    "docs/dashboard.md": "about a page in a browser, which tests/integration opens",
     "docs/engines.md": "tests/integration/test_engines_document.py runs it, with the service on another port",
     "docs/kubernetes.md": "needs a cluster: tests/integration/test_kubernetes.py renders and starts what is in it",
     "docs/mecab.md": "excerpts of a configuration: tests/integration/test_engine_mecab.py serves such a one",

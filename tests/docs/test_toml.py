@@ -47,8 +47,7 @@ def as_server(given, _):
 
 def as_recipe(given, file):
     day = {"ds": "2026-11-01"} if "{{ ds }}" in file.read_text() else {}
-    below = given.get("alerts", {}).get("page_of", "b")
-    Recipe.check({"source": {"files": "a"}, "sink": {"path": f"{below}/c"}} | given, variables=day)
+    Recipe.check({"source": {"files": "a"}, "sink": {"path": "hdfs:///features/reviews"}} | given, variables=day)
 
 
 def as_job(given, file):
