@@ -4,12 +4,9 @@ import argparse
 import getpass
 import json
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from nlpbatch.errors import ServiceUnreachable, UnexpectedAnswer
-
-if TYPE_CHECKING:
-    from urllib3 import PoolManager
 
 ADMIN: Final = "http://127.0.0.1:8702"
 _TIMEOUT_S: Final = 10.0
@@ -42,6 +39,7 @@ def ask(
     """
     import urllib3  # noqa: PLC0415  (starts fast)
 
+    from nlpbatch.serving.admin_pool import admin_pool  # noqa: PLC0415
     from nlpbatch.wire.media import ACTOR  # noqa: PLC0415
     from nlpbatch.wire.problem import from_answer  # noqa: PLC0415
 
@@ -64,17 +62,6 @@ def ask(
     if not isinstance(found, dict):
         raise UnexpectedAnswer(f"{url} is no admin listener of a proxy: give its admin address with --admin")
     return found
-
-
-def admin_pool(timeout_s: float) -> "PoolManager":
-    """Return what asks an admin listener, with the environment's key, and its certificate where TLS asks for one."""
-    import urllib3  # noqa: PLC0415  (starts fast)
-
-    from nlpbatch.client.tls import client_certificate_context  # noqa: PLC0415
-    from nlpbatch.serving.secrets import admin_authorization  # noqa: PLC0415
-
-    headers, context = admin_authorization(), client_certificate_context()
-    return urllib3.PoolManager(retries=False, timeout=timeout_s, headers=headers, ssl_context=context)
 
 
 def user_name() -> str:

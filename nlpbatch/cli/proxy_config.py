@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpbatch.cli.json_output import print_json
-from nlpbatch.cli.proxy_admin import admin_pool, ask
+from nlpbatch.cli.proxy_admin import ask
 from nlpbatch.cli.tables import print_table
 from nlpbatch.errors import ConfigError, ServiceUnreachable
 
@@ -198,6 +198,7 @@ def _ask(admin: str) -> "ProxySettings":
     """Return the running proxy's settings."""
     import urllib3  # noqa: PLC0415
 
+    from nlpbatch.serving.admin_pool import admin_pool  # noqa: PLC0415
     from nlpbatch.serving.settings import check  # noqa: PLC0415
     from proxy.config import ProxySettings  # noqa: PLC0415
 

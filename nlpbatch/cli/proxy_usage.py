@@ -9,7 +9,6 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from nlpbatch.cli.json_output import print_json
-from nlpbatch.cli.proxy_admin import admin_pool
 from nlpbatch.cli.tables import print_table
 from nlpbatch.errors import ConfigError, ServiceUnreachable
 
@@ -109,6 +108,8 @@ def _print_table(names: Sequence[str], answer: Mapping[str, Any]) -> None:
 def _ask(admin: str, parameters: Mapping[str, str]) -> dict[str, Any]:
     """Return the running proxy's answer."""
     import urllib3  # noqa: PLC0415
+
+    from nlpbatch.serving.admin_pool import admin_pool  # noqa: PLC0415
 
     url = f"{admin.rstrip('/')}/usage"
     try:

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import urllib3
 
 from nlpbatch.errors import ConfigError, ServiceUnreachable
-from nlpbatch.serving.secrets import admin_authorization
+from nlpbatch.serving.admin_pool import admin_pool
 
 COMMAND_TIMEOUT_S: Final = 30.0
 """How long a command may take."""
@@ -198,7 +198,7 @@ def read_registered(admins: Sequence[str]) -> dict[str, Registered]:
 
 def _states(admins: Sequence[str], faults: list[str]) -> Iterator[tuple[str, Any]]:
     """Yield what each proxy says of itself; those that don't are added to `faults`."""
-    http = urllib3.PoolManager(retries=False, timeout=5.0, headers=admin_authorization())
+    http = admin_pool(5.0)
     for admin in admins:
         try:
             yield admin, json.loads(http.request("GET", f"{admin.rstrip('/')}/state").data)
