@@ -129,7 +129,7 @@ provide_languages() {
 make_environment() {
   local extras=$1 stamp wanted
   stamp="$root/.venv/.installed"
-  wanted="$extras $(cat "$root/pyproject.toml" "$root/constraints.txt" 2>/dev/null | cksum)"
+  wanted="$extras $({ cat "$root/pyproject.toml" "$root/constraints.txt" 2>/dev/null || true; } | cksum)"
   if [ -f "$stamp" ] && grep -qxF "$wanted" "$stamp"; then
     return
   fi

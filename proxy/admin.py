@@ -23,7 +23,7 @@ from proxy.recent import Recent
 from proxy.traffic.controller import TrafficController
 
 _LEVELS: Final = ("debug", "info", "warning", "error")
-_BODY_BYTES: Final = 4096
+_BODY_BYTES: Final = 65_536
 
 
 class Controls(Protocol):

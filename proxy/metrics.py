@@ -52,6 +52,8 @@ class Metrics:
         self._ledger_entries = self._gauge("ledger_pending_entries", "Counts that are not in the ledger yet")
         self._ledger_age_s = self._gauge("ledger_pending_seconds", "Age of the oldest of them")
         self._ledger_errors = self._counter("ledger_errors", "What went wrong with the ledger", "kind")
+        for kind in ("book", "refused", "added_up", "journal"):  # from 0, else the first error would be no increase
+            self._ledger_errors.labels(kind)
         self._unlogged = self._counter("request_log_lost", "Records of requests that could not be written")
         self._peer_fetches = self._counter("peer_fetches", "Answers asked of other proxies", "outcome")
         self._take_overs = self._counter("take_overs", "Requests taken over from another proxy that had no answer")

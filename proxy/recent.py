@@ -22,6 +22,10 @@ SLICES: Final = 60
 MAX_REFUSALS: Final = 200
 _MAX_FLOWS: Final = 200
 """Jobs of all tenants that are told apart within ten seconds; callers invent their names."""
+_MAX_JOBS_OF_TENANT: Final = 50
+"""Those of one tenant, so that one that invents many leaves the others' apart."""
+_COMES_BACK_S: Final = 60.0
+"""Who is told to come back later than that, such as when a budget's day is over, isn't under way meanwhile."""
 OTHER: Final = "(other)"
 OF_API: Final = "(of the API)"
 """The code of what the API itself refused, whose answers the proxy doesn't read."""
@@ -165,6 +169,8 @@ class Recent:
         self._slices: dict[int, dict[FlowName, FlowCounts]] = {}
         self._reasons: dict[int, Counter[Reason]] = {}
         self._refusals: deque[_Refusal] = deque(maxlen=MAX_REFUSALS)
+        self._unknown: deque[_Refusal] = deque(maxlen=MAX_REFUSALS // 4)
+        """Those without a valid key, whose number is anybody's choice."""
 
     def ended(
         self, tenant: str, arrival: Arrival | None, lease: Lease | None, status: int, error: NlpbatchError | None
@@ -202,10 +208,10 @@ class Recent:
             counts.refused_bytes += 0 if arrival is None else arrival.cost_bytes
         else:
             counts.failed += 1
-        if error is not None and error.retry_after_s is not None:
+        if error is not None and error.retry_after_s is not None and error.retry_after_s <= _COMES_BACK_S:
             counts.away_s += error.retry_after_s
         refusal = _Refusal.of(now_s, tenant, arrival, status, error)
-        self._refusals.append(refusal)
+        (self._unknown if arrival is None else self._refusals).append(refusal)
         self._count_reason((*flow, refusal.code, refusal.cause or ""))
 
     def slices(self) -> list[Slice]:
@@ -223,7 +229,8 @@ class Recent:
 
     def refusals(self) -> list[dict[str, Any]]:
         """Return the last refusals as JSON members, the newest first."""
-        return [one.to_json() for one in reversed(self._refusals)]
+        newest = sorted([*reversed(self._refusals), *reversed(self._unknown)], key=lambda one: -one.at_s)
+        return [one.to_json() for one in newest]
 
     def _begin(self, now_s: float) -> None:
         """Begin the slice that a time is in, and forget what is older than ten minutes, or from a clock set back."""
@@ -234,9 +241,12 @@ class Recent:
         self._reasons = {at_s: one for at_s, one in self._reasons.items() if at_s in self._slices}
 
     def _counts(self, flow: FlowName) -> FlowCounts:
-        if len(self._flows) >= _MAX_FLOWS:
+        if flow[2] and flow not in self._flows and self._is_full(flow[0]):
             flow = (flow[0], flow[1], OTHER)
         return self._flows.setdefault(flow, FlowCounts())
+
+    def _is_full(self, tenant: str) -> bool:
+        return len(self._flows) >= _MAX_FLOWS or sum(one[0] == tenant for one in self._flows) >= _MAX_JOBS_OF_TENANT
 
     def _count_reason(self, reason: Reason) -> None:
         counts = self._reasons.setdefault(self._start_s, Counter())

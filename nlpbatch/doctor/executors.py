@@ -63,7 +63,8 @@ def check_executors(master: str, addresses: Sequence[ServiceAddress], patience_s
     with tempfile.TemporaryDirectory(prefix="nlpbatch-doctor-") as directory:
         output = Path(directory) / "found.json"
         places = [_place(address) for address in addresses]
-        command = [str(spark_submit()), "--master", master, str(executor_probe.__file__), str(output), *places]
+        where = ["--master", master, "--deploy-mode", "client"]  # the probe writes a file here
+        command = [str(spark_submit()), *where, str(executor_probe.__file__), str(output), *places]
         try:
             done = subprocess.run(
                 command,

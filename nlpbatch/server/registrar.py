@@ -18,7 +18,7 @@ import aiohttp
 from nlpbatch.server.config import RegisterSettings
 from nlpbatch.serving.listen import TlsSettings
 from nlpbatch.serving.registered import PATH
-from nlpbatch.serving.tls import client_context
+from nlpbatch.serving.tls import client_context, client_kept_current
 
 _TIMEOUT_S: Final = 10.0
 _AGAIN_S: Final = 1.0
@@ -46,7 +46,8 @@ class Registrar:
         self._settings = settings
         self._scheme = "http" if tls is None else "https"
         self._headers = {"Authorization": f"Bearer {settings.secret()}"}
-        self._tls = client_context(settings.ca_file, *(() if tls is None else (tls.cert_file, tls.key_file)))
+        self._own = (None, None) if tls is None else (tls.cert_file, tls.key_file)
+        self._tls = client_context(settings.ca_file, *self._own)
 
     @asynccontextmanager
     async def registered(self, port: int) -> AsyncIterator[None]:
@@ -58,7 +59,10 @@ class Registrar:
         """
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
         connector = aiohttp.TCPConnector(ssl=self._tls)
-        async with aiohttp.ClientSession(headers=self._headers, timeout=timeout, connector=connector) as session:
+        async with (
+            client_kept_current(self._tls, *self._own),
+            aiohttp.ClientSession(headers=self._headers, timeout=timeout, connector=connector) as session,
+        ):
             stop = asyncio.Event()
             tasks = [
                 asyncio.create_task(self._register(session, proxy, port, stop), name=f"registration at {proxy}")

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,7 +69,9 @@ def _listener_context(settings: TlsSettings) -> ssl.SSLContext:
                 f"tls: client_ca_file {settings.client_ca_file} can't be read, or has no certificate in PEM"
             ) from error
         context.verify_mode = ssl.CERT_REQUIRED
-        # A resumed session isn't checked again: it would outlive the authority that let it in.
+        # A resumed session isn't checked again: it would outlive the authority that let it in. Python can't turn off
+        # the cache of sessions that TLS 1.2 has.
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
     return context
@@ -96,6 +99,19 @@ async def keep_client_current(
             _load_client_certificate(context, cert_file, key_file)
 
     await _renewing(lambda: current()[1:], load)
+
+
+@asynccontextmanager
+async def client_kept_current(
+    context: ssl.SSLContext, cert_file: str | None, key_file: str | None
+) -> AsyncIterator[None]:
+    """Let new connections show a renewed certificate for the time of the context."""
+    renewing = asyncio.create_task(keep_client_current(lambda: (context, cert_file, key_file)), name="certificate")
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
 
 
 async def _renewing(files: Callable[[], Iterable[str | None]], load: Callable[[], None]) -> None:
@@ -143,6 +159,8 @@ def client_context(ca_file: str | None, cert_file: str | None = None, key_file: 
 
 def _load_client_certificate(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> None:
     try:
+        # A pair that doesn't match would leave a context without its working key.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(cert_file, key_file)
         context.load_cert_chain(cert_file, key_file)
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(

@@ -46,7 +46,10 @@ def guard(app: web.Application, admin: AdminSettings) -> None:
 
 
 def _keyless(request: web.Request, listens_at: str, *, local: bool) -> web.Response | None:
-    host = request.url.host or ""
+    try:
+        host = request.url.host or ""
+    except ValueError:  # such as "Host: :x"
+        host = ""
     if local and not is_nobody_elses(host):
         raise NotFound(f"this is no listener of {host}: ask it at 127.0.0.1, or set admin.key_file")
     if local or not _is_of_dashboard(request):

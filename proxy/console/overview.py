@@ -14,6 +14,7 @@ from proxy.recent import MAX_REFUSALS, SLICE_S, FlowCounts, FlowName, Slice, joi
 from proxy.traffic.ticket import CLASS_NAMES
 
 _MAX_JOBS: Final = 100
+_MAX_REASONS: Final = 100
 _MAX_KEYS: Final = 200
 _NOTHING: Final = FlowCounts()
 
@@ -247,7 +248,7 @@ def _refusals(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     ]
     reasons.sort(key=lambda one: (-one["count"], one["tenant"], one["job"], one["code"]))
     last = sorted((one for part in parts for one in part["refusals"]), key=lambda one: one["at_s"], reverse=True)
-    return {"reasons": reasons, "last": last[:MAX_REFUSALS]}
+    return {"reasons": reasons[:_MAX_REASONS], "last": last[:MAX_REFUSALS]}
 
 
 def _newest(keys: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

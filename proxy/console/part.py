@@ -71,10 +71,12 @@ def _levels(quota: Quota, now_ns: int) -> Iterator[dict[str, Any]]:
     rule, named = quota.rule, {"scope": quota.scope, "name": quota.name}
     if rule.concurrency is not None and quota.in_use:
         yield named | {"kind": "concurrency", "used": quota.in_use, "limit": rule.concurrency}
-    left_bytes = quota.left_bytes(now_ns)
-    if left_bytes is not None and left_bytes < rule.burst_bytes:
-        shared = isinstance(quota, LeasedQuota) and not quota.away
-        used = {"kind": "burst", "used": rule.burst_bytes - left_bytes, "limit": rule.burst_bytes, "shared": shared}
+    left_bytes, own_bytes, shared = quota.left_bytes(now_ns), rule.burst_bytes, False
+    if isinstance(quota, LeasedQuota):
+        shared = not quota.away
+        own_bytes //= (quota.parts or 1) if quota.away else 1  # without the store each proxy has a part
+    if left_bytes is not None and left_bytes < own_bytes:
+        used = {"kind": "burst", "used": own_bytes - left_bytes, "limit": rule.burst_bytes, "shared": shared}
         yield named | used
 
 

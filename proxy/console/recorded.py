@@ -22,6 +22,7 @@ from proxy.planning.workloads import BackendWork, InteractiveWork, JobWork, Work
 from proxy.recent import SLICE_S, FlowCounts, FlowName, Slice, summed
 
 _MAX_REQUESTS: Final = 100_000
+_MAX_TASKS: Final = 100_000
 """More are not played: of a busier proxy, the last seconds."""
 _LEAST_BYTES_PER_S: Final = 1_000.0
 _LEAST_BASE_S: Final = 0.0001
@@ -163,7 +164,7 @@ def _jobs(slices: Sequence[Slice], start_s: int, names: dict[str, str]) -> Itera
         first_s, last_s = its[0].start_s - start_s, its[-1].start_s + SLICE_S - start_s
         there_s = counts.wait_s + counts.service_s + counts.away_s
         stay_s, at_a_time = there_s / max(1, counts.served), there_s / (last_s - first_s)
-        tasks = max(1, math.ceil(at_a_time - 0.05))
+        tasks = min(_MAX_TASKS, max(1, math.ceil(at_a_time - 0.05)))
         name = f"job-{number}"
         names[name] = flow[2]
         yield JobWork(

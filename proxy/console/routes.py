@@ -70,6 +70,10 @@ def config_of(generation: int, faults: Sequence[str], last_reload: Mapping[str, 
     return {"generation": generation, "valid": not faults, "faults": list(faults), "last_reload": last_reload}
 
 
+def _slices_of(parts: Sequence[Mapping[str, Any]]) -> list[Slice]:
+    return joined([[Slice.from_json(one) for one in part["slices"]] for part in parts])
+
+
 class Dashboard:
     """Looks at a source for all that watch it.
 
@@ -96,7 +100,7 @@ class Dashboard:
     async def what_if(self, members: Any) -> dict[str, Any]:
         """Return what a change would do, see `what_if`."""
         parts, state = await self._source.parts(), await self._source.state()
-        slices = joined([[Slice.from_json(one) for one in part["slices"]] for part in parts])
+        slices = await asyncio.to_thread(_slices_of, parts)
         return await self._what_if.ask(members, self._source.settings, slices, state["backends"])
 
     def limits(self) -> dict[str, Any]:
@@ -135,7 +139,8 @@ class Dashboard:
                 for asked in ({"by": "tenant"} | day, {"by": "job"} | day, {"by": "tenant"} | month)
             ]
         except NlpbatchError as error:
-            return (self._usage or {}) | {"away": error.message}
+            self._usage = (self._usage or {}) | {"away": error.message}
+            return self._usage
         self._usage = {
             "day": today.isoformat(),
             "today": of_day["rows"],

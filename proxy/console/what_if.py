@@ -50,6 +50,7 @@ class WhatIf:
         """
         edits = read_edits(members, settings)
         after = proposed(settings, edits)
+        before = warnings(settings)
         answer: dict[str, Any] = {
             "toml": to_toml(edits),
             "how": _RELOAD.format(pid=self._pid),
@@ -57,11 +58,11 @@ class WhatIf:
                 {"who": one.who, "what": one.what, "before": one.before, "after": one.after, "effect": one.effect}
                 for one in changes(settings, after)
             ],
-            "warnings": [one for one in warnings(after) if one not in warnings(settings)],
+            "warnings": [one for one in warnings(after) if one not in before],
         }
         try:
             workers = [backend["workers"] for backend in backends if backend["ready"]]
-            load = recorded(slices, workers, frozenset(settings.tenants))
+            load = await asyncio.to_thread(recorded, slices, workers, frozenset(settings.tenants))
         except InvalidRequest as error:
             return answer | {"simulation": None, "why_not": error.message}
         if self._busy.locked():

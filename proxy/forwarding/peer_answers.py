@@ -10,7 +10,6 @@ claim ──this proxy's──────────────────�
 
 import asyncio
 import logging
-import ssl
 import time
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -19,8 +18,7 @@ from urllib.parse import urlsplit
 
 from nlpbatch.errors import IdempotencyConflict, ServiceTimeout
 from nlpbatch.serving.lifecycle import running
-from nlpbatch.serving.tls import client_context
-from proxy.config_shared import PeerSettings
+from nlpbatch.serving.tls import client_context, client_kept_current
 from proxy.forwarding.peer_listener import peer_application
 from proxy.forwarding.single_flight import CONFLICT, Flight, SingleFlight
 from proxy.live import Live
@@ -80,9 +78,13 @@ class PeerAnswers:
 
         """
         settings, fleet = self._live.now.settings.peer, self._fleet
-        self._peers = Peers(fleet.store.peer_secret, _peer_tls(settings))
+        # To peers that ask for a certificate, this proxy shows its listener's.
+        own = (None, None) if settings.tls is None else (settings.tls.cert_file, settings.tls.key_file)
+        tls = client_context(settings.ca_file, *own)
+        self._peers = Peers(fleet.store.peer_secret, tls)
         app = peer_application(self._single_flight, fleet.store, fleet.members.me.id)
         try:
+            await self._listening.enter_async_context(client_kept_current(tls, *own))
             listener = await self._listening.enter_async_context(running(app, settings, "peer"))
         except BaseException:
             await self._peers.close()
@@ -195,9 +197,3 @@ class PeerAnswers:
         if owner.host != self._fleet.members.me.host and host.startswith(_LOOPBACK):
             return f"it is on {owner.host}, and gave an address that only that machine reaches: set peer.host there"
         return outcome
-
-
-def _peer_tls(settings: PeerSettings) -> ssl.SSLContext:
-    """Return what peers are checked against; to those that ask, this proxy shows its listener's certificate."""
-    own = settings.tls
-    return client_context(settings.ca_file, *((own.cert_file, own.key_file) if own is not None else ()))

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 PROCESS_LABEL: Final = "process"
 _ADDED_GAUGES: Final = frozenset(
-    f"nlpbatch_proxy_{name}" for name in ("queue_requests", "queue_bytes", "in_flight", "limit", "replay_bytes")
+    f"nlpbatch_proxy_{name}" for name in ("queue_requests", "queue_bytes", "in_flight", "replay_bytes")
 )
 _OF_SUPERVISOR: Final = frozenset({"nlpbatch_proxy_config_generation", "nlpbatch_proxy_config_valid"})
 """Workers never see the configuration file."""

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 _STATED: Final = ("workers", "expires_in_s")
 """Numbers that a backend states of itself, to each process the same."""
+_LIMIT: Final = "limit"
+"""Of a backend: each process has a whole one, and all keep to it together."""
 _SCALING: Final = "scaling"
 _BUDGET: Final = "budget"
 """Members in which each process speaks for all."""
@@ -54,4 +56,11 @@ def _merged_by_url(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     by_url: dict[str, list[dict[str, Any]]] = {}
     for entry in entries:
         by_url.setdefault(entry["url"], []).append(entry)
-    return [merged(same) | {name: same[0][name] for name in _STATED if name in same[0]} for same in by_url.values()]
+    return [_merged_backend(same) for same in by_url.values()]
+
+
+def _merged_backend(same: list[dict[str, Any]]) -> dict[str, Any]:
+    backend: dict[str, Any] = merged(same) | {name: same[0][name] for name in _STATED if name in same[0]}
+    if _LIMIT in backend:
+        backend[_LIMIT] = max(one[_LIMIT] for one in same if _LIMIT in one)
+    return backend

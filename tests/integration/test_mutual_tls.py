@@ -144,6 +144,28 @@ async def test_an_authority_that_is_taken_out_of_the_file_lets_nobody_in_any_mor
         await until(only_the_new_one)
 
 
+async def test_no_session_of_an_older_tls_is_resumed_past_its_authority(files):
+    app = await build_app(settings("http://127.0.0.1:1"))
+    async with running(app, EndpointSettings(tls=files.settings)) as listener:
+        context = files.context(files.caller)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        assert await status(url_of(listener), context) is None
+
+
+def test_a_half_renewed_certificate_leaves_the_working_one(files):
+    context = tls.client_context(str(files.ca_file), *files.caller)
+    renewed, _ = files.write("renewed", files.callers.issue_cert("job"))
+    with pytest.raises(ConfigError, match="key is not the certificate's"):
+        tls._load_client_certificate(context, renewed, files.caller[1])
+    to_service, to_caller = ssl.MemoryBIO(), ssl.MemoryBIO()
+    service = tls.server_context(files.settings).wrap_bio(to_service, to_caller, server_side=True)
+    caller = context.wrap_bio(to_caller, to_service, server_hostname="127.0.0.1")
+    for side in (caller, service) * 3:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    assert service.getpeercert()["subject"]
+
+
 async def test_the_proxy_shows_its_certificate_to_an_api_and_a_renewed_one_without_a_restart(files, monkeypatch):
     monkeypatch.setattr(tls, "_POLL_S", 0.05)
     cert, key = files.caller

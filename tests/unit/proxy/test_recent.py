@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from nlpbatch.errors import QuotaExceeded, Unauthenticated
+from nlpbatch.errors import BudgetExhausted, QuotaExceeded, Unauthenticated
 from proxy.recent import MAX_REFUSALS, OTHER, Recent, Slice, joined, summed
 from proxy.traffic.slots import Backend, Lease
 from proxy.traffic.ticket import Ticket
@@ -68,10 +68,32 @@ def test_a_clock_that_is_set_back_leaves_nothing_from_the_future(recent, clock):
 def test_names_of_jobs_that_callers_invent_take_no_more_room_than_there_is(recent):
     for number in range(1000):
         recent.ended("a", arrival("a", f"job-{number}"), None, 429, QuotaExceeded("x"))
-    assert len(recent.slices()) == 201
-    assert counts(recent)["a", "batch", OTHER].refused == 800
+    assert len(recent.slices()) == 51
+    assert counts(recent)["a", "batch", OTHER].refused == 950
     assert sum(recent.reasons().values()) == 1000
     assert len(recent.reasons()) == 201
+
+
+def test_one_tenant_s_names_of_jobs_leave_those_of_others_apart(recent):
+    for number in range(1000):
+        recent.ended("a", arrival("a", f"job-{number}"), None, 200, None)
+    recent.ended("a", arrival("a"), None, 200, None)
+    recent.ended("b", arrival("b", "nightly"), None, 200, None)
+    found = counts(recent)
+    assert (found["a", "batch", ""].answered, found["b", "batch", "nightly"].answered) == (1, 1)
+
+
+def test_who_comes_back_tomorrow_is_not_under_way_until_then(recent):
+    recent.ended("a", arrival("a"), None, 429, QuotaExceeded("x", retry_after_s=2.0))
+    recent.ended("a", arrival("a"), None, 429, BudgetExhausted("x", retry_after_s=86_400.0))
+    assert counts(recent)["a", "batch", ""].away_s == 2.0
+
+
+def test_requests_without_a_key_push_out_no_others(recent):
+    recent.ended("a", arrival("a"), None, 429, QuotaExceeded("x"))
+    for _ in range(1000):
+        recent.ended("-", None, None, 401, Unauthenticated("no key"))
+    assert "a" in {one["tenant"] for one in recent.refusals()}
 
 
 def test_the_last_refusals_are_there_with_their_reasons_the_newest_first(recent, clock):

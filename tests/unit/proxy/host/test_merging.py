@@ -7,11 +7,14 @@ def test_numbers_are_added_and_one_true_value_is_enough():
     assert merged([one, other]) == {"in_flight": 5, "limit": 3.5, "paused": True, "name": "a"}
 
 
-def test_backends_are_merged_by_their_addresses_and_state_their_workers_once():
-    one = [{"url": "a", "ready": True, "workers": 4, "in_flight": 1}]
-    other = [{"url": "a", "ready": False, "workers": 4, "in_flight": 2}, {"url": "b", "ready": True, "workers": 8}]
+def test_backends_are_merged_by_their_addresses_and_keep_to_one_limit():
+    one = [{"url": "a", "ready": True, "workers": 4, "in_flight": 1, "limit": 5.0}]
+    other = [
+        {"url": "a", "ready": False, "workers": 4, "in_flight": 2, "limit": 6.0},
+        {"url": "b", "ready": True, "workers": 8},
+    ]
     assert merged([one, other]) == [
-        {"url": "a", "ready": True, "workers": 4, "in_flight": 3},
+        {"url": "a", "ready": True, "workers": 4, "in_flight": 3, "limit": 6.0},
         {"url": "b", "ready": True, "workers": 8},
     ]
 
