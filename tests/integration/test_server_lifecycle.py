@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import nlpbatch
 from nlpbatch.wire.analyze import parse_answer
 from nlpbatch.wire.priority import BATCH
 from tests.fakes.running_api import Api, alive, descriptors, eventually, refused, running_api, started_with
@@ -47,7 +48,10 @@ def test_while_kiwi_loads_it_lives_but_is_not_ready_and_says_when_to_come_back(t
     with running_api("kiwi", tmp_path, ready=False) as api:
         assert api.get("/healthz").status == 200
         loading = api.get("/readyz")
-        assert (loading.status, loading.json()) == (503, {"ready": False, "workers": 0, "fingerprints": []})
+        assert (loading.status, loading.json()) == (
+            503,
+            {"ready": False, "version": nlpbatch.__version__, "workers": 0, "fingerprints": []},
+        )
         for answer in (api.ask({"texts": ["좋아요"]}), api.get("/v1/analyzers")):
             assert (answer.status, answer.json()["code"]) == (503, "no_capacity")
             assert int(answer.headers["Retry-After"]) >= answer.json()["retry_after_s"] > 0

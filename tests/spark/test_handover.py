@@ -18,10 +18,10 @@ ROWS = 300
 @pytest.fixture(scope="module")
 def folder(spark, stack, reviews, tmp_path_factory):
     """Return a directory with features of some reviews."""
-    directory = tmp_path_factory.mktemp("handover")
-    pq.write_table(pq.read_table(reviews).slice(0, ROWS).rename_columns({"rating": "label"}), directory / "in.parquet")
+    directory, source = tmp_path_factory.mktemp("handover"), tmp_path_factory.mktemp("source") / "in.parquet"
+    pq.write_table(pq.read_table(reviews).slice(0, ROWS).rename_columns({"rating": "label"}), source)
     sections = {
-        "source": {"files": str(directory / "in.parquet")},
+        "source": {"files": str(source)},
         "analyze": {"columns": ["review"]},
         "features": {"id": "review_id", "label": "label"},
         "sink": {"path": str(directory)},
