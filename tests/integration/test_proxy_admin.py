@@ -110,7 +110,7 @@ async def test_the_log_level_changes():
     [
         ("PUT", "/log-level", {"json": {"level": "loud"}}, 400, "invalid_request"),
         ("PUT", "/log-level", {"data": b"["}, 400, "invalid_request"),
-        ("PUT", "/log-level", {"data": b"x" * 5000}, 413, "request_too_large"),
+        ("PUT", "/log-level", {"data": b"x" * 70_000}, 413, "request_too_large"),
         ("POST", "/tenants/nobody/pause", {}, 404, "not_found"),
         ("POST", "/tenants/home/stop", {}, 404, "not_found"),
         ("GET", "/drain", {}, 405, "method_not_allowed"),
