@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from nlpbatch.errors import NlpbatchError
 from proxy.planning.failed_calls import FailedCalls
 from proxy.traffic.ticket import Arrival, Ticket
 
@@ -36,6 +37,8 @@ class SimulatedCall:
     answered: Callable[[Ticket | None], None]
     patient: bool
     failures: FailedCalls
+    on_retry: Callable[[NlpbatchError], None]
+    """Called with the error before each sending but the first, as a client's `on_retry`."""
     home: int | None = None
     """The proxy that its client stays with while it is up; None for a client that has none yet."""
     sent: int = 0

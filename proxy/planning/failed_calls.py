@@ -24,17 +24,16 @@ class FailedCalls:
         self._started_s = started_s
         self._doubtful = 0
 
-    def delay_s(self, outcome: Outcome, *, attempt: int, now_s: float, chance: float) -> float | None:
+    def delay_s(self, error: NlpbatchError, *, attempt: int, now_s: float, chance: float) -> float | None:
         """Return the seconds until the request is sent again; None if the client gives it up.
 
         Args:
-            outcome: What the proxy answered, or how its last attempt ended without an answer.
+            error: What the client made of the answer.
             attempt: How often the caller has sent the request, from 1.
             now_s: Now.
             chance: Uniform in [0, 1).
 
         """
-        error = _error(outcome, now_s)
         self._doubtful += is_doubtful(error)
         return next_delay_s(
             _POLICY,
@@ -46,8 +45,8 @@ class FailedCalls:
         )
 
 
-def _error(outcome: Outcome, now_s: float) -> NlpbatchError:
-    """Return the error that the client makes of the proxy's answer."""
+def error_of(outcome: Outcome, now_s: float) -> NlpbatchError:
+    """Return the error that the client makes of the proxy's answer, or of how its last attempt ended without one."""
     if outcome is Failure.TIMED_OUT:
         return ServiceTimeout("the backend took too long")
     if isinstance(outcome, Failure):

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Protocol
 
 from nlpbatch.client.columns.pacing import Pacing
+from nlpbatch.errors import NlpbatchError
 from nlpbatch.wire.advice import Advice
 from proxy.planning.workloads import JobWork
 from proxy.traffic.ticket import ClassName, Ticket
@@ -26,9 +27,10 @@ class Service(Protocol):
         size_bytes: int,
         answered: Callable[[Ticket | None], None],
         *,
+        on_retry: Callable[[NlpbatchError], None] = lambda _: None,
         home: int | None = None,
     ) -> None:
-        """Send a request until it is answered or given up."""
+        """Send a request until it is answered or given up; `on_retry` gets the error before it is sent again."""
         ...
 
     def advice(self, request: Ticket) -> Advice:
@@ -106,8 +108,10 @@ class JobPlayer:
             task.under_way += 1
             task.left_bytes -= work.request_bytes
             self._left_bytes -= work.request_bytes
-            answered = partial(self._answered, task)
-            self._service.call(work.tenant, work.name, "batch", work.request_bytes, answered, home=task.home)
+            answered, on_retry = partial(self._answered, task), partial(self._failed, task)
+            self._service.call(
+                work.tenant, work.name, "batch", work.request_bytes, answered, on_retry=on_retry, home=task.home
+            )
         if task.left_bytes <= 0 and not task.under_way and not task.ended:
             task.ended = True
             self._service.after(work.task_gap_s, self._begin)
@@ -117,3 +121,7 @@ class JobPlayer:
         if request is not None and self._work.follows_advice:
             task.pacing.advised(self._service.advice(request), self._service.now_s())
         self._service.after(self._work.think_s, partial(self._go_on, task))
+
+    def _failed(self, task: _Task, error: NlpbatchError) -> None:
+        if self._work.follows_advice:
+            task.pacing.refused(error, self._service.now_s())

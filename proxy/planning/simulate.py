@@ -10,10 +10,11 @@ from functools import partial
 from random import Random
 from typing import Final
 
+from nlpbatch.errors import NlpbatchError, Overloaded
 from nlpbatch.wire.advice import Advice
 from proxy.config import ProxySettings
 from proxy.planning.calls import SimulatedCall, Tally
-from proxy.planning.failed_calls import FailedCalls
+from proxy.planning.failed_calls import FailedCalls, error_of
 from proxy.planning.job_player import JobPlayer
 from proxy.planning.simulated_backend import SimulatedBackend, Timeline
 from proxy.planning.simulated_proxy import SimulatedProxy, World
@@ -121,6 +122,7 @@ class Simulation:
         size_bytes: int,
         answered: Callable[[Ticket | None], None],
         *,
+        on_retry: Callable[[NlpbatchError], None] = lambda _: None,
         home: int | None = None,
     ) -> None:
         """Send a request until it is answered or its client gives it up; a refused person comes back once only."""
@@ -129,7 +131,10 @@ class Simulation:
         arrival = Arrival(tenant, key_id, job, class_name, max(size_bytes, 1024), self._names)
         tally = self._tallies.setdefault((tenant, class_name), Tally())
         failures = FailedCalls(self._timeline.now_s)
-        self._send(SimulatedCall(arrival, tally, answered, patient=class_name == "batch", failures=failures, home=home))
+        patient = class_name == "batch"
+        self._send(
+            SimulatedCall(arrival, tally, answered, patient=patient, failures=failures, on_retry=on_retry, home=home)
+        )
 
     def advice(self, request: Ticket) -> Advice:
         """Return what the proxies advise the request's job; each of them knows what it has at all."""
@@ -160,19 +165,21 @@ class Simulation:
         if refusal.retry_after_s is None or (call.refused > 1 and not call.patient):
             call.answered(None)
             return
+        call.on_retry(Overloaded("the proxy has refused it"))
         first = call.refused == 1
         self._timeline.after(refusal.retry_after_s, lambda: self._send(call, first_return=first))
 
     def failed(self, call: SimulatedCall, outcome: Outcome) -> None:
         """Let the caller send again by its client's policy, or give up."""
         call.tally.failed += 1
-        delay_s = call.failures.delay_s(
-            outcome, attempt=call.sent, now_s=self._timeline.now_s, chance=self._random.random()
-        )
+        now_s = self._timeline.now_s
+        error = error_of(outcome, now_s)
+        delay_s = call.failures.delay_s(error, attempt=call.sent, now_s=now_s, chance=self._random.random())
         if delay_s is None:
             call.tally.given_up += 1
             call.answered(None)
         else:
+            call.on_retry(error)
             self._timeline.after(delay_s, lambda: self._send(call))
 
     def _send(self, call: SimulatedCall, *, first_return: bool = False) -> None:

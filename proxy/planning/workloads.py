@@ -35,7 +35,7 @@ class JobWork(Settings):
     task_gap_s: float = Field(0.5, ge=0)
     """From a task's last answer to the first request of the one that takes its place."""
     follows_advice: bool = True
-    """Whether its tasks send fewer requests when the proxy says so, as the Spark client does."""
+    """Whether its tasks send fewer requests when the proxy says so or refuses some, as the Spark client does."""
     stays: bool = True
     """Whether each task's client stays with one of several proxies, as the product's own does; else each request comes
     in at any of them, as behind a load balancer that knows no connections."""

@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from nlpbatch.errors import InternalError, Overloaded
 from nlpbatch.wire.advice import Advice
 from proxy.planning.job_player import JobPlayer
 from proxy.planning.workloads import JobWork
@@ -18,14 +19,17 @@ OUTSTANDING = 8
 class Service:
     """Answers each request after a second, and notes how many are under way."""
 
-    def __init__(self, wanted=None):
+    def __init__(self, wanted=None, error=None):
         self.time_s, self.sent, self.under_way, self.steps = 0.0, 0, 0, []
+        self._error = error
         self._wanted, self._events, self._count = wanted, [], count()
 
-    def call(self, tenant, job, class_name, size_bytes, answered, *, home=None):
+    def call(self, tenant, job, class_name, size_bytes, answered, *, on_retry, home=None):
         assert (tenant, job, class_name, home) == ("a", "job", "batch", 0)
         self.sent += 1
         self._change(+1)
+        if self._error is not None:  # it is sent again, and answered
+            on_retry(self._error)
         ticket = Ticket(tenant, job, size_bytes, self.time_s)
 
         def answer():
@@ -97,6 +101,15 @@ def test_each_task_follows_the_advice_by_its_own_answers_and_keeps_one_request()
 def test_advice_is_not_followed_where_it_is_not_to_be():
     service = Service(wanted=1).play({"tasks": 2, "in_flight": 4, "follows_advice": False}, until_s=10.5)
     assert service.at(10.4) == 8
+
+
+@pytest.mark.parametrize(
+    ("error", "follows", "under_way"),
+    [(Overloaded("busy"), True, 2), (Overloaded("busy"), False, 4), (InternalError("a defect"), True, 4)],
+)
+def test_a_refusal_halves_the_bound_of_a_task_that_follows_advice(error, follows, under_way):
+    service = Service(error=error).play({"in_flight": 4, "follows_advice": follows}, until_s=0.5)
+    assert service.at(0.4) == under_way
 
 
 def test_no_request_begins_after_the_end():
