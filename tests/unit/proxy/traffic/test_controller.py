@@ -1,6 +1,5 @@
 import heapq
 import itertools
-import random
 from collections import Counter, defaultdict
 
 import pytest
@@ -9,34 +8,12 @@ from hypothesis import strategies as st
 
 from proxy.traffic.admission import LONGEST_PROMISE_S, Refuse
 from proxy.traffic.breaker import Breaker, EjectionRule, Ejections
-from proxy.traffic.concurrency import FixedLimit
-from proxy.traffic.controller import Dropped, TrafficController
-from proxy.traffic.slots import Backend, Lease
+from proxy.traffic.controller import Dropped
 from proxy.traffic.ticket import Ticket
+from tests.fakes.controller import BIG, ONE, QUOTAS, backends, full, leases, passed, saturate, traffic
 from tests.fakes.proxy_parts import arrival, proxy_settings, waits
 
 MAX_BYTES = 5000
-
-
-def backends(*slots):
-    return [Backend(f"http://b{n}", FixedLimit(count), ready=True, workers=count) for n, count in enumerate(slots)]
-
-
-def traffic(settings=None, some=None, seed=1):
-    chance = random.Random(seed)
-    return TrafficController(
-        settings or proxy_settings(), some or backends(2), chance=chance.random, choose=chance.randrange
-    )
-
-
-def leases(steps):
-    return [step for step in steps if isinstance(step, Lease)]
-
-
-def passed(steps):
-    return [lease.ticket for lease in leases(steps)]
-
-
 CALLS = st.lists(
     st.tuples(
         st.sampled_from("abcd"),
@@ -48,7 +25,6 @@ CALLS = st.lists(
     ),
     max_size=40,
 )
-QUOTAS = {"bytes_per_s": 2000, "burst_bytes": 8000, "concurrency": 6}
 
 
 class Play:
@@ -154,36 +130,6 @@ def test_no_quota_is_exceeded_by_more_than_its_burst(calls):
                 assert sum_bytes <= 8000 + 2000 * (at_s - from_s) + 1e-3
 
 
-def saturate(subject, flows, *, seconds=200.0, cost_bytes=1000):
-    """Keep so many requests of each flow outstanding; return the bytes that each was served."""
-    served, events, numbers = Counter(), [], itertools.count()
-
-    def send(flow, now_s):
-        tenant, job, class_name = flow
-        assert isinstance(subject.arrive(arrival(tenant, job, cost_bytes, class_name=class_name), now_s), Ticket)
-        dispatch(now_s)
-
-    def dispatch(now_s):
-        for lease in leases(subject.dispatch(now_s)):
-            heapq.heappush(events, (now_s + 1.0, next(numbers), lease))
-
-    for flow, outstanding in flows.items():
-        for _ in range(outstanding):
-            send(flow, 0.0)
-    while events and events[0][0] < seconds:
-        now_s, _, lease = heapq.heappop(events)
-        ticket = lease.ticket
-        flow = (ticket.tenant, ticket.job, ticket.class_name)
-        served[flow] += ticket.cost_bytes
-        subject.finish(lease, now_s)
-        dispatch(now_s)
-        send(flow, now_s)
-    return served
-
-
-BIG = {"queue": {"requests": 10_000, "size_bytes": 10**9}, "classes": waits(3600)}
-
-
 @given(st.dictionaries(st.sampled_from("abcd"), st.integers(4, 40), min_size=2), st.data())
 def test_tenants_with_enough_outstanding_get_their_weight_s_share(outstanding, data):
     weights = {name: data.draw(st.sampled_from([1.0, 2.0, 3.0])) for name in outstanding}
@@ -202,75 +148,6 @@ def test_interactive_and_batch_requests_share_by_their_classes():
     flows = {("a", "", "interactive"): 20, ("b", "", "batch"): 20}
     served = saturate(traffic(settings, backends(4)), flows)
     assert served["b", "", "batch"] == pytest.approx(3 * served["a", "", "interactive"], rel=0.05)
-
-
-def full(settings):
-    """Return a traffic whose only slot is taken and whose queue of one is full, the slot, and who waits."""
-    subject = traffic(settings, backends(1))
-    subject.arrive(arrival("a"), 0.0)
-    (running,) = subject.dispatch(0.0)
-    waiting = subject.arrive(arrival("a"), 0.0)
-    assert subject.dispatch(0.0) == []
-    return subject, running, waiting
-
-
-ONE = {"queue": {"requests": 1}, "classes": waits(100)}
-
-
-def test_a_request_that_comes_back_in_time_is_admitted_before_a_new_one():
-    subject, running, waiting = full(proxy_settings(**ONE))
-    refusal = subject.arrive(arrival("a", identity="patient"), 1.0)
-    assert refusal.cause == "queue_requests"
-    subject.finish(running, 1.5)
-    assert passed(subject.dispatch(1.5)) == [waiting]
-    assert isinstance(subject.arrive(arrival("a"), 1.6), Refuse)
-    assert isinstance(subject.arrive(arrival("a", identity="patient"), 1.0 + refusal.retry_after_s), Ticket)
-
-
-def test_a_request_that_comes_back_too_early_gets_the_same_time_again():
-    subject, *_ = full(proxy_settings(**ONE))
-    refusal = subject.arrive(arrival("a", identity="hasty"), 1.0)
-    again = subject.arrive(arrival("a", identity="hasty"), 1.0 + refusal.retry_after_s / 2)
-    assert again.retry_after_s == pytest.approx(refusal.retry_after_s / 2)
-
-
-def test_a_request_that_does_not_come_back_delays_others_only_briefly():
-    subject, running, _ = full(proxy_settings(**ONE))
-    subject.arrive(arrival("a", identity="gone"), 1.0)
-    subject.finish(running, 1.0)
-    subject.dispatch(1.0)
-    assert isinstance(subject.arrive(arrival("a"), 2.0), Refuse)
-    assert isinstance(subject.arrive(arrival("a"), 60.0), Ticket)
-
-
-def test_each_refusal_gets_a_later_time():
-    subject = traffic(proxy_settings(queue={"requests": 10}, classes=waits(3600)), backends(1))
-    saturate(subject, {("a", "", "batch"): 10}, seconds=20)  # one a second
-    times = [subject.arrive(arrival("a", cost_bytes=1000), 20.0) for _ in range(20)]
-    waits_s = [time.retry_after_s for time in times if isinstance(time, Refuse)]
-    assert waits_s[-1] == pytest.approx(len(waits_s), rel=0.3)
-    assert all(before < after + 1 for before, after in itertools.pairwise(waits_s))
-
-
-def test_one_tenant_s_reservations_keep_no_other_tenant_out():
-    subject, *_ = full(proxy_settings(**ONE))
-    for _ in range(20):
-        subject.arrive(arrival("a"), 1.0)
-    assert isinstance(subject.arrive(arrival("b"), 1.0), Ticket)
-
-
-def test_a_request_over_a_burst_is_refused_for_good():
-    refusal = traffic(proxy_settings({"a": {"quota": QUOTAS}})).arrive(arrival("a", cost_bytes=8001), 0.0)
-    assert (refusal.cause, refusal.scope, refusal.bound, refusal.retry_after_s) == ("burst", "tenant", 8000, None)
-
-
-def test_a_request_that_would_wait_longer_than_its_caller_is_refused_on_arrival():
-    subject = traffic(proxy_settings(**BIG), backends(1))
-    saturate(subject, {("a", "", "batch"): 10}, seconds=20)
-    assert isinstance(subject.arrive(arrival("a", cost_bytes=1000), 20.0), Ticket)
-    refusal = subject.arrive(arrival("a", cost_bytes=1000, wait_s=3.0), 20.0)
-    assert (refusal.cause, refusal.bound) == ("wait", 3.0)
-    assert refusal.value == pytest.approx(10, abs=3)
 
 
 def test_a_paused_tenant_is_refused_and_what_waits_stays():

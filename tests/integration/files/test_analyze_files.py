@@ -2,10 +2,8 @@
 
 import gzip
 import json
-import resource
 import signal
 import subprocess
-import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,35 +11,11 @@ import pytest
 
 from nlpbatch import Client
 from tests.fakes.commands import command, environment, run
+from tests.fakes.files_command import DONE_IN_S, SOME_PARTS, wait_for
 from tests.fakes.service import ScriptedService, hang
 
 FIELDS = "form,tag,start,end"
-SOME_PARTS = 200_000
-"""Bytes of a part: some hundred rows."""
-DONE_IN_S = 60.0
 ROWS = 4_000
-
-
-@pytest.fixture(scope="module")
-def service(stack):
-    return {"NLPBATCH_SERVICE": stack.service, "NLPBATCH_API_KEY": stack.api_key}
-
-
-@pytest.fixture
-def source(tmp_path, sample):
-    path = tmp_path / "reviews.parquet"
-    table = pa.table({"id": pa.array(range(len(sample)), pa.int64()), "review": sample})
-    pq.write_table(table, path, row_group_size=250)
-    return path
-
-
-@pytest.fixture
-def longer(tmp_path, some_reviews):
-    """Return 4,000 reviews, which begin with the sample: they take long enough to be interrupted."""
-    path = tmp_path / "reviews.parquet"
-    texts = pq.read_table(some_reviews, columns=["review"]).column("review")
-    pq.write_table(pa.table({"id": pa.array(range(len(texts)), pa.int64()), "review": texts}), path, row_group_size=250)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +29,6 @@ def rows_of(path):
 
 def names_in(directory):
     return sorted(path.name for path in directory.iterdir())
-
-
-def wait_for(condition):
-    deadline_s = time.monotonic() + DONE_IN_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "did not come about in time"
-        time.sleep(0.005)
 
 
 def test_a_file_gets_kiwis_tokens_row_by_row(service, source, tmp_path, sample, tokens):
@@ -237,75 +204,3 @@ def test_several_columns_and_files_that_cannot_be_read(service, tmp_path):
     summary = json.loads(out)
     assert list(summary["set_aside"]) == [str(folder / "3.parquet")]
     assert (summary["rows"], summary["nulls"]) == (2, 1)
-
-
-def test_a_full_disk_fails_it_with_the_name_of_the_file(service, source, tmp_path):
-    def small_files():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
-    given = ("analyze", source, "-o", tmp_path / "t.parquet", "--text", "review")
-    code, _, err = run(*given, part_bytes=SOME_PARTS, preexec=small_files, **service)
-    assert code == 1
-    assert f"{tmp_path}/.t.parquet.part/" in err.splitlines()[-1]
-    assert not (tmp_path / "t.parquet").exists()
-    code, _, err = run(*given, **service)
-    assert code == 0, err
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "arguments", "said"),
-    [
-        ("a.parquet", None, ["--text", "reviev"], "there is no column 'reviev': did you mean review?"),
-        ("a.parquet", None, ["--text", "id"], "column 'id' is int64, not string: choose from review"),
-        ("b.parquet", b"", [], "no file can be read as Parquet"),
-        ("b.parquet", b"id,review\n1,x\n", [], "it is damaged, or not of this format"),
-        ("b.csv", "글\n".encode("cp949"), [], "fit CP949; give --encoding cp949"),
-        ("b.csv", b'a,b\n1,"x\n2,y\n', ["--text", "b"], "quote in the record of line 2 is never closed"),
-        ("b.csv", b"", ["--text", "review"], "there is no column 'review'"),
-        ("b.json", b'{\n "a": 1\n}\n', [], "JSON objects over several lines"),
-        ("b.xlsx", b"PK", [], "is an Excel workbook, which can't be read"),
-        ("b.orc", b"ORC", [], "is ORC, which only the job reads"),
-        ("b.csv.gz", b"no gzip", [], "can't be decompressed as gzip"),
-        ("b.csv", b"a,b\n1,2\n", [], "--text COLUMN says which column to analyse: choose from a, b"),
-    ],
-)
-def test_what_cannot_be_analysed_is_said_at_once(service, source, tmp_path, name, content, arguments, said):
-    path = source.rename(tmp_path / name) if content is None else tmp_path / name
-    if content is not None:
-        path.write_bytes(content)
-    code, out, err = run("analyze", path, "-o", tmp_path / "out" / "t.parquet", *arguments, **service)
-    assert (code, out) == (2, "")
-    assert said in err
-    assert not (tmp_path / "out").exists()
-
-
-def test_an_output_that_cannot_be_written_is_said_at_once(service, source, tmp_path):
-    code, _, err = run("analyze", source, "-o", tmp_path / "no" / "t.parquet", "--text", "review", **service)
-    assert code == 2
-    assert "can't be written: No such file or directory: choose another with -o" in err
-    code, _, err = run("analyze", tmp_path / "*.csv", "-o", tmp_path / "t.parquet", **service)
-    assert code == 2
-    assert "holds no files: check the path" in err
-
-
-def test_two_processes_never_write_one_output(service, longer, tmp_path):
-    given = ("analyze", longer, "-o", tmp_path / "t.parquet", "--text", "review")
-    with subprocess.Popen(command(*given), env=environment(**service), stderr=subprocess.DEVNULL) as process:
-        wait_for((tmp_path / ".t.parquet.part" / "run.json").exists)
-        process.send_signal(signal.SIGSTOP)  # else it may be done before the other one has begun
-        code, _, err = run(*given, **service)
-        process.send_signal(signal.SIGCONT)
-        assert code == 2
-        assert "another process is writing" in err
-        assert process.wait(DONE_IN_S) == 0
-
-
-def test_options_of_files_need_an_output_and_a_file_named_as_a_text_is_noticed(service, source, tmp_path):
-    code, _, err = run("analyze", "가", "--text", "review", **service)
-    assert code == 2
-    assert "--text is for files: add -o FILE.parquet" in err
-    code, out, err = run("analyze", source.name, cwd=tmp_path, **service)
-    assert code == 0
-    assert "nlpbatch analyze reviews.parquet -o tokens.parquet --text COLUMN" in err
-    assert "reviews" in out

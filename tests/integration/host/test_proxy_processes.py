@@ -5,34 +5,24 @@ import itertools
 import os
 import re
 import signal
-import stat
 import time
 from datetime import datetime
-from pathlib import Path
 
 import aiohttp
 import pytest
-from redis import Redis
 
 from nlpbatch.cli.stack import Stack, StackOptions
 from tests.fakes.backend import FakeBackend, answer, held
+from tests.fakes.host_workers import directory
 from tests.fakes.load import Load
 from tests.fakes.running_api import children
-from tests.fakes.running_host import PlainLoad, command, configuration, counts, running_host, starting
+from tests.fakes.running_host import PlainLoad, command, configuration, counts, running_host
 from tests.fakes.running_proxy import AUTHORIZED
-from tests.fakes.running_store import running_store
 from tests.fakes.running_up import alive
 
 REPLACED_WITHIN_S = 5.0
 """On a machine that does nothing else it takes about one second, which the test prints."""
 ASKED = ("nlpbatch_proxy_requests_total", ("status", "200"), ("tenant", "home"))
-
-
-@pytest.fixture(autouse=True)
-def store_program(tmp_path):
-    """Skip without a store's program, fail so under CI."""
-    with running_store(tmp_path):
-        pass
 
 
 async def ask(session):
@@ -42,20 +32,6 @@ async def ask(session):
 
 def callers(host, **keywords):
     return aiohttp.ClientSession(host.url, headers=AUTHORIZED, connector=aiohttp.TCPConnector(limit=0), **keywords)
-
-
-def directory(host):
-    """Return where the supervisor and its workers meet."""
-    (found,) = {
-        re.search(r"-m proxy\.host (\S+)", line)[1]
-        for line in map(command, children(host.child.pid))
-        if "proxy.host" in line
-    }
-    return Path(found)
-
-
-def store(host):
-    return next((pid for pid in children(host.child.pid) if "unixsocket" in command(pid)), None)
 
 
 async def test_requests_are_served_by_all_and_the_state_has_sums_and_parts(tmp_path):
@@ -248,59 +224,3 @@ async def test_callers_that_send_again_notice_nothing_of_a_killed_worker():
             for victim in [pid for pid in children(stack.pid("proxy")) if "proxy.host" in command(pid)]:
                 os.kill(victim, signal.SIGKILL)
                 await load.answered(40)
-        # `Load` fails if a request has.
-
-
-async def test_a_supervisor_that_is_killed_takes_all_with_it(tmp_path):
-    async with FakeBackend() as backend, running_host(configuration(tmp_path, backend)) as host:
-        processes, meeting = children(host.child.pid), directory(host)
-        host.child.kill()
-        await host.child.wait()
-        async with asyncio.timeout(20):
-            while any(map(alive, processes)):
-                await asyncio.sleep(0.05)
-        assert not meeting.exists()
-
-
-async def test_the_store_of_a_host_is_reached_by_nobody_else_and_replaced_when_it_dies(tmp_path):
-    async with FakeBackend() as backend, running_host(configuration(tmp_path, backend)) as host:
-        meeting, victim = directory(host), store(host)
-        assert stat.S_IMODE(meeting.stat().st_mode) == 0o700
-        for name in ("store.sock", "secret", "assignment.json"):
-            assert stat.S_IMODE((meeting / name).stat().st_mode) == 0o600
-        secret = (meeting / "secret").read_text()
-        assert not any(secret in command(pid) for pid in [host.child.pid, *children(host.child.pid)])
-        async with PlainLoad(host.url) as load:
-            os.kill(victim, signal.SIGKILL)
-            await host.logged("store", 2)
-            with Redis(unix_socket_path=str(meeting / "store.sock")) as client:
-                async with asyncio.timeout(20):
-                    while client.hlen("nlpbatch:members") != 2:  # both have found the new one
-                        await asyncio.sleep(0.05)
-            await load.more(50)
-        assert not load.failures
-        assert store(host) not in {None, victim}
-
-
-async def test_a_configured_store_is_used_instead(tmp_path):
-    secret = tmp_path / "secret"
-    secret.write_text("x" * 32)
-    with running_store(tmp_path) as shared:
-        more = f'[shared]\nurl = "{shared.url}"\nsecret_file = "{secret}"'
-        async with FakeBackend() as backend, running_host(configuration(tmp_path, backend, more=more)) as host:
-            state = await host.state()
-            assert state["shared"]["store"] == shared.url
-            await host.until_state(lambda state: len(state["shared"]["proxies"]) == 2)
-            assert store(host) is None
-
-
-async def test_what_cannot_start_says_why_and_leaves_nothing(tmp_path):
-    async with FakeBackend() as backend:
-        file = configuration(tmp_path, backend)
-        async with starting(file, "--processes", "2", "--port", str(backend.port)) as taken:
-            assert await taken.child.wait() == 2
-        assert f"can't listen on 127.0.0.1:{backend.port}" in "".join(taken.lines)
-        missing = configuration(tmp_path, backend, more="[upstream.x]\n")
-        async with starting(missing, "--processes", "2") as wrong:
-            assert await wrong.child.wait() == 2
-        assert "upstream.x: unknown key" in "".join(wrong.lines)
