@@ -1,6 +1,6 @@
 """Kill proxies under load, again and again, and compare the ledger with what backend and callers have seen.
 
-    python tests/benchmarks/fleet_ledger.py            # with a Redis of its own; --local without: SQLite
+    python -m tests.benchmarks.fleet_ledger            # with a Redis of its own; --local without: SQLite
 
 Two proxies and a backend that counts, each a process. Callers send requests of different sizes, whose job names them in
 groups; a request that breaks off is sent again to the other proxy. Every kill is a SIGKILL, after which the proxy is
@@ -28,8 +28,6 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from proxy.config_ledger import LedgerSettings
 from proxy.keys import make_key
