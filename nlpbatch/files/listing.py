@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from nlpbatch.errors import ConfigError
-from nlpbatch.formats.names import compression_of, format_of_name, is_hidden, other_format
+from nlpbatch.formats.names import compression_of, format_of_name, is_hidden, other_format, spark_only
 
 FORMATS: Final = ("parquet", "csv", "json", "text")
 CODECS: Final = {"gzip": "gzip", "bzip2": "bz2", "zstd": "zstd"}
@@ -72,10 +72,10 @@ def format_of(files: Sequence[InputFile], given: str | None = None) -> str:
         odd = other_format(file.path) if kind is None else None
         if odd is not None:
             raise ConfigError(f"{file.path} is {odd}, which can't be read: save it as CSV in UTF-8 or as Parquet")
+        if (only := spark_only(file.path)) is not None:
+            raise ConfigError(f"{file.path} is {only}, which only the job reads: submit it, or write Parquet")
         if kind is not None:
             formats.setdefault(kind, file.path)
-    if "orc" in formats:
-        raise ConfigError(f"{formats['orc']} is ORC, which only the job reads: submit it, or write Parquet")
     if len(formats) > 1:
         raise ConfigError(
             f"files of several formats ({', '.join(sorted(formats))}), such as {', '.join(sorted(formats.values()))}: "

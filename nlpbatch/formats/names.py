@@ -9,6 +9,7 @@ from nlpbatch.errors import ConfigError
 SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "parquet": (".parquet", ".parq", ".pq"),
     "orc": (".orc",),
+    "avro": (".avro",),
     "json": (".json", ".jsonl", ".ndjson"),
     "csv": (".csv", ".tsv"),
     "text": (".txt", ".text"),
@@ -29,7 +30,6 @@ COMPRESSIONS: Final[Mapping[str, str]] = {
 _OTHERS: Final[Mapping[str, str]] = {
     ".xlsx": "an Excel workbook",
     ".xls": "an Excel workbook",
-    ".avro": "Avro",
     ".feather": "an Arrow file",
     ".arrow": "an Arrow file",
     ".sav": "an SPSS file",
@@ -37,6 +37,7 @@ _OTHERS: Final[Mapping[str, str]] = {
     ".xml": "XML",
     ".hwp": "a Hangul document",
 }
+_SPARK_ONLY: Final[Mapping[str, str]] = {"orc": "ORC", "avro": "Avro"}
 _DEFAULT: Final = "parquet"
 """The format of names that say nothing: Hive and Spark write Parquet under such names."""
 
@@ -76,6 +77,11 @@ def other_format(path: str) -> str | None:
     """Return the name of a format that can't be read, by a file's name; None for other names."""
     name = _uncompressed(path)
     return next((words for suffix, words in _OTHERS.items() if name.endswith(suffix)), None)
+
+
+def spark_only(path: str) -> str | None:
+    """Return the name of a format that Spark alone reads, by a file's name; None for other names."""
+    return _SPARK_ONLY.get(format_of_name(path) or "")
 
 
 def compression_of(path: str) -> str | None:

@@ -26,7 +26,7 @@ def format_of(files: Sequence[File], given: str | None = None) -> str:
                 f"{file.path} is compressed with {codec}, which can't be read: {', '.join(CODECS)} can, or sample the "
                 "Parquet of a dump"
             )
-        odd = names.other_format(file.path) or ("ORC" if names.format_of_name(file.path) == "orc" else None)
+        odd = names.other_format(file.path) or names.spark_only(file.path)
         if odd is not None and given is None:
             raise ConfigError(
                 f"{file.path} is {odd}, which can't be sampled: Parquet, JSON Lines, CSV and text can; sample the "

@@ -1,6 +1,7 @@
 """The analysis job: files in, Parquet with tokens out, resumable, and a report of what was done."""
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -16,6 +17,7 @@ from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.report import Report
 from nlpbatch.spark.run_plan import RunPlan, plan_run
 from nlpbatch.spark.runs import layout
+from nlpbatch.spark.runs.assumed import assumed
 from nlpbatch.spark.runs.attempts import AttemptLog
 from nlpbatch.spark.runs.batch_writer import BatchWriter
 from nlpbatch.spark.runs.batches import Batches
@@ -109,6 +111,7 @@ def run_batches(
         NlpbatchError: As `run`.
 
     """
+    sys.stderr.write(f"nlpbatch: {assumed(plan.source)}\n")
     now = datetime.now().astimezone()
     budget = InputBudget(options.max_bytes, parse_until(options.until, now) if options.until else None)
     sizes = Sizes.choose(plan.source, session.sparkContext.defaultParallelism, options.batch_bytes)

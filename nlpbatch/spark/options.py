@@ -44,7 +44,7 @@ class JobOptions:
         sentences: Whether to return where sentences are, too.
         operation: One of `nlpbatch.wire.options.OPERATIONS`; fields, tags, top_n and sentences are of "analyze".
         options: Further options of that operation by name; see `nlpbatch.wire.options.OPTIONS`.
-        format: Of the input: parquet, orc, json, csv or text; None to recognise it by the files' names.
+        format: Of the input: parquet, orc, avro, json, csv or text; None to recognise it by the files' names.
         reader: Options of Spark's reader for that format.
         encoding: Of the characters of CSV, JSON and text; see `nlpbatch.formats.encodings`.
         max_record_lines: Lines that a record of CSV may have; a longer one counts as a quote that isn't closed.

@@ -29,6 +29,7 @@ _PER_LINE: Final = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": CORRUPT}
 FORMATS: Final[Mapping[str, Format]] = {
     "parquet": Format({}, counted=True, merged=True),
     "orc": Format({}, counted=True, merged=True),
+    "avro": Format({}),
     "json": Format(_PER_LINE, lenient=True),
     # Quotes as RFC 4180 has them, and as spreadsheets and pandas write them; headers are compared with the columns.
     "csv": Format(

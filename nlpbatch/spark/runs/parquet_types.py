@@ -17,7 +17,7 @@ _NANOS: Final[Mapping[str, DataType]] = {
     "TIMESTAMP(NANOS,true)": TimestampType(),
     "TIMESTAMP(NANOS,false)": TimestampNTZType(),
 }
-_UNREAD: Final = ("TIME(", "FLOAT16", "INTERVAL")
+_UNREAD: Final = ("TIME(", "FLOAT16", "INTERVAL", "UUID")
 _MAX_PRECISION: Final = 38
 _LOOKED_AT: Final = 100
 """Files whose footers are looked at: files of one input hardly ever differ in this."""

@@ -14,8 +14,10 @@ from nlpbatch.errors import ConfigError
 from nlpbatch.formats.encodings import UTF_8, encoding_fault, is_of_lines, java_name
 from nlpbatch.formats.json_shape import json_shape
 from nlpbatch.formats.malformed import CORRUPT
+from nlpbatch.spark.runs.avro_schemas import AvroSchemas, check_reader, merged
 from nlpbatch.spark.runs.beginnings import Beginning, BeginningReader
 from nlpbatch.spark.runs.csv_headers import CsvHeader, CsvOptions, columns_of, read_headers
+from nlpbatch.spark.runs.ddl import schema_of
 from nlpbatch.spark.runs.disagreements import disagreement
 from nlpbatch.spark.runs.formats import FORMATS
 from nlpbatch.spark.runs.listing import EXACTLY, Listing
@@ -24,9 +26,13 @@ from nlpbatch.spark.runs.unreadable import unreadable_file
 from nlpbatch.spark.storage import first_line
 
 _UNTYPED: Final = frozenset(
-    {"PARQUET_TYPE_ILLEGAL", "UNSUPPORTED_TIME_TYPE", "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION"}
+    {
+        "PARQUET_TYPE_ILLEGAL",
+        "PARQUET_TYPE_NOT_SUPPORTED",
+        "UNSUPPORTED_TIME_TYPE",
+        "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
+    }
 )
-_DDL_REMEDY: Final = "write it as 'id bigint, review string'"
 _JSON_REMEDY: Final = "write one object on each line (jq -c . FILE), or one array of all objects"
 
 
@@ -78,7 +84,7 @@ class SchemaFinder:
         self._listing = listing
         self._given = reader
         self._encoding = encoding
-        self._ddl = None if ddl is None else _parsed(ddl)
+        self._ddl = None if ddl is None else schema_of(ddl)
         self._faults = dict(listing.faults)
 
     def find(self, name: str) -> FoundSchema:
@@ -88,9 +94,14 @@ class SchemaFinder:
             ConfigError: None can be read, or they don't agree, or they have columns that can't be taken.
 
         """
-        find: Mapping[str, Callable[[], FoundSchema]] = {"csv": self._csv, "json": self._json, "text": self._text}
+        find: Mapping[str, Callable[[], FoundSchema]] = {
+            "csv": self._csv,
+            "json": self._json,
+            "text": self._text,
+            "avro": self._avro,
+        }
         options = {**FORMATS[name].reader, **self._given}
-        if name in find and self._encoding != UTF_8:
+        if name in {"csv", "json", "text"} and self._encoding != UTF_8:
             options["encoding"] = java_name(self._encoding)
         self._name, self._options = name, options
         found = find.get(name, self._merged)()
@@ -143,6 +154,20 @@ class SchemaFinder:
         self._check_lines()
         return self._infer(self._load)
 
+    def _avro(self) -> FoundSchema:
+        """Avro, of which Spark would take the schema of any one file for that of all."""
+        check_reader(self._spark)
+        if self._ddl is not None or "avroschema" in {name.lower() for name in self._given}:
+            return self._infer(self._load)
+        schemas, faults = AvroSchemas(self._spark).read(self._whole())
+        self._faults |= faults
+        try:
+            columns = merged(self._reader(), schemas)
+        except ValueError as error:
+            raise self._refused(str(error)) from error
+        own = [one for one in columns if one.name not in self._listing.partitions]
+        return FoundSchema(StructType([*own, *self._partition_fields()]), self._options, self._faults)
+
     def _merged(self) -> FoundSchema:
         """Parquet or ORC, whose files have schemas of their own."""
         self._spark.conf.set(NANOS_AS_LONG, "false")
@@ -154,12 +179,12 @@ class SchemaFinder:
     def _with_nanos(self, error: PySparkException) -> FoundSchema:
         """Return the columns of files with types that Spark doesn't read."""
         files = self._whole()
-        wrong = unread_column(self._spark, files) if self._name == "parquet" else first_line(error)
-        if wrong is not None:
-            raise self._refused(
-                f"{wrong}, which Spark doesn't read: cast it to another type, or leave it out"
-            ) from error
-        nanos = nanosecond_columns(self._spark, files)
+        is_parquet = self._name == "parquet"
+        wrong = unread_column(self._spark, files) if is_parquet else None
+        nanos = nanosecond_columns(self._spark, files) if is_parquet and wrong is None else {}
+        if not nanos:
+            why = f"{wrong}, which Spark doesn't read" if wrong is not None else first_line(error)
+            raise self._refused(f"{why}: cast it to another type, or leave it out") from error
         self._spark.conf.set(NANOS_AS_LONG, "true")
         found = self._infer(self._load)
         found.nanos = {name: kind for name, kind in nanos.items() if self._ddl is None or name not in self._ddl.names}
@@ -278,13 +303,3 @@ class SchemaFinder:
 
 def _is_untyped(error: PySparkException | Py4JJavaError) -> bool:
     return isinstance(error, PySparkException) and error.getCondition() in _UNTYPED
-
-
-def _parsed(ddl: str) -> StructType:
-    try:
-        found = StructType.fromDDL(ddl)
-    except PySparkException as error:
-        raise ConfigError(f"schema {ddl!r} can't be read: {first_line(error)}: {_DDL_REMEDY}") from error
-    if not isinstance(found, StructType):
-        raise ConfigError(f"schema {ddl!r} names no columns: {_DDL_REMEDY}")
-    return found

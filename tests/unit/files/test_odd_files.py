@@ -31,6 +31,10 @@ REFUSED = {
 TAKEN = {
     "Parquet in Brotli",
     "a type that Spark lacks",
+    "a UUID as DuckDB writes it",
+    "a time as DuckDB writes it",
+    "a span of time as DuckDB writes it",
+    "nanoseconds within a list",
     "a hidden file by its name",
     "a column called run_batch",
     "a column called Run_Batch",

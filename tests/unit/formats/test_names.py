@@ -32,7 +32,7 @@ def test_files_of_several_formats_are_counted_in_the_refusal():
         format_of(["a.csv", "b.json", "c.jsonl.gz"])
 
 
-@pytest.mark.parametrize("path", ["/in/리뷰.xlsx", "/in/a.avro.gz"])
+@pytest.mark.parametrize("path", ["/in/리뷰.xlsx", "/in/a.feather.gz"])
 def test_a_format_that_nothing_reads_is_named_with_a_remedy(path):
     with pytest.raises(ConfigError, match=r"which cannot be read: save it as CSV in UTF-8 or as Parquet"):
         format_of([path])
