@@ -1,4 +1,7 @@
-"""A small Spark job with the executors' bundle of a release: prints its rows as JSON. python contract_job.py BUNDLE.zip"""
+"""A small Spark job with the executors' bundle of a release; prints its rows as JSON.
+
+    python contract_job.py BUNDLE.zip
+"""
 
 import json
 import os
