@@ -1,6 +1,6 @@
 """A small Spark job with the executors' bundle of a release; prints its rows as JSON.
 
-    python contract_job.py BUNDLE.zip
+python contract_job.py BUNDLE.zip
 """
 
 import json
