@@ -1,7 +1,7 @@
 """The version of the HTTP contract, and what client and service do when theirs differ.
 
-The major version is in the path: `/v1/`. Within it nothing that docs/wire-contract.md promises changes or goes away; the
-minor version counts what was added. tests/unit/wire/test_contract.py holds the contract to its record.
+The major version is in the path: `/v1/`. Within it nothing that docs/wire-contract.md promises changes or goes away;
+the minor version counts what was added. tests/unit/wire/test_contract.py holds the contract to its record.
 """
 
 import re
