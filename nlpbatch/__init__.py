@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nlpbatch.errors import NlpbatchError
     from nlpbatch.wire.outcome import Analysis, DocumentError, Outcome, Token
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 __all__ = [
     "Analysis",
     "AsyncClient",

@@ -1,6 +1,6 @@
 """Packs what a container needs into archives: the installed packages with Kiwi's model, and a configuration.
 
-    api-0.1.0-1a2b3c4d5e6f.tar.gz
+    api-1.0.0-1a2b3c4d5e6f.tar.gz
         start.py      what a container runs
         python.json   which Python packed it: packages need that one, or a newer patch of it
         site/         the packages, at a place of their own, so that no path of this machine is in them

@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 import nlpbatch
 from nlpbatch.serving.drain import DRAIN
+from nlpbatch.wire.contract import CONTRACT_VERSION
 
 Readiness = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
 """Returns whether work can be taken now, and members that say more."""
@@ -37,9 +38,8 @@ def add_health_routes(
     async def readyz(request: web.Request) -> web.Response:
         ready, members = await readiness()
         ready = ready and not request.app[DRAIN].draining
-        return web.json_response(
-            {"ready": ready, "version": nlpbatch.__version__} | members, status=200 if ready else 503
-        )
+        stated = {"ready": ready, "version": nlpbatch.__version__, "contract": CONTRACT_VERSION}
+        return web.json_response(stated | members, status=200 if ready else 503)
 
     async def metrics(_: web.Request) -> web.Response:
         body = generate_latest(registry) if exposition is None else await exposition()

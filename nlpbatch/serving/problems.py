@@ -17,6 +17,7 @@ from nlpbatch.serving.drain import DRAIN
 from nlpbatch.serving.tracing import current_span, note_answer, request_span
 from nlpbatch.serving.whole_response import WholeResponse
 from nlpbatch.tracing import trace_id_of
+from nlpbatch.wire.contract import CONTRACT_VERSION, MAJOR, other_major_of
 from nlpbatch.wire.media import PROBLEM_JSON, REQUEST_ID, TRACEPARENT, path_to_record
 from nlpbatch.wire.problem import to_problem
 
@@ -160,6 +161,12 @@ def problem_response(error: NlpbatchError, request: web.BaseRequest) -> web.Resp
 
 
 def _translate(error: web.HTTPException, request: web.Request) -> NlpbatchError:
+    if isinstance(error, web.HTTPNotFound) and (asked := other_major_of(request.path)) is not None:
+        return errors.NotFound(
+            f"this service speaks version {CONTRACT_VERSION} of the contract, under /v{MAJOR}/, not version {asked}: "
+            "install the nlpbatch that the service has",
+            contract=CONTRACT_VERSION,
+        )
     if isinstance(error, web.HTTPNotFound):
         return errors.NotFound(f"no such path: {request.path[:200]}")
     if isinstance(error, web.HTTPMethodNotAllowed):

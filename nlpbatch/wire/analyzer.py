@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from nlpbatch.wire.contract import CONTRACT_VERSION, check_contract
 from nlpbatch.wire.limits import SizeLimits
 
 
@@ -81,24 +82,40 @@ def _known(members: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The whole answer to `GET /v1/analyzers`."""
+    """The whole answer to `GET /v1/analyzers`.
+
+    Args:
+        analyzers: The analyzers served.
+        limits: Bounds of one request.
+        contract: Version of the HTTP contract that the service speaks, such as "1.0".
+
+    """
 
     analyzers: tuple[AnalyzerInfo, ...]
     limits: SizeLimits
+    contract: str = CONTRACT_VERSION
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer's members."""
         return {
             "analyzers": [analyzer.to_json() for analyzer in self.analyzers],
             "limits": self.limits.to_json(),
+            "contract": self.contract,
         }
 
     @classmethod
     def from_json(cls, members: Mapping[str, Any]) -> Self:
-        """Return the catalogue that an answer holds."""
+        """Return the catalogue that an answer holds.
+
+        Raises:
+            UnexpectedAnswer: The service speaks another major version of the contract.
+
+        """
+        contract = check_contract(members.get("contract"))
         return cls(
             tuple(AnalyzerInfo.from_json(analyzer) for analyzer in members["analyzers"]),
             SizeLimits.from_json(members["limits"]),
+            contract,
         )
 
     def get(self, name: str) -> AnalyzerInfo | None:

@@ -148,6 +148,8 @@ def test_it_says_what_it_offers_and_that_it_is_ready(api):
     assert analyzer["engine"].startswith("kiwipiepy 0.24")
     assert analyzer["options"]["z_coda"] is True
     assert catalogue["limits"] == {"body_bytes": 1_000_000, "documents": 10_000, "text_bytes": 50_000}
+    assert catalogue["contract"] == "1.0"
     assert (api.get("/healthz").status, api.get("/healthz").json()) == (200, {"status": "alive"})
-    states = {"ready": True, "version": nlpbatch.__version__, "workers": 2, "fingerprints": [analyzer["fingerprint"]]}
+    stated = {"ready": True, "version": nlpbatch.__version__, "contract": "1.0"}
+    states = stated | {"workers": 2, "fingerprints": [analyzer["fingerprint"]]}
     assert (api.get("/readyz").status, api.get("/readyz").json()) == (200, states)

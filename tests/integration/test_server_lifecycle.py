@@ -50,7 +50,7 @@ def test_while_kiwi_loads_it_lives_but_is_not_ready_and_says_when_to_come_back(t
         loading = api.get("/readyz")
         assert (loading.status, loading.json()) == (
             503,
-            {"ready": False, "version": nlpbatch.__version__, "workers": 0, "fingerprints": []},
+            {"ready": False, "version": nlpbatch.__version__, "contract": "1.0", "workers": 0, "fingerprints": []},
         )
         for answer in (api.ask({"texts": ["좋아요"]}), api.get("/v1/analyzers")):
             assert (answer.status, answer.json()["code"]) == (503, "no_capacity")

@@ -11,6 +11,7 @@ from nlpbatch.server.openapi.schemas import answer_name, reference, request_name
 from nlpbatch.wire import media
 from nlpbatch.wire.analyzer import AnalyzerInfo
 from nlpbatch.wire.arrow import DOCUMENT_COLUMNS, document_type
+from nlpbatch.wire.contract import CONTRACT_VERSION
 from nlpbatch.wire.limits import SizeLimits
 from nlpbatch.wire.options import OPERATIONS, Operation
 
@@ -50,6 +51,7 @@ def openapi_document(limits: SizeLimits, analyzers: Sequence[AnalyzerInfo] = ())
         "info": {
             "title": "nlpbatch",
             "version": __version__,
+            "x-contract": CONTRACT_VERSION,
             "description": _ABOUT if analyzers else _ABOUT + _NOT_LOADED,
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },

@@ -64,7 +64,13 @@ def test_the_cause_is_shown_of_what_spark_says(output, said):
 
 @pytest.mark.parametrize(
     ("ours", "theirs", "state"),
-    [("0.1.0", "0.1.9", "fine"), ("0.1.0", "0.2.0", "look"), ("1.4", "1.9.2", "fine"), ("1.0", "2.0", "look")],
+    [
+        ("0.1.0", "0.1.9", "fine"),
+        ("0.1.0", "0.2.0", "look"),
+        ("1.4", "1.9.2", "fine"),
+        ("1.0", "2.0", "look"),
+        ("1.0.0", "0.1.0", "fine"),
+    ],
 )
 def test_versions_fit_within_a_major_and_before_the_first_within_a_minor(ours, theirs, state):
     assert compare_versions("http://a", ours, theirs).state == state

@@ -10,7 +10,7 @@ from nlpbatch.serving.drain import DRAIN
 from nlpbatch.serving.health import add_health_routes
 from nlpbatch.serving.lifecycle import new_application
 
-STATED = {"version": nlpbatch.__version__}
+STATED = {"version": nlpbatch.__version__, "contract": "1.0"}
 
 
 class Ready:
