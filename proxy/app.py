@@ -116,6 +116,9 @@ class Proxy:
             request_log,
         )
         self.gateway = Gateway(self.live, parts)
+        if self.fleet is not None:
+            failed = self.gateway.failed_keys
+            self.fleet.share_failures(failed, lambda: self.settings.limits.failed_keys_per_minute)
         self.response_headers = ResponseHeaders(self.traffic)
         self._discovery = Discovery(lookup)
         self.registry = Registry(self.live, self.backends, self.traffic, self._upstream, self.fleet)

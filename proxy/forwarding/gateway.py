@@ -91,7 +91,7 @@ class Gateway:
     def __init__(self, live: Live, parts: Parts) -> None:
         self._live = live
         self._parts = parts
-        self._failed_keys = FailedKeys()
+        self.failed_keys = FailedKeys()
 
     @property
     def _limits(self) -> LimitSettings:
@@ -141,7 +141,7 @@ class Gateway:
     def _key_failed(self, address: str) -> None:
         """Count a failed key; raise if its address has to wait. Not on the way of requests with a valid one."""
         per_minute = self._limits.failed_keys_per_minute
-        wait_s = self._failed_keys.fail(address, time.monotonic(), per_minute)
+        wait_s = self.failed_keys.fail(address, time.monotonic(), per_minute)
         if wait_s <= 0:
             return
         self._parts.metrics.key_failed(STATUS_BY_ERROR[TooManyFailedKeys])

@@ -5,15 +5,18 @@ import hashlib
 import json
 import os
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import nlpbatch
 from proxy.config import ProxySettings
+from proxy.failed_keys import FailedKeys
 from proxy.shared.budgets import SharedBudgets
 from proxy.shared.claims import Claims
 from proxy.shared.clock import FleetClock
 from proxy.shared.demands import Demands
+from proxy.shared.failures import SharedFailures
 from proxy.shared.leases import Leases
 from proxy.shared.members import Member, Members
 from proxy.shared.store import SharedStore
@@ -60,6 +63,10 @@ class Fleet:
         """Let these budgets count what all proxies admit; to be called before `start`."""
         shared = SharedBudgets(self.store, self.members, budgets, clock, self.upkeep.wake)
         self.upkeep.parts.append(shared.sync)
+
+    def share_failures(self, failed: FailedKeys, per_minute: Callable[[], int]) -> None:
+        """Let the bound of failed keys be that of all proxies; to be called before `start`."""
+        self.upkeep.parts.append(SharedFailures(self.store, failed, per_minute, self.upkeep.wake).sync)
 
     async def start(self) -> None:
         """Join the others.

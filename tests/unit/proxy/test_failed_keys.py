@@ -53,3 +53,30 @@ def test_the_number_of_addresses_is_bounded_and_the_oldest_goes():
 )
 def test_one_host_is_one_address(address, host):
     assert host_of(address) == host
+
+
+def test_others_are_told_of_each_failure_once_and_soon_of_many():
+    woken = []
+    keys = FailedKeys()
+    keys.fail("10.0.0.9", 0.0, 8)
+    keys.on_much = lambda: woken.append(1)
+    keys.fail("10.0.0.1", 0.0, 8)
+    assert woken == []
+    keys.fail("10.0.0.1", 0.0, 8)
+    assert woken == [1]
+    assert keys.take_untold() == {"10.0.0.1": 2}
+    assert keys.take_untold() == {}
+    keys.fail("10.0.0.1", 0.0, 8)
+    keys.not_told({"10.0.0.1": 2})
+    assert keys.take_untold() == {"10.0.0.1": 3}
+
+
+def test_what_others_have_counted_makes_an_address_wait_and_never_shortens_it():
+    keys = FailedKeys()
+    keys.fail("10.0.0.1", 0.0, 60)
+    keys.learn("10.0.0.1", 90.0, 0.0)
+    assert keys.fail("10.0.0.1", 0.0, 60) == pytest.approx(31.0)
+    keys.learn("10.0.0.1", 1.0, 0.0)
+    assert keys.fail("10.0.0.1", 0.0, 60) == pytest.approx(31.0)
+    keys.learn("10.0.0.2", 90.0, 0.0)  # has not failed here
+    assert len(keys) == 1
