@@ -44,7 +44,9 @@
 Longer than most files here, so that the tree and its codes are in one place.
 """
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
+
+from nlpbatch.older_python import Self
 
 
 class NlpbatchError(Exception):

@@ -31,6 +31,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 SHARING = {"chaos": "hadoop", "cluster": "hadoop", "spark": "spark"}
 """What the tests of a folder share that is slow to start; one process runs all of them, and it begins with them."""
 SUBMITTING = (
+    "tests/compatibility/test_oldest_and_newest.py",
     "tests/cluster/test_yarn_service.py",
     "tests/monitoring/test_dashboard.py",
     "tests/monitoring/test_traces.py",

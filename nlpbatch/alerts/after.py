@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from nlpbatch.alerts.alert import Alert, State
 from nlpbatch.alerts.delivery import Alerts
@@ -81,4 +81,4 @@ def with_alert(
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")  # noqa: UP017  (of Python 3.10)

@@ -15,6 +15,7 @@ from nlpbatch.client.calls import Call, Calls
 from nlpbatch.client.documents import Item
 from nlpbatch.client.ordered_calls import Bounds
 from nlpbatch.errors import NlpbatchError, RequestError, RequestTooLarge, UnexpectedAnswer
+from nlpbatch.older_python import add_note
 from nlpbatch.wire.cutting import Filling, cut_by_bytes
 from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 from nlpbatch.wire.options import Operation, Options
@@ -202,7 +203,7 @@ def interrupted(error: Exception, answered: Sequence[Outcome], delivered: int) -
         return
     before = f"{delivered:,} outcomes came before it"
     if not isinstance(error, NlpbatchError):
-        error.add_note(before)
+        add_note(error, before)
         return
     error.message = f"{error.message} ({before})"
     error.args = (error.message,)

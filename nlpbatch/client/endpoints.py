@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from nlpbatch.client.address import ServiceAddress, parse_addresses, urls_of
 from nlpbatch.client.failures import TimedOut
@@ -30,6 +30,7 @@ from nlpbatch.errors import (
     ServiceTimeout,
     ServiceUnreachable,
 )
+from nlpbatch.older_python import Self
 
 MIN_BACKOFF_S: Final = 1.0
 MAX_BACKOFF_S: Final = 30.0

@@ -1,11 +1,12 @@
 """The operations of the blocking client, on any number of documents."""
 
 from collections.abc import Collection, Iterable
-from typing import Unpack, overload
+from typing import overload
 
 from nlpbatch.client.answering import Answering
 from nlpbatch.client.streams import OutcomeStream
 from nlpbatch.client.texts import Texts
+from nlpbatch.older_python import Unpack
 from nlpbatch.wire.extras import AnalyzeOptions, GlueOptions, JoinOptions, Morphemes, SentencesOptions, Spans
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER

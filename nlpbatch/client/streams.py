@@ -1,9 +1,9 @@
 """Streams of outcomes, which the operations return for an iterator of documents."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from typing import Self
 
 from nlpbatch.client.bulk import interrupted
+from nlpbatch.older_python import Self
 from nlpbatch.wire.outcome import Analysis, Outcome
 
 

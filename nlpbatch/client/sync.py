@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tenacity import Retrying
 
@@ -23,6 +23,7 @@ from nlpbatch.client.tables import TableOperations
 from nlpbatch.client.urllib3_transport import Urllib3Transport
 from nlpbatch.clock import Clock, SystemClock
 from nlpbatch.errors import NlpbatchError
+from nlpbatch.older_python import Self, Unpack
 from nlpbatch.wire.advice import Advice
 from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.caller_limits import CallerLimits

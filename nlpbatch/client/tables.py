@@ -2,12 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from nlpbatch.client.calls import Trace
 from nlpbatch.client.operations import Operations
 from nlpbatch.client.progress import progress_of
 from nlpbatch.clock import Clock
+from nlpbatch.older_python import Unpack
 from nlpbatch.wire.analyzer import Catalogue
 from nlpbatch.wire.extras import AnalyzeOptions
 from nlpbatch.wire.fields import DEFAULT_FIELDS

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 from nlpbatch.kiwi.arguments import DEFAULTS, to_dialect, to_options
 from nlpbatch.kiwi.composing import Composing
@@ -17,6 +17,7 @@ from nlpbatch.kiwi.sentences import Sentence, SplitForm, by_sentence, to_forms, 
 from nlpbatch.kiwi.settings import REMEDY, KiwiConfig, ServedConfig
 from nlpbatch.kiwi.stopwords import Stopwords
 from nlpbatch.kiwi.tokens import Token
+from nlpbatch.older_python import Self
 from nlpbatch.wire.options import DEFAULT_ANALYZER
 from nlpbatch.wire.outcome import Outcome
 

@@ -5,7 +5,6 @@ What is secret comes from the environment, so that it is neither in a file that 
 
 import re
 import shutil
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from nlpbatch.alerts.webhook import Webhook
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.section_options import read_section
 from nlpbatch.spark.option_types import STRING, OptionType, columns, is_names
+from nlpbatch.toml import TOMLDecodeError, parse_toml
 
 SECTION: Final = "alerts"
 WEBHOOK: Final = "NLPBATCH_ALERT_WEBHOOK"
@@ -166,10 +166,10 @@ def read_alerts(file: Path, output: str | None = None) -> AlertSettings | None:
 
     """
     try:
-        written = tomllib.loads(file.read_text(encoding="utf-8"))
+        written = parse_toml(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: can't be read: {error.strerror}: check the path") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, TOMLDecodeError) as error:
         raise ConfigError(f"{file}: not TOML: {error}") from error
     given, output = written.get(SECTION), output or written.get("output")
     if given is None:

@@ -12,8 +12,9 @@ error_ratio    failed rows ÷ analysed rows
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final
 
+from nlpbatch.older_python import Self
 from nlpbatch.recipe.preparation_settings import ExpectSettings
 
 

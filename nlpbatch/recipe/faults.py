@@ -5,7 +5,9 @@ Lines begin with their place, `[section] key …`, so most places are read off; 
 
 import re
 from collections.abc import Container, Mapping
-from typing import Final, Self
+from typing import Final
+
+from nlpbatch.older_python import Self
 
 _PLACE: Final = re.compile(r"\[(\w+)\](?: (\w+))?")
 _VARIABLE: Final = re.compile(r"--set (\w+)")

@@ -1,12 +1,12 @@
 """A recipe: one TOML file that says what the data should become. It is read and checked before anything is done."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.older_python import Self
 from nlpbatch.recipe.alert_settings import AlertSettings
 from nlpbatch.recipe.consistency import inconsistencies
 from nlpbatch.recipe.faults import Fault
@@ -22,6 +22,7 @@ from nlpbatch.recipe.settings import (
 )
 from nlpbatch.recipe.variables import fill
 from nlpbatch.suggestions import nearest
+from nlpbatch.toml import TOMLDecodeError, parse_toml
 
 SECTIONS: Final[dict[str, type[Any]]] = {
     "source": SourceSettings,
@@ -130,10 +131,10 @@ def read_file(path: Path) -> tuple[str, dict[str, Any]]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        return text, tomllib.loads(text)
+        return text, parse_toml(text)
     except OSError as error:
         raise ConfigError(f"{path}: can't be read: {error.strerror}: check the path") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (UnicodeDecodeError, TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
 
 
@@ -145,8 +146,8 @@ def read_text(text: str) -> dict[str, Any]:
 
     """
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return parse_toml(text)
+    except TOMLDecodeError as error:
         raise ConfigError(f"not TOML: {error}") from error
 
 

@@ -10,9 +10,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.older_python import Self
 from nlpbatch.spark.storage import Storage
 
 RECORDS: Final = "_recipe"

@@ -2,7 +2,9 @@
 
 import os
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
+
+from nlpbatch.older_python import Self
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
+from nlpbatch.older_python import Self
 from nlpbatch.recipe.recipe_file import Recipe, read_file
 from nlpbatch.recipe.variables import DATE, placeholders
 

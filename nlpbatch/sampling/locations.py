@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import unquote
 
 import fsspec
@@ -14,6 +14,7 @@ import fsspec
 from nlpbatch.errors import ConfigError, NlpbatchError
 from nlpbatch.formats.file_systems import file_system
 from nlpbatch.formats.names import is_hidden
+from nlpbatch.older_python import Self
 
 _HIDDEN: Final = "hidden, because their names or directories begin with _ or ."
 _EMPTY: Final = "empty"

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 
 from nlpbatch.errors import ConfigError, InternalError, NlpbatchError, UnreadableInput
 from nlpbatch.spark.failure import failure
+from nlpbatch.spark.older_spark import check_job_session, write_as_newer
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.report import Report
 from nlpbatch.spark.run_plan import RunPlan, plan_run
@@ -61,7 +62,9 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
 
     However it ends, the output holds whole micro-batches only, and the next start resumes after them.
     """
+    check_job_session(spark)
     session = spark.newSession()
+    write_as_newer(session)
     for name, value in _CONFIGURED.items():
         session.conf.set(name, value)
     application = session.sparkContext.applicationId

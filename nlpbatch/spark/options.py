@@ -4,19 +4,20 @@ They are dataclasses rather than pydantic models because with `--deploy-mode clu
 cluster, where only pure Python can be shipped.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, RequestError
 from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8
+from nlpbatch.older_python import Self
 from nlpbatch.spark.option_types import OPTION_TYPES
 from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, ServiceCall
 from nlpbatch.suggestions import nearest
+from nlpbatch.toml import TOMLDecodeError, parse_toml
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation, Options
 
@@ -163,10 +164,10 @@ assert {item.name for item in fields(JobOptions)} == set(OPTION_TYPES)  # noqa: 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return parse_toml(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: can't be read: {error.strerror}: check the path given with --config") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, TOMLDecodeError) as error:
         raise ConfigError(f"{file}: not TOML: {error}") from error
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from pyspark.errors import PySparkImportError, PySparkNotImplementedError
+import pyspark
+from pyspark.errors import PySparkNotImplementedError, PySparkValueError
 from pyspark.sql import DataFrame
 from pyspark.sql.types import ArrayType, DataType, StringType, StructField, StructType
 
@@ -39,7 +40,7 @@ class Prepared:
             return plain.mapInArrow(task, self.schema)
         except PySparkNotImplementedError as error:
             raise _not_in_arrow(plain, self.df.schema) from error
-        except PySparkImportError as error:
+        except ImportError as error:  # Spark 3.5 has no class of its own for it
             raise ConfigError(
                 f"PySpark lacks a package on the driver ({first_line(error)}): pip install 'nlpbatch[spark]' there; "
                 "executors need pyspark and pyarrow only"
@@ -60,8 +61,9 @@ def prepare(
 
     """
     asked = call.asked
-    _check_columns(df.schema, text, asked.operation, {name: names[name] for name in (*asked.columns, "error")})
-    return Prepared(df, *prepare_task(df.schema, call, text=text, names=names, pinned=pinned or pin(call)))
+    schema = _schema_of(df)
+    _check_columns(schema, text, asked.operation, {name: names[name] for name in (*asked.columns, "error")})
+    return Prepared(df, *prepare_task(schema, call, text=text, names=names, pinned=pinned or pin(call)))
 
 
 def prepare_task(
@@ -78,6 +80,19 @@ def prepare_task(
     )
     arrays = holds_texts(schema[text].dataType, call.asked.operation)
     return with_outcome(schema, names, call.asked, arrays=arrays), options
+
+
+def _schema_of(df: DataFrame) -> StructType:
+    try:
+        return df.schema
+    except Exception as error:
+        # PySpark 3.5 has no class for calendar intervals, and says so by this error; its Connect by a bare Exception.
+        if isinstance(error, PySparkValueError) or type(error) is Exception:
+            raise InvalidRequest(
+                f"PySpark {pyspark.__version__} has no type for one of the columns ({first_line(error)}): cast it to "
+                "string, or leave it out"
+            ) from error
+        raise
 
 
 def _check_columns(schema: StructType, text: str, operation: Operation, added: Mapping[str, str]) -> None:

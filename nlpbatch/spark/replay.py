@@ -11,6 +11,7 @@ from pyspark.sql import functions as sf
 from nlpbatch.client.policy import RetryPolicy
 from nlpbatch.errors import ConfigError, FingerprintMismatch
 from nlpbatch.spark.failure import failure
+from nlpbatch.spark.older_spark import check_job_session, write_as_newer
 from nlpbatch.spark.options import DEFAULT_PATIENCE_S
 from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.report import Report
@@ -76,6 +77,8 @@ def replay(spark: SparkSession, options: ReplayOptions) -> Replayed:
         InternalError: Spark failed; its own error is the cause.
 
     """
+    check_job_session(spark)
+    write_as_newer(spark)
     output = Storage(spark, options.output)
     if not output.exists(layout.RUN):
         raise ConfigError(f"{output.url} is not an output of the analysis job: check the path given with --output")

@@ -4,8 +4,9 @@ import json
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any
 
+from nlpbatch.older_python import Self
 from nlpbatch.spark.runs.batches import BatchRecord
 
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
+from nlpbatch.spark.older_spark import check_job_session
+
 _HEARTBEAT: Final = "spark.executor.heartbeatInterval"
 _LOUD: Final = (
     "org.apache.spark.sql.execution.streaming",
@@ -38,6 +40,7 @@ def session(name: str, *, hive: bool = False, settings: Mapping[str, str] | None
     for key, value in (settings or {}).items():
         builder = builder.config(key, value)
     spark = (builder.enableHiveSupport() if hive else builder).getOrCreate()
+    check_job_session(spark)
     spark.sparkContext.setLogLevel("ERROR")
     _quiet(spark)
     return spark

@@ -9,6 +9,7 @@ import pyarrow as pa
 from nlpbatch.client.calls import Trace
 from nlpbatch.client.columns.batch_answers import BatchAnswers
 from nlpbatch.client.columns.blocks import Cut
+from nlpbatch.client.columns.empty_lists import with_offsets
 from nlpbatch.client.columns.task_stats import TaskStats
 from nlpbatch.client.sync import Client
 from nlpbatch.spark.service_call import ServiceCall
@@ -73,6 +74,6 @@ class AnalyzeTask:
                 traceparent=lambda: traceparent,
             ) as client,
         ):
-            yield from answers.answer(batches)
+            yield from answers.answer(map(with_offsets, batches))
             if self._report is not None:
                 self._report(answers.stats + TaskStats.of_client(client.stats.snapshot()))

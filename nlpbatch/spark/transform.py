@@ -2,13 +2,15 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Any, Unpack
+from typing import Any
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
 from nlpbatch.client.address import parse_addresses, urls_of
 from nlpbatch.client.policy import RetryPolicy
+from nlpbatch.older_python import Unpack
+from nlpbatch.spark.older_spark import check_version
 from nlpbatch.spark.prepare import prepare
 from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, CallSettings, ServiceCall
 from nlpbatch.wire.extras import AnalyzeOptions, SentencesOptions
@@ -198,6 +200,7 @@ def call(
 
 
 def _call(df: DataFrame, service: str | Sequence[str], asked: Options, settings: CallSettings) -> ServiceCall:
+    check_version(df.sparkSession)
     given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     return ServiceCall(urls_of(parse_addresses(service)), asked, given.pop("job", None) or _application_id(df), **given)
 

@@ -2,7 +2,8 @@
 
 import re
 from dataclasses import dataclass
-from typing import Self
+
+from nlpbatch.older_python import Self
 
 _MEMBER = re.compile(r"\s*(outstanding|wanted)\s*=\s*(\d{1,9})\s*")
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any
 
 from nlpbatch.wire.contract import CONTRACT_VERSION, check_contract
+from nlpbatch.older_python import Self
 from nlpbatch.wire.limits import SizeLimits
 
 

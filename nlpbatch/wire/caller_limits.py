@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from typing import Any
+
+from nlpbatch.older_python import Self
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ sent, and the answers are taken by index. Nulls are not sent at all.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from nlpbatch.client.columns.list_documents import LIST_OPERATIONS, document_bytes, sendable, without_nulls
 from nlpbatch.client.columns.outcome_schema import OUTCOME_ERROR_TYPE, outcome_schema
+from nlpbatch.older_python import Self
 from nlpbatch.wire.cutting import cut_by_bytes
 from nlpbatch.wire.limits import KIB, MIB, REQUEST_FRAMING_BYTES, SizeLimits
 from nlpbatch.wire.options import Operation, Options

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from nlpbatch.older_python import Self
 
 _WITH_TOKENS: Final = ("tokens", "candidates")
 

@@ -1,9 +1,9 @@
 """What tasks did, as numbers that add up; pure Python, because it travels between executors and driver."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Self
 
 from nlpbatch.client.stats import ClientStats
+from nlpbatch.older_python import Self
 
 
 @dataclass(frozen=True, slots=True)

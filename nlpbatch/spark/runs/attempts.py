@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Final, Literal
 
 from nlpbatch.spark.runs.layout import ATTEMPTS
@@ -61,4 +61,4 @@ class AttemptLog:
 
 def now_text() -> str:
     """Return the time, as records write it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")  # noqa: UP017  (of Python 3.10)

@@ -8,9 +8,10 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.older_python import Self
 from nlpbatch.spark.runs.layout import DEAD, RECORD, STAGING, batch_directory, batch_number
 from nlpbatch.spark.storage import Storage
 

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
 
 from pyspark.sql import SparkSession
 
+from nlpbatch.older_python import Self
 from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.runs.batches import Batches
 from nlpbatch.spark.runs.error_limit import too_many_errors

@@ -6,8 +6,8 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
+from nlpbatch.older_python import Self
 from nlpbatch.spark.runs.attempts import now_text
 
 _STAT_STATE, _STAT_STARTED = 0, 19

@@ -5,9 +5,10 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self
+from typing import Any
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.older_python import Self
 from nlpbatch.spark.runs.layout import RUN
 from nlpbatch.spark.storage import Storage
 from nlpbatch.wire.options import Options

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Final, Self
+from typing import Final
 
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -16,6 +16,8 @@ from nlpbatch.formats.csv_faults import MAX_RECORD_LINES
 from nlpbatch.formats.encodings import UTF_8, java_name, known_encoding
 from nlpbatch.formats.malformed import CORRUPT
 from nlpbatch.formats.names import format_of
+from nlpbatch.older_python import Self
+from nlpbatch.spark.older_spark import batch_limit
 from nlpbatch.spark.runs.batches import OUTCOME
 from nlpbatch.spark.runs.beginnings import BeginningReader
 from nlpbatch.spark.runs.csv_headers import CsvHeader, CsvOptions, columns_of, positions, read_headers
@@ -132,7 +134,8 @@ class Input:
         """
         reader = spark.readStream.format("text").option("recursiveFileLookup", "true")
         # Spark would pass over a file that is a week older than the newest it has seen.
-        reader = reader.options(maxBytesPerTrigger=str(batch_bytes), maxFileAge="36500d")
+        limit = batch_limit(spark, batch_bytes, self.files.values())
+        reader = reader.options(**limit, maxFileAge="36500d")
         return reader.load(self._listed.stream_pattern())
 
     def including(self, spark: SparkSession, files: Iterable[str]) -> Self:

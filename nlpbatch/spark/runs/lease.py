@@ -16,9 +16,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from nlpbatch.errors import ConfigError, OutputInUse
+from nlpbatch.older_python import Self
 from nlpbatch.spark.runs.attempts import now_text
 from nlpbatch.spark.runs.holder import Holder
 from nlpbatch.spark.storage import Storage

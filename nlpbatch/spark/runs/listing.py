@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import unquote
 
 from py4j.protocol import Py4JJavaError
@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.names import is_hidden
+from nlpbatch.older_python import Self
 from nlpbatch.spark.storage import Storage, first_line
 
 _SPECIAL: Final = "*?[]{}\\"

@@ -1,10 +1,11 @@
 """How the input of a run is cut into micro-batches and tasks."""
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession
 
+from nlpbatch.older_python import Self
 from nlpbatch.spark.runs.inputs import Input
 from nlpbatch.wire.limits import KIB, MIB
 

@@ -1,3 +1,4 @@
+import ast
 import importlib.util
 import json
 import subprocess
@@ -62,6 +63,24 @@ def test_it_contains_the_client_the_spark_part_and_their_two_libraries(zip_file)
     assert {"nlpbatch/client/sync.py", "nlpbatch/spark/task.py", "nlpbatch/wire/arrow.py"} <= names
     folders = {name.split("/")[1] for name in names if name.startswith("nlpbatch/") and name.count("/") > 1}
     assert folders == {"alerts", "client", "formats", "kiwi", "profile", "recipe", "sampling", "spark", "wire"}
+
+
+def test_it_reads_as_python_3_10_and_takes_newer_names_from_one_place(zip_file):
+    newer = {"Self", "Unpack", "UTC", "StrEnum", "NotRequired", "Required", "assert_never", "LiteralString", "tomllib"}
+    newer |= {"Never", "TypeVarTuple", "ExceptionGroup", "BaseExceptionGroup", "TaskGroup", "override", "batched"}
+    homes = {"nlpbatch/older_python.py", "nlpbatch/toml.py"}
+    found = []
+    with zipfile.ZipFile(zip_file) as archive:
+        for name in archive.namelist():
+            if not name.startswith("nlpbatch/") or not name.endswith(".py"):
+                continue
+            for node in ast.walk(ast.parse(archive.read(name), name, feature_version=(3, 10))):
+                imported = isinstance(node, ast.Import | ast.ImportFrom) and {one.name for one in node.names} & newer
+                own = isinstance(node, ast.ImportFrom) and node.module == "nlpbatch.older_python"
+                used = isinstance(node, ast.TryStar) or (isinstance(node, ast.Attribute) and node.attr == "add_note")
+                if name not in homes and ((imported and not own) or used):
+                    found.append((name, node.lineno))
+    assert found == []
 
 
 def test_the_same_packages_give_the_same_bytes(zip_file, tmp_path):

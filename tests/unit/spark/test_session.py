@@ -14,6 +14,7 @@ def configured(monkeypatch, **given):
 
     class Builder:
         sparkContext = MagicMock()  # noqa: N815  (Spark's name)
+        version = "4.3.0"
 
         def config(self, name, value):
             asked[name] = value
