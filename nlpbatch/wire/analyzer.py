@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nlpbatch.wire.contract import CONTRACT_VERSION, check_contract
 from nlpbatch.older_python import Self
+from nlpbatch.wire.contract import CONTRACT_VERSION, check_contract
 from nlpbatch.wire.limits import SizeLimits
 
 
