@@ -17,6 +17,7 @@ from nlpbatch.alerts.command import Command
 from nlpbatch.alerts.delivery import Alerts
 from nlpbatch.alerts.links import path_below
 from nlpbatch.alerts.mail import Mail
+from nlpbatch.alerts.web_proxy import web_proxy
 from nlpbatch.alerts.webhook import Webhook
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.section_options import read_section
@@ -204,7 +205,7 @@ def alerts_of(settings: AlertSettings | None, environment: Mapping[str, str]) ->
         raise ConfigError(f"of ${SMTP_USER} and ${SMTP_PASSWORD} one is missing: set both, or neither")
     hooks: list[Webhook | Mail | Command] = []
     if webhook is not None:
-        hooks.append(Webhook(webhook, _key(secrets[WEBHOOK_TOKEN])))
+        hooks.append(Webhook(webhook, _key(secrets[WEBHOOK_TOKEN]), web_proxy(webhook, environment)))
     if given.email and given.smtp is not None and given.sender is not None:
         parts = urlsplit(given.smtp)
         server = (parts.hostname or "", parts.port or _SMTP_PORTS[parts.scheme], parts.scheme == "smtps")
