@@ -13,6 +13,8 @@ import ipaddress
 from collections import OrderedDict
 from typing import Final
 
+PER_MINUTE: Final = 120
+"""Failures that an address has in a minute, unless an operator says otherwise."""
 MAX_ADDRESSES: Final = 10_000
 _WINDOW_S: Final = 60.0
 _PREFIX: Final = 64

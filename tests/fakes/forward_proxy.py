@@ -1,4 +1,4 @@
-"""An HTTP proxy on loopback that people's programs go through: it forwards requests, and connects for those with TLS."""
+"""An HTTP proxy on loopback: it forwards requests, and connects for those with TLS."""
 
 import http.client
 import select

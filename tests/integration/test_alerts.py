@@ -120,11 +120,9 @@ def test_a_proxy_that_refuses_or_is_away_is_a_line_without_secrets(unused_tcp_po
         said = deliver(Webhook("https://hooks.example/s3cret", None, through(proxy)))
         said += deliver(Webhook("http://hooks.example/s3cret", None, through(proxy)))
     said += deliver(Webhook("https://hooks.example/s3cret", None, f"http://me:p4ss@127.0.0.1:{unused_tcp_port}"))
-    assert said == [
-        "alert, webhook at hooks.example: not sent: its proxy can't be reached, or refuses (OSError), 3 times",
-        "alert, webhook at hooks.example: not sent: it answered HTTP 407",
-        "alert, webhook at hooks.example: not sent: its proxy can't be reached, or refuses (NewConnectionError), 3 times",
-    ]
+    refusal = "its proxy can't be reached, or refuses"
+    ends = [f"{refusal} (OSError), 3 times", "it answered HTTP 407", f"{refusal} (NewConnectionError), 3 times"]
+    assert said == [f"alert, webhook at hooks.example: not sent: {end}" for end in ends]
 
 
 def test_the_environment_names_the_proxy(tmp_path):

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import expect
 
-from tests.fakes.recipe_page import RecipeVisit, ask, serving_recipes
+from tests.fakes.recipe_page import RecipeVisit, ask, serving_recipes, token_of
 
 BITES = "<img src=x onerror=document.title='bitten'>"
 TEXT = """\
@@ -235,6 +235,33 @@ def test_with_a_key_nobody_else_sees_or_does_anything(recipes):
         known = {"Authorization": f"Bearer {key}"}
         assert ask(f"{url}/recipes/write", body, Origin="http://evil.example", **known)[0] == 400
         assert ask(f"{url}/recipes/write", body, **known)[0] == 200
+
+
+def test_without_the_token_of_this_start_no_other_user_of_the_machine_sees_or_does_anything(url, browser, recipes):
+    body = {"name": "new.toml", "text": TEXT, "digest": None}
+    for wrong in ("Bearer wrong", "Basic eDp3cm9uZw=="):
+        for path in ("", *(f"recipes{one}" for one in GETS), "runs.json", "preview.json?path=", "report?path=&name=x"):
+            assert ask(f"{url}/{path}", Authorization=wrong)[0] == 401, path
+        for path in POSTS:
+            assert ask(f"{url}/recipes/{path}", body, Authorization=wrong)[0] == 401
+    assert not (recipes / "new.toml").exists()
+    assert ask(f"{url}/runs.json")[0] == 200
+    page = browser.new_context().new_page()
+    assert page.goto(f"{url}/recipes").status == 401
+    assert "open the address that nlpbatch runs printed" in page.inner_text("body")
+    page.goto(f"{url}/recipes?token={token_of(f'{url}/')}#/a.toml")
+    expect(page.locator("#name")).to_have_text("a.toml")
+    assert page.url == f"{url}/recipes#/a.toml"
+    assert page.evaluate("document.cookie") == ""
+    page.context.close()
+
+
+def test_an_address_without_a_valid_key_is_bounded(recipes):
+    key = "a key that is long enough"
+    with serving_recipes(recipes, recipes.parent / "out", NLPBATCH_RUNS_KEY=key) as url:
+        statuses = [ask(f"{url}/runs.json", Authorization="Bearer wrong")[0] for _ in range(130)]
+        assert (statuses[0], statuses[-1]) == (401, 429)
+        assert ask(f"{url}/runs.json", Authorization=f"Bearer {key}")[0] == 200
 
 
 @pytest.mark.parametrize(

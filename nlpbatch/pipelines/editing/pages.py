@@ -10,7 +10,8 @@
     GET  recipes/result.json?name=&stage=  what a stage of it made
     GET  recipes/report?name=&column=      the report on its sample
 
-Everything asks for the key that the page of runs asks for; what changes something must come from the page itself.
+Everything asks for the key or the token that the page of runs asks for; what changes something must come from the page
+itself.
 """
 
 import asyncio
@@ -24,7 +25,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from nlpbatch.errors import ConfigError, InvalidRequest, NotFound, Unauthenticated
+from nlpbatch.errors import ConfigError, InvalidRequest, NotFound
+from nlpbatch.pipelines.access import HEADERS, PageAccess
 from nlpbatch.pipelines.editing.document import Edit, apply
 from nlpbatch.pipelines.editing.draft import assignments, check, command_for, describe_draft, describe_fault
 from nlpbatch.pipelines.editing.folder import Conflict, RecipeFolder
@@ -35,7 +37,6 @@ from nlpbatch.pipelines.editing.trial import Trial
 from nlpbatch.pipelines.editing.trials import Trials
 from nlpbatch.pipelines.editing.typed import describe_sections
 from nlpbatch.pipelines.reports import REPORT_POLICY
-from nlpbatch.pipelines.serve import HEADERS, KEY_WANTED, ask_for_key, is_known
 from nlpbatch.recipe.recipe_file import SECTIONS, read_text
 
 _STATIC: Final = files("nlpbatch.pipelines").joinpath("static")
@@ -61,16 +62,16 @@ class RecipePages:
         self._trials = Trials()
         self._sources = Sources()
 
-    def add_to(self, app: web.Application, key: str | None) -> None:
-        """Add the page to an application; callers have to know the key, if there is one."""
+    def add_to(self, app: web.Application, access: PageAccess) -> None:
+        """Add the page to an application, for those who may see it."""
 
         async def page(request: web.Request) -> web.StreamResponse:
-            return await self._page(request) if is_known(request, key) else ask_for_key()
+            instead = access.admit(request)
+            return await self._page(request) if instead is None else instead
 
         def known(handler: _Handler) -> _Handler:
             async def answer(request: web.Request) -> web.StreamResponse:
-                if not is_known(request, key):
-                    raise Unauthenticated(KEY_WANTED)
+                access.check(request)
                 if request.method == "POST":
                     check_same_site(request)
                 try:
