@@ -61,7 +61,8 @@ class Looks:
         read_s, known = self._series.get(path, (-_HISTORY_S, {}))
         if time.monotonic() - read_s > _HISTORY_S:
             known = await asyncio.to_thread(series_around, self._records, found, path)
-            self._series = {path: (time.monotonic(), known), **dict(list(self._series.items())[: _OPEN - 1])}
+            others = [one for one in self._series.items() if one[0] != path]
+            self._series = {path: (time.monotonic(), known), **dict(others[: _OPEN - 1])}
         return known
 
     async def _look(self) -> dict[str, Any]:
