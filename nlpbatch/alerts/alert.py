@@ -5,6 +5,7 @@ have none.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
@@ -151,7 +152,7 @@ class Alert:
 def numbers(result: Mapping[str, Any]) -> dict[str, float]:
     """Return the numbers of what a stage reports; names and texts of the data are left out with all that is nested."""
     kept = {name: value for name, value in result.items() if isinstance(value, int | float)}
-    return {name: value for name, value in kept.items() if not isinstance(value, bool) and value == value}  # noqa: PLR0124  (NaN)
+    return {name: value for name, value in kept.items() if not isinstance(value, bool) and math.isfinite(value)}
 
 
 def _stage_line(stage: StageReport) -> str:

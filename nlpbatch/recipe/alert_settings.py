@@ -28,8 +28,16 @@ WEBHOOK: Final = "NLPBATCH_ALERT_WEBHOOK"
 WEBHOOK_TOKEN: Final = "NLPBATCH_ALERT_WEBHOOK_TOKEN"  # noqa: S105  (the name of a variable)
 SMTP_USER: Final = "NLPBATCH_ALERT_SMTP_USER"
 SMTP_PASSWORD: Final = "NLPBATCH_ALERT_SMTP_PASSWORD"  # noqa: S105  (the name of a variable)
-_SECRETS: Final = (WEBHOOK, WEBHOOK_TOKEN, SMTP_USER, SMTP_PASSWORD, "NLPBATCH_API_KEY")
-"""Variables that a command doesn't get."""
+_OWN: Final = (WEBHOOK, WEBHOOK_TOKEN, SMTP_USER, SMTP_PASSWORD)
+_OTHERS: Final = (
+    "NLPBATCH_API_KEY",
+    "NLPBATCH_RUNS_KEY",
+    "NLPBATCH_ADMIN_KEY",
+    "NLPBATCH_REGISTRATION_SECRET",
+    "NLPBATCH_SHARED_PASSWORD",
+    "NLPBATCH_SHARED_SECRET",
+)
+"""Further variables that a command doesn't get."""
 _SMTP_PORTS: Final = {"smtp": 25, "smtps": 465}
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 _MAX_NAMED: Final = 20
@@ -170,7 +178,7 @@ def read_alerts(file: Path, output: str | None = None) -> AlertSettings | None:
         written = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: can't be read: {error.strerror}: check the path") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: not TOML: {error}") from error
     given, output = written.get(SECTION), output or written.get("output")
     if given is None:
@@ -197,7 +205,7 @@ def alerts_of(settings: AlertSettings | None, environment: Mapping[str, str]) ->
 
     """
     given = settings or AlertSettings()
-    secrets = {name: environment.get(name, "").strip() or None for name in _SECRETS}
+    secrets = {name: environment.get(name, "").strip() or None for name in _OWN}
     webhook = given.webhook or secrets[WEBHOOK]
     if given.webhook is None and webhook is not None:
         _check_webhook(webhook)
@@ -215,7 +223,7 @@ def alerts_of(settings: AlertSettings | None, environment: Mapping[str, str]) ->
             raise ConfigError(
                 f"[alerts] command: there is no program {given.command[0]!r} where the driver runs: give its whole path"
             )
-        plain = {name: value for name, value in environment.items() if name not in _SECRETS}
+        plain = {name: value for name, value in environment.items() if name not in {*_OWN, *_OTHERS}}
         hooks.append(Command(given.command, plain))
     if settings is not None and settings.on and not hooks:
         raise ConfigError(f"[alerts] names nobody: give webhook, email or command, or set ${WEBHOOK}")

@@ -46,7 +46,14 @@ _POLICY: Final = (
     "form-action 'none'; frame-ancestors 'none'"
 )
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_answer = partial(web.json_response, dumps=partial(json.dumps, ensure_ascii=False), headers=HEADERS)
+
+
+def _dumps(value: Any) -> str:
+    """Return a value as JSON; bytes of a directory's name that are no characters become "?"."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
+_answer = partial(web.json_response, dumps=_dumps, headers=HEADERS)
 
 
 class RecipePages:
@@ -202,7 +209,10 @@ class RecipePages:
 async def _body(request: web.Request) -> Mapping[str, Any]:
     try:
         body = await request.json()
-    except ValueError as error:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("the body has half of a character, which no file can hold: take it out") from error
+    except (ValueError, LookupError, RecursionError) as error:
         raise InvalidRequest(f"the body is no JSON: {error}") from error
     if not isinstance(body, dict):
         raise InvalidRequest("the body must be a JSON object")

@@ -1,5 +1,6 @@
 """The trials of all recipes: one at a time of each, and few at a time of all, because each is a Spark."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -16,6 +17,7 @@ class Trials:
 
     def __init__(self) -> None:
         self._trials: dict[str, Trial] = {}
+        self._starting: set[asyncio.Task[None]] = set()
 
     async def start(self, name: str, text: str, given: Mapping[str, str], *, overwrite: bool) -> Trial:
         """Start one.
@@ -42,12 +44,20 @@ class Trials:
         recipe.check_sample()
         trial = Trial(recipe, name, text, assignments(members, given), overwrite=overwrite)
         self._trials[name] = trial  # at once: nobody else starts one meanwhile
+        starting = asyncio.create_task(self._begin(name, trial), name="trial start")
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
+        await asyncio.shield(starting)  # whoever hangs up meanwhile must not leave a process that nobody follows
+        return trial
+
+    async def _begin(self, name: str, trial: Trial) -> None:
         try:
             await trial.start()
-        except OSError as error:
+        except BaseException as error:
             del self._trials[name]
-            raise ConfigError(f"a trial can't be started: {error.strerror}") from error
-        return trial
+            if isinstance(error, OSError):
+                raise ConfigError(f"a trial can't be started: {error.strerror}") from error
+            raise
 
     def get(self, name: str) -> Trial | None:
         """Return the last trial of a recipe; None if there was none."""
@@ -55,5 +65,5 @@ class Trials:
 
     async def stop_all(self) -> None:
         """Stop all, and return when they have ended."""
-        for trial in self._trials.values():
-            await trial.stop()
+        await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.gather(*(trial.stop() for trial in self._trials.values()))
