@@ -316,7 +316,11 @@ def test_what_is_asked_of_one_recipe_changes_no_other_that_was_opened_meanwhile(
     page = visit.page
     page.locator("#text").fill(TEXT + "# a\n")
     held = []
-    page.route("**/recipes/write", held.append)
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/recipes/write", hold)
     page.locator("#write").click()
     page.wait_for_timeout(300)
     page.goto(f"{url}/recipes#/b.toml")
