@@ -124,6 +124,7 @@ class Alert:
         what = f"{said}, expectation breached" if self.breached else said
         if self.event == "check":
             found = f"failed, lost or late: {self.faults_total:,}" if self.faults else "in order"
+            found = "can't be looked at" if self.error else found
             return _one_line(f"{self.output}: {found}")
         about = " ".join([self.name, *self.variables.values(), *([f"({self.stage})"] if self.stage else [])])
         took = "" if self.seconds is None else f" after {self.seconds:,.0f} s"

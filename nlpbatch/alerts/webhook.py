@@ -50,7 +50,10 @@ class Webhook:
         try:
             with self._pool(timeout_s) as pool:
                 body = alert.to_json().encode()
-                answer = pool.request("POST", self.address, body=body, headers=headers, redirect=False)
+                answer = pool.request(
+                    "POST", self.address, body=body, headers=headers, redirect=False, preload_content=False
+                )
+                answer.close()  # nobody reads it, and it may be without end
         except ProxyError as error:
             raise HookFailed(
                 f"its proxy can't be reached, or refuses ({type(error.original_error).__name__})"

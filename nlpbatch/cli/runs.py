@@ -62,9 +62,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show them; with --check, return 1 if anything is wrong."""
-    from nlpbatch.pipelines.check_alert import check_alert  # noqa: PLC0415  (starts fast)
-    from nlpbatch.pipelines.overview import faults, overview  # noqa: PLC0415
-    from nlpbatch.pipelines.page import to_html  # noqa: PLC0415
+    from nlpbatch.pipelines.page import to_html  # noqa: PLC0415  (starts fast)
     from nlpbatch.pipelines.records import Records  # noqa: PLC0415
 
     late = _age(arguments.late)
@@ -74,10 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.recipes is not None and not arguments.serve:
         raise ConfigError("--recipes belongs to --serve: give both")
     told = None if arguments.alerts is None else _told(arguments.alerts)
-    records = Records(arguments.directory)
     if arguments.serve:
-        return _serve(arguments, records)
-    found = overview(records)
+        return _serve(arguments, Records(arguments.directory))
+    found = _look(arguments.directory, told)
     if arguments.json:
         print_json(found)
     elif arguments.html is not None:
@@ -87,15 +84,36 @@ def run(arguments: argparse.Namespace) -> int:
             raise ConfigError(f"{arguments.html} can't be written: {error.strerror}") from error
         print(f"{arguments.html}: {len(found['runs'])} runs", file=sys.stderr)
     elif arguments.check:
-        wrong = faults(found, late=late)
-        lines = [f"{one.name}: {one.state}: {one.why}" for one in wrong]
-        print("\n".join(lines) or f"all {len(found['runs'])} runs are in order", flush=True)
-        if told is not None:
-            told.deliver(check_alert(found, wrong, told), _say)
-        return int(bool(wrong))
+        return _check(found, late, told)
     else:
         _print(found)
     return 0
+
+
+def _look(directory: str, told: Any) -> dict[str, Any]:
+    """Return all runs; a directory that can't be looked at is told, too."""
+    from nlpbatch.pipelines.check_alert import unreachable_alert  # noqa: PLC0415
+    from nlpbatch.pipelines.overview import overview  # noqa: PLC0415
+    from nlpbatch.pipelines.records import Records  # noqa: PLC0415
+
+    try:
+        return overview(Records(directory))
+    except ConfigError as error:
+        if told is not None:
+            told.deliver(unreachable_alert(directory, error, told), _say)
+        raise
+
+
+def _check(found: Mapping[str, Any], late: timedelta | None, told: Any) -> int:
+    from nlpbatch.pipelines.check_alert import check_alert  # noqa: PLC0415
+    from nlpbatch.pipelines.overview import faults  # noqa: PLC0415
+
+    wrong = faults(found, late=late)
+    lines = [f"{one.name}: {one.state}: {one.why}" for one in wrong]
+    print("\n".join(lines) or f"all {len(found['runs'])} runs are in order", flush=True)
+    if told is not None:
+        told.deliver(check_alert(found, wrong, told), _say)
+    return int(bool(wrong))
 
 
 def _told(file: str) -> Any:

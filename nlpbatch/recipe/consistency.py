@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from nlpbatch.errors import RequestError
@@ -85,11 +86,19 @@ def _cycle(table: TableSettings, section: str, sink: SinkSettings) -> list[str]:
     """Return what is wrong if a recipe reads what it writes: what its stages are made of would go in a circle."""
     if not (table.files and sink.path):
         return []
-    files, output = posixpath.normpath(table.files), posixpath.normpath(sink.path)
-    if not f"{files}/".startswith(f"{output}/"):
-        return []
-    where = f"[{section}] files = {table.files!r} is within [sink] path {sink.path!r}"
-    return [f"{where}: a stage would read what the recipe writes: name other files, or another [sink] path"]
+    files, output = posixpath.normpath(table.files).split("/"), posixpath.normpath(sink.path).split("/")
+    remedy = "a stage would read what the recipe writes: name other files, or another [sink] path"
+    if files[: len(output)] == output:
+        return [f"[{section}] files = {table.files!r} is within [sink] path {sink.path!r}: {remedy}"]
+    # What is below a directory is read, too; so is what is below one that a pattern finds.
+    is_here = "://" not in sink.path and output[0] not in {"", ".."}
+    if (files == ["."] and is_here) or _finds(files, output[: len(files)]):
+        return [f"[{section}] files = {table.files!r} has [sink] path {sink.path!r} below it: {remedy}"]
+    return []
+
+
+def _finds(pattern: list[str], path: list[str]) -> bool:
+    return len(pattern) == len(path) and all(map(fnmatchcase, path, pattern))
 
 
 def _join_faults(join: JoinSettings, sink: SinkSettings) -> list[str]:

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 import trustme
 
@@ -22,6 +23,7 @@ from tests.fakes.alert_receivers import SECRET_PATH, mail_server, webhook_server
 from tests.fakes.forward_proxy import forward_proxy
 from tests.fakes.run_records import job, stage
 
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "alert.schema.json").read_text(encoding="utf-8"))
 ALERT = Alert(
     *("run", "recipe", "reviews.toml", "/out", "failed", "2026-11-02T03:20:00.000+00:00"),
     variables={"ds": "2026-11-01"},
@@ -93,6 +95,11 @@ def tls(tmp_path, monkeypatch):
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     return context, lambda: monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+
+
+def test_an_answer_without_an_end_is_not_read():
+    with webhook_server(endless=True) as server:
+        assert deliver(Webhook(server.url), patience_s=5)[0].endswith(": sent")
 
 
 def through(proxy):
@@ -281,6 +288,18 @@ def test_a_check_ends_as_it_would_whatever_becomes_of_the_alert(tmp_path):
     said = check(tmp_path / "runs", "--alerts", NLPBATCH_ALERT_WEBHOOK="http://127.0.0.1:9/s3cret")
     assert (said.returncode, said.stdout) == (1, "a: failed: no\n")
     assert said.stderr == "nlpbatch: alert, webhook at 127.0.0.1:9: not sent: can't be reached, 3 times\n"
+
+
+def test_a_check_that_cannot_look_tells_that(tmp_path):
+    (tmp_path / "file").touch()
+    with webhook_server() as server:
+        for directory in (tmp_path / "gone", tmp_path / "file"):
+            said = check(directory, "--alerts", NLPBATCH_ALERT_WEBHOOK=server.url)
+            assert (said.returncode, "is no directory" in said.stderr, ": sent" in said.stderr) == (2, True, True)
+    for alert in server.alerts:
+        jsonschema_rs.validate(SCHEMA, alert)
+        assert (alert["event"], alert["state"], alert["error"]["code"]) == ("check", "failed", "config_invalid")
+        assert alert["text"].endswith(": can't be looked at")
 
 
 @pytest.mark.parametrize(

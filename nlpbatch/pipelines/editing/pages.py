@@ -20,7 +20,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
@@ -29,7 +28,7 @@ from nlpbatch.errors import ConfigError, InvalidRequest, NotFound
 from nlpbatch.pipelines.access import HEADERS, PageAccess
 from nlpbatch.pipelines.editing.document import Edit, apply
 from nlpbatch.pipelines.editing.draft import assignments, check, command_for, describe_draft, describe_fault
-from nlpbatch.pipelines.editing.folder import Conflict, RecipeFolder
+from nlpbatch.pipelines.editing.folder import MAX_BYTES, Conflict, RecipeFolder
 from nlpbatch.pipelines.editing.results import report_of, result_of
 from nlpbatch.pipelines.editing.same_site import check_same_site
 from nlpbatch.pipelines.editing.sources import Sources
@@ -127,13 +126,12 @@ class RecipePages:
 
     async def _draft(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
-        name, text = _text(body, "name"), _text(body, "text")
-        path, edits, given = self._folder.path(name), _edits(body), _variables(body)
-        return _answer(await asyncio.to_thread(self._after_edits, path, text, edits, given))
+        name, text = _text(body, "name"), _recipe_text(body)
+        return _answer(await asyncio.to_thread(self._after_edits, name, text, _edits(body), _variables(body)))
 
-    def _after_edits(self, path: Path, text: str, edits: Sequence[Edit], given: Mapping[str, str]) -> dict[str, Any]:
+    def _after_edits(self, name: str, text: str, edits: Sequence[Edit], given: Mapping[str, str]) -> dict[str, Any]:
         """Return the text after the edits, and what `describe_draft` says; what can't be put in is among the faults."""
-        refused = []
+        path, refused = self._folder.path(name), []
         for edit in edits:
             try:
                 text = apply(text, edit)
@@ -151,16 +149,19 @@ class RecipePages:
 
     async def _source(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
-        recipe, faults = check(read_text(_text(body, "text")), _variables(body))
+        return _answer(await asyncio.to_thread(self._look, _recipe_text(body), _variables(body)))
+
+    def _look(self, text: str, given: Mapping[str, str]) -> dict[str, Any]:
+        recipe, faults = check(read_text(text), given)
         if wrong := [fault for fault in faults if fault.section == "source"]:
             raise ConfigError("\n".join(wrong))
-        return _answer(await asyncio.to_thread(self._sources.look, recipe))
+        return self._sources.look(recipe)
 
     async def _write(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
-        name, text = _text(body, "name"), _text(body, "text")
+        name, text = _text(body, "name"), _recipe_text(body)
         digest = None if body.get("digest") is None else _text(body, "digest")
-        found = describe_draft(text, _variables(body))
+        found = await asyncio.to_thread(describe_draft, text, _variables(body))
         if not found["is_right"]:
             wrong = "\n".join(fault["text"] for fault in found["faults"])
             raise ConfigError(f"{name} wasn't written, because no command would take it:\n{wrong}")
@@ -172,9 +173,9 @@ class RecipePages:
     async def _start(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
         name = _text(body, "name")
-        self._folder.path(name)
+        await asyncio.to_thread(self._folder.path, name)
         overwrite = body.get("overwrite", False) is True
-        trial = await self._trials.start(name, _text(body, "text"), _variables(body), overwrite=overwrite)
+        trial = await self._trials.start(name, _recipe_text(body), _variables(body), overwrite=overwrite)
         return _answer(trial.describe())
 
     async def _stop(self, request: web.Request) -> web.StreamResponse:
@@ -224,6 +225,13 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise InvalidRequest(f"{name} must be a string")
     return value
+
+
+def _recipe_text(body: Mapping[str, Any]) -> str:
+    text = _text(body, "text")
+    if (size_bytes := len(text.encode())) > MAX_BYTES:
+        raise ConfigError(f"the recipe has {size_bytes:,} bytes, and {MAX_BYTES:,} are the most: shorten it")
+    return text
 
 
 def _variables(body: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Final
 from nlpbatch.errors import ConfigError
 from nlpbatch.pipelines.editing.draft import assignments, check
 from nlpbatch.pipelines.editing.trial import Trial
-from nlpbatch.recipe.recipe_file import read_text
+from nlpbatch.recipe.recipe_file import Recipe, read_text
 
 _MOST: Final = 2
 
@@ -32,17 +32,13 @@ class Trials:
             ConfigError: The recipe can't be run, all faults are named; or one is under way.
 
         """
+        recipe, settings = await asyncio.to_thread(_checked, text, given)
         before = self._trials.get(name)
         if before is not None and not before.is_over:
             raise ConfigError(f"a trial of {name} is under way: wait for it, or stop it")
         if sum(not one.is_over for one in self._trials.values()) >= _MOST:
             raise ConfigError(f"{_MOST} trials are under way, each with a Spark of its own: wait for one, or stop it")
-        members = read_text(text)
-        recipe, faults = check(members, given)
-        if faults:
-            raise ConfigError("\n".join(faults))
-        recipe.check_sample()
-        trial = Trial(recipe, name, text, assignments(members, given), overwrite=overwrite)
+        trial = Trial(recipe, name, text, settings, overwrite=overwrite)
         self._trials[name] = trial  # at once: nobody else starts one meanwhile
         starting = asyncio.create_task(self._begin(name, trial), name="trial start")
         self._starting.add(starting)
@@ -67,3 +63,13 @@ class Trials:
         """Stop all, and return when they have ended."""
         await asyncio.gather(*self._starting, return_exceptions=True)
         await asyncio.gather(*(trial.stop() for trial in self._trials.values()))
+
+
+def _checked(text: str, given: Mapping[str, str]) -> tuple[Recipe, list[str]]:
+    """Return a recipe that can be tried, and the values of its placeholders as `--set` takes them."""
+    members = read_text(text)
+    recipe, faults = check(members, given)
+    if faults:
+        raise ConfigError("\n".join(faults))
+    recipe.check_sample()
+    return recipe, assignments(members, given)

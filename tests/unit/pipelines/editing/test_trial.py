@@ -98,18 +98,18 @@ SAMPLED = '[source]\nfiles = "in.jsonl"\n\n[sample]\n\n[analyze]\ncolumns = ["te
 
 def test_a_browser_that_hangs_up_while_a_trial_starts_leaves_it_followed(monkeypatch):
     async def play():
-        gone, trials = asyncio.Event(), Trials()
+        begun, gone, trials = asyncio.Event(), asyncio.Event(), Trials()
         began = []
 
         async def start(trial):
             began.append(trial)
+            begun.set()
             await gone.wait()
             trial.state = "done"
 
         monkeypatch.setattr(Trial, "start", start)
         asking = asyncio.create_task(trials.start("a.toml", SAMPLED, {}, overwrite=False))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await begun.wait()
         asking.cancel()
         await asyncio.wait([asking])
         gone.set()
