@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed leaves it out
 
 from nlpbatch.errors import ConfigError
 
@@ -30,7 +30,7 @@ def web_proxy(address: str, environment: Mapping[str, str]) -> str | None:
     parts = urlsplit(address)
     proxy = proxies.get(parts.scheme)
     host = parts.netloc.rpartition("@")[2].replace("[", "").replace("]", "")
-    if not proxy or proxy_bypass_environment(host, proxies):  # type: ignore[arg-type]
+    if not proxy or proxy_bypass_environment(host, proxies):
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     if not _is_proxy(proxy):
