@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from nlpbatch.errors import ConfigError, NotFound
+from nlpbatch.errors import ConfigError, NotFound, ServiceUnreachable
 from nlpbatch.pipelines.access import HEADERS, PageAccess
 from nlpbatch.pipelines.overview import overview, series_around, without_batches
 from nlpbatch.pipelines.page import policy, to_html
@@ -42,7 +42,7 @@ class Looks:
         """Return what `overview` returns.
 
         Raises:
-            ConfigError: As there.
+            ServiceUnreachable: The directory can't be looked at now.
 
         """
         done = self._looking is None or (self._looking.done() and time.monotonic() - self._ended_s > _AGAIN_S)
@@ -54,7 +54,7 @@ class Looks:
         """Return the series of a run, read at most every ten seconds.
 
         Raises:
-            ConfigError: As `look`.
+            ServiceUnreachable: As `look`.
 
         """
         found = await self.look()
@@ -68,6 +68,8 @@ class Looks:
     async def _look(self) -> dict[str, Any]:
         try:
             return await asyncio.to_thread(partial(overview, self._records, histories=False))
+        except ConfigError as error:
+            raise ServiceUnreachable(error.message) from error
         finally:
             self._ended_s = time.monotonic()
 
@@ -93,12 +95,9 @@ def add_runs_pages(app: web.Application, records: Records, access: PageAccess, *
 
     async def runs(request: web.Request) -> web.Response:
         access.check(request)
-        try:
-            path = request.query.get("path")
-            series = {} if path is None else await looks.series(path)
-            found = without_batches(await looks.look(), path, series)
-        except ConfigError as error:
-            return web.Response(status=503, text=error.message)
+        path = request.query.get("path")
+        series = {} if path is None else await looks.series(path)
+        found = without_batches(await looks.look(), path, series)
         return web.json_response(found, dumps=partial(json.dumps, ensure_ascii=False), headers=HEADERS)
 
     async def rows(request: web.Request) -> web.Response:
