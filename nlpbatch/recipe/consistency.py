@@ -35,7 +35,7 @@ def inconsistencies(sections: Mapping[str, Any]) -> list[str]:
     if "clean" in sections:
         faults += _clean_faults(sections["clean"], analyze)
     if "expect" in sections:
-        faults += _expect_faults(sections["expect"], analyze)
+        faults += _expect_faults(sections["expect"], analyze, sections.get("clean"))
     if features is not None:
         faults += [*_feature_faults(features, analyze), *_name_faults(features, sink)]
     if "alerts" in sections:
@@ -123,8 +123,13 @@ def _clean_faults(clean: CleanSettings, analyze: AnalyzeSettings | None) -> list
     return faults
 
 
-def _expect_faults(expect: ExpectSettings, analyze: AnalyzeSettings | None) -> list[str]:
+def _expect_faults(expect: ExpectSettings, analyze: AnalyzeSettings | None, clean: CleanSettings | None) -> list[str]:
     faults = []
+    texts = {*(analyze.columns if analyze is not None else ()), *(clean.columns if clean is not None else ())}
+    if expect.label in texts:
+        faults.append(
+            f"[expect] label is {expect.label!r}, a column of texts, which no record may hold: name one of labels"
+        )
     if not expect.of_rows and expect.error_ratio is None:
         faults.append("[expect] expects nothing: give rows, null_share, label_shares, drift or error_ratio")
     if expect.label is None and (expect.label_shares or "labels" in expect.drift):
