@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from nlpbatch.serving.failed_keys import PER_MINUTE
 from nlpbatch.serving.listen import ListenSettings
 from nlpbatch.serving.settings import Settings
 from nlpbatch.wire.limits import KIB, MIB, SizeLimits
@@ -71,7 +72,7 @@ class LimitSettings(Settings):
     body_bytes: int = Field(SizeLimits().body_bytes, ge=KIB, le=GIB)
     body_timeout_s: float = Field(30.0, gt=0, le=3600)
     """How long an admitted caller may take to send its body: it holds a slot meanwhile."""
-    failed_keys_per_minute: int = Field(120, ge=1, le=1_000_000)
+    failed_keys_per_minute: int = Field(PER_MINUTE, ge=1, le=1_000_000)
     """Requests without a valid key from one address that are answered with the reason; further ones have to wait."""
 
 

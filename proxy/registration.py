@@ -10,9 +10,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from nlpbatch.errors import InvalidRequest, NoCapacity, NotFound, TooManyFailedKeys, Unauthenticated
+from nlpbatch.serving.failed_keys import FailedKeys
 from nlpbatch.serving.registered import NAME, PATH
 from proxy.config_service import RegistrationSettings
-from proxy.failed_keys import FailedKeys
 from proxy.shared.store import StoreAway
 from proxy.upstream.registry import Registry
 

@@ -5,6 +5,7 @@ have none.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
@@ -123,6 +124,7 @@ class Alert:
         what = f"{said}, expectation breached" if self.breached else said
         if self.event == "check":
             found = f"failed, lost or late: {self.faults_total:,}" if self.faults else "in order"
+            found = "can't be looked at" if self.error else found
             return _one_line(f"{self.output}: {found}")
         about = " ".join([self.name, *self.variables.values(), *([f"({self.stage})"] if self.stage else [])])
         took = "" if self.seconds is None else f" after {self.seconds:,.0f} s"
@@ -151,7 +153,7 @@ class Alert:
 def numbers(result: Mapping[str, Any]) -> dict[str, float]:
     """Return the numbers of what a stage reports; names and texts of the data are left out with all that is nested."""
     kept = {name: value for name, value in result.items() if isinstance(value, int | float)}
-    return {name: value for name, value in kept.items() if not isinstance(value, bool) and value == value}  # noqa: PLR0124  (NaN)
+    return {name: value for name, value in kept.items() if not isinstance(value, bool) and math.isfinite(value)}
 
 
 def _stage_line(stage: StageReport) -> str:

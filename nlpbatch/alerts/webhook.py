@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from urllib3 import PoolManager, Timeout
-from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
+from urllib3 import PoolManager, ProxyManager, Timeout, make_headers
+from urllib3.exceptions import HTTPError, NewConnectionError, ProxyError, SSLError
 from urllib3.exceptions import TimeoutError as NoAnswer
 
 from nlpbatch.alerts.alert import VERSION, Alert
@@ -24,11 +24,13 @@ class Webhook:
     Args:
         address: http or https.
         key: Sent as a bearer key; None for none.
+        proxy: Address of the proxy through which it is reached, as `web_proxy` returns it; None for none.
 
     """
 
     address: str = field(repr=False)
     key: str | None = field(default=None, repr=False)
+    proxy: str | None = field(default=None, repr=False)
 
     @property
     def place(self) -> str:
@@ -46,9 +48,16 @@ class Webhook:
         headers = {"Content-Type": "application/json", "User-Agent": "nlpbatch", "Nlpbatch-Alert": str(VERSION)}
         headers |= {"Authorization": f"Bearer {self.key}"} if self.key else {}
         try:
-            with PoolManager(timeout=Timeout(total=timeout_s), retries=False) as pool:
+            with self._pool(timeout_s) as pool:
                 body = alert.to_json().encode()
-                answer = pool.request("POST", self.address, body=body, headers=headers, redirect=False)
+                answer = pool.request(
+                    "POST", self.address, body=body, headers=headers, redirect=False, preload_content=False
+                )
+                answer.close()  # nobody reads it, and it may be without end
+        except ProxyError as error:
+            raise HookFailed(
+                f"its proxy can't be reached, or refuses ({type(error.original_error).__name__})"
+            ) from error
         except SSLError as error:
             raise HookRefused("its certificate isn't trusted: add its authority to $SSL_CERT_FILE") from error
         except NoAnswer as error:
@@ -61,3 +70,12 @@ class Webhook:
             return
         failed = HookFailed if answer.status in _PASSING or answer.status >= _SERVER_FAULT else HookRefused
         raise failed(f"it answered HTTP {answer.status}")
+
+    def _pool(self, timeout_s: float) -> PoolManager:
+        timeout = Timeout(total=timeout_s)
+        if self.proxy is None:
+            return PoolManager(timeout=timeout, retries=False)
+        parts = urlsplit(self.proxy)
+        user, _, host = parts.netloc.rpartition("@")
+        headers = make_headers(proxy_basic_auth=unquote(user)) if user else None
+        return ProxyManager(f"{parts.scheme}://{host}", proxy_headers=headers, timeout=timeout, retries=False)

@@ -3,9 +3,12 @@
 import argparse
 import os
 import re
+import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,6 @@ _MEGABYTE = 1_000_000
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400}
 _EDITING_BYTES = 1_048_576
 """The largest request of the page that edits recipes: one, as a string of JSON."""
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -60,9 +62,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show them; with --check, return 1 if anything is wrong."""
-    from nlpbatch.pipelines.check_alert import check_alert  # noqa: PLC0415  (starts fast)
-    from nlpbatch.pipelines.overview import faults, overview  # noqa: PLC0415
-    from nlpbatch.pipelines.page import to_html  # noqa: PLC0415
+    from nlpbatch.pipelines.page import to_html  # noqa: PLC0415  (starts fast)
     from nlpbatch.pipelines.records import Records  # noqa: PLC0415
 
     late = _age(arguments.late)
@@ -72,10 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.recipes is not None and not arguments.serve:
         raise ConfigError("--recipes belongs to --serve: give both")
     told = None if arguments.alerts is None else _told(arguments.alerts)
-    records = Records(arguments.directory)
     if arguments.serve:
-        return _serve(arguments, records)
-    found = overview(records)
+        return _serve(arguments, Records(arguments.directory))
+    found = _look(arguments.directory, told)
     if arguments.json:
         print_json(found)
     elif arguments.html is not None:
@@ -85,15 +84,36 @@ def run(arguments: argparse.Namespace) -> int:
             raise ConfigError(f"{arguments.html} can't be written: {error.strerror}") from error
         print(f"{arguments.html}: {len(found['runs'])} runs", file=sys.stderr)
     elif arguments.check:
-        wrong = faults(found, late=late)
-        lines = [f"{one.name}: {one.state}: {one.why}" for one in wrong]
-        print("\n".join(lines) or f"all {len(found['runs'])} runs are in order", flush=True)
-        if told is not None:
-            told.deliver(check_alert(found, wrong, told), _say)
-        return int(bool(wrong))
+        return _check(found, late, told)
     else:
         _print(found)
     return 0
+
+
+def _look(directory: str, told: Any) -> dict[str, Any]:
+    """Return all runs; a directory that can't be looked at is told, too."""
+    from nlpbatch.pipelines.check_alert import unreachable_alert  # noqa: PLC0415
+    from nlpbatch.pipelines.overview import overview  # noqa: PLC0415
+    from nlpbatch.pipelines.records import Records  # noqa: PLC0415
+
+    try:
+        return overview(Records(directory))
+    except ConfigError as error:
+        if told is not None:
+            told.deliver(unreachable_alert(directory, error, told), _say)
+        raise
+
+
+def _check(found: Mapping[str, Any], late: timedelta | None, told: Any) -> int:
+    from nlpbatch.pipelines.check_alert import check_alert  # noqa: PLC0415
+    from nlpbatch.pipelines.overview import faults  # noqa: PLC0415
+
+    wrong = faults(found, late=late)
+    lines = [f"{one.name}: {one.state}: {one.why}" for one in wrong]
+    print("\n".join(lines) or f"all {len(found['runs'])} runs are in order", flush=True)
+    if told is not None:
+        told.deliver(check_alert(found, wrong, told), _say)
+    return int(bool(wrong))
 
 
 def _told(file: str) -> Any:
@@ -116,13 +136,15 @@ def _say(line: str) -> None:
 def _serve(arguments: argparse.Namespace, records: Any) -> int:
     import asyncio  # noqa: PLC0415
 
+    from nlpbatch.pipelines.access import PageAccess  # noqa: PLC0415
     from nlpbatch.pipelines.serve import add_runs_pages  # noqa: PLC0415
     from nlpbatch.serving import logs  # noqa: PLC0415
+    from nlpbatch.serving.hosts import is_loopback  # noqa: PLC0415
     from nlpbatch.serving.lifecycle import new_application, serve  # noqa: PLC0415
     from nlpbatch.serving.listen import ListenSettings  # noqa: PLC0415
 
     key = os.environ.get(_KEY_VARIABLE, "").strip() or None
-    if key is None and arguments.host not in _LOOPBACK:
+    if key is None and not is_loopback(arguments.host):
         raise ConfigError(
             f"--host {arguments.host} lets others see it: set ${_KEY_VARIABLE} to a key that they have to know"
         )
@@ -134,15 +156,28 @@ def _serve(arguments: argparse.Namespace, records: Any) -> int:
         raise ConfigError(f"--port is {arguments.port}: give 0 to 65,535")
     logs.configure("info")
     edits = arguments.recipes is not None
+    # Whoever opens the page that edits recipes can run what they like: no other user of this machine may.
+    token = secrets.token_urlsafe(32) if edits and key is None else None
+    access = PageAccess(key, token)
     app = new_application(body_bytes=_EDITING_BYTES if edits else 1024, drain_retry_after_s=1.0)
-    add_runs_pages(app, records, key, recipes=edits)
+    add_runs_pages(app, records, access, recipes=edits)
     if edits:
-        _add_recipe_pages(app, arguments.recipes, key)
-    asyncio.run(serve(app, ListenSettings(host=arguments.host, port=arguments.port, drain_timeout_s=1.0)))
+        _add_recipe_pages(app, arguments.recipes, access)
+    listen = ListenSettings(host=arguments.host, port=arguments.port, drain_timeout_s=1.0)
+    announce = None if token is None else partial(_announced, arguments.host, token)
+    asyncio.run(serve(app, listen, announce=announce))
     return 0
 
 
-def _add_recipe_pages(app: Any, directory: Path, key: str | None) -> None:
+@asynccontextmanager
+async def _announced(host: str, token: str, port: int) -> AsyncIterator[None]:
+    """Say at which address the page is; the token is nowhere else."""
+    name = f"[{host}]" if ":" in host else host
+    _say(f"open http://{name}:{port}/recipes?token={token}")
+    yield
+
+
+def _add_recipe_pages(app: Any, directory: Path, access: Any) -> None:
     try:
         from nlpbatch.pipelines.editing.pages import RecipePages  # noqa: PLC0415
     except ImportError as error:
@@ -151,7 +186,7 @@ def _add_recipe_pages(app: Any, directory: Path, key: str | None) -> None:
         ) from error
     from nlpbatch.pipelines.editing.folder import RecipeFolder  # noqa: PLC0415
 
-    RecipePages(RecipeFolder(directory)).add_to(app, key)
+    RecipePages(RecipeFolder(directory)).add_to(app, access)
 
 
 def _print(found: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from nlpbatch.pipelines.moments import moment
+from nlpbatch.pipelines.moments import moment, number
 
 VERSION: Final = 1
 """Of `_recipe/history.json`."""
@@ -21,6 +21,8 @@ _LEAST_OF_EACH: Final = 3
 _COUNTS: Final = ("rows", "new_rows", "text_bytes", "analysed_bytes", "dead")
 _COMPARED: Final = ("seconds", *_COUNTS)
 _PARTITION: Final = re.compile(r"([^/=]+)=[^/]+")
+_DATE: Final = re.compile(r"(?<![^/=])(?:\d{4}-\d{2}-\d{2}|\d{8})(?!\d)[^/]*")
+"""A part of a path that is a date, or begins with one, be it the value of a name."""
 _OUTPUT_VERSION: Final = re.compile(r"\.v\d+$")
 _STATES: Final = {"complete": "done", "running": "running", "stopped": "stopped", "failed": "failed", "lost": "lost"}
 
@@ -70,6 +72,11 @@ class PastRun:
 def series_of(path: str) -> str:
     """Return what the outputs of one recipe or job have in common: `reviews/date=*` of all its dates and versions."""
     return _OUTPUT_VERSION.sub("", _PARTITION.sub(r"\1=*", path))
+
+
+def dates_of(path: str) -> str:
+    """Return what the dates and versions of one output have in common; other parts, such as regions, are their own."""
+    return _DATE.sub("*", _OUTPUT_VERSION.sub("", path))
 
 
 def kept_runs(found: Mapping[str, Any] | None, path: str) -> list[PastRun]:
@@ -130,7 +137,7 @@ def starts(attempts: Sequence[Mapping[str, Any]], batches: Sequence[Mapping[str,
 
 def counts_of(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Return the counts that runs are compared by, of what an analysis reports."""
-    return {name: figures.get(name) for name in _COUNTS}
+    return {name: number(figures.get(name)) for name in _COUNTS}
 
 
 def side_by_side(outputs: Sequence[Sequence[PastRun]]) -> list[PastRun]:

@@ -105,7 +105,8 @@ def read_job(records: Records, path: str, now: datetime | None = None) -> JobRun
 
     """
     own = f"{path}/{JOB_RECORDS}".lstrip("/")
-    attempts = [one for name in records.names(f"{own}/attempts") if (one := records.read(f"{own}/attempts/{name}"))]
+    names = [name for name in records.names(f"{own}/attempts") if name.endswith(".json")]
+    attempts = [one for name in names if (one := records.read(f"{own}/attempts/{name}"))]
     identity = (records.read(f"{own}/run.json") or {}).get("identity", {})
     holder = live_holder(records, f"{own}/lease", now or datetime.now(UTC))
     batches = _batches(records, path)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from nlpbatch.alerts.alert import Fault
 from nlpbatch.errors import ConfigError
-from nlpbatch.pipelines.history import PastRun, natural, series_of, side_by_side
+from nlpbatch.pipelines.history import PastRun, dates_of, natural, series_of, side_by_side
 from nlpbatch.pipelines.jobs import JobRun, read_job
 from nlpbatch.pipelines.recipes import RecipeState, read_recipe
 from nlpbatch.pipelines.records import Records
@@ -54,7 +54,7 @@ def overview(records: Records, now: datetime | None = None, *, histories: bool =
                 past.setdefault(runs[-1]["series"], []).append(job.history)
         except ConfigError as error:
             runs.append(_unreadable(found.kind, found.path, error.message))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except Exception as error:  # noqa: BLE001  (whatever a record holds, it spoils no other run)
             why = f"its records are of another version, or damaged ({type(error).__name__})"
             runs.append(_unreadable(found.kind, found.path, why))
     runs.sort(key=lambda run: (run["state"] == "running", run["started_at"] or run["ended_at"] or ""), reverse=True)
@@ -91,7 +91,7 @@ def series_around(records: Records, found: Mapping[str, Any], path: str) -> dict
     place = members.index(path)
     past: list[Sequence[PastRun]] = []
     for member in members[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1]:
-        with suppress(ConfigError, KeyError, TypeError, ValueError, AttributeError):  # unreadable, or gone by now
+        with suppress(Exception):  # unreadable, or gone by now
             read = read_recipe if named[0]["kind"] == "recipe" else read_job
             past.append(read(records, member).history)
     return dict(as_json({named[0]["series"]: [asdict(run) for run in side_by_side(past)]}))
@@ -121,20 +121,32 @@ def faults(found: Mapping[str, Any], *, late: timedelta | None, now: datetime | 
 
     Args:
         found: What `overview` returned.
-        late: A run that ended longer ago than this, and doesn't run now, is late; None to take none for late.
+        late: A run that ended longer ago than this, and doesn't run now, is late; None to take none for late. Of the
+            dates and versions of one recipe or job, that is about the latest.
         now: The time; the clock's, if None.
 
     """
     now = now or datetime.now(UTC)
     nothing = Fault("", found["url"], "directory", "failed", "no job or recipe has its records below it")
     wrong = [] if found["runs"] else [nothing]
+    latest = _latest(found["runs"])
     for run in found["runs"]:
         of = (run["path"], run["path"] or found["url"], run["kind"])
         if run["state"] in _BAD:
             wrong.append(Fault(*of, run["state"], run["why"] or "no reason is recorded"))
-        elif late is not None and run["state"] != "running" and _is_before(run["ended_at"], now - late):
+        elif late is None or run["path"] not in latest or run["state"] == "running":
+            continue
+        elif _is_before(run["ended_at"], now - late):
             wrong.append(Fault(*of, "late", f"the last run ended {run['ended_at'] or 'never'}, and none runs"))
     return wrong
+
+
+def _latest(runs: Sequence[Run]) -> set[str]:
+    """Return the paths of outputs that no later date or version has come after."""
+    last: dict[tuple[str, str], str] = {}
+    for path, kind in sorted(((run["path"], run["kind"]) for run in runs), key=lambda one: natural(one[0])):
+        last[dates_of(path), kind] = path
+    return {*last.values()}
 
 
 def _is_before(at: str | None, then: datetime) -> bool:

@@ -21,6 +21,8 @@ _DIRECTORIES: Final = {
 _CHECKS: Final = ("expect", "expect-errors")
 """Stages that write checks."""
 _LONGEST: Final = 400
+_LARGEST: Final = 2**53
+"""Whole numbers from here on, browsers round."""
 _DEPTH: Final = 4
 
 
@@ -54,9 +56,18 @@ def preview(records: Records, path: str, stage: str | None) -> dict[str, Any]:
 
 
 def show_rows(rows: Any) -> dict[str, Any]:
-    """Return `columns` and `rows` of a table or a batch of Arrow."""
+    """Return `columns` and `rows` of a table or a batch of Arrow.
+
+    Raises:
+        ConfigError: A value has no counterpart in Python, such as a day in the year 275,760.
+
+    """
     columns = rows.schema.names
-    shown = {"columns": columns, "rows": [[_shown(row[name]) for name in columns] for row in rows.to_pylist()]}
+    try:
+        values = rows.to_pylist()
+    except (ValueError, ArithmeticError, ImportError) as error:
+        raise ConfigError(f"the rows can't be shown ({type(error).__name__}): read the file itself") from error
+    shown = {"columns": columns, "rows": [[_shown(row[name]) for name in columns] for row in values]}
     return dict(as_json(shown))
 
 
@@ -85,7 +96,7 @@ def _shown(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if value is None or isinstance(value, bool | int | float):
-        return value
+        return str(value) if isinstance(value, int) and abs(value) >= _LARGEST else value
     if isinstance(value, list) and value and all(isinstance(one, dict) and "form" in one for one in value):
         return {"tokens": [[str(one["form"]), str(one.get("tag") or "")] for one in value[:100]]}
     text = str(value)

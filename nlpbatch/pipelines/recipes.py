@@ -8,7 +8,7 @@ from typing import Any, Final
 from nlpbatch.errors import ConfigError
 from nlpbatch.pipelines.history import PastRun, between, counts_of, kept_runs
 from nlpbatch.pipelines.jobs import JobRun, State, live_holder, read_job
-from nlpbatch.pipelines.moments import moment
+from nlpbatch.pipelines.moments import moment, number
 from nlpbatch.pipelines.records import RECIPE_RECORDS, Records
 
 _ANALYZED: Final = "analyzed"
@@ -161,10 +161,10 @@ def _stages(
         if name == "analyze" and state in {"running", "lost", "failed"} and job is not None and job.why:
             why = why or job.why
         members = record or {}
-        seconds = members.get("seconds")
-        stages.append(
-            StageState(name, needs, state, why, moment(members.get("ended_at")), seconds, members.get("result") or {})
-        )
+        seconds, result = number(members.get("seconds")), members.get("result") or {}
+        if not isinstance(result, Mapping):
+            raise TypeError(f"the result of {name} is no object")
+        stages.append(StageState(name, needs, state, why, moment(members.get("ended_at")), seconds, result))
     return stages
 
 

@@ -2,9 +2,13 @@
 
 A record may be gone a moment after its directory was listed: then it counts as not there. One that isn't JSON is a
 fault of that output alone; one that is rewritten in place every few seconds is read again before it counts as that.
+Symbolic links below the directory are not followed: whoever may write an output could have others shown what they may
+not read themselves.
 """
 
+import errno
 import json
+import os
 import posixpath
 import time
 from collections.abc import Iterator
@@ -20,6 +24,9 @@ RECIPE_RECORDS: Final = "_recipe"
 _DEPTH: Final = 12
 _MOST_DIRECTORIES: Final = 100_000
 _BATCH: Final = "run_batch="
+_MAX_RECORD_BYTES: Final = 16_000_000
+_MAX_NESTED: Final = 32
+"""Lists and objects within each other that a record may have."""
 _AGAIN: Final = 5
 _AGAIN_S: Final = 0.05
 
@@ -52,6 +59,11 @@ class Records:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/") or url
         self._files, self._root = file_system(url)
+        protocols = self._files.protocol
+        is_local = "file" in ((protocols,) if isinstance(protocols, str) else protocols)
+        if is_local:
+            self._root = os.path.realpath(self._root)
+        self._has_links = is_local
         try:
             is_there = self._files.isdir(self._root)
         except Exception as error:
@@ -113,14 +125,15 @@ class Records:
         """
         try:
             with self._files.open(self._within(path), "rb") as file:
-                found = json.loads(file.read())
+                text = file.read(_MAX_RECORD_BYTES + 1)
+            found = json.loads(text) if len(text) <= _MAX_RECORD_BYTES else None
         except FileNotFoundError:
             return None
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         except Exception as error:
             raise ConfigError(f"{self.url}/{path} can't be read: {_reason(error)}") from error
-        if not isinstance(found, dict):
+        if not isinstance(found, dict) or not _is_flat(found, _MAX_NESTED):
             raise ConfigError(f"{path} is damaged, or half written")
         return found
 
@@ -152,7 +165,16 @@ class Records:
             raise ConfigError(f"{self.url}/{path} can't be read: {_reason(error)}") from error
 
     def _within(self, path: str) -> str:
-        return posixpath.join(self._root, path) if path else str(self._root)
+        """Return where a path is.
+
+        Raises:
+            FileNotFoundError: A symbolic link is on the way.
+
+        """
+        found = posixpath.join(self._root, path) if path else str(self._root)
+        if path and self._has_links and os.path.realpath(found) != os.path.normpath(found):
+            raise FileNotFoundError(errno.ENOENT, "a symbolic link, which isn't followed")
+        return found
 
     def _list(self, path: str) -> list[tuple[str, bool]]:
         try:
@@ -161,9 +183,19 @@ class Records:
             return []  # deleted since it was seen
         except Exception as error:
             raise ConfigError(f"{self.url}/{path} can't be listed: {_reason(error)}") from error
-        named = [(posixpath.basename(str(one["name"]).rstrip("/")), one["type"] == "directory") for one in found]
+        own = [one for one in found if not one.get("islink")]
+        named = [(posixpath.basename(str(one["name"]).rstrip("/")), one["type"] == "directory") for one in own]
         return [one for one in named if not one[0].startswith(".")]  # Hadoop's checksums among them
 
 
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _is_flat(value: Any, levels: int) -> bool:
+    """Return whether no more lists and objects are within each other."""
+    if not isinstance(value, dict | list):
+        return True
+    return levels > 0 and all(
+        _is_flat(one, levels - 1) for one in (value.values() if isinstance(value, dict) else value)
+    )

@@ -8,17 +8,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from nlpbatch.errors import ConfigError, NotFound, Unauthenticated
+from nlpbatch.errors import ConfigError, NotFound, ServiceUnreachable
+from nlpbatch.pipelines.access import HEADERS, PageAccess
 from nlpbatch.pipelines.overview import overview, series_around, without_batches
 from nlpbatch.pipelines.page import policy, to_html
 from nlpbatch.pipelines.preview import preview
 from nlpbatch.pipelines.records import Records
 from nlpbatch.pipelines.reports import REPORT_POLICY, read_report
-from nlpbatch.serving.access import knows_key
 
-HEADERS: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-KEY_WANTED: Final = "a key is needed: send it as Authorization: Bearer KEY"
 _AGAIN_S: Final = 1.0
 """However many look, the records are read once in so long."""
 _HISTORY_S: Final = 10.0
@@ -45,7 +42,7 @@ class Looks:
         """Return what `overview` returns.
 
         Raises:
-            ConfigError: As there.
+            ServiceUnreachable: The directory can't be looked at now.
 
         """
         done = self._looking is None or (self._looking.done() and time.monotonic() - self._ended_s > _AGAIN_S)
@@ -57,56 +54,54 @@ class Looks:
         """Return the series of a run, read at most every ten seconds.
 
         Raises:
-            ConfigError: As `look`.
+            ServiceUnreachable: As `look`.
 
         """
         found = await self.look()
         read_s, known = self._series.get(path, (-_HISTORY_S, {}))
         if time.monotonic() - read_s > _HISTORY_S:
             known = await asyncio.to_thread(series_around, self._records, found, path)
-            self._series = {path: (time.monotonic(), known), **dict(list(self._series.items())[: _OPEN - 1])}
+            others = [one for one in self._series.items() if one[0] != path]
+            self._series = {path: (time.monotonic(), known), **dict(others[: _OPEN - 1])}
         return known
 
     async def _look(self) -> dict[str, Any]:
         try:
             return await asyncio.to_thread(partial(overview, self._records, histories=False))
+        except ConfigError as error:
+            raise ServiceUnreachable(error.message) from error
         finally:
             self._ended_s = time.monotonic()
 
 
-def add_runs_pages(app: web.Application, records: Records, key: str | None, *, recipes: bool = False) -> None:
+def add_runs_pages(app: web.Application, records: Records, access: PageAccess, *, recipes: bool = False) -> None:
     """Add the page.
 
     Args:
         app: The application.
         records: Where to look.
-        key: What callers have to know, as a bearer key or as the password of Basic authentication; None for no key.
+        access: Knows who may see it.
         recipes: Whether there is a page that edits recipes, too.
 
     """
     looks = Looks(records)
 
     async def page(request: web.Request) -> web.Response:
-        if not is_known(request, key):
-            return ask_for_key()
+        if (instead := access.admit(request)) is not None:
+            return instead
         found = without_batches(await looks.look(), None)
         headers = HEADERS | {"Content-Security-Policy": policy()}
         return web.Response(text=to_html(found, live=True, recipes=recipes), content_type="text/html", headers=headers)
 
     async def runs(request: web.Request) -> web.Response:
-        if not is_known(request, key):
-            raise Unauthenticated(KEY_WANTED)
-        try:
-            path = request.query.get("path")
-            series = {} if path is None else await looks.series(path)
-            found = without_batches(await looks.look(), path, series)
-        except ConfigError as error:
-            return web.Response(status=503, text=error.message)
+        access.check(request)
+        path = request.query.get("path")
+        series = {} if path is None else await looks.series(path)
+        found = without_batches(await looks.look(), path, series)
         return web.json_response(found, dumps=partial(json.dumps, ensure_ascii=False), headers=HEADERS)
 
     async def rows(request: web.Request) -> web.Response:
-        if not is_known(request, key):
-            raise Unauthenticated(KEY_WANTED)
+        access.check(request)
         path, stage = request.query.get("path", ""), request.query.get("stage")
         # Only what is on the page: no path that somebody else made up.
         if path not in {run["path"] for run in (await looks.look())["runs"]}:
@@ -119,14 +114,14 @@ def add_runs_pages(app: web.Application, records: Records, key: str | None, *, r
 
     app.router.add_get("/", page)
     app.router.add_get("/preview.json", rows)
-    _add_report_page(app, records, key, looks)
+    _add_report_page(app, records, access, looks)
     app.router.add_get("/runs.json", runs)
 
 
-def _add_report_page(app: web.Application, records: Records, key: str | None, looks: Looks) -> None:
+def _add_report_page(app: web.Application, records: Records, access: PageAccess, looks: Looks) -> None:
     async def report(request: web.Request) -> web.Response:
-        if not is_known(request, key):
-            return ask_for_key()
+        if (instead := access.admit(request)) is not None:
+            return instead
         path, name = request.query.get("path", ""), request.query.get("name", "")
         if path not in {run["path"] for run in (await looks.look())["runs"]}:
             raise NotFound(f"no job or recipe has its records at {path!r}")
@@ -138,26 +133,3 @@ def _add_report_page(app: web.Application, records: Records, key: str | None, lo
         return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
 
     app.router.add_get("/report", report)
-
-
-def ask_for_key() -> web.Response:
-    """Return the answer that has a browser ask for the key by itself."""
-    return web.Response(status=401, text="a key is needed\n", headers={"WWW-Authenticate": 'Basic realm="runs"'})
-
-
-def is_known(request: web.Request, key: str | None) -> bool:
-    """Return whether a caller may see the page.
-
-    Args:
-        request: Of the caller.
-        key: What it has to know; None for no key.
-
-    Raises:
-        NotFound: Without a key, the page was asked for under another name than this machine's own.
-
-    """
-    if key is None:  # on loopback; under any other name it was reached by a page that made the browser ask
-        if request.url.host not in _LOOPBACK:
-            raise NotFound(f"this is no page of {request.url.host}: open it at 127.0.0.1, or set a key")
-        return True
-    return knows_key(request, key)

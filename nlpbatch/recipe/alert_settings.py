@@ -16,19 +16,28 @@ from nlpbatch.alerts.command import Command
 from nlpbatch.alerts.delivery import Alerts
 from nlpbatch.alerts.links import path_below
 from nlpbatch.alerts.mail import Mail
+from nlpbatch.alerts.web_proxy import web_proxy
 from nlpbatch.alerts.webhook import Webhook
 from nlpbatch.errors import ConfigError
 from nlpbatch.recipe.section_options import read_section
 from nlpbatch.spark.option_types import STRING, OptionType, columns, is_names
-from nlpbatch.toml import TOMLDecodeError, parse_toml
+from nlpbatch.toml import parse_toml
 
 SECTION: Final = "alerts"
 WEBHOOK: Final = "NLPBATCH_ALERT_WEBHOOK"
 WEBHOOK_TOKEN: Final = "NLPBATCH_ALERT_WEBHOOK_TOKEN"  # noqa: S105  (the name of a variable)
 SMTP_USER: Final = "NLPBATCH_ALERT_SMTP_USER"
 SMTP_PASSWORD: Final = "NLPBATCH_ALERT_SMTP_PASSWORD"  # noqa: S105  (the name of a variable)
-_SECRETS: Final = (WEBHOOK, WEBHOOK_TOKEN, SMTP_USER, SMTP_PASSWORD, "NLPBATCH_API_KEY")
-"""Variables that a command doesn't get."""
+_OWN: Final = (WEBHOOK, WEBHOOK_TOKEN, SMTP_USER, SMTP_PASSWORD)
+_OTHERS: Final = (
+    "NLPBATCH_API_KEY",
+    "NLPBATCH_RUNS_KEY",
+    "NLPBATCH_ADMIN_KEY",
+    "NLPBATCH_REGISTRATION_SECRET",
+    "NLPBATCH_SHARED_PASSWORD",
+    "NLPBATCH_SHARED_SECRET",
+)
+"""Further variables that a command doesn't get."""
 _SMTP_PORTS: Final = {"smtp": 25, "smtps": 465}
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 _MAX_NAMED: Final = 20
@@ -169,7 +178,7 @@ def read_alerts(file: Path, output: str | None = None) -> AlertSettings | None:
         written = parse_toml(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: can't be read: {error.strerror}: check the path") from error
-    except (UnicodeDecodeError, TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: not TOML: {error}") from error
     given, output = written.get(SECTION), output or written.get("output")
     if given is None:
@@ -196,7 +205,7 @@ def alerts_of(settings: AlertSettings | None, environment: Mapping[str, str]) ->
 
     """
     given = settings or AlertSettings()
-    secrets = {name: environment.get(name, "").strip() or None for name in _SECRETS}
+    secrets = {name: environment.get(name, "").strip() or None for name in _OWN}
     webhook = given.webhook or secrets[WEBHOOK]
     if given.webhook is None and webhook is not None:
         _check_webhook(webhook)
@@ -204,7 +213,7 @@ def alerts_of(settings: AlertSettings | None, environment: Mapping[str, str]) ->
         raise ConfigError(f"of ${SMTP_USER} and ${SMTP_PASSWORD} one is missing: set both, or neither")
     hooks: list[Webhook | Mail | Command] = []
     if webhook is not None:
-        hooks.append(Webhook(webhook, _key(secrets[WEBHOOK_TOKEN])))
+        hooks.append(Webhook(webhook, _key(secrets[WEBHOOK_TOKEN]), web_proxy(webhook, environment)))
     if given.email and given.smtp is not None and given.sender is not None:
         parts = urlsplit(given.smtp)
         server = (parts.hostname or "", parts.port or _SMTP_PORTS[parts.scheme], parts.scheme == "smtps")
@@ -214,7 +223,7 @@ def alerts_of(settings: AlertSettings | None, environment: Mapping[str, str]) ->
             raise ConfigError(
                 f"[alerts] command: there is no program {given.command[0]!r} where the driver runs: give its whole path"
             )
-        plain = {name: value for name, value in environment.items() if name not in _SECRETS}
+        plain = {name: value for name, value in environment.items() if name not in {*_OWN, *_OTHERS}}
         hooks.append(Command(given.command, plain))
     if settings is not None and settings.on and not hooks:
         raise ConfigError(f"[alerts] names nobody: give webhook, email or command, or set ${WEBHOOK}")

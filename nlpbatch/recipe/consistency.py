@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from nlpbatch.errors import RequestError
@@ -34,7 +35,7 @@ def inconsistencies(sections: Mapping[str, Any]) -> list[str]:
     if "clean" in sections:
         faults += _clean_faults(sections["clean"], analyze)
     if "expect" in sections:
-        faults += _expect_faults(sections["expect"], analyze)
+        faults += _expect_faults(sections["expect"], analyze, sections.get("clean"))
     if features is not None:
         faults += [*_feature_faults(features, analyze), *_name_faults(features, sink)]
     if "alerts" in sections:
@@ -85,11 +86,19 @@ def _cycle(table: TableSettings, section: str, sink: SinkSettings) -> list[str]:
     """Return what is wrong if a recipe reads what it writes: what its stages are made of would go in a circle."""
     if not (table.files and sink.path):
         return []
-    files, output = posixpath.normpath(table.files), posixpath.normpath(sink.path)
-    if not f"{files}/".startswith(f"{output}/"):
-        return []
-    where = f"[{section}] files = {table.files!r} is within [sink] path {sink.path!r}"
-    return [f"{where}: a stage would read what the recipe writes: name other files, or another [sink] path"]
+    files, output = posixpath.normpath(table.files).split("/"), posixpath.normpath(sink.path).split("/")
+    remedy = "a stage would read what the recipe writes: name other files, or another [sink] path"
+    if files[: len(output)] == output:
+        return [f"[{section}] files = {table.files!r} is within [sink] path {sink.path!r}: {remedy}"]
+    # What is below a directory is read, too; so is what is below one that a pattern finds.
+    is_here = "://" not in sink.path and output[0] not in {"", ".."}
+    if (files == ["."] and is_here) or _finds(files, output[: len(files)]):
+        return [f"[{section}] files = {table.files!r} has [sink] path {sink.path!r} below it: {remedy}"]
+    return []
+
+
+def _finds(pattern: list[str], path: list[str]) -> bool:
+    return len(pattern) == len(path) and all(map(fnmatchcase, path, pattern))
 
 
 def _join_faults(join: JoinSettings, sink: SinkSettings) -> list[str]:
@@ -114,8 +123,13 @@ def _clean_faults(clean: CleanSettings, analyze: AnalyzeSettings | None) -> list
     return faults
 
 
-def _expect_faults(expect: ExpectSettings, analyze: AnalyzeSettings | None) -> list[str]:
+def _expect_faults(expect: ExpectSettings, analyze: AnalyzeSettings | None, clean: CleanSettings | None) -> list[str]:
     faults = []
+    texts = {*(analyze.columns if analyze is not None else ()), *(clean.columns if clean is not None else ())}
+    if expect.label in texts:
+        faults.append(
+            f"[expect] label is {expect.label!r}, a column of texts, which no record may hold: name one of labels"
+        )
     if not expect.of_rows and expect.error_ratio is None:
         faults.append("[expect] expects nothing: give rows, null_share, label_shares, drift or error_ratio")
     if expect.label is None and (expect.label_shares or "labels" in expect.drift):

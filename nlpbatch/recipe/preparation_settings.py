@@ -1,5 +1,6 @@
 """The sections of a recipe that prepare and check rows: what each option accepts, means and is if left out."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
@@ -47,7 +48,7 @@ def _is_table(value: Any, is_member: Callable[[Any], bool]) -> bool:
 
 
 def _is_drift(value: Any) -> bool:
-    return _is_table(value, lambda bound: is_number(bound) and bound >= 0) and set(value) <= set(DRIFTS)
+    return _is_table(value, lambda bound: is_number(bound) and 0 <= bound < math.inf) and set(value) <= set(DRIFTS)
 
 
 _ROWS: Final = OptionType(

@@ -22,7 +22,7 @@ from nlpbatch.recipe.settings import (
 )
 from nlpbatch.recipe.variables import fill
 from nlpbatch.suggestions import nearest
-from nlpbatch.toml import TOMLDecodeError, parse_toml
+from nlpbatch.toml import parse_toml
 
 SECTIONS: Final[dict[str, type[Any]]] = {
     "source": SourceSettings,
@@ -134,7 +134,7 @@ def read_file(path: Path) -> tuple[str, dict[str, Any]]:
         return text, parse_toml(text)
     except OSError as error:
         raise ConfigError(f"{path}: can't be read: {error.strerror}: check the path") from error
-    except (UnicodeDecodeError, TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
 
 
@@ -147,7 +147,7 @@ def read_text(text: str) -> dict[str, Any]:
     """
     try:
         return parse_toml(text)
-    except TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also of a number of thousands of digits
         raise ConfigError(f"not TOML: {error}") from error
 
 

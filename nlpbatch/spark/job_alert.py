@@ -1,9 +1,12 @@
-"""What an alert says of a run of the analysis job."""
+"""What an alert says of a run of the analysis job, and of a replay of its dead letters."""
+
+from dataclasses import replace
 
 from nlpbatch.alerts.after import Ending
 from nlpbatch.alerts.alert import Alert
 from nlpbatch.alerts.delivery import Alerts
 from nlpbatch.alerts.links import run_link
+from nlpbatch.spark.replay import Replayed
 from nlpbatch.spark.report import Report
 
 _FIGURES = ("rows", "new_rows", "dead", "nulls", "tokens", "text_bytes")
@@ -47,3 +50,21 @@ def job_alert(ending: Ending, output: str, report: Report | None, alerts: Alerts
         figures=figures,
         link=run_link(alerts.page, alerts.page_of, output),
     )
+
+
+def replay_alert(ending: Ending, output: str, done: Replayed | None, alerts: Alerts) -> Alert:
+    """Return the alert of a replay: that of a run of the job, with what it sent and recovered.
+
+    Args:
+        ending: How it ended.
+        output: Of the job.
+        done: What it did; None if it failed.
+        alerts: As of `job_alert`.
+
+    """
+    if done is None:
+        return job_alert(ending, output, None, alerts)
+    alert = job_alert(ending, output, done.report, alerts)
+    left = (f"{done.left:,} of {done.sent:,} dead letters are left: see their codes",) if done.left else ()
+    figures = {**alert.figures, "sent": done.sent, "recovered": done.recovered}
+    return replace(alert, figures=figures, warnings=(*left, *alert.warnings))

@@ -17,7 +17,7 @@ from nlpbatch.older_python import Self
 from nlpbatch.spark.option_types import OPTION_TYPES
 from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, ServiceCall
 from nlpbatch.suggestions import nearest
-from nlpbatch.toml import TOMLDecodeError, parse_toml
+from nlpbatch.toml import parse_toml
 from nlpbatch.wire.fields import DEFAULT_FIELDS
 from nlpbatch.wire.options import DEFAULT_ANALYZER, Operation, Options
 
@@ -167,7 +167,7 @@ def _read(file: Path) -> dict[str, Any]:
         return parse_toml(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: can't be read: {error.strerror}: check the path given with --config") from error
-    except (UnicodeDecodeError, TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: not TOML: {error}") from error
 
 

@@ -67,6 +67,11 @@ class Replayed:
     recovered: int
     report: Report
 
+    @property
+    def left(self) -> int:
+        """Return the dead rows that there still are."""
+        return self.sent - self.recovered
+
 
 def replay(spark: SparkSession, options: ReplayOptions) -> Replayed:
     """Send all dead rows again, and merge the answers.

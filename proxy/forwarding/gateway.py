@@ -27,6 +27,7 @@ from nlpbatch.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from nlpbatch.serving.failed_keys import FailedKeys
 from nlpbatch.serving.problems import LOG_KEY
 from nlpbatch.serving.reading import hold_body, read_all, wide_reads
 from nlpbatch.serving.tracing import step
@@ -34,7 +35,6 @@ from nlpbatch.wire.media import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, JOB, PREF
 from nlpbatch.wire.priority import is_batch
 from nlpbatch.wire.problem import STATUS_BY_ERROR, status_of
 from proxy.config import LimitSettings
-from proxy.failed_keys import FailedKeys
 from proxy.forwarding.delivery import COUNTED_KEY, Delivery, WholeRequest
 from proxy.forwarding.gate import Admission, Gate
 from proxy.forwarding.peer_answers import PeerAnswers

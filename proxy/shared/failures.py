@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from proxy.failed_keys import FailedKeys
+from nlpbatch.serving.failed_keys import FailedKeys
 from proxy.shared.store import Script, SharedStore, StoreAway
 
 _WINDOW_US: Final = 60_000_000

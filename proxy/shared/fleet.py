@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import nlpbatch
+from nlpbatch.serving.failed_keys import FailedKeys
 from proxy.config import ProxySettings
-from proxy.failed_keys import FailedKeys
 from proxy.shared.budgets import SharedBudgets
 from proxy.shared.claims import Claims
 from proxy.shared.clock import FleetClock

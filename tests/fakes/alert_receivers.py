@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -28,6 +28,7 @@ class WebhookServer:
         alerts: The bodies, as JSON.
         headers: The headers of each request.
         hangs: Whether it answers nothing at all until it ends.
+        endless: Whether its answers don't end.
 
     """
 
@@ -36,19 +37,23 @@ class WebhookServer:
     alerts: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     hangs: bool = False
+    endless: bool = False
 
 
 @contextmanager
-def webhook_server(*statuses: int, hangs: bool = False, context: Any = None) -> Iterator[WebhookServer]:
+def webhook_server(
+    *statuses: int, hangs: bool = False, endless: bool = False, context: Any = None
+) -> Iterator[WebhookServer]:
     """Run one.
 
     Args:
         statuses: As of `WebhookServer`.
         hangs: As of `WebhookServer`.
+        endless: As of `WebhookServer`.
         context: Of TLS; None for plain HTTP.
 
     """
-    received, over = WebhookServer(statuses=list(statuses), hangs=hangs), threading.Event()
+    received, over = WebhookServer(statuses=list(statuses), hangs=hangs, endless=endless), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -62,6 +67,12 @@ def webhook_server(*statuses: int, hangs: bool = False, context: Any = None) -> 
             self.send_response(status)
             if 300 <= status < 400:
                 self.send_header("Location", "/elsewhere")
+            if received.endless:
+                self.end_headers()
+                with suppress(OSError):
+                    while not over.is_set():
+                        self.wfile.write(b"x" * 65_536)
+                return
             self.send_header("Content-Length", "0")
             self.end_headers()
 

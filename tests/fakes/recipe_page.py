@@ -9,6 +9,8 @@ import urllib.request
 from contextlib import contextmanager
 
 READY = "html[data-ready]"
+TOKENS = {}
+"""Of the pages that are served now without a key, by the beginning of their addresses."""
 
 
 @contextmanager
@@ -29,9 +31,19 @@ def serving_recipes(recipes, outputs, **environment):
     variables = {**os.environ, **environment}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables, cwd=recipes.parent) as process:
         try:
-            yield f"http://127.0.0.1:{json.loads(process.stderr.readline())['port']}"
+            url = f"http://127.0.0.1:{json.loads(process.stderr.readline())['port']}"
+            if "NLPBATCH_RUNS_KEY" not in environment:
+                opened = process.stderr.readline()
+                assert opened.startswith(f"nlpbatch: open {url}/recipes?token=")
+                TOKENS[url] = opened.rstrip().partition("token=")[2]
+            yield url
         finally:
             process.terminate()
+
+
+def token_of(url):
+    """Return the token of a page, None if it has none."""
+    return next((token for served, token in TOKENS.items() if url.startswith(f"{served}/")), None)
 
 
 class RecipeVisit:
@@ -43,6 +55,8 @@ class RecipeVisit:
         self.complaints = []
         self.page.on("console", lambda one: self.complaints.append(one.text) if one.type == "error" else None)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        if token := token_of(url):
+            self.page.goto(f"{url.partition('#')[0]}?token={token}")
         self.page.goto(url)
         self.page.wait_for_selector(READY)
 
@@ -65,7 +79,9 @@ class RecipeVisit:
 
 
 def ask(url, body=None, **headers):
-    """Return status and answer of a request; a body is sent as JSON unless the headers say otherwise."""
+    """Return status and answer of a request with the token; a body is sent as JSON unless the headers say otherwise."""
+    token = token_of(url)
+    headers = ({"Authorization": f"Bearer {token}"} if token else {}) | headers
     sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
     data = None if body is None else json.dumps(body).encode()
     try:

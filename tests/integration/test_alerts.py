@@ -1,5 +1,6 @@
 """Alerts over real connections: a web server, a mail server with and without TLS, and commands."""
 
+import base64
 import json
 import os
 import ssl
@@ -9,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 import trustme
 
@@ -18,8 +20,10 @@ from nlpbatch.alerts.delivery import Alerts
 from nlpbatch.alerts.mail import Mail
 from nlpbatch.alerts.webhook import Webhook
 from tests.fakes.alert_receivers import SECRET_PATH, mail_server, webhook_server
+from tests.fakes.forward_proxy import forward_proxy
 from tests.fakes.run_records import job, stage
 
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "alert.schema.json").read_text(encoding="utf-8"))
 ALERT = Alert(
     *("run", "recipe", "reviews.toml", "/out", "failed", "2026-11-02T03:20:00.000+00:00"),
     variables={"ds": "2026-11-01"},
@@ -91,6 +95,52 @@ def tls(tmp_path, monkeypatch):
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     return context, lambda: monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+
+
+def test_an_answer_without_an_end_is_not_read():
+    with webhook_server(endless=True) as server:
+        assert deliver(Webhook(server.url), patience_s=5)[0].endswith(": sent")
+
+
+def through(proxy):
+    return proxy.url.replace("http://", "http://me:p%40ss@")
+
+
+def test_a_webhook_is_reached_through_a_proxy_with_its_password(tls):
+    context, trust = tls
+    trust()
+    with forward_proxy() as proxy:
+        with webhook_server() as plain:
+            said = deliver(Webhook(plain.url, "k3y", through(proxy)))
+        with webhook_server(context=context) as server:
+            said += deliver(Webhook(server.url.replace("http:", "https:"), "k3y", through(proxy)))
+    assert [line.endswith(": sent") for line in said] == [True, True]
+    assert [len(plain.alerts), len(server.alerts)] == [1, 1]
+    assert [method for method, _ in proxy.asked] == ["POST", "CONNECT"]
+    assert proxy.credentials == [f"Basic {base64.b64encode(b'me:p@ss').decode()}"] * 2
+    assert server.headers[0]["Authorization"] == "Bearer k3y"
+    assert "Proxy-Authorization" not in plain.headers[0] | server.headers[0]
+
+
+def test_a_proxy_that_refuses_or_is_away_is_a_line_without_secrets(unused_tcp_port):
+    with forward_proxy(refuses=407) as proxy:
+        said = deliver(Webhook("https://hooks.example/s3cret", None, through(proxy)))
+        said += deliver(Webhook("http://hooks.example/s3cret", None, through(proxy)))
+    said += deliver(Webhook("https://hooks.example/s3cret", None, f"http://me:p4ss@127.0.0.1:{unused_tcp_port}"))
+    refusal = "its proxy can't be reached, or refuses"
+    ends = [f"{refusal} (OSError), 3 times", "it answered HTTP 407", f"{refusal} (NewConnectionError), 3 times"]
+    assert said == [f"alert, webhook at hooks.example: not sent: {end}" for end in ends]
+
+
+def test_the_environment_names_the_proxy(tmp_path):
+    job(tmp_path / "runs" / "a", "failed", reason="no")
+    with webhook_server() as server, forward_proxy() as proxy:
+        given = {"NLPBATCH_ALERT_WEBHOOK": server.url, "HTTP_PROXY": proxy.url, "NO_PROXY": ""}
+        assert ": sent" in check(tmp_path / "runs", "--alerts", **given).stderr
+        assert len(proxy.asked) == 1
+        assert ": sent" in check(tmp_path / "runs", "--alerts", **{**given, "NO_PROXY": "127.0.0.1"}).stderr
+        assert len(proxy.asked) == 1
+    assert len(server.alerts) == 2
 
 
 def mail(port, **given):
@@ -238,6 +288,18 @@ def test_a_check_ends_as_it_would_whatever_becomes_of_the_alert(tmp_path):
     said = check(tmp_path / "runs", "--alerts", NLPBATCH_ALERT_WEBHOOK="http://127.0.0.1:9/s3cret")
     assert (said.returncode, said.stdout) == (1, "a: failed: no\n")
     assert said.stderr == "nlpbatch: alert, webhook at 127.0.0.1:9: not sent: can't be reached, 3 times\n"
+
+
+def test_a_check_that_cannot_look_tells_that(tmp_path):
+    (tmp_path / "file").touch()
+    with webhook_server() as server:
+        for directory in (tmp_path / "gone", tmp_path / "file"):
+            said = check(directory, "--alerts", NLPBATCH_ALERT_WEBHOOK=server.url)
+            assert (said.returncode, "is no directory" in said.stderr, ": sent" in said.stderr) == (2, True, True)
+    for alert in server.alerts:
+        jsonschema_rs.validate(SCHEMA, alert)
+        assert (alert["event"], alert["state"], alert["error"]["code"]) == ("check", "failed", "config_invalid")
+        assert alert["text"].endswith(": can't be looked at")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import time
 import pytest
 from redis import Redis
 
-from proxy.failed_keys import FailedKeys
+from nlpbatch.serving.failed_keys import FailedKeys
 from proxy.keys import make_key
 from tests.fakes.backend import FakeBackend
 from tests.fakes.operated_fleet import until

@@ -7,7 +7,7 @@ import pytest
 
 from nlpbatch import AsyncClient, RetryPolicy
 from nlpbatch.errors import TooManyFailedKeys
-from proxy.failed_keys import FailedKeys
+from nlpbatch.serving.failed_keys import FailedKeys
 from proxy.keys import make_key
 from tests.fakes.backend import FakeBackend
 from tests.fakes.running_proxy import AUTHORIZED, KEY, running_proxy

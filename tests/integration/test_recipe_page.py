@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import expect
 
-from tests.fakes.recipe_page import RecipeVisit, ask, serving_recipes
+from tests.fakes.recipe_page import RecipeVisit, ask, serving_recipes, token_of
 
 BITES = "<img src=x onerror=document.title='bitten'>"
 TEXT = """\
@@ -24,6 +24,9 @@ columns = ["text"] # one
 path = "out"
 """
 FOCUSED = "(at => at.dataset.key || at.id || at.textContent)(document.activeElement)"
+NESTED = []
+for _ in range(400):
+    NESTED = [NESTED]
 POSTS = ("draft", "source", "write", "trial", "stop")
 GETS = (
     "",
@@ -237,6 +240,33 @@ def test_with_a_key_nobody_else_sees_or_does_anything(recipes):
         assert ask(f"{url}/recipes/write", body, **known)[0] == 200
 
 
+def test_without_the_token_of_this_start_no_other_user_of_the_machine_sees_or_does_anything(url, browser, recipes):
+    body = {"name": "new.toml", "text": TEXT, "digest": None}
+    for wrong in ("Bearer wrong", "Basic eDp3cm9uZw=="):
+        for path in ("", *(f"recipes{one}" for one in GETS), "runs.json", "preview.json?path=", "report?path=&name=x"):
+            assert ask(f"{url}/{path}", Authorization=wrong)[0] == 401, path
+        for path in POSTS:
+            assert ask(f"{url}/recipes/{path}", body, Authorization=wrong)[0] == 401
+    assert not (recipes / "new.toml").exists()
+    assert ask(f"{url}/runs.json")[0] == 200
+    page = browser.new_context().new_page()
+    assert page.goto(f"{url}/recipes").status == 401
+    assert "open the address that nlpbatch runs printed" in page.inner_text("body")
+    page.goto(f"{url}/recipes?token={token_of(f'{url}/')}#/a.toml")
+    expect(page.locator("#name")).to_have_text("a.toml")
+    assert page.url == f"{url}/recipes#/a.toml"
+    assert page.evaluate("document.cookie") == ""
+    page.context.close()
+
+
+def test_an_address_without_a_valid_key_is_bounded(recipes):
+    key = "a key that is long enough"
+    with serving_recipes(recipes, recipes.parent / "out", NLPBATCH_RUNS_KEY=key) as url:
+        statuses = [ask(f"{url}/runs.json", Authorization="Bearer wrong")[0] for _ in range(130)]
+        assert (statuses[0], statuses[-1]) == (401, 429)
+        assert ask(f"{url}/runs.json", Authorization=f"Bearer {key}")[0] == 200
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -248,11 +278,62 @@ def test_with_a_key_nobody_else_sees_or_does_anything(recipes):
         ("draft", {"name": "a.toml", "text": "", "variables": {"ds": 3}}),
         ("write", {"name": "a.toml", "text": TEXT, "digest": 3}),
         ("stop", {}),
+        ("draft", {"name": "a.toml", "text": "# \ud83d"}),
+        ("write", {"name": "a.toml", "text": TEXT + "# \ud83d", "digest": None}),
+        ("draft", {"name": "a.toml", "text": NESTED}),
     ],
 )
 def test_a_body_that_is_no_request_is_said_to_be_none(url, path, body):
     status, said = ask(f"{url}/recipes/{path}", body)
     assert (status, json.loads(said)["code"]) == (400, "invalid_request")
+
+
+def test_line_ends_of_a_file_stay_whatever_is_typed(url, browser, recipes):
+    (recipes / "a.toml").write_bytes(TEXT.replace("\n", "\r\n").encode())
+    visit = RecipeVisit(browser, f"{url}/recipes#/a.toml")
+    text = visit.page.locator("#text")
+    expect(text).to_have_value(TEXT)
+    expect(visit.page.locator("#written")).to_have_text("as in the file")
+    text.fill(TEXT.replace("by hand", "by many hands\n# and more"))
+    visit.page.locator("#write").click()
+    expect(visit.page.locator("#written")).to_contain_text("Written")
+    wanted = TEXT.replace("by hand", "by many hands\n# and more").replace("\n", "\r\n").encode()
+    assert (recipes / "a.toml").read_bytes() == wanted
+    visit.end()
+
+
+def test_a_link_that_is_none_leads_to_the_list(url, browser):
+    for page in ("recipes", ""):
+        visit = RecipeVisit(browser, f"{url}/{page}#/%")
+        expect(visit.page.get_by_role("table")).to_be_visible() if page else None
+        assert visit.complaints == []
+        visit.context.close()
+
+
+def test_what_is_asked_of_one_recipe_changes_no_other_that_was_opened_meanwhile(url, browser, recipes):
+    (recipes / "b.toml").write_text(TEXT + "# b\n", encoding="utf-8")
+    visit = RecipeVisit(browser, f"{url}/recipes#/a.toml")
+    page = visit.page
+    page.locator("#text").fill(TEXT + "# a\n")
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/recipes/write", hold)
+    page.locator("#write").click()
+    page.wait_for_timeout(300)
+    page.goto(f"{url}/recipes#/b.toml")
+    expect(page.locator("#text")).to_have_value(TEXT + "# b\n")
+    (route,) = held
+    with page.expect_response("**/recipes/write"):
+        route.continue_()
+    expect(page.locator("#written")).to_have_text("as in the file")
+    page.goto(f"{url}/recipes#/a.toml")
+    expect(page.locator("#text")).to_have_value(TEXT + "# a\n")
+    expect(page.locator("#written")).to_have_text("as in the file")
+    assert (recipes / "a.toml").read_text(encoding="utf-8") == TEXT + "# a\n"
+    visit.end()
 
 
 def test_unless_asked_for_there_is_no_such_page(tmp_path):

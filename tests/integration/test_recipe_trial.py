@@ -3,9 +3,12 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -124,6 +127,34 @@ def test_a_trial_is_stopped_and_leaves_nothing_and_there_is_one_at_a_time(url, b
     visit.end()
     left = subprocess.run(["pgrep", "-f", "nlpbatch-trial-"], capture_output=True, text=True, check=False)
     assert left.stdout == ""
+
+
+def of_this_test(mark):
+    """Return the commands of all processes that have a variable, by their ids."""
+    found = {}
+    for process in Path("/proc").iterdir():
+        with suppress(OSError):
+            if process.name.isdigit() and mark in (process / "environ").read_bytes():
+                state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+                found |= {} if state == "Z" else {int(process.name): (process / "cmdline").read_bytes()}
+    return found
+
+
+def test_a_page_that_is_killed_leaves_no_trial(recipes):
+    mark = f"NLPBATCH_TEST_MARK={recipes}"
+    name, _, value = mark.partition("=")
+    given = {"NLPBATCH_SERVICE": "", **QUICK, name: value}  # so it starts an API and a proxy, too
+    with serving_recipes(recipes, recipes.parent / "out", **given) as url:
+        (page,) = of_this_test(mark.encode())
+        ask(f"{url}/recipes/trial", {"name": "a.toml", "text": recipe_of(DOCUMENTS, "text")})
+        deadline_s = time.monotonic() + TRIAL_MS / 1000
+        while not any(b"java" in one for one in of_this_test(mark.encode()).values()):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.2)
+        os.kill(page, signal.SIGKILL)
+        while left := of_this_test(mark.encode()):
+            assert time.monotonic() < deadline_s, left
+            time.sleep(0.2)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tomlkit.items import Item, Table
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.pipelines.editing.typed import NotTomlError, to_value
-from nlpbatch.recipe.recipe_file import SECTIONS
+from nlpbatch.recipe.recipe_file import SECTIONS, read_text
 from nlpbatch.recipe.section_options import options_of
 
 _HEADER: Final = re.compile(r"^[ \t]*\[[ \t]*([\w-]+)[^\]\n]*\][ \t]*(?:#.*)?\r?$", re.MULTILINE)
@@ -45,14 +45,22 @@ def apply(text: str, edit: Edit) -> str:
     """Return the text with an edit.
 
     Args:
-        text: A recipe, which is TOML.
+        text: A recipe.
         edit: What to change.
 
     Raises:
-        ConfigError: What was typed isn't TOML (the text of the file's own error), or the file is written in a way that
-            can't be changed here.
+        ConfigError: The text, or what was typed, isn't TOML (the text of the file's own error), or the file is written
+            in a way that can't be changed here.
 
     """
+    read_text(text)
+    try:
+        return _apply(text, edit)
+    except (TOMLKitError, RecursionError):  # what one of two parsers alone takes, such as hundreds of lists in lists
+        raise _unchangeable(edit.section) from None
+
+
+def _apply(text: str, edit: Edit) -> str:
     if edit.section not in SECTIONS:
         if edit.key is None and edit.typed is None:
             return _without_section(text, edit.section)
@@ -75,7 +83,7 @@ def apply(text: str, edit: Edit) -> str:
 def _why(text: str) -> str:
     try:
         tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         return str(error)
     return "it ends its line too early"
 

@@ -1,19 +1,19 @@
 """What the page shows of a recipe while it is edited: its stages, its fields, and what a command would refuse."""
 
 import shlex
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 import tomlkit
+from tomlkit.exceptions import TOMLKitError
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.pipelines.editing.typed import to_text
 from nlpbatch.recipe.faults import VARIABLES, Fault
 from nlpbatch.recipe.graph import graph_of, missing, published
-from nlpbatch.recipe.recipe_file import SECTIONS, Recipe
+from nlpbatch.recipe.recipe_file import SECTIONS, Recipe, read_text
 from nlpbatch.recipe.section_options import options_of
 from nlpbatch.recipe.template import EXAMPLE_DATE
 from nlpbatch.recipe.variables import DATE, parse_assignments, placeholders
@@ -37,19 +37,25 @@ def describe_draft(text: str, given: Mapping[str, str]) -> dict[str, Any]:
 
     """
     try:
-        members = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        fault = Fault.at(f"not TOML: {error}", None)
-        return {"faults": [describe_fault(fault)], "stages": [], "sections": None, "variables": [], "is_right": False}
+        members, sections = read_text(text), _sections(text)
+    except ConfigError as error:
+        return _unreadable(error.message)
+    except (TOMLKitError, RecursionError) as error:  # what one of two parsers alone takes
+        return _unreadable(f"written in a way that can't be shown here: {error}")
     needed = placeholders(members)
     recipe, faults = check(members, given)
     return {
         "faults": [describe_fault(fault) for fault in faults],
         "stages": _stages(recipe, members),
-        "sections": _sections(text),
+        "sections": sections,
         "variables": sorted(needed),
         "is_right": not Recipe.draft(members, {**dict.fromkeys(needed, _EXAMPLE), **_example_date(needed)})[1],
     }
+
+
+def _unreadable(message: str) -> dict[str, Any]:
+    fault = describe_fault(Fault.at(message, None))
+    return {"faults": [fault], "stages": [], "sections": None, "variables": [], "is_right": False}
 
 
 def check(members: Mapping[str, Any], given: Mapping[str, str]) -> tuple[Recipe, list[Fault]]:

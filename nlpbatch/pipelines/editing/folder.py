@@ -98,7 +98,7 @@ class RecipeFolder:
         path = self._root
         for part in parts:
             path /= part
-            if path.is_symlink():
+            if _is_link(path, name):
                 raise ConfigError(f"{name!r} leads through a symbolic link, which isn't followed: name the file itself")
         if not path.parent.is_dir():
             raise ConfigError(f"{name!r}: there is no directory {'/'.join(parts[:-1])!r}: make it first")
@@ -173,7 +173,7 @@ class RecipeFolder:
 
 def _replace(path: Path, content: bytes, *, is_new: bool) -> bool:
     """Put a file in place at once, with the permissions that the old one had; return False if a new one exists."""
-    number, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    number, part = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(number, "wb") as file:
             file.write(content)
@@ -189,6 +189,13 @@ def _replace(path: Path, content: bytes, *, is_new: bool) -> bool:
     finally:
         Path(part).unlink(missing_ok=True)
     return True
+
+
+def _is_link(path: Path, name: str) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError as error:  # a name that is too long
+        raise ConfigError(f"{name!r}: {error.strerror}: choose another name") from error
 
 
 def _permissions(path: Path) -> int:

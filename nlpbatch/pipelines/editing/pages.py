@@ -10,7 +10,8 @@
     GET  recipes/result.json?name=&stage=  what a stage of it made
     GET  recipes/report?name=&column=      the report on its sample
 
-Everything asks for the key that the page of runs asks for; what changes something must come from the page itself.
+Everything asks for the key or the token that the page of runs asks for; what changes something must come from the page
+itself.
 """
 
 import asyncio
@@ -19,15 +20,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
 
-from nlpbatch.errors import ConfigError, InvalidRequest, NotFound, Unauthenticated
+from nlpbatch.errors import ConfigError, InvalidRequest, NotFound
+from nlpbatch.pipelines.access import HEADERS, PageAccess
 from nlpbatch.pipelines.editing.document import Edit, apply
 from nlpbatch.pipelines.editing.draft import assignments, check, command_for, describe_draft, describe_fault
-from nlpbatch.pipelines.editing.folder import Conflict, RecipeFolder
+from nlpbatch.pipelines.editing.folder import MAX_BYTES, Conflict, RecipeFolder
 from nlpbatch.pipelines.editing.results import report_of, result_of
 from nlpbatch.pipelines.editing.same_site import check_same_site
 from nlpbatch.pipelines.editing.sources import Sources
@@ -35,7 +36,6 @@ from nlpbatch.pipelines.editing.trial import Trial
 from nlpbatch.pipelines.editing.trials import Trials
 from nlpbatch.pipelines.editing.typed import describe_sections
 from nlpbatch.pipelines.reports import REPORT_POLICY
-from nlpbatch.pipelines.serve import HEADERS, KEY_WANTED, ask_for_key, is_known
 from nlpbatch.recipe.recipe_file import SECTIONS, read_text
 
 _STATIC: Final = files("nlpbatch.pipelines").joinpath("static")
@@ -45,7 +45,14 @@ _POLICY: Final = (
     "form-action 'none'; frame-ancestors 'none'"
 )
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_answer = partial(web.json_response, dumps=partial(json.dumps, ensure_ascii=False), headers=HEADERS)
+
+
+def _dumps(value: Any) -> str:
+    """Return a value as JSON; bytes of a directory's name that are no characters become "?"."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
+_answer = partial(web.json_response, dumps=_dumps, headers=HEADERS)
 
 
 class RecipePages:
@@ -61,16 +68,16 @@ class RecipePages:
         self._trials = Trials()
         self._sources = Sources()
 
-    def add_to(self, app: web.Application, key: str | None) -> None:
-        """Add the page to an application; callers have to know the key, if there is one."""
+    def add_to(self, app: web.Application, access: PageAccess) -> None:
+        """Add the page to an application, for those who may see it."""
 
         async def page(request: web.Request) -> web.StreamResponse:
-            return await self._page(request) if is_known(request, key) else ask_for_key()
+            instead = access.admit(request)
+            return await self._page(request) if instead is None else instead
 
         def known(handler: _Handler) -> _Handler:
             async def answer(request: web.Request) -> web.StreamResponse:
-                if not is_known(request, key):
-                    raise Unauthenticated(KEY_WANTED)
+                access.check(request)
                 if request.method == "POST":
                     check_same_site(request)
                 try:
@@ -119,13 +126,12 @@ class RecipePages:
 
     async def _draft(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
-        name, text = _text(body, "name"), _text(body, "text")
-        path, edits, given = self._folder.path(name), _edits(body), _variables(body)
-        return _answer(await asyncio.to_thread(self._after_edits, path, text, edits, given))
+        name, text = _text(body, "name"), _recipe_text(body)
+        return _answer(await asyncio.to_thread(self._after_edits, name, text, _edits(body), _variables(body)))
 
-    def _after_edits(self, path: Path, text: str, edits: Sequence[Edit], given: Mapping[str, str]) -> dict[str, Any]:
+    def _after_edits(self, name: str, text: str, edits: Sequence[Edit], given: Mapping[str, str]) -> dict[str, Any]:
         """Return the text after the edits, and what `describe_draft` says; what can't be put in is among the faults."""
-        refused = []
+        path, refused = self._folder.path(name), []
         for edit in edits:
             try:
                 text = apply(text, edit)
@@ -143,16 +149,19 @@ class RecipePages:
 
     async def _source(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
-        recipe, faults = check(read_text(_text(body, "text")), _variables(body))
+        return _answer(await asyncio.to_thread(self._look, _recipe_text(body), _variables(body)))
+
+    def _look(self, text: str, given: Mapping[str, str]) -> dict[str, Any]:
+        recipe, faults = check(read_text(text), given)
         if wrong := [fault for fault in faults if fault.section == "source"]:
             raise ConfigError("\n".join(wrong))
-        return _answer(await asyncio.to_thread(self._sources.look, recipe))
+        return self._sources.look(recipe)
 
     async def _write(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
-        name, text = _text(body, "name"), _text(body, "text")
+        name, text = _text(body, "name"), _recipe_text(body)
         digest = None if body.get("digest") is None else _text(body, "digest")
-        found = describe_draft(text, _variables(body))
+        found = await asyncio.to_thread(describe_draft, text, _variables(body))
         if not found["is_right"]:
             wrong = "\n".join(fault["text"] for fault in found["faults"])
             raise ConfigError(f"{name} wasn't written, because no command would take it:\n{wrong}")
@@ -164,9 +173,9 @@ class RecipePages:
     async def _start(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
         name = _text(body, "name")
-        self._folder.path(name)
+        await asyncio.to_thread(self._folder.path, name)
         overwrite = body.get("overwrite", False) is True
-        trial = await self._trials.start(name, _text(body, "text"), _variables(body), overwrite=overwrite)
+        trial = await self._trials.start(name, _recipe_text(body), _variables(body), overwrite=overwrite)
         return _answer(trial.describe())
 
     async def _stop(self, request: web.Request) -> web.StreamResponse:
@@ -201,7 +210,10 @@ class RecipePages:
 async def _body(request: web.Request) -> Mapping[str, Any]:
     try:
         body = await request.json()
-    except ValueError as error:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("the body has half of a character, which no file can hold: take it out") from error
+    except (ValueError, LookupError, RecursionError) as error:
         raise InvalidRequest(f"the body is no JSON: {error}") from error
     if not isinstance(body, dict):
         raise InvalidRequest("the body must be a JSON object")
@@ -213,6 +225,13 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise InvalidRequest(f"{name} must be a string")
     return value
+
+
+def _recipe_text(body: Mapping[str, Any]) -> str:
+    text = _text(body, "text")
+    if (size_bytes := len(text.encode())) > MAX_BYTES:
+        raise ConfigError(f"the recipe has {size_bytes:,} bytes, and {MAX_BYTES:,} are the most: shorten it")
+    return text
 
 
 def _variables(body: Mapping[str, Any]) -> dict[str, str]:

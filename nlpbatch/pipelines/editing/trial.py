@@ -75,6 +75,13 @@ class Trial:
     async def start(self) -> None:
         """Start the process."""
         directory = Path(tempfile.mkdtemp(prefix="nlpbatch-trial-"))
+        try:
+            await self._start(directory)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+
+    async def _start(self, directory: Path) -> None:
         file = directory / Path(self._name).name  # records name the file
         file.write_bytes(self._text.encode())
         outcome = directory / "outcome.json"

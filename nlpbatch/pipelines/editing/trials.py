@@ -1,12 +1,13 @@
 """The trials of all recipes: one at a time of each, and few at a time of all, because each is a Spark."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.pipelines.editing.draft import assignments, check
 from nlpbatch.pipelines.editing.trial import Trial
-from nlpbatch.recipe.recipe_file import read_text
+from nlpbatch.recipe.recipe_file import Recipe, read_text
 
 _MOST: Final = 2
 
@@ -16,6 +17,7 @@ class Trials:
 
     def __init__(self) -> None:
         self._trials: dict[str, Trial] = {}
+        self._starting: set[asyncio.Task[None]] = set()
 
     async def start(self, name: str, text: str, given: Mapping[str, str], *, overwrite: bool) -> Trial:
         """Start one.
@@ -30,24 +32,28 @@ class Trials:
             ConfigError: The recipe can't be run, all faults are named; or one is under way.
 
         """
+        recipe, settings = await asyncio.to_thread(_checked, text, given)
         before = self._trials.get(name)
         if before is not None and not before.is_over:
             raise ConfigError(f"a trial of {name} is under way: wait for it, or stop it")
         if sum(not one.is_over for one in self._trials.values()) >= _MOST:
             raise ConfigError(f"{_MOST} trials are under way, each with a Spark of its own: wait for one, or stop it")
-        members = read_text(text)
-        recipe, faults = check(members, given)
-        if faults:
-            raise ConfigError("\n".join(faults))
-        recipe.check_sample()
-        trial = Trial(recipe, name, text, assignments(members, given), overwrite=overwrite)
+        trial = Trial(recipe, name, text, settings, overwrite=overwrite)
         self._trials[name] = trial  # at once: nobody else starts one meanwhile
+        starting = asyncio.create_task(self._begin(name, trial), name="trial start")
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
+        await asyncio.shield(starting)  # whoever hangs up meanwhile must not leave a process that nobody follows
+        return trial
+
+    async def _begin(self, name: str, trial: Trial) -> None:
         try:
             await trial.start()
-        except OSError as error:
+        except BaseException as error:
             del self._trials[name]
-            raise ConfigError(f"a trial can't be started: {error.strerror}") from error
-        return trial
+            if isinstance(error, OSError):
+                raise ConfigError(f"a trial can't be started: {error.strerror}") from error
+            raise
 
     def get(self, name: str) -> Trial | None:
         """Return the last trial of a recipe; None if there was none."""
@@ -55,5 +61,15 @@ class Trials:
 
     async def stop_all(self) -> None:
         """Stop all, and return when they have ended."""
-        for trial in self._trials.values():
-            await trial.stop()
+        await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.gather(*(trial.stop() for trial in self._trials.values()))
+
+
+def _checked(text: str, given: Mapping[str, str]) -> tuple[Recipe, list[str]]:
+    """Return a recipe that can be tried, and the values of its placeholders as `--set` takes them."""
+    members = read_text(text)
+    recipe, faults = check(members, given)
+    if faults:
+        raise ConfigError("\n".join(faults))
+    recipe.check_sample()
+    return recipe, assignments(members, given)

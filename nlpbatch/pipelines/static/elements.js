@@ -29,6 +29,11 @@ function duration(seconds) {
 const moment = text => text ? new Date(text).toLocaleString("sv").slice(0, 16) : "–";
 const state = name => make("span", {class: `state ${name.replace("to do", "idle")}`, "data-mark": MARKS[name] || "?"}, name);
 
+// What the address has after "#/": the path or the name that is shown; null for none, and where that is cut in a character.
+function fromHash() {
+  try { return location.hash.startsWith("#/") ? decodeURIComponent(location.hash.slice(2)) : null; } catch { return null; }
+}
+
 function table(label, heads, rows) {
   const head = make("tr", {}, ...heads.map(([text, kind]) => make("th", {class: kind, scope: "col"}, text)));
   const body = rows.map(cells => make("tr", {}, ...cells.map((cell, at) => make("td", {class: heads[at][1]}, ...[cell].flat()))));

@@ -177,11 +177,10 @@ function controls() {
   return make("div", {class: "controls"}, make("label", {}, "name has", word), make("label", {}, "state", choice));
 }
 
-const chosen = () => location.hash.startsWith("#/") ? decodeURIComponent(location.hash.slice(2)) : null;
 let before = "";  // what was shown: selections, focus and scrolling stay as long as nothing changes
 
 function show() {
-  const path = chosen();
+  const path = fromHash();
   const focused = document.activeElement?.dataset.key;
   const run = path === null ? null : found.runs.find(one => one.path === path);
   document.querySelector("#at").textContent = `as of ${moment(found.at)}${live ? ", live" : ""}`;
@@ -206,16 +205,30 @@ function refocus(key) {
 }
 
 async function follow() {
-  await look();
-  setTimeout(follow, LIVE_MS);
+  try { await look(); } finally { setTimeout(follow, LIVE_MS); }
 }
 
 async function look() {
+  const at = document.querySelector("#at");
+  const path = fromHash();
+  let answer, said;
   try {
-    const answer = await fetch(chosen() === null ? "runs.json" : `runs.json?${new URLSearchParams({path: chosen()})}`, {cache: "no-store"});
-    if (answer.ok) { found = await answer.json(); show(); }
-    else document.querySelector("#at").textContent = `not read: ${(await answer.text()).slice(0, 300)}`;
-  } catch { document.querySelector("#at").textContent = "the service doesn't answer"; }
+    answer = await fetch(path === null ? "runs.json" : `runs.json?${new URLSearchParams({path})}`, {cache: "no-store"});
+    said = await answer.text();
+  } catch {
+    at.textContent = "the service doesn't answer";
+    return;
+  }
+  if (!answer.ok) {
+    at.textContent = `not read: ${reason(said).slice(0, 300)}`;
+    return;
+  }
+  found = JSON.parse(said);
+  show();
+}
+
+function reason(said) {
+  try { return JSON.parse(said).detail || said; } catch { return said; }
 }
 
 addEventListener("hashchange", () => { show(); if (live) look(); });

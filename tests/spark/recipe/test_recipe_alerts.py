@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from nlpbatch.cli.stack import Stack, StackOptions
 from tests.fakes.alert_receivers import SECRET_PATH, webhook_server
 
 ROOT = Path(__file__).parents[3]
@@ -107,6 +108,25 @@ def test_a_job_is_told_of_by_its_options_file(told, files, tmp_path):
     assert (alert["figures"]["rows"], alert["figures"]["nulls"], alert["figures"]["dead"]) == (2, 1, 0)
     done, (alert,) = told("analyze", *options, "--analyzer", "nobodys")
     assert (done.returncode, alert["state"], alert["error"]["code"]) == (2, "failed", "unknown_analyzer")
+
+
+def test_a_replay_is_told_of_with_what_it_recovered_and_what_is_left(told, tmp_path):
+    pq.write_table(pa.table({"id": [0, 1], "text": [TEXT, "긴 글 " * 20]}), tmp_path / "in.parquet")
+    (tmp_path / "small.toml").write_text("[limits]\ntext_bytes = 100\n")
+    (tmp_path / "alerts.toml").write_text('[alerts]\non = ["done"]\n')
+    output = ("--output", tmp_path / "out")
+    with Stack(StackOptions(workers=1, server_config=tmp_path / "small.toml")) as small:
+        strict = {"NLPBATCH_SERVICE": small.service, "NLPBATCH_API_KEY": small.api_key}
+        start("analyze", "--input", tmp_path / "in.parquet", "--text", "text", *output, **strict)
+        done, (alert,) = told("replay", *output, **strict)
+    assert (done.returncode, alert["state"], alert["kind"], alert["name"]) == (3, "look", "job", "out"), done.stderr
+    assert alert["warnings"] == ["1 of 1 dead letters are left: see their codes"]
+    assert [alert["figures"][name] for name in ("sent", "recovered", "dead")] == [1, 0, 1]
+    done, (alert,) = told("replay", *output, "--alerts", tmp_path / "alerts.toml")
+    assert (done.returncode, alert["state"], alert["warnings"]) == (0, "done", []), done.stderr
+    assert [alert["figures"][name] for name in ("sent", "recovered", "dead")] == [1, 1, 0]
+    done, (alert,) = told("replay", "--output", tmp_path / "gone")
+    assert (done.returncode, alert["state"], alert["error"]["code"]) == (2, "failed", "config_invalid")
 
 
 @pytest.mark.parametrize("webhook", [GONE, None])

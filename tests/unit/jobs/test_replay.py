@@ -7,7 +7,8 @@ from nlpbatch.errors import ConfigError
 def test_the_service_and_the_key_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("NLPBATCH_SERVICE", "http://proxy:8700")
     monkeypatch.setenv("NLPBATCH_API_KEY", "nlpb_key")
-    options = parse(["--output", "out"])
+    options, file = parse(["--output", "out"])
+    assert file is None
     assert (options.output, options.service, options.api_key) == ("out", "http://proxy:8700", "nlpb_key")
     assert not options.accept_new_version
     assert "nlpb_key" not in repr(options)

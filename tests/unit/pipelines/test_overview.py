@@ -1,13 +1,19 @@
 import json
+import re
 import time
 from datetime import timedelta
+from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from nlpbatch.alerts.alert import Fault
 from nlpbatch.errors import ConfigError
-from nlpbatch.pipelines.overview import faults, overview, without_batches
+from nlpbatch.pipelines.overview import faults, overview, series_around, without_batches
+from nlpbatch.pipelines.preview import preview
 from nlpbatch.pipelines.records import Records
+from nlpbatch.pipelines.reports import read_report
 from tests.fakes.run_records import NOW, holder, job, stage
 
 
@@ -198,3 +204,104 @@ def test_what_is_no_directory_is_refused(tmp_path):
         Records(str(tmp_path / "gone"))
     with pytest.raises(ConfigError, match="nowhere://"):
         Records("nowhere://a/b")
+
+
+def test_links_that_lead_elsewhere_are_not_followed(tmp_path):
+    outputs, secret = tmp_path / "outputs", tmp_path / "secret"
+    stage(outputs / "out", "profile", report="x.html")
+    stage(outputs / "out", "dump")
+    job(secret / "job")
+    (secret / "x.html").write_text("secret")
+    pq.write_table(pa.table({"text": ["secret"]}), secret / "part-0.parquet")
+    (outputs / "loop").symlink_to(".")
+    (outputs / "linked").symlink_to(secret / "job")
+    (outputs / "out" / "profile").symlink_to(secret)
+    (outputs / "out" / "dump").mkdir()
+    (outputs / "out" / "dump" / "part-0.parquet").symlink_to(secret / "part-0.parquet")
+    assert list(shown(outputs)) == ["out"]
+    records = Records(str(outputs))
+    with pytest.raises(ConfigError, match="has no report"):
+        read_report(records, "out", "x.html")
+    with pytest.raises(ConfigError, match="nothing is in out/dump yet"):
+        preview(records, "out", "dump")
+    with pytest.raises(ConfigError, match="can't be read"), records.open("out/dump/part-0.parquet"):
+        pass
+    (tmp_path / "page").symlink_to(outputs)  # the directory itself may be one
+    assert list(shown(tmp_path / "page")) == ["out"]
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        '"result": 3',
+        '"result": {"rows": "many", "new_rows": [1], "dead": NaN}',
+        f'"result": {{"rows": {"9" * 400}}}',
+        f'"result": {{"a": {"[" * 900}{"]" * 900}}}',
+        f'"result": {{"a": {"[" * 90_000}{"]" * 90_000}}}',
+        '"seconds": "long"',
+        f'"result": {{"rows": 1, "pad": "{"x" * 17_000_000}"}}',
+    ],
+)
+def test_whatever_a_stage_has_recorded_spoils_no_other_run(tmp_path, member):
+    for day in (1, 2, 3):
+        stage(tmp_path / f"date=2026-11-0{day}", "analyze", rows=day)
+    record = tmp_path / "date=2026-11-02" / "_recipe" / "analyze.json"
+    text = record.read_text().rstrip()
+    name = member.partition(":")[0]
+    record.write_text(re.sub(name + r": (\{[^}]*\}|[^,\n]*)", lambda _: member, text, count=1))
+    assert member in record.read_text()
+    found = overview(Records(str(tmp_path)), NOW)
+    assert [run["state"] for run in found["runs"] if run["path"] != "date=2026-11-02"] == ["done", "done"]
+    json.dumps(found, allow_nan=False)
+    around = series_around(Records(str(tmp_path)), found, "date=2026-11-01")
+    assert {"date=2026-11-01", "date=2026-11-03"} <= {run["path"] for run in around["date=*"]}
+    (bad,) = [run for run in found["runs"] if run["path"] == "date=2026-11-02"]
+    assert all(isinstance(one["result"], dict) and not isinstance(one["seconds"], str) for one in bad["stages"])
+
+
+def test_a_record_that_is_being_written_beside_the_others_is_none_of_them(tmp_path):
+    job(tmp_path / "out")
+    (tmp_path / "out" / "_nlpbatch" / "attempts" / "000002.json.part").write_text('{"num')
+    run = shown(tmp_path)["out"]
+    assert (run["state"], run["job"]["attempts"]) == ("done", 1)
+
+
+def test_of_dates_and_versions_the_latest_is_late_and_of_other_parts_each(tmp_path):
+    for path in ("daily/date=2026-11-01", "daily/date=2026-11-02", "by/region=kr", "by/region=us", "out", "out.v2"):
+        job(tmp_path / path)
+    for path in ("daily/date=2026-11-03", "sometimes/20261101"):
+        job(tmp_path / path)
+    found = overview(Records(str(tmp_path)), NOW)
+    for run in found["runs"]:
+        run["ended_at"] = NOW.isoformat()
+        if run["path"] in {"daily/date=2026-11-01", "daily/date=2026-11-02", "by/region=us", "out"}:
+            run["ended_at"] = (NOW - timedelta(days=2)).isoformat()
+    assert [one.path for one in faults(found, late=timedelta(hours=26), now=NOW)] == ["by/region=us"]
+    for run in found["runs"]:
+        if run["path"].endswith("-01"):  # a backfill: the latest date is missing all the same
+            run |= {"state": "running", "ended_at": None}
+        if run["path"].endswith("-03"):
+            run["ended_at"] = (NOW - timedelta(days=2)).isoformat()
+    late = [one.path for one in faults(found, late=timedelta(hours=26), now=NOW)]
+    assert sorted(late) == ["by/region=us", "daily/date=2026-11-03"]
+
+
+@pytest.mark.parametrize(
+    ("values", "rows"),
+    [
+        (pa.array([2**53 - 1, -(2**53), 2**63 - 1]), [[2**53 - 1], [str(-(2**53))], [str(2**63 - 1)]]),
+        (pa.array([Decimal("1.50")]), [["1.50"]]),
+    ],
+)
+def test_a_preview_shows_numbers_as_they_are(tmp_path, values, rows):
+    job(tmp_path / "out", rows=(1,))
+    pq.write_table(pa.table({"id": values}), tmp_path / "out" / "run_batch=000000" / "part-0.parquet")
+    assert preview(Records(str(tmp_path)), "out", None)["rows"] == rows
+
+
+def test_rows_that_python_has_no_values_for_are_said_to_be_so(tmp_path):
+    job(tmp_path / "out", rows=(1,))
+    table = pa.table({"day": pa.array([10**8], pa.date32())})
+    pq.write_table(table, tmp_path / "out" / "run_batch=000000" / "part-0.parquet")
+    with pytest.raises(ConfigError, match="can't be shown"):
+        preview(Records(str(tmp_path)), "out", None)

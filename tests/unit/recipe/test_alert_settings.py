@@ -117,6 +117,9 @@ def test_secrets_are_in_no_representation_and_a_command_does_not_get_them():
         "NLPBATCH_ALERT_SMTP_USER": "me",
         "NLPBATCH_ALERT_SMTP_PASSWORD": "s3cret",
         "NLPBATCH_API_KEY": "s3cret",
+        "NLPBATCH_RUNS_KEY": "s3cret",
+        "NLPBATCH_ADMIN_KEY": "s3cret",
+        "NLPBATCH_SHARED_PASSWORD": "s3cret",
         "PATH": "/bin",
     }
     alerts = alerts_of(recipe(**{**WHOLE, "webhook": "https://hooks.example"}).alerts, secrets)

@@ -143,6 +143,13 @@ def test_expectations_need_what_they_are_about(given, fault):
     assert faults(expect=ExpectSettings(**given), analyze=None, profile=None, features=None) == [f"[expect] {fault}"]
 
 
+@pytest.mark.parametrize("texts", [{}, {"analyze": None, "clean": CleanSettings(columns=("review",))}])
+def test_the_values_of_texts_are_counted_by_no_expectation(texts):
+    given = {"expect": ExpectSettings(label="review", rows={"min": 1}), "profile": None, "features": None}
+    (fault,) = faults(**given, **texts)
+    assert fault.startswith("[expect] label is 'review', a column of texts, which no record may hold")
+
+
 @pytest.mark.parametrize(
     ("given", "fault"),
     [

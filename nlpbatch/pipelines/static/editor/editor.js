@@ -63,21 +63,25 @@ function showDraft() {
 }
 
 async function open() {
-  const name = location.hash.startsWith("#/") ? decodeURIComponent(location.hash.slice(2)) : null;
+  const hash = location.hash;
+  const name = fromHash();
   const at = document.querySelector("#at");
   leave();
   try {
     known = await ask("list.json");
+    if (hash !== location.hash) return;  // another one was opened meanwhile
     at.textContent = `below ${known.directory}`;
     if (name === null) {
       main.replaceChildren(...drawList());
     } else {
       const file = known.recipes.includes(name) ? await ask(`recipe.json?${new URLSearchParams({name})}`) : {text: NOTHING_YET, digest: null};
+      if (hash !== location.hash) return;
       begin(name, file.text, file.digest);
       main.replaceChildren(...drawDraft());
       await findTrial(name);
     }
   } catch (error) {
+    if (hash !== location.hash) return;
     draft.name = null;
     main.replaceChildren(make("a", {class: "back", href: "#"}, "← all recipes"), make("p", {class: "why", role: "alert"}, error.message));
   }

@@ -80,8 +80,11 @@ function fillForm(form, look) {
 // Some rows of the files; columns of Parquet are checked from then on.
 async function lookAtSource() {
   await settle();
-  const {text, given} = draft;
-  try { draft.seen = await ask("source", {text, variables: given}); } catch (error) { draft.seen = {detail: error.message}; }
+  const {name, text, given} = draft;
+  let seen;
+  try { seen = await ask("source", {text, variables: given}); } catch (error) { seen = {detail: error.message}; }
+  if (name !== draft.name) return;  // another recipe was opened meanwhile
+  draft.seen = seen;
   showDraft();
   later(0);
 }

@@ -32,24 +32,34 @@ async function startTrial() {
   const {name, text, given} = draft;
   try {
     if (refusal) throw new Error(refusal);
-    trial = await ask("trial", {name, text, variables: given, overwrite: document.querySelector("#overwrite").checked});
+    const said = await ask("trial", {name, text, variables: given, overwrite: document.querySelector("#overwrite").checked});
+    if (name !== draft.name) return;  // another recipe was opened meanwhile
+    trial = said;
     tried = text;
     results = new Map();
     setTimeout(followTrial, FOLLOW_MS, name);
-  } catch (error) { refusal = error.message; }
+  } catch (error) {
+    if (name !== draft.name) return;
+    refusal = error.message;
+  }
   showDraft();
 }
 
 async function stopTrial() {
+  const {name} = draft;
   trial.state = "stopping";
   showDraft();
-  try { trial = await ask("stop", {name: draft.name}); } catch (error) { refusal = error.message; }
+  try {
+    const said = await ask("stop", {name});
+    if (name === draft.name) trial = said;
+  } catch (error) { if (name === draft.name) refusal = error.message; }
   showDraft();
 }
 
 async function showResult(stage) {
-  try { results.set(stage, await ask(`result.json?${new URLSearchParams({name: draft.name, stage})}`)); }
-  catch (error) { results.set(stage, {detail: error.message}); }
+  const of = results;  // of this trial: the next one has results of its own
+  try { of.set(stage, await ask(`result.json?${new URLSearchParams({name: draft.name, stage})}`)); }
+  catch (error) { of.set(stage, {detail: error.message}); }
   showDraft();
 }
 

@@ -1,8 +1,12 @@
 "use strict";
 // The file: its text, which can be typed into as well; writing it, unless someone else has; and the command that runs it.
+// A field for text has one kind of line ends; the file keeps its own.
+const inField = text => text.replaceAll("\r\n", "\n");
+const inFile = typed => draft.text.includes("\r\n") ? typed.replaceAll("\n", "\r\n") : typed;
+
 function drawFile() {
   const text = make("textarea", {id: "text", rows: 18, spellcheck: false, "aria-label": "text of the file", "aria-describedby": "file-faults"});
-  text.oninput = () => replaceText(text.value);
+  text.oninput = () => replaceText(inFile(text.value));
   return [
     make("h2", {}, "The file"),
     make("p", {class: "soft"}, "What is changed above is changed here, and the other way round. Comments and order stay as they are."),
@@ -15,7 +19,7 @@ function drawFile() {
 
 function fillFile(look) {
   const text = document.querySelector("#text");
-  if (text !== document.activeElement && text.value !== draft.text) text.value = draft.text;
+  if (text !== document.activeElement && text.value !== inField(draft.text)) text.value = inField(draft.text);
   showFaults(document.querySelector("#file-faults"), look ? faultsAt(null) : [], look || {});
   document.querySelector("#undo").disabled = !draft.past.length;
   document.querySelector("#write").disabled = isWritten();
@@ -31,12 +35,19 @@ async function write() {
   try {
     if (refused) throw new Error(refused);
     const written = await ask("write", {name, text, digest, variables: given});
-    Object.assign(draft, {digest: written.digest, written: text, conflict: null, said: "Written"});
+    noteWritten(name, text, written.digest);
   } catch (error) {
+    if (name !== draft.name) return;
     if (error.said && "difference" in error.said) draft.conflict = error.said;
     else draft.said = error.message;
   }
   showDraft();
+}
+
+function noteWritten(name, text, digest) {
+  if (name === draft.name) Object.assign(draft, {digest, written: text, conflict: null, said: "Written"});
+  else if (kept.get(name)?.text === text) kept.delete(name);  // it was left meanwhile
+  else if (kept.has(name)) kept.set(name, {...kept.get(name), digest, written: text});
 }
 
 function drawConflict() {

@@ -2,6 +2,7 @@
 
 import difflib
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.pipelines.editing.document import Edit, apply
+from nlpbatch.pipelines.editing.draft import describe_draft
 from nlpbatch.recipe.recipe_file import SECTIONS
 from nlpbatch.recipe.section_options import options_of
 
@@ -165,3 +167,26 @@ def test_after_any_edits_the_text_is_toml_and_has_the_comments_between_sections(
         if any(one.key is None and one.typed is None for one in edits):
             continue  # comments within a section go with it
         assert comments <= set(text.splitlines())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[source",
+        "[sample]\nrows = 0x_1\n",
+        f"[sample]\nrows = {'9' * 5_000}\n",
+        f"[source]\nfiles = {'[' * 300}{']' * 300}\n",
+        f"[source]\nfiles = {'[' * 5_000}{']' * 5_000}\n",
+    ],
+)
+@pytest.mark.parametrize("edit", [Edit("sink", "path", "x"), Edit("sink", "path", None), Edit("clean", None, "")])
+def test_a_text_that_is_no_toml_or_odd_is_refused_or_edited_and_shown(text, edit):
+    with suppress(ConfigError):
+        tomllib.loads(apply(text, edit))
+    assert describe_draft(text, {})["faults"]
+
+
+def test_what_is_typed_may_be_nested_or_long_without_end():
+    for typed in ("[" * 5_000, f"{'[' * 5_000}{']' * 5_000}", "9" * 5_000):
+        with pytest.raises(ConfigError, match=r"not TOML|change the file's text"):
+            apply(TEXT, Edit("clean", "length", f"{{ min = {typed} }}"))

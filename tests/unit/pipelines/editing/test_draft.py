@@ -109,7 +109,20 @@ def test_a_recipe_that_reads_what_it_writes_goes_in_a_circle(tmp_path):
         text = apply(apply(RIGHT, Edit(section, "files", files)), Edit("join", "on", "id"))
         faults = [fault["text"] for fault in describe_draft(text, {})["faults"]]
         assert any(fault.startswith(f"[{section}] files = {files!r} is within [sink] path") for fault in faults)
+    for files, path in (
+        (".", "out"),
+        ("data", "data/out"),
+        ("data/*", "data/out/x"),
+        ("hdfs://n/d/", "hdfs://n/d/out"),
+    ):
+        text = apply(apply(RIGHT, Edit("source", "files", files)), Edit("sink", "path", path))
+        (fault,) = describe_draft(text, {})["faults"]
+        assert fault["text"].startswith(f"[source] files = {files!r} has [sink] path {path!r} below it: a stage would")
+        assert (fault["section"], fault["key"]) == ("source", "files")
     assert lines_of_the_command(RIGHT.replace("reviews.parquet", "output"), tmp_path) == []
+    for files, path in (("data/*.parquet", "data/out"), ("data", "data.out"), (".", "/out"), (".", "s3://b/out")):
+        text = apply(apply(RIGHT, Edit("source", "files", files)), Edit("sink", "path", path))
+        assert lines_of_the_command(text, tmp_path) == []
 
 
 def test_stages_are_the_graph_with_the_source_first_and_the_sink_last():

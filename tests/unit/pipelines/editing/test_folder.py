@@ -127,3 +127,15 @@ def test_what_cannot_be_read_or_written_is_said(folder, tmp_path):
         folder.write("a.toml", "#" * (MAX_BYTES + 1), None)
     with pytest.raises(ConfigError, match="is no directory: name one"):
         RecipeFolder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".toml", "한" * 100 + ".toml"])
+def test_a_name_that_no_file_can_have_is_refused(folder, name):
+    with pytest.raises(ConfigError, match="choose another name"):
+        folder.read(name)
+
+
+def test_a_name_as_long_as_a_file_can_have_is_written(folder):
+    for name in ("a" * 250 + ".toml", "한" * 83 + ".toml"):
+        folder.write(name, TEXT, None)
+        assert folder.read(name).text == TEXT

@@ -1,5 +1,8 @@
 """What a trial's own lines say of its stages, and what is refused before a process is started."""
 
+import asyncio
+import tempfile
+
 import pytest
 
 from nlpbatch.errors import ConfigError
@@ -88,3 +91,44 @@ async def test_one_trial_of_a_recipe_and_two_of_all_run_at_a_time(trial):
         await trials.start("a.toml", TEXT, {}, overwrite=False)
     with pytest.raises(ConfigError, match=r"^2 trials are under way"):
         await trials.start("c.toml", TEXT, {}, overwrite=False)
+
+
+SAMPLED = '[source]\nfiles = "in.jsonl"\n\n[sample]\n\n[analyze]\ncolumns = ["text"]\n\n[sink]\npath = "out"\n'
+
+
+def test_a_browser_that_hangs_up_while_a_trial_starts_leaves_it_followed(monkeypatch):
+    async def play():
+        begun, gone, trials = asyncio.Event(), asyncio.Event(), Trials()
+        began = []
+
+        async def start(trial):
+            began.append(trial)
+            begun.set()
+            await gone.wait()
+            trial.state = "done"
+
+        monkeypatch.setattr(Trial, "start", start)
+        asking = asyncio.create_task(trials.start("a.toml", SAMPLED, {}, overwrite=False))
+        await begun.wait()
+        asking.cancel()
+        await asyncio.wait([asking])
+        gone.set()
+        await trials.stop_all()
+        assert trials.get("a.toml") is began[0]
+        assert began[0].is_over
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(("error", "raised"), [(OSError(12, "no memory"), ConfigError), (ValueError("x"), ValueError)])
+def test_a_trial_that_cannot_be_started_is_not_under_way(monkeypatch, tmp_path, error, raised):
+    async def start(_trial, _directory):
+        raise error
+
+    monkeypatch.setattr(Trial, "_start", start)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    trials = Trials()
+    with pytest.raises(raised):
+        asyncio.run(trials.start("a.toml", SAMPLED, {}, overwrite=False))
+    assert trials.get("a.toml") is None
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,6 @@
 import pytest
 
-from proxy.failed_keys import FailedKeys, host_of
+from nlpbatch.serving.failed_keys import FailedKeys, host_of
 
 
 def test_within_the_bound_nobody_waits_and_over_it_until_the_next_is_due():

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+PER_MINUTE: Final = 120
+"""Failures that an address has in a minute, unless an operator says otherwise."""
 MAX_ADDRESSES: Final = 10_000
 _WINDOW_S: Final = 60.0
 _PREFIX: Final = 64
