@@ -1,10 +1,14 @@
-"""Virtual environments for contenders that the project doesn't depend on, made on demand and kept in the cache."""
+"""Virtual environments with what the project doesn't depend on, made on demand and kept in the cache.
+
+For contenders of the benchmarks, and for tests that need another Spark (tests/tables).
+"""
 
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 INSTALL_TIMEOUT_S = 900
@@ -14,8 +18,12 @@ class Unavailable(Exception):
     """A contender can't take part; the message is the reason."""
 
 
-def provide(needs: tuple[str, ...]) -> Path:
+def provide(needs: tuple[str, ...], *, beside: bool = False) -> Path:
     """Return an interpreter that has these packages, or the running one if there are none.
+
+    Args:
+        needs: Packages as pip takes them.
+        beside: Whether it also has all other packages of the running one, in the versions that this one has.
 
     Raises:
         Unavailable: They can't be installed here.
@@ -23,7 +31,8 @@ def provide(needs: tuple[str, ...]) -> Path:
     """
     if not needs:
         return Path(sys.executable)
-    digest = hashlib.sha256(repr((needs, sys.version)).encode()).hexdigest()
+    others = sysconfig.get_path("purelib") if beside else ""
+    digest = hashlib.sha256(repr((needs, sys.version, others)).encode()).hexdigest()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     directory = cache / "nlpbatch" / "benchmarks" / digest[:16]
     python, whole = directory / "bin" / "python", directory / "installed"
@@ -32,6 +41,9 @@ def provide(needs: tuple[str, ...]) -> Path:
         directory.parent.mkdir(parents=True, exist_ok=True)
         print(f"installing {', '.join(needs)} in an environment of its own …", file=sys.stderr, flush=True)
         _run([sys.executable, "-m", "venv", str(directory)])
+        if beside:  # after its own packages, and with what editable installations have there
+            own = next((directory / "lib").glob("python*/site-packages"))
+            (own / "beside.pth").write_text(f"import site; site.addsitedir({others!r})\n", encoding="utf-8")
         _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *needs])
         whole.touch()
     return python
