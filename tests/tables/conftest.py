@@ -1,10 +1,13 @@
 """One Spark with Delta and Iceberg for all tests here; see tests/tables/environment.py for where they run."""
 
+import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
+from nlpbatch.spark.tables.lookup import find_table
 from tests.spark.conftest import options, records, scripted, source, unused_port  # noqa: F401  (fixtures)
 from tests.tables import environment
 from tests.tables.environment import ICEBERG
@@ -39,6 +42,25 @@ def spark(warehouse):
     session.sql(f"CREATE NAMESPACE IF NOT EXISTS {ICEBERG}.db")
     yield session
     session.stop()
+
+
+def delta_log(spark, table):
+    """Return the actions of each commit to a table of Delta."""
+    folder = Path(find_table(spark, table).location.removeprefix("file:")) / "_delta_log"
+    return [[json.loads(line) for line in path.read_text().splitlines()] for path in sorted(folder.glob("*.json"))]
+
+
+@pytest.fixture
+def commits(spark, table, table_format):
+    """Return how many commits added rows to the table."""
+
+    def count():
+        if table_format == "iceberg":
+            spark.sql(f"REFRESH TABLE {table}")
+            return spark.table(f"{table}.snapshots").where("summary['added-records'] > 0").count()
+        return sum(any("add" in action for action in log) for log in delta_log(spark, table))
+
+    return count
 
 
 @pytest.fixture(params=["delta", "iceberg"])
