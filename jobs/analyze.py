@@ -17,6 +17,7 @@ from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.report import Report
 from nlpbatch.spark.runs.formats import FORMATS
 from nlpbatch.spark.script import run_script, running_session, translated
+from nlpbatch.spark.tables.formats import FORMATS as FORMATS_OF_TABLES
 from nlpbatch.wire.fields import TOKEN_FIELDS
 from nlpbatch.wire.options import OPERATIONS, OPTIONS
 from nlpbatch.wire.options.values import parse_text
@@ -41,7 +42,17 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--text", metavar="COLUMN", action="append", help="column to analyse, of strings or arrays; may be given again"
     )
-    found.add_argument("--output", help="directory to write")
+    found.add_argument("--output", help="directory to write; with --output-table it has the run's records only")
+    found.add_argument(
+        "--output-table", metavar="NAME", help="add the rows to this table of Delta or Iceberg, dead ones to NAME_dead"
+    )
+    found.add_argument("--table-format", choices=tuple(FORMATS_OF_TABLES), help="of a table that isn't there yet")
+    found.add_argument(
+        "--evolve-schema",
+        action="store_true",
+        default=None,
+        help="add columns that the table lacks, and leave those empty that the rows lack",
+    )
     found.add_argument("--service", metavar="URL,…", help="address of the proxy, or several; else NLPBATCH_SERVICE")
     found.add_argument("--analyzer", metavar="NAME", help="analyzer to use (default: default)")
     found.add_argument("--fields", metavar="A,B,…", help="token fields to return (default: form,tag,start,end)")

@@ -2,6 +2,7 @@
 
     NlpbatchError
     ├── ConfigError              config_invalid         a configuration file or option is wrong
+    │   ├── CatalogAway          catalog_away           the catalog of a table doesn't answer
     │   ├── OutputInUse          output_in_use          another driver writes the same output
     │   └── StorageFull          storage_full           there is no room, or no quota, left where it writes
     ├── TooManyErrors            too_many_errors        more rows of a run failed than it may have
@@ -108,6 +109,12 @@ class OutputInUse(ConfigError):
     """Another driver writes the same output; the same command succeeds once that has ended."""
 
     code = "output_in_use"
+
+
+class CatalogAway(ConfigError):
+    """The catalog of a table doesn't answer; the same command succeeds once it does."""
+
+    code = "catalog_away"
 
 
 class StorageFull(ConfigError):

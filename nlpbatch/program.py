@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from nlpbatch.errors import ConfigError, NlpbatchError, OutputInUse, RequestError, StorageFull
+from nlpbatch.errors import CatalogAway, ConfigError, NlpbatchError, OutputInUse, RequestError, StorageFull
 
 FAILED: Final = 1
 WRONG: Final = 2
@@ -79,7 +79,7 @@ def report_interrupt(name: str) -> int:
 
 def exit_code(error: NlpbatchError) -> int:
     """Return the exit code after an error: 2 if the same command will fail again, else 1."""
-    if isinstance(error, OutputInUse | StorageFull):
+    if isinstance(error, CatalogAway | OutputInUse | StorageFull):
         return FAILED
     return WRONG if isinstance(error, ConfigError | RequestError) else FAILED
 

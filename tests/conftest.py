@@ -35,6 +35,7 @@ SUBMITTING = (
     "tests/cluster/test_yarn_service.py",
     "tests/monitoring/test_dashboard.py",
     "tests/monitoring/test_traces.py",
+    "tests/tables/test_in_own_environment.py",
     *(f"tests/spark/recipe/test_{name}.py" for name in ("cronjob", "recipe_alerts")),
     *(f"tests/spark/test_{name}.py" for name in ("notebook", "cluster", "submit", "demo", "doctor", "privacy")),
     "tests/docs/test_snippets.py",

@@ -16,6 +16,10 @@ ROW_GROUP_BYTES: Final = 16 * 1024 * 1024
 """Rows are gathered up to so many bytes, as they are in memory; compressed they take about a third."""
 
 
+_FIELD_ID: Final = "PARQUET:field_id"
+"""Where pyarrow looks for a field's id."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParquetLayout:
     """What a reader may notice of how a file was written.
@@ -26,6 +30,7 @@ class ParquetLayout:
         level: Its level; None for pyarrow's own.
         int96: Whether timestamps are INT96, which Spark writes unless configured otherwise.
         row_group_bytes: Bytes in memory from which on a row group is written.
+        field_ids: Ids of fields by their path, such as `("tokens", "element", "form")`; others have none.
 
     """
 
@@ -34,6 +39,7 @@ class ParquetLayout:
     level: int | None = None
     int96: bool = False
     row_group_bytes: int = ROW_GROUP_BYTES
+    field_ids: Mapping[tuple[str, ...], int] = field(default_factory=dict)
 
 
 class ParquetStream:
@@ -46,6 +52,8 @@ class ParquetStream:
     """
 
     def __init__(self, schema: pa.Schema, layout: ParquetLayout) -> None:
+        if layout.field_ids:
+            schema = pa.schema([_with_ids(one, (one.name,), layout.field_ids) for one in schema])
         self.schema = schema
         self._layout = layout
         self._sink = _Sink()
@@ -81,6 +89,22 @@ class ParquetStream:
             rows, self._rows, self._rows_bytes = self._rows, [], 0
             table = pa.Table.from_batches(rows, self.schema)
             self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+
+
+def _with_ids(field: pa.Field, path: tuple[str, ...], ids: Mapping[tuple[str, ...], int]) -> pa.Field:
+    """Return a field with its id and those of the fields within it, whose names are Parquet's."""
+    kind = field.type
+    if pa.types.is_struct(kind):
+        kind = pa.struct([_with_ids(child, (*path, child.name), ids) for child in kind])
+    elif pa.types.is_list(kind):
+        kind = pa.list_(_with_ids(kind.value_field, (*path, "element"), ids))
+    elif pa.types.is_map(kind):
+        key, value = (
+            _with_ids(one, (*path, name), ids) for one, name in ((kind.key_field, "key"), (kind.item_field, "value"))
+        )
+        kind = pa.map_(key, value)
+    metadata = {_FIELD_ID: str(ids[path])} if path in ids else None
+    return pa.field(field.name, kind, field.nullable, metadata)
 
 
 class _Sink:

@@ -38,6 +38,10 @@ def inconsistencies(sections: Mapping[str, Any]) -> list[str]:
         faults += _expect_faults(sections["expect"], analyze, sections.get("clean"))
     if features is not None:
         faults += [*_feature_faults(features, analyze), *_name_faults(features, sink)]
+    if sink.table is None and (sink.table_format is not None or sink.evolve_schema):
+        faults.append("[sink] table_format and evolve_schema are of a table: name it with table, or leave them out")
+    if sink.table is not None:
+        faults += _sink_table_faults(analyze, features)
     if "alerts" in sections:
         faults += sections["alerts"].faults(sink.path)
     return faults
@@ -50,6 +54,14 @@ def _source_faults(source: SourceSettings, sink: SinkSettings) -> list[str]:
     if (source.metastore or "").startswith("thrift://") and source.warehouse:
         faults.append("[source] warehouse is where a metastore of our own keeps its tables: a remote one has its own")
     return faults
+
+
+def _sink_table_faults(analyze: AnalyzeSettings | None, features: FeatureSettings | None) -> list[str]:
+    if analyze is None:
+        return ["[sink] table gets the analysed rows: add [analyze]"]
+    if features is not None:
+        return ["[features] are made of files, and [sink] table has the rows in their place: leave one of the two out"]
+    return []
 
 
 def _profile_faults(profile: ProfileSettings, analyze: AnalyzeSettings | None, *, is_sampled: bool) -> list[str]:

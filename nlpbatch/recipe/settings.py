@@ -175,6 +175,17 @@ class SinkSettings:
 
     path: Annotated[str, STRING, "Directory; each stage has its own in it."] = ""
     format: Annotated[str, one_of(SINK_FORMATS), "Format of the features."] = "parquet"
+    table: Annotated[
+        str | None,
+        OPTION_TYPES["output_table"],
+        "Table that the analysed rows are added to; those of a sample stay files.",
+    ] = None
+    table_format: Annotated[
+        str | None, OPTION_TYPES["table_format"], "Format of a table that isn't there yet: delta or iceberg."
+    ] = None
+    evolve_schema: Annotated[
+        bool, FLAG, "Whether a table that is there may get columns, and keep those that the rows lack."
+    ] = False
     partition_by: Annotated[
         tuple[str, ...], COLUMNS, "Columns that the features are partitioned by, in addition to the split."
     ] = ()

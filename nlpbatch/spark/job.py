@@ -27,7 +27,6 @@ from nlpbatch.spark.runs.error_limit import ErrorLimit
 from nlpbatch.spark.runs.finished import FinishedRun
 from nlpbatch.spark.runs.identity import RunFile
 from nlpbatch.spark.runs.lease import OutputLease
-from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.microbatches import MicroBatches, RunResult
 from nlpbatch.spark.runs.progress_record import progress_recorder
 from nlpbatch.spark.runs.pushing import pusher
@@ -75,7 +74,7 @@ def run(spark: SparkSession, options: JobOptions) -> Report:
                 lease.delete_output()
             run_file = plan.begin()
             trace.named(run_file.run)
-            Merges(plan.output).redo()
+            plan.merges().redo()
 
             def work() -> RunResult:
                 if not isinstance(plan, RunPlan):
@@ -118,7 +117,7 @@ def run_batches(
     now = datetime.now().astimezone()
     budget = InputBudget(options.max_bytes, parse_until(options.until, now) if options.until else None)
     sizes = Sizes.choose(plan.source, session.sparkContext.defaultParallelism, options.batch_bytes)
-    writer = BatchWriter(session, plan.analysis, plan.output, sizes, trace)
+    writer = BatchWriter(session, plan.analysis, plan.output, sizes, trace=trace, batches=plan.batches())
     error_limit = ErrorLimit(options.max_error_ratio, f"{plan.output.url}/{layout.DEAD}")
     batches = MicroBatches(plan.source, writer, lease=lease, budget=budget, error_limit=error_limit)
     shows = [progress_recorder(plan.output)]
@@ -141,6 +140,7 @@ def _report(
         analyzer=run_file.identity.asked["analyzer"],
         fingerprint=run_file.identity.fingerprint,
         run=run_file.run,
+        table=run_file.identity.table,
         complete=result.stopped is None,
         stopped=result.stopped,
         attempts=attempts.count(),

@@ -145,7 +145,7 @@ FLAG: Final = OptionType(lambda value: isinstance(value, bool), "true or false")
 OPTION_TYPES: Final[dict[str, OptionType]] = {
     **dict.fromkeys(("input", "output"), STRING),
     "service": ADDRESSES,
-    **dict.fromkeys(("analyzer", "schema", "where"), STRING),
+    **dict.fromkeys(("analyzer", "schema", "where", "output_table"), STRING),
     "text": OptionType(is_names, 'a column, or several: ["title", "body"]', columns, columns_fault),
     "api_key": replace(STRING, secret=True),
     "pushgateway": STRING,
@@ -156,6 +156,7 @@ OPTION_TYPES: Final[dict[str, OptionType]] = {
     "max_record_lines": OptionType(
         is_number, "a number of lines", fault=lambda value: _minimum_fault("max_record_lines", value, 1)
     ),
+    "table_format": one_of(("delta", "iceberg")),
     "reader": OptionType(is_table, 'a table of strings: reader = { sep = "\\t" }', reader_options),
     "fields": OptionType(is_names, 'names: "form,tag" or ["form", "tag"]', _names, _fields_fault),
     "tags": OptionType(is_names, 'tags: "NNG,NNP" or ["NNG", "NNP"]', _names, lambda names: _asked_fault(tags=names)),
@@ -164,7 +165,7 @@ OPTION_TYPES: Final[dict[str, OptionType]] = {
     "options": OptionType(
         lambda value: isinstance(value, Mapping), "a table of options: options = { normalize_coda = true }", dict
     ),
-    **dict.fromkeys(("sentences", "overwrite", "reprocess"), FLAG),
+    **dict.fromkeys(("sentences", "overwrite", "reprocess", "evolve_schema"), FLAG),
     "batch_bytes": OptionType(
         is_number, "a number of bytes", fault=lambda value: _minimum_fault("batch_bytes", value, KIB)
     ),

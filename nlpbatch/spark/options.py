@@ -35,7 +35,11 @@ class JobOptions:
     Args:
         input: File, directory or glob that Spark can read.
         text: Its columns to analyse, of strings or of arrays of strings.
-        output: Directory to write; an output of the same run is resumed.
+        output: Directory to write; an output of the same run is resumed. With `output_table` it has the records only.
+        output_table: Table that the rows are added to, its dead letters to another of its name and `_dead`; None to
+            write them to `output`.
+        table_format: Of a table that isn't there yet: delta or iceberg.
+        evolve_schema: Whether a table that is there may get columns, and keep those that the rows lack.
         service: Address of the proxy, or several with commas between them.
         api_key: The key for it.
         analyzer: Analyzer's name.
@@ -81,6 +85,9 @@ class JobOptions:
     reader: Mapping[str, str] = field(default_factory=dict)
     encoding: str = UTF_8
     max_record_lines: int = MAX_RECORD_LINES
+    output_table: str | None = None
+    table_format: str | None = None
+    evolve_schema: bool = False
     schema: str | None = None
     where: str | None = None
     overwrite: bool = False
@@ -126,9 +133,23 @@ class JobOptions:
             retry=RetryPolicy(patience_s=self.patience_s),
         )
 
+    def table_fault(self) -> str | None:
+        """Return what is wrong between the options of tables and others; None if nothing is."""
+        if self.output_table is None:
+            if self.table_format is not None or self.evolve_schema:
+                return "--table-format and --evolve-schema are of a table: name it with --output-table"
+            return None
+        if self.overwrite or self.reprocess:
+            return (
+                "--overwrite and --reprocess replace files, and a table's rows stay: name another table and another "
+                "--output, or delete the rows and the output yourself"
+            )
+        return None
+
     def deciding(self) -> dict[str, Any]:
         """Return the options that decide what an output is; the others decide where it is, and how it is made."""
-        return {name: getattr(self, name) for name in _DECIDING}
+        decide = {name: getattr(self, name) for name in _DECIDING}
+        return decide if self.output_table is None else {**decide, "output_table": self.output_table}
 
     @classmethod
     def merge(cls, file: Path | None, given: Mapping[str, Any]) -> Self:
@@ -152,6 +173,8 @@ class JobOptions:
         if faults:
             raise ConfigError("\n".join(faults))
         options = cls(**{name: OPTION_TYPES[name].convert(value) for name, value in members.items()})
+        if fault := options.table_fault():
+            raise ConfigError(fault)
         try:
             options.asked()
         except RequestError as error:

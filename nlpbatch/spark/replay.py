@@ -24,6 +24,9 @@ from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.usage import UsagePoller
 from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, ServiceCall
 from nlpbatch.spark.storage import Storage
+from nlpbatch.spark.tables.batches import TableBatches
+from nlpbatch.spark.tables.merging import TableMerges
+from nlpbatch.spark.tables.sink import TableSink
 from nlpbatch.spark.task_totals import TaskTotals
 
 
@@ -92,16 +95,22 @@ def replay(spark: SparkSession, options: ReplayOptions) -> Replayed:
 
 
 def _replay_output(spark: SparkSession, options: ReplayOptions, output: Storage, lease: OutputLease) -> Replayed:
-    merges = Merges(output)
-    merges.redo()
-    output.delete(layout.STAGING)
     run_file = RunFile.read(output)
+    table = run_file.identity.table
+    tables = None if table is None else TableSink.existing(spark, table)
+    merges = Merges(output) if tables is None else TableMerges(output, tables, run_file.run)
+    merges.redo()
+    batches = Batches(output) if tables is None else TableBatches(output, tables, run_file.run)
+    batches.sweep()
     records = {record.number: record for record in Batches(output).records()}
     sent = sum(record.dead for record in records.values())
     if sent:
         try:
-            dead = spark.read.option("mergeSchema", "true").parquet(output.within(layout.DEAD))
-            _replay_rows(spark, dead, _analysis(options, run_file, dead), output, records, lease=lease)
+            if tables is None:
+                dead = spark.read.option("mergeSchema", "true").parquet(output.within(layout.DEAD))
+            else:
+                dead = tables.dead_letters(run_file.run)
+            _replay_rows(spark, dead, _analysis(options, run_file, dead), merges, records, output=output, lease=lease)
         except (PySparkException, Py4JJavaError) as error:
             raise failure(error) from error
     report = _report(options, run_file, output)
@@ -158,25 +167,27 @@ def _replay_rows(
     spark: SparkSession,
     dead: DataFrame,
     analysis: RunAnalysis,
-    output: Storage,
+    merges: Merges,
     records: Mapping[int, BatchRecord],
     *,
+    output: Storage,
     lease: OutputLease,
 ) -> None:
     """Analyse all dead rows at once, then merge the results into their micro-batches."""
     dead = _rows_sent(dead, analysis)
     totals = TaskTotals(spark.sparkContext)
-    merges = Merges(output)
     staged = merges.stage()
     analysis.apply(dead, totals).write.partitionBy(layout.PARTITION, OUTCOME).parquet(output.within(staged))
     written = spark.read.parquet(output.within(staged))
     lease.check()
     client: dict[str, float] = asdict(totals.total())
     proxy = UsagePoller(analysis.call).now()
+    updated = []
     for row in _count_written(written, analysis):
         record = _updated_record(records[row[layout.PARTITION]], row, analysis.pinned.info.fingerprint)
-        merges.commit(replace(record, client=_add_counts(record.client, client), proxy=[*record.proxy, *proxy]), staged)
+        updated.append(replace(record, client=_add_counts(record.client, client), proxy=[*record.proxy, *proxy]))
         client = {}  # the replay's work is counted once
+    merges.commit_all(updated, staged)
 
 
 def _count_written(written: DataFrame, analysis: RunAnalysis) -> list[Row]:
@@ -217,6 +228,7 @@ def _report(options: ReplayOptions, run_file: RunFile, output: Storage) -> Repor
         analyzer=run_file.identity.asked["analyzer"],
         fingerprint=run_file.identity.fingerprint,
         run=run_file.run,
+        table=run_file.identity.table,
         complete=output.exists(layout.SUCCESS),
         stopped=None,
         attempts=len(output.names(layout.ATTEMPTS)),

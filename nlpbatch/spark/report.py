@@ -84,6 +84,7 @@ class Report:
         attempts: Starts, this one among them.
         new_rows: Rows of this start.
         fingerprints: All versions that rows have.
+        table: The table that has the rows; None if the output has them.
 
     """
 
@@ -112,6 +113,7 @@ class Report:
     attempts: int
     new_rows: int = 0
     fingerprints: tuple[str, ...] = field(default=())
+    table: str | None = None
 
     @classmethod
     def of(cls, records: Iterable[BatchRecord], *, present: Container[str] = (), **given: Any) -> Self:
@@ -183,6 +185,8 @@ class Report:
             "analyzer": f"{self.analyzer}, fingerprint {', '.join(self.fingerprints or (self.fingerprint,))}",
             "output": self.output,
         }
+        if self.table is not None:
+            lines["table"] = self.table
         text = [f"  {name:<10} {value}" for name, value in lines.items()]
         return "\n".join([*text, *(f"  set aside  {path}: {why}" for path, why in self.set_aside.items())])
 

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pyspark.sql import SparkSession
+from pyspark.sql.types import StructType
 
 from nlpbatch.errors import ConfigError, FingerprintMismatch
 from nlpbatch.formats.encodings import known_encoding
@@ -13,12 +14,17 @@ from nlpbatch.spark.options import JobOptions
 from nlpbatch.spark.pinning import Pinned, pin
 from nlpbatch.spark.runs import layout
 from nlpbatch.spark.runs.attempts import now_text
+from nlpbatch.spark.runs.batches import Batches
 from nlpbatch.spark.runs.columns import RunAnalysis, text_columns
 from nlpbatch.spark.runs.identity import RunFile, RunIdentity, identified, new_name
 from nlpbatch.spark.runs.inputs import Input
+from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.versions import newest, next_version
 from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.spark.storage import Storage
+from nlpbatch.spark.tables.batches import TableBatches
+from nlpbatch.spark.tables.merging import TableMerges
+from nlpbatch.spark.tables.sink import TableSink
 from nlpbatch.wire.options.offered import resolve
 
 
@@ -33,6 +39,7 @@ class RunPlan:
         identity: What the output is.
         existing: What the output says of itself; None if there is none.
         given: The options that decide what the output is.
+        tables: Where the rows go, if not to the output.
 
     """
 
@@ -42,6 +49,7 @@ class RunPlan:
     identity: RunIdentity
     existing: RunFile | None
     given: Mapping[str, Any]
+    tables: TableSink | None = None
 
     @property
     def name(self) -> str:
@@ -61,6 +69,7 @@ class RunPlan:
 
         """
         if self.existing is not None:
+            self._make_tables()
             return self.existing
         if self.output.exists(layout.RUN):
             raise ConfigError(
@@ -68,7 +77,35 @@ class RunPlan:
             )
         run_file = RunFile(self.name, self.identity, nlpbatch_version(), now_text(), self.given)
         run_file.write(self.output)
+        self._make_tables()
         return run_file
+
+    def batches(self) -> Batches:
+        """Return what makes micro-batches part of the output."""
+        if self.tables is None:
+            return Batches(self.output)
+        return TableBatches(self.output, self.tables, self.name)
+
+    def merges(self) -> Merges:
+        """Return the merges of replays, which an earlier start may have left unfinished."""
+        return Merges(self.output) if self.tables is None else TableMerges(self.output, self.tables, self.name)
+
+    def _make_tables(self) -> None:
+        """Make the tables that aren't there; they are never made again after rows were added to them.
+
+        Raises:
+            ConfigError: They can't be made, or had rows of this run and are gone.
+
+        """
+        if self.tables is None:
+            return
+        done = sum(record.rows > record.dead for record in Batches(self.output).records())
+        if self.tables.rows.found is None and done:
+            raise ConfigError(
+                f"table {self.tables.rows.name} is gone, which had the rows of {done:,} micro-batches of "
+                f"{self.output.url}: restore it, or choose another output"
+            )
+        self.tables.make()
 
 
 def plan_run(session: SparkSession, options: JobOptions) -> RunPlan:
@@ -106,7 +143,23 @@ def plan_run(session: SparkSession, options: JobOptions) -> RunPlan:
     _check_added(analysis, source)
     # An empty frame finds everything that is wrong with the columns, without reading a row.
     analysis.apply(session.createDataFrame([], source.schema), None)
-    return RunPlan(output, source, analysis, identity, existing, options.deciding())
+    tables = _tables(session, options, analysis.tasks(source.schema)[0], output)
+    return RunPlan(output, source, analysis, identity, existing, options.deciding(), tables)
+
+
+def _tables(session: SparkSession, options: JobOptions, schema: StructType, output: Storage) -> TableSink | None:
+    """Return the tables that the rows go to, checked; None if they go to the output."""
+    if fault := options.table_fault():
+        raise ConfigError(fault)
+    name = options.output_table
+    if name is None:
+        return None
+    tables = TableSink.plan(session, name, schema, given=options.table_format, evolve=options.evolve_schema)
+    for table in (tables.rows, tables.dead):
+        place = table.name.parts[1] if table.name.is_path else table.found and table.found.location
+        if place and output.overlaps(Storage(session, place)):
+            raise ConfigError(f"output {output.url} and table {table.name} overlap: choose another output")
+    return tables
 
 
 def _check_place(output: Storage, source: Storage, options: JobOptions) -> None:
@@ -144,6 +197,7 @@ def _identity(options: JobOptions, source: Input, pinned: Pinned, url: str) -> R
         schema=source.schema.simpleString(),
         fingerprint=pinned.info.fingerprint,
         where=options.where,
+        table=options.output_table,
     )
 
 

@@ -1,4 +1,4 @@
-"""The jars of HDFS and YARN, from Maven Central: of the version that PySpark brings, or with services on YARN."""
+"""Jars from Maven Central for tests: HDFS and YARN of the version that PySpark brings, or with services on YARN."""
 
 import os
 import shutil
@@ -33,17 +33,32 @@ def fetch_jars(*, services: bool = False) -> Path:
         CannotStart: There is no Maven, or it failed.
 
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlpbatch"
     version = _SERVICES_VERSION if services else hadoop_version()
-    cache /= f"hadoop-{version}{'-services' if services else ''}-{zlib.crc32(_POM.read_bytes()):08x}"
+    name = f"hadoop-{version}{'-services' if services else ''}"
+    return fetch(_POM, name, f"-Dhadoop.version={version}", *(("-Pservices",) if services else ()))
+
+
+def fetch(pom: Path, name: str, *options: str) -> Path:
+    """Return a folder with the jars that a project's file names; fetched once by Maven, then kept in the cache.
+
+    Args:
+        pom: The file.
+        name: What begins the folder's name.
+        options: Of Maven.
+
+    Raises:
+        CannotStart: There is no Maven, or it failed.
+
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlpbatch"
+    cache /= f"{name}-{zlib.crc32(pom.read_bytes()):08x}"
     if (cache / ".complete").exists():
         return cache
     if shutil.which("mvn") is None:
-        raise CannotStart("HDFS and YARN come from Maven Central, and there is no mvn: apt-get install maven")
+        raise CannotStart(f"{name} comes from Maven Central, and there is no mvn: apt-get install maven")
     done = subprocess.run(
         [
-            *("mvn", "-q", "-B", "-f", str(_POM), f"-Dhadoop.version={version}"),
-            *(("-Pservices",) if services else ()),
+            *("mvn", "-q", "-B", "-f", str(pom), *options),
             *("dependency:copy-dependencies", f"-DoutputDirectory={cache}", "-DincludeScope=runtime"),
         ],
         capture_output=True,

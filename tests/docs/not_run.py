@@ -26,6 +26,7 @@ PAGES: Final = {
     "docs/runs.md": "about an hdfs:// directory: tests/spark and how-to/resume.md run the command",
     "docs/scaling.md": "needs YARN or Kubernetes; its workloads take minutes: tests/benchmarks plays them",
     "docs/security.md": "about hosts, certificates and keys of your own",
+    "docs/tables.md": "needs Delta and Iceberg: tests/tables runs such jobs, in an environment of its own",
     "docs/yarn.md": "needs YARN: tests/cluster/test_yarn_service.py deploys the service there",
 }
 """Whole pages, older ones or about other machines."""

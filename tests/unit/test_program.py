@@ -10,6 +10,7 @@ from nlpbatch.program import exit_code
         (errors.ConfigError("…"), 2),
         (errors.InvalidRequest("…"), 2),
         (errors.StorageFull("…"), 1),
+        (errors.CatalogAway("…"), 1),
         (errors.ServiceUnreachable("…"), 1),
         (errors.TooManyErrors("…"), 1),
     ],

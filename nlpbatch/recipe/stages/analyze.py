@@ -50,7 +50,8 @@ class AnalyzeStage(Stage):
         decides = {name: analyze[name] for name in _DECIDING if name != "where" or analyze[name] is not None}
         before = self._context.stage_before(self.name)
         made = predecessor(self._context.storage_of(before), before)
-        return {**decides, **made, **self._context.source_settings()}
+        table = {} if self._table is None else {"table": self._table}
+        return {**decides, **made, **self._context.source_settings(), **table}
 
     def run(self) -> Mapping[str, Any]:
         """Run the job; return its counts, its name and the analyzer's fingerprint."""
@@ -62,6 +63,10 @@ class AnalyzeStage(Stage):
             "service": context.service(),
             "api_key": context.options.api_key,
         }
+        if self._table is not None:
+            sink = context.recipe.sink
+            given |= {"output_table": sink.table, "table_format": sink.table_format}
+            given |= {"evolve_schema": sink.evolve_schema}
         given |= context.recipe.source.reading() if context.reads_files(self.name) else {"format": "parquet"}
         try:
             report = run_analysis(context.spark, context.analysis.job_options(**given))
@@ -74,6 +79,11 @@ class AnalyzeStage(Stage):
             figures["analysed_bytes"] = report.work.analysed_bytes
         return {**figures, "errors": dict(report.errors), "is": [report.run, report.rows, report.dead]}
 
+    @property
+    def _table(self) -> str | None:
+        """Return the table that gets the rows; those of a sample are written as files."""
+        return None if self._context.options.on_sample else self._context.recipe.sink.table
+
     def _make_room(self) -> None:
         """Delete an analysis that was started with different settings; one with the same settings is resumed."""
         key, started = key_of(self.settings()), None
@@ -82,6 +92,11 @@ class AnalyzeStage(Stage):
         elif (record := StageRecord.read(self.storage, self.name)) is not None:
             started = record.key
         if self._context.options.overwrite or (started is not None and started != key):
+            if self._table is not None and started is not None:
+                raise ConfigError(
+                    f"the analysis was made with other settings, or --overwrite was given, and its rows are in table "
+                    f"{self._table}, where they stay: name another [sink] table and path, or delete both yourself"
+                )
             withdraw(self.storage, self.name)
             self.storage.delete(ANALYZED)
         if started != key:

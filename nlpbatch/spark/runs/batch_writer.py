@@ -32,6 +32,7 @@ class BatchWriter:
         output: What is written.
         sizes: How the input is cut.
         trace: That of the run.
+        batches: What makes them part of the output; the output's own directories if None.
 
     """
 
@@ -41,18 +42,20 @@ class BatchWriter:
         analysis: RunAnalysis,
         output: Storage,
         sizes: Sizes,
+        *,
         trace: RunTrace = NO_TRACE,
+        batches: Batches | None = None,
     ) -> None:
         self.spark = spark
         self._trace = trace
         self.output = output
         self.analysis = analysis
         self.sizes = sizes
-        self.batches = Batches(output)
+        self.batches = Batches(output) if batches is None else batches
         self.totals = TaskTotals(spark.sparkContext)
         self._usage = UsagePoller(analysis.call)
         sizes.configure(spark)
-        for name, value in SETTINGS.items():
+        for name, value in {**SETTINGS, **self.batches.settings}.items():
             spark.conf.set(name, value)
 
     def write(self, files: BatchFiles, number: int, tracker: Tracker, group: str) -> tuple[BatchRecord, str]:
@@ -115,6 +118,7 @@ class BatchWriter:
         if isinstance(layout, str):
             found, reason = self._write_by_spark(rows, number, staged, analysis), layout
         else:
+            layout = self.batches.layout(layout)
             found, reason = write_packed(analysis, rows, layout, self.totals, self.output.within(staged)), ""
             name_files(self.output, staged, layout.compression)
         if found["rows"] == found["dead"]:

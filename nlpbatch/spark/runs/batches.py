@@ -8,9 +8,11 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.formats.parquet_stream import ParquetLayout
 from nlpbatch.older_python import Self
 from nlpbatch.spark.runs.layout import DEAD, RECORD, STAGING, batch_directory, batch_number
 from nlpbatch.spark.storage import Storage
@@ -75,6 +77,9 @@ class BatchRecord:
 class Batches:
     """The micro-batches of one output."""
 
+    settings: Mapping[str, str] = MappingProxyType({})
+    """What the session that writes them has to be set to."""
+
     def __init__(self, output: Storage) -> None:
         self._output = output
 
@@ -91,6 +96,10 @@ class Batches:
     def stage(self, number: int) -> str:
         """Return a name to write the micro-batch to, partitioned by `OUTCOME`; no other start uses it."""
         return f"{STAGING}/{batch_directory(number)}-{uuid.uuid4().hex[:8]}"
+
+    def layout(self, plain: ParquetLayout) -> ParquetLayout:
+        """Return how tasks write files, given how they would as Spark's writer does."""
+        return plain
 
     def commit(self, record: BatchRecord, staged: str) -> None:
         """Make what was staged part of the output.

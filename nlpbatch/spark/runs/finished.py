@@ -13,6 +13,7 @@ from nlpbatch.spark.runs.error_limit import too_many_errors
 from nlpbatch.spark.runs.identity import RunFile
 from nlpbatch.spark.runs.layout import RUN, SUCCESS
 from nlpbatch.spark.runs.listing import list_files
+from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.storage import Storage
 
 
@@ -40,7 +41,7 @@ class FinishedRun:
 
         """
         output = Storage(spark, options.output)
-        if options.overwrite or options.reprocess or not output.exists(RUN):
+        if options.overwrite or options.reprocess or options.output_table or not output.exists(RUN):
             return None
         existing = RunFile.read(output)
         # There is no _SUCCESS while a micro-batch is under way.
@@ -48,6 +49,10 @@ class FinishedRun:
             return None
         files = list_files(spark, options.input)
         return cls(output, files, existing) if _has_all(output, files, options.max_error_ratio) else None
+
+    def merges(self) -> Merges:
+        """Return the merges of replays, which an earlier start may have left unfinished."""
+        return Merges(self.output)
 
     def begin(self) -> RunFile:
         """Return what the output's file says."""

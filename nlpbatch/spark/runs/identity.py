@@ -32,6 +32,7 @@ class RunIdentity:
         schema: The input's columns, as Spark writes types.
         fingerprint: The analyzer's version; all rows have the same.
         where: Condition that the rows met; None for all rows.
+        table: The table that has the rows; None if the output itself has them.
 
     """
 
@@ -43,6 +44,7 @@ class RunIdentity:
     schema: str
     fingerprint: str
     where: str | None = None
+    table: str | None = None
 
     def options(self) -> Options:
         """Return what is asked of each text.

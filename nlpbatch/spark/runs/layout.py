@@ -11,6 +11,9 @@
                  /dead/run_batch=000007/   rows that failed, with all their columns, as Parquet
                  /checkpoint/              Spark's: which files have been taken
                  /staging/                 a micro-batch that is being written
+                 /prepared/000007.json     one that is on its way to a table; see `nlpbatch.spark.tables.batches`
+
+With a table as sink, the rows and dead letters are there, and a micro-batch's directory has its record only.
 
 Readers of Parquet ignore names that begin with an underscore.
 """
@@ -26,6 +29,7 @@ LEASE: Final = f"{_META}/lease"
 DEAD: Final = f"{_META}/dead"
 CHECKPOINT: Final = f"{_META}/checkpoint"
 STAGING: Final = f"{_META}/staging"
+PREPARED: Final = f"{_META}/prepared"
 REPLAYS: Final = f"{_META}/replays"
 SUCCESS: Final = "_SUCCESS"
 RECORD: Final = "_batch.json"

@@ -6,6 +6,7 @@ can be repeated, and the log is deleted last. A start that finds a log makes its
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -39,6 +40,11 @@ class Merges:
     def stage(self) -> str:
         """Return a name to write replayed rows to, partitioned by `run_batch` and `OUTCOME`."""
         return f"{STAGING}/replay-{uuid.uuid4().hex[:8]}"
+
+    def commit_all(self, records: Sequence[BatchRecord], staged: str) -> None:
+        """Make what was staged part of all micro-batches that it has rows of; see `commit`."""
+        for record in records:
+            self.commit(record, staged)
 
     def commit(self, record: BatchRecord, staged: str) -> None:
         """Make what was staged for a micro-batch part of it, and the record its own."""

@@ -1,6 +1,7 @@
 """Parquet files that leave in pieces while they are written."""
 
 import io
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -70,3 +71,24 @@ def test_the_codec_is_the_one_that_was_asked_for(compression):
     file = written([ROWS], ParquetLayout(compression=compression))
     expected = "UNCOMPRESSED" if compression == "none" else compression.upper()
     assert file.metadata.row_group(0).column(1).compression == expected
+
+
+def test_fields_have_ids_where_the_layout_has_them_those_within_lists_structs_and_maps_too():
+    tokens = pa.list_(pa.struct([("form", pa.string()), ("start", pa.int32())]))
+    rows = pa.record_batch(
+        {
+            "tokens": pa.array([[{"form": "글", "start": 0}], None], tokens),
+            "counts": pa.array([[("글", 1)], None], pa.map_(pa.string(), pa.int32())),
+            "id": pa.array([1, 2]),
+        }
+    )
+    ids = {
+        ("tokens",): 1,
+        ("tokens", "element"): 4,
+        ("tokens", "element", "form"): 5,
+        ("tokens", "element", "start"): 6,
+    }
+    ids |= {("counts",): 2, ("counts", "key"): 7, ("counts", "value"): 8}
+    file = written([rows], ParquetLayout(field_ids=ids))
+    assert [int(found) for found in re.findall(r"field_id=(\d+)", str(file.schema))] == [1, 4, 5, 6, 2, 7, 8]
+    assert file.read().to_pylist() == rows.to_pylist()

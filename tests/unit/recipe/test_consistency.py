@@ -187,3 +187,13 @@ def test_what_cleans_needs_texts_and_duplicates_that_it_is_about(given, fault):
 def test_all_faults_are_found_at_once():
     found = inconsistencies({"analyze": AnalyzeSettings(), "features": FeatureSettings(label="split")})
     assert [fault.partition(" ")[0] for fault in found] == ["[source]", "[sink]", "[analyze]", "[features]"]
+
+
+def test_a_table_as_sink_gets_analysed_rows_and_leaves_no_files_for_features():
+    assert faults(sink=SinkSettings("/out", table="lake.web.tokens"), features=None) == []
+    assert faults(sink=SinkSettings("/out", table="lake.web.tokens"), features=FeatureSettings()) == [
+        "[features] are made of files, and [sink] table has the rows in their place: leave one of the two out"
+    ]
+    assert faults(sink=SinkSettings("/out", evolve_schema=True)) == [
+        "[sink] table_format and evolve_schema are of a table: name it with table, or leave them out"
+    ]

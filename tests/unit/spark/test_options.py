@@ -142,3 +142,17 @@ def test_an_address_that_cannot_be_used_is_a_fault_among_the_others():
 def test_a_service_that_is_no_address_is_shown_how_one_looks():
     (fault,) = faults_of(None, REQUIRED | {"service": 8700})
     assert fault.endswith('service = 8700 is not an address, or several: "http://a:8700,http://b:8700"')
+
+
+def test_options_of_tables_go_with_a_table_and_not_with_what_replaces_files():
+    table = {"output_table": "lake.web.tokens"}
+    found = JobOptions.merge(None, REQUIRED | table | {"table_format": "iceberg"})
+    assert (found.output_table, found.table_format, found.deciding()["output_table"]) == (
+        *("lake.web.tokens", "iceberg"),
+        "lake.web.tokens",
+    )
+    assert "output_table" not in JobOptions.merge(None, REQUIRED).deciding()  # as outputs of earlier versions have it
+    assert faults_of(None, REQUIRED | {"evolve_schema": True}) == [
+        "--table-format and --evolve-schema are of a table: name it with --output-table"
+    ]
+    assert faults_of(None, REQUIRED | table | {"overwrite": True})[0].startswith("--overwrite and --reprocess replace")

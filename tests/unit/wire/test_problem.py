@@ -46,7 +46,13 @@ def test_a_problem_has_the_members_of_rfc_9457(cls):
 
 
 def test_every_error_that_a_server_may_raise_has_a_status():
-    local = {errors.StorageFull, errors.PatienceExhausted, errors.TooManyErrors, errors.UnreadableInput}
+    local = {
+        errors.StorageFull,
+        errors.CatalogAway,
+        errors.PatienceExhausted,
+        errors.TooManyErrors,
+        errors.UnreadableInput,
+    }
     local |= {errors.OutputInUse, errors.ExpectationBreached}
     assert leaves() - local == set(STATUS_BY_ERROR)
 
