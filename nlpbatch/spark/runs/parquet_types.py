@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.types import DataType, LongType, StructField, StructType, TimestampNTZType, TimestampType
@@ -18,6 +19,15 @@ _NANOS: Final[Mapping[str, DataType]] = {
     "TIMESTAMP(NANOS,false)": TimestampNTZType(),
 }
 _UNREAD: Final = ("TIME(", "FLOAT16", "INTERVAL", "UUID")
+_UNTYPED: Final = frozenset(
+    {
+        "PARQUET_TYPE_ILLEGAL",
+        "PARQUET_TYPE_NOT_SUPPORTED",
+        "UNSUPPORTED_TIME_TYPE",
+        "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
+    }
+)
+"""What Spark says of types that it doesn't read."""
 _MAX_PRECISION: Final = 38
 _LOOKED_AT: Final = 100
 """Files whose footers are looked at: files of one input hardly ever differ in this."""
@@ -35,6 +45,11 @@ def unread_column(spark: SparkSession, files: Iterable[str]) -> str | None:
         if wrong is not None:
             return f"column {name!r} {'is' if len(kinds) == 1 else 'holds'} {wrong}"
     return None
+
+
+def is_untyped(error: PySparkException | Py4JJavaError) -> bool:
+    """Return whether an error is about a type that Spark doesn't read."""
+    return isinstance(error, PySparkException) and error.getCondition() in _UNTYPED
 
 
 def with_timestamps(schema: StructType, nanos: Mapping[str, DataType]) -> StructType:

@@ -21,18 +21,16 @@ from nlpbatch.spark.runs.ddl import schema_of
 from nlpbatch.spark.runs.disagreements import disagreement
 from nlpbatch.spark.runs.formats import FORMATS
 from nlpbatch.spark.runs.listing import EXACTLY, Listing
-from nlpbatch.spark.runs.parquet_types import NANOS_AS_LONG, nanosecond_columns, unread_column, with_timestamps
+from nlpbatch.spark.runs.parquet_types import (
+    NANOS_AS_LONG,
+    is_untyped,
+    nanosecond_columns,
+    unread_column,
+    with_timestamps,
+)
 from nlpbatch.spark.runs.unreadable import unreadable_file
 from nlpbatch.spark.storage import first_line
 
-_UNTYPED: Final = frozenset(
-    {
-        "PARQUET_TYPE_ILLEGAL",
-        "PARQUET_TYPE_NOT_SUPPORTED",
-        "UNSUPPORTED_TIME_TYPE",
-        "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
-    }
-)
 _JSON_REMEDY: Final = "write one object on each line (jq -c . FILE), or one array of all objects"
 
 
@@ -204,7 +202,7 @@ class SchemaFinder:
             except (PySparkException, Py4JJavaError) as error:
                 bad = unreadable_file(error)
                 if bad is None or bad[0] not in self._listing.files or bad[0] in self._faults:
-                    if _is_untyped(error):
+                    if is_untyped(error):
                         raise
                     raise self._refused(disagreement(self._spark, error, self._reader(), files)) from error
                 self._faults[bad[0]] = bad[1]
@@ -299,7 +297,3 @@ class SchemaFinder:
 
     def _refused(self, reason: str) -> ConfigError:
         return ConfigError(f"input {self._path!r} can't be read as {self._name}: {reason}: check --input and --format")
-
-
-def _is_untyped(error: PySparkException | Py4JJavaError) -> bool:
-    return isinstance(error, PySparkException) and error.getCondition() in _UNTYPED
