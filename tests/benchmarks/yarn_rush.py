@@ -39,10 +39,10 @@ PATIENCE_S = 600
 _JOB = Path(__file__).parents[2] / "jobs" / "analyze.py"
 
 
-def run_job(source: Path, output: Path, service: str, key: str) -> dict[str, Any]:
-    """Run the job on a local Spark; return its summary."""
+def run_job(source: Path, output: Path, service: str, key: str, **variables: str) -> dict[str, Any]:
+    """Run the job on a local Spark, with further variables of the environment; return its summary."""
     command = [sys.executable, str(_JOB), "--input", str(source), "--text", "review", "--output", str(output)]
-    environment = {**os.environ, "NLPBATCH_API_KEY": key, "SPARK_LOCAL_IP": "127.0.0.1"}
+    environment = {**os.environ, "NLPBATCH_API_KEY": key, "SPARK_LOCAL_IP": "127.0.0.1", **variables}
     done = subprocess.run(
         [*command, "--service", service], env=environment, capture_output=True, text=True, check=False
     )

@@ -7,12 +7,12 @@ gets a part of a core, as YARN's control groups would give it: on a small machin
 Spark and YARN's daemons take the time from each other, which no simulation knows. Needs to be root, with the first
 version of control groups.
 
-What the simulator is given was measured before the rush, with one container and one request at a time: what a request
-takes of a worker. Of the rush it gets the proxy's configuration, the requests' number and size, Spark's tasks, when the
-first came,
-and what a container took to start; both begin after the windows of the wanted workers. Given are the area between both
-numbers of workers, as a share of the area under the real one, and waits by the proxy's record of requests, in which
-all of the rush must be. All must have been answered, without a cache, and none sent again.
+What the simulator is given was measured before the rush: what a request takes of a worker, with one container and one
+request at a time; and how long nothing is asked between a Spark task and the next, with a fixed service and one task at
+a time. Of the rush it gets the proxy's configuration, the requests' number and size, Spark's tasks, when the first
+came, and what a container took to start; both begin after the windows of the wanted workers. Given are the area between
+both numbers of workers, as a share of the area under the real one, and waits by the proxy's record of requests, in
+which all of the rush must be. All must have been answered, without a cache, and none sent again.
 """
 
 import argparse
@@ -33,11 +33,13 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nlpbatch.cli.stack import Stack, StackOptions
 from nlpbatch.client.sync import Client
 from nlpbatch.serving.settings import check, load
 from nlpbatch.spark.service_call import IN_FLIGHT
 from nlpbatch.wire.limits import KIB
 from proxy.config import ProxySettings
+from proxy.keys import make_key
 from proxy.planning.simulate import Simulation
 from proxy.planning.workloads import Workload
 from tests.benchmarks.load_scene import percentile
@@ -51,12 +53,35 @@ from tests.fakes.no_cache import NO_CACHE
 Figures = dict[str, Any]
 CALIBRATING: Final = 12
 """Requests, one at a time."""
+GAP_GROUPS: Final = 4
+"""Row groups, each a task, between which the gap is measured."""
 PRELUDE_S: Final = 200.0
 """The simulator begins so long before the real watch: by then a proxy has looked for as long as its windows."""
 GROUP_ROWS: Final = 10_000
 """Spark makes a task of each row group of this size."""
 _GROUPS: Final = Path("/sys/fs/cgroup/cpu")
 _CORE_US: Final = 100_000
+
+
+def measure_gap(source: Path, directory: Path) -> float:
+    """Return the mean seconds in which nothing is under way between two tasks of a job with one at a time."""
+    groups = pq.read_table(source).slice(0, GAP_GROUPS * GROUP_ROWS)
+    file, log_directory, config = directory / "gaps.parquet", directory / "gap-requests", directory / "gaps.toml"
+    pq.write_table(groups, file, row_group_size=GROUP_ROWS)
+    log_directory.mkdir()
+    key, entry = make_key()
+    config.write_text(f'[tenants.a]\nkeys = ["{entry}"]\n[request_log]\ndirectory = "{log_directory}"\n')
+    one_task = f"--conf spark.task.cpus={os.cpu_count()} pyspark-shell"
+    with Stack(StackOptions(workers=2, server_config=NO_CACHE, proxy_config=config)) as fixed:
+        run_job(file, directory / "gaps", fixed.service, key, PYSPARK_SUBMIT_ARGS=one_task)
+    ends = sorted((_epoch_s(one["at"]) - one["seconds"], _epoch_s(one["at"])) for one in records(log_directory))
+    idle_s, until_s = [], ends[0][1]
+    for began_s, ended_s in ends[1:]:
+        idle_s.append(began_s - until_s)
+        until_s = max(until_s, ended_s)
+    gaps = sorted(idle_s)[1 - GAP_GROUPS :]
+    assert min(gaps) > 0, "the tasks were not one after another"
+    return statistics.mean(gaps)
 
 
 @contextmanager
@@ -185,6 +210,7 @@ def simulate(settings: ProxySettings, seen: Figures, requests: list[Figures], al
         "request_bytes": size_bytes,
         "start_s": PRELUDE_S + first_s,
         "size_bytes": size_bytes * len(requests),
+        "task_gap_s": seen["gap_s"],
         "task_bytes": math.ceil(size_bytes * len(requests) * GROUP_ROWS / seen["rows"]),
     }
     found = []
@@ -236,11 +262,12 @@ def main() -> None:
         log_directory = directory / "requests"
         log_directory.mkdir()
         groups = f'{SCALING}\n[request_log]\ndirectory = "{log_directory}"'
+        gap_s = measure_gap(source, directory)
         with (
             Hadoop(directory / "daemons", fetch_jars(services=True), services=True) as hadoop,
             service_on_yarn(hadoop, directory, groups) as service,
         ):
-            seen = play(service, source, directory, arguments.cpu)
+            seen = play(service, source, directory, arguments.cpu) | {"gap_s": gap_s}
             settings = load(service.proxy.file, ProxySettings)
             service.remove()
         requests, alone = records(log_directory), records(log_directory, "calibration")
@@ -251,7 +278,12 @@ def main() -> None:
     assert len(alone) == CALIBRATING
     found = compared(real_figures(seen, requests), simulate(settings, seen, requests, alone), look_s=1.0)
     changes = [seen["noted"][0], *(one for before, one in itertools.pairwise(seen["noted"]) if before[1:] != one[1:])]
-    found |= {"at, containers, registered, wanted": changes, "start_s": start_s(seen), "job_s": seen["job_s"]}
+    found |= {
+        "at, containers, registered, wanted": changes,
+        "start_s": start_s(seen),
+        "gap_s": gap_s,
+        "job_s": seen["job_s"],
+    }
     print(json.dumps(found, indent=2))
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
