@@ -4,11 +4,13 @@ import glob
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.names import compression_of, format_of_name, is_hidden, other_format, spark_only
+from nlpbatch.formats.table_directories import refuse_tables
 
 FORMATS: Final = ("parquet", "csv", "json", "text")
 CODECS: Final = {"gzip": "gzip", "bzip2": "bz2", "zstd": "zstd"}
@@ -38,7 +40,7 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
     are in order of their paths; hidden ones, whose names begin with `_` or `.`, are left out.
 
     Raises:
-        ConfigError: There are none, or they are on another machine, or in partition directories.
+        ConfigError: There are none, or they are on another machine, in partition directories, or a table's.
 
     """
     found: dict[str, InputFile] = {}
@@ -50,7 +52,15 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
             raise ConfigError(f"input {one!r} holds no files: check the path")
         for path in paths:
             found.setdefault(str(path), _input_file(path))
+    refuse_tables(found, lambda directory: partial(_names_in, Path(directory)))
     return list(found.values())
+
+
+def _names_in(directory: Path, name: str) -> list[str]:
+    try:
+        return [one.name for one in (directory / name).iterdir()]
+    except OSError:
+        return []
 
 
 def format_of(files: Sequence[InputFile], given: str | None = None) -> str:

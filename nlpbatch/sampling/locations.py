@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -14,6 +15,7 @@ import fsspec
 from nlpbatch.errors import ConfigError, NlpbatchError
 from nlpbatch.formats.file_systems import file_system
 from nlpbatch.formats.names import is_hidden
+from nlpbatch.formats.table_directories import refuse_tables
 from nlpbatch.older_python import Self
 
 _HIDDEN: Final = "hidden, because their names or directories begin with _ or ."
@@ -41,7 +43,7 @@ class Location:
     """A file, directory or glob, with a count of the bytes read there; safe to use from several threads.
 
     Raises:
-        ConfigError: There is nothing, or no library for that kind of location, or it can't be reached.
+        ConfigError: There is nothing, or a table, or no library for that kind of location, or it can't be reached.
 
     """
 
@@ -53,6 +55,7 @@ class Location:
         with self._reached():
             self._files, self._path = file_system(url)
             self.files = list(self._list())
+            refuse_tables((file.path for file in self.files), lambda directory: partial(self._names_in, directory))
         if not self.files:
             raise ConfigError(f"{url!r} {self._emptiness()}")
 
@@ -105,6 +108,13 @@ class Location:
                 elif path not in known:
                     known.add(path)
                     yield File(path, int(found[path]["size"]), _partition(directories))
+
+    def _names_in(self, directory: str, name: str) -> list[str]:
+        try:
+            found: list[str] = self._files.ls(f"{directory}/{name}", detail=False)
+        except (OSError, RuntimeError):
+            return []
+        return [path.rstrip("/").rpartition("/")[2] for path in found]
 
     def _roots(self) -> set[str]:
         """Return the path itself, or all that it matches as a glob and isn't hidden."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -11,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.names import is_hidden
+from nlpbatch.formats.table_directories import refuse_tables
 from nlpbatch.older_python import Self
 from nlpbatch.spark.storage import Storage, first_line
 
@@ -53,7 +55,8 @@ class Listing:
         A path that exists is taken as it is, whatever characters it has; any other is a glob.
 
         Raises:
-            ConfigError: There are none, or they cannot be listed, or only some of them are in partitions.
+            ConfigError: There are none, or they cannot be listed, or only some of them are in partitions, or they are
+                a table's.
 
         """
         storage = Storage(spark, path)
@@ -62,6 +65,7 @@ class Listing:
         files = _list(spark, path, pattern)
         if not files:
             raise ConfigError(_nothing(storage, path, is_there=is_there))
+        refuse_tables(files, lambda directory: partial(_names_in, Storage(spark, directory)))
         depth = storage.url.rstrip("/").count("/") + 1
         faults = {name: _COLON for name in files if name.startswith("file:") and ":" in name.rpartition("/")[2]}
         return cls(pattern, files, list(files) == [storage.url], depth, _partitions(files, depth), faults)
@@ -80,6 +84,13 @@ class Listing:
 
 
 _COLON: Final = "its name holds ':', with which Spark cannot open local files: rename it"
+
+
+def _names_in(storage: Storage, name: str) -> list[str]:
+    try:
+        return storage.names(name)
+    except ConfigError:  # above the input there may be directories that are not to be read
+        return []
 
 
 def list_files(spark: SparkSession, path: str) -> dict[str, int]:
