@@ -111,7 +111,8 @@ def test_a_log_gets_plain_lines_and_the_summary(finished):
     assert lines[-12] == "analyze: done"
     assert lines[-11] == "  rows       20,072 = 20,072 out + 0 dead (0 without text)"
     assert lines[-1] == f"  output     file:{output}"
-    assert len(lines) == len(progress) + 12
+    assert lines[0] == "nlpbatch: 1 file read as Parquet"
+    assert len(lines) == 1 + len(progress) + 12
     assert "\x1b" not in done.stdout
     assert "\r" not in done.stdout
 
@@ -213,4 +214,5 @@ def test_ctrl_c_ends_in_130_with_one_line_(stack, reviews, tmp_path):
         os.killpg(process.pid, signal.SIGINT)
         said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
-    assert [line for line in said.splitlines() if " rows/s" not in line] == ["analyze: interrupted"]
+    lines = [line for line in said.splitlines() if " rows/s" not in line]
+    assert lines == ["nlpbatch: 1 file read as Parquet", "analyze: interrupted"]

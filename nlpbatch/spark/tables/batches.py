@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final
 
 from pyspark.sql import DataFrame
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.parquet_stream import ParquetLayout
+from nlpbatch.older_python import Self
 from nlpbatch.spark.runs.batches import FAILED, OK, OUTCOME, Batches, BatchRecord
 from nlpbatch.spark.runs.layout import PREPARED, RECORD, batch_directory
 from nlpbatch.spark.storage import Storage

@@ -1,13 +1,14 @@
 """The name of a table, as SQL has it: `catalog.schema.table`, or delta.`/path`."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.older_python import Self
 from nlpbatch.spark.tables.formats import DEFAULT_CATALOG, FORMATS
 
 _SEPARATOR: Final = "\x00"

@@ -6,7 +6,7 @@ TABLE_dead   the same, the run and the micro-batch; partitioned by run, so that 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -16,6 +16,7 @@ from pyspark.sql.types import IntegerType, StringType, StructField, StructType
 
 from nlpbatch.errors import ConfigError
 from nlpbatch.formats.malformed import CORRUPT
+from nlpbatch.older_python import Self
 from nlpbatch.spark.failure import failure
 from nlpbatch.spark.runs.layout import PARTITION
 from nlpbatch.spark.schema import named

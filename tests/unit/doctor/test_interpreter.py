@@ -39,11 +39,11 @@ def test_versions_are_compared_as_numbers(bounds, version, admitted):
 
 
 def test_a_package_that_is_too_old_is_named_with_its_bounds_and_the_remedy(monkeypatch):
-    monkeypatch.setattr(interpreter, "installed_version", lambda name: "3.5.1" if name == "pyspark" else "99.0")
+    monkeypatch.setattr(interpreter, "installed_version", lambda name: "3.4.1" if name == "pyspark" else "99.0")
     found = {one.check: one for one in check_packages()}
     spark = found["packages[spark]"]
     assert spark.state == "failed"
-    assert re.search(r"pyspark 3\.5\.1 where .*4\.0.* is needed", spark.found)
+    assert re.search(r"pyspark 3\.4\.1 where .*3\.5.* is needed", spark.found)
     assert spark.remedy == "pip install 'nlpbatch[spark]'"
 
 
