@@ -3,11 +3,13 @@
 A table of Delta has `_delta_log`, one of Iceberg `metadata` with `….metadata.json`, one of Hudi `.hoodie`.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from nlpbatch.errors import ConfigError
 
+_ROOT: Final = re.compile(r"([a-zA-Z][\w+.-]*:(//[^/]*)?)?/*")
 _MOST_LOOKED_AT: Final = 20
 """Directories that are asked for, the outermost first; partitions aren't counted, which have no table within."""
 
@@ -37,7 +39,7 @@ def _directories(files: Iterable[str]) -> list[str]:
     found: set[str] = set()
     for file in files:
         directory = file.rpartition("/")[0]
-        while directory.strip("/") and directory not in found:
+        while not _ROOT.fullmatch(directory) and directory not in found:
             found.add(directory)
             directory = directory.rpartition("/")[0]
     plain = [directory for directory in found if "=" not in directory.rpartition("/")[2]]

@@ -45,6 +45,27 @@ def test_directories_of_such_names_alone_are_no_tables(tmp_path, name):
     refused(tmp_path, "/t/a.parquet", "a.parquet")
 
 
+@pytest.mark.parametrize(
+    ("file", "asked"),
+    [
+        ("file:/a/b.parquet", ["file:/a"]),
+        ("hdfs://host:9000/a/b/c.parquet", ["hdfs://host:9000/a", "hdfs://host:9000/a/b"]),
+        ("s3a://bucket/c.parquet", []),
+        ("/c.parquet", []),
+        ("bucket/a/c.parquet", ["bucket", "bucket/a"]),
+    ],
+)
+def test_the_root_of_a_file_system_is_not_asked(file, asked):
+    looked = []
+
+    def look_into(directory):
+        looked.append(directory)
+        return lambda _: []
+
+    refuse_tables([file], look_into)
+    assert looked == asked
+
+
 def test_it_looks_at_few_directories_however_many_there_are(tmp_path):
     looked = []
 
