@@ -1,6 +1,5 @@
 """`nlpbatch up` as a process, and what it has started."""
 
-import signal
 import subprocess
 import sys
 import time
@@ -23,7 +22,6 @@ class Up:
                 stdout=log,
                 stderr=log,
                 # Started in the background by a shell without job control it would ignore SIGINT.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
             )
 
     def wait_ready(self):

@@ -191,7 +191,6 @@ def test_top_follows_in_a_terminal_until_ctrl_c(service):
         stderr=follower,
         env={**os.environ, "TERM": "xterm"},
         # Started in the background by a shell without job control it would ignore SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     )
     os.close(follower)
     said = b""

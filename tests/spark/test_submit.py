@@ -205,7 +205,6 @@ def test_ctrl_c_ends_in_130_with_one_line_(stack, reviews, tmp_path):
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     ) as process:
         deadline_s = time.monotonic() + PATIENCE_S
         while not has_part(output) and time.monotonic() < deadline_s:

@@ -1,6 +1,5 @@
 """Files that cannot be analysed: what is said, and when."""
 
-import resource
 import signal
 import subprocess
 
@@ -11,12 +10,8 @@ from tests.fakes.files_command import DONE_IN_S, SOME_PARTS, wait_for
 
 
 def test_a_full_disk_fails_it_with_the_name_of_the_file(service, source, tmp_path):
-    def small_files():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
     given = ("analyze", source, "-o", tmp_path / "t.parquet", "--text", "review")
-    code, _, err = run(*given, part_bytes=SOME_PARTS, preexec=small_files, **service)
+    code, _, err = run(*given, part_bytes=SOME_PARTS, file_bytes=20_000, **service)
     assert code == 1
     assert f"{tmp_path}/.t.parquet.part/" in err.splitlines()[-1]
     assert not (tmp_path / "t.parquet").exists()
