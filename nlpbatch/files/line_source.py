@@ -14,6 +14,7 @@ from nlpbatch.files.json_types import JsonTypes, to_column
 from nlpbatch.files.listing import InputFile
 from nlpbatch.files.plain_files import PlainFile, UnreadableFile, plain_file
 from nlpbatch.files.source import BATCH_ROWS, ReadOptions, check_names, nothing_readable
+from nlpbatch.formats.assumed import of_lines
 from nlpbatch.formats.csv_faults import find_quote_fault
 from nlpbatch.formats.malformed import CORRUPT
 from nlpbatch.sampling.csv_records import Record
@@ -209,12 +210,8 @@ class LineSource:
         return next(one for one in names if one.lower() == name.lower())
 
     def _assumed(self) -> str:
-        encoding = self._options.encoding.upper()
-        if self._kind != "csv":
-            return f"{'JSON Lines' if self._kind == 'json' else 'text'} in {encoding}"
-        separators = dict.fromkeys(_separator(one.layout) for one in self._files)
-        header = "with a header" if self._options.header else "without a header"
-        return f"CSV in {encoding}, separated by {' and '.join(map(repr, separators))}, {header}"
+        separators = [_separator(one.layout) for one in self._files] if self._kind == "csv" else ()
+        return of_lines(self._kind, self._options.encoding, separators, header=self._options.header)
 
 
 def _separator(layout: Layout) -> str:

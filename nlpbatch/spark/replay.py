@@ -24,8 +24,8 @@ from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.usage import UsagePoller
 from nlpbatch.spark.service_call import IN_FLIGHT, REQUEST_BYTES, ServiceCall
 from nlpbatch.spark.storage import Storage
-from nlpbatch.spark.tables.batches import TableBatches
-from nlpbatch.spark.tables.merging import TableMerges
+from nlpbatch.spark.tables.batches import batches_of
+from nlpbatch.spark.tables.merging import merges_of
 from nlpbatch.spark.tables.sink import TableSink
 from nlpbatch.spark.task_totals import TaskTotals
 
@@ -98,11 +98,11 @@ def _replay_output(spark: SparkSession, options: ReplayOptions, output: Storage,
     run_file = RunFile.read(output)
     table = run_file.identity.table
     tables = None if table is None else TableSink.existing(spark, table)
-    merges = Merges(output) if tables is None else TableMerges(output, tables, run_file.run)
+    merges = merges_of(output, tables, run_file.run)
     merges.redo()
-    batches = Batches(output) if tables is None else TableBatches(output, tables, run_file.run)
+    batches = batches_of(output, tables, run_file.run)
     batches.sweep()
-    records = {record.number: record for record in Batches(output).records()}
+    records = {record.number: record for record in batches.records()}
     sent = sum(record.dead for record in records.values())
     if sent:
         try:

@@ -22,8 +22,8 @@ from nlpbatch.spark.runs.merging import Merges
 from nlpbatch.spark.runs.versions import newest, next_version
 from nlpbatch.spark.service_call import ServiceCall
 from nlpbatch.spark.storage import Storage
-from nlpbatch.spark.tables.batches import TableBatches
-from nlpbatch.spark.tables.merging import TableMerges
+from nlpbatch.spark.tables.batches import batches_of
+from nlpbatch.spark.tables.merging import merges_of
 from nlpbatch.spark.tables.sink import TableSink
 from nlpbatch.wire.options.offered import resolve
 
@@ -82,13 +82,11 @@ class RunPlan:
 
     def batches(self) -> Batches:
         """Return what makes micro-batches part of the output."""
-        if self.tables is None:
-            return Batches(self.output)
-        return TableBatches(self.output, self.tables, self.name)
+        return batches_of(self.output, self.tables, self.name)
 
     def merges(self) -> Merges:
         """Return the merges of replays, which an earlier start may have left unfinished."""
-        return Merges(self.output) if self.tables is None else TableMerges(self.output, self.tables, self.name)
+        return merges_of(self.output, self.tables, self.name)
 
     def _make_tables(self) -> None:
         """Make the tables that aren't there; they are never made again after rows were added to them.

@@ -10,9 +10,8 @@ from pyspark.sql import DataFrameReader, SparkSession
 from pyspark.sql.types import StructField
 
 from nlpbatch.errors import ConfigError
+from nlpbatch.spark.runs.beginnings import fault_of
 from nlpbatch.spark.runs.listing import EXACTLY
-from nlpbatch.spark.runs.unreadable import DAMAGED, GONE, is_passing
-from nlpbatch.spark.storage import first_line
 
 _THREADS: Final = 8
 
@@ -101,6 +100,4 @@ class AvroSchemas:
             finally:
                 opened.close()
         except Py4JJavaError as error:
-            if is_passing(str(error)):
-                raise ConfigError(f"{file} can't be read: {first_line(error)}: check the storage") from error
-            return None, GONE if "FileNotFoundException" in str(error) else DAMAGED
+            return None, fault_of(file, error)

@@ -68,9 +68,7 @@ class BeginningReader:
                 return Beginning(fault=fault)
             data = self._bytes(self._streams.createInputStream(self._settings, self._path(file)), size_bytes + 1)
         except Py4JJavaError as error:
-            if is_passing(str(error)):
-                raise ConfigError(f"{file} can't be read: {first_line(error)}: check the storage") from error
-            return Beginning(fault=_fault(file, error))
+            return Beginning(fault=fault_of(file, error))
         return Beginning(data[:size_bytes], len(data) <= size_bytes)
 
     def _codec_fault(self, file: str) -> str | None:
@@ -96,7 +94,15 @@ class BeginningReader:
             stream.close()
 
 
-def _fault(file: str, error: Py4JJavaError) -> str:
+def fault_of(file: str, error: Py4JJavaError) -> str:
+    """Return why a file can't be read, by what Java said when it was opened.
+
+    Raises:
+        ConfigError: It isn't the file's fault: the storage can't be reached.
+
+    """
+    if is_passing(str(error)):
+        raise ConfigError(f"{file} can't be read: {first_line(error)}: check the storage") from error
     if "FileNotFoundException" in str(error):
         return GONE
     return DAMAGED if compression_of(file) is None else f"it can't be decompressed ({first_line(error)})"

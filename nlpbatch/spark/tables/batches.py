@@ -158,3 +158,8 @@ class TableBatches(Batches):
     @staticmethod
     def _file(number: int) -> str:
         return f"{PREPARED}/{number:06d}{_SUFFIX}"
+
+
+def batches_of(output: Storage, tables: TableSink | None, run: str) -> Batches:
+    """Return what makes a run's micro-batches part of its tables, or of the output where there are none."""
+    return Batches(output) if tables is None else TableBatches(output, tables, run)

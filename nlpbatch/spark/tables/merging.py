@@ -72,3 +72,8 @@ class TableMerges(Merges):
 
 def _name(staged: str) -> str:
     return staged.removeprefix(f"{STAGING}/")
+
+
+def merges_of(output: Storage, tables: TableSink | None, run: str) -> Merges:
+    """Return the merges of a run's replays, in its tables, or in the output where there are none."""
+    return Merges(output) if tables is None else TableMerges(output, tables, run)
